@@ -1,0 +1,66 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+#include "sdx/util/json.h"
+
+namespace sdx {
+
+/// Thrown when a question on the command line is answered with a text and nothing else is to be done:
+/// --help, --version, --print-config.
+struct TextAnswer {
+  std::string text;
+};
+
+/// The options of a tool, each bound to a field of a struct: name, default, help and the key in
+/// --config are written once, here. Precedence: default < --config FILE.json < command line.
+class OptionTable {
+ public:
+  /// @param examples shown at the end of --help, one a line
+  OptionTable(const std::string& tool, const std::string& description, const std::string& examples);
+
+  /// Binds `names` ("-n,--count", or "prompt" for a positional one) to `value`, whose present value is
+  /// the default.
+  template <typename T>
+  CLI::Option* add(const std::string& group, const std::string& names, T& value,
+                   const std::string& help) {
+    return app_.add_option(names, value, help)->group(group)->capture_default_str();
+  }
+
+  /// The same for a value with a spelling of its own: `parse` takes the text (and may throw
+  /// UsageError), `shown` is the default's spelling.
+  void add_parsed(const std::string& group, const std::string& names, const std::string& shown,
+                  const std::function<void(const std::string&)>& parse, const std::string& help);
+
+  void add_flag(const std::string& group, const std::string& names, bool& value,
+                const std::string& help);
+
+  /// @throws UsageError with the nearest options' names; TextAnswer.
+  void parse(int argc, const char* const* argv);
+
+  /// All options with the values that hold now: what --print-config shows.
+  Json effective() const;
+
+ private:
+  CLI::App app_;
+  std::string tool_;
+  bool print_config_ = false;
+  bool show_version_ = false;
+};
+
+/// The options that every tool with a model has.
+struct CommonOptions {
+  std::string model;            ///< name or folder of a bundle; $SDX_MODEL, else "mini"
+  std::string device = "auto";  ///< auto, cpu, cuda, cuda:N
+  int threads = 0;              ///< 0: one for each core
+  bool json = false;            ///< one JSON object a line on stdout
+  bool quiet = false;
+  bool verbose = false;
+};
+
+void add_common_options(OptionTable& table, CommonOptions& options);
+
+}  // namespace sdx

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace sdx {
+
+/// A bar on stderr with count, rate, remaining time and the figure that matters. Without a terminal a
+/// plain line every tenth of the way; nothing when `quiet`.
+class ProgressBar {
+ public:
+  ProgressBar(std::string label, int total, bool quiet);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// @param figure e.g. "loss 0.0312"
+  void update(int done, const std::string& figure = "");
+
+  /// Seconds since the bar was made.
+  double seconds() const;
+
+ private:
+  std::string line(int done, const std::string& figure) const;
+
+  std::string label_;
+  int total_;
+  bool quiet_;
+  bool is_terminal_;
+  bool drawn_ = false;
+  int next_plain_ = 0;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point last_drawn_;
+};
+
+}  // namespace sdx

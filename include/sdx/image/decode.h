@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+
+#include "sdx/image/image.h"
+
+namespace sdx {
+
+/// Pictures with more pixels than this are refused by their header, before anything is decoded.
+inline constexpr int kMaxImageMegapixels = 50;
+
+/// A picture as it was on the disk, and how it was turned.
+struct DecodedImage {
+  Image image;               ///< upright: the EXIF orientation is applied
+  int exif_orientation = 1;  ///< 1–8 as in the file; 1 when there is none
+};
+
+/// Reads a JPEG, PNG or WebP file.
+///
+/// OpenCV's decoder shows a grey half for a truncated JPEG and hangs on a FIFO, so the file is
+/// checked first: a regular file, the signature of a format that we read (whatever its name says),
+/// the size in the header, the format's end marker. Warnings of libjpeg and libpng (damaged data,
+/// wrong CRC) are errors. Grey, CMYK and 16-bit pictures become 8-bit RGB; alpha is composited over
+/// white. Animations are refused.
+/// @throws MissingInputError, PermissionError, IoError; DataError whose message says what is wrong
+///         with the file, without its path ("truncated: the end marker of the JPEG is missing").
+DecodedImage decode_image(const std::filesystem::path& path);
+
+}  // namespace sdx

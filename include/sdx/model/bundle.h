@@ -1,0 +1,82 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "sdx/scheduler/noise_schedule.h"
+#include "sdx/tokenizer/tokenizer.h"
+
+namespace sdx {
+
+/// The anatomy of a model. Decides nothing but what an embedding made for it is compatible with.
+enum class ModelFamily { kSd1, kSd2 };
+
+std::string_view to_string(ModelFamily family);
+/// @throws DataError for a word that is none of them.
+ModelFamily parse_model_family(std::string_view text);
+
+/// What `bundle.json` says: all that the program must know of a model without opening its parts.
+struct BundleInfo {
+  std::string name;
+  ModelFamily family = ModelFamily::kSd1;
+  int text_width = 0;          ///< width W of the text encoder, of embeddings and of the context
+  int text_layers = 0;
+  int native_size_px = 512;    ///< side of the square pictures that the model was trained on
+  int latent_channels = 4;
+  int vae_factor = 8;          ///< pixels to a latent, along each side
+  double latent_scale = 0.18215;  ///< latents = scale × the VAE's
+  double guidance_scale = 7.0; ///< recommended; what --cfg is by default
+  std::string init_text = "person";  ///< recommended start of a new embedding
+  NoiseScheduleConfig noise_schedule;
+  std::string dtype = "fp32";  ///< of the weights on disk: fp32, fp16, bf16
+  std::string licence;
+  std::string origin;          ///< what it was made from; never an absolute path
+  std::map<std::string, std::string> sha256;  ///< of every other file, by its path in the bundle
+};
+
+/// A folder that is a model: TorchScript programs, their weights, the tokenizer. See
+/// docs/formats.md for the format.
+class Bundle {
+ public:
+  /// Reads and checks `bundle.json`; opens nothing else.
+  /// @throws MissingInputError if `folder` is no bundle; DataError naming the key that is wrong.
+  static Bundle open(const std::filesystem::path& folder);
+
+  /// A bundle by its name or path, as `--model` takes it: a path if it is a folder with a
+  /// bundle.json, else a folder of that name in `$SDX_MODELS`, `~/.local/share/sdx/models` or the
+  /// toolkit's own models.
+  /// @throws MissingInputError listing where it looked and which models there are.
+  static Bundle find(const std::string& name_or_path);
+
+  const BundleInfo& info() const { return info_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// First 10 hex digits of the SHA-256 of the UNet's weights: what pictures name the model by.
+  std::string short_hash() const;
+
+  /// The path of a file of the bundle, its bytes checked against the manifest.
+  /// @throws DataError naming the file and both hashes, MissingInputError.
+  std::filesystem::path checked_file(const std::string& relative_path) const;
+
+  /// The same, and the very bytes that were hashed: for TorchScript, which can run code on loading.
+  std::string checked_bytes(const std::string& relative_path) const;
+
+  bool has_file(const std::string& relative_path) const;
+
+  std::unique_ptr<Tokenizer> load_tokenizer() const;
+
+ private:
+  Bundle(std::filesystem::path folder, BundleInfo info)
+      : folder_(std::move(folder)), info_(std::move(info)) {}
+
+  std::filesystem::path folder_;
+  BundleInfo info_;
+};
+
+/// Writes `bundle.json` into `folder`, with the hash of every file that is there.
+/// @throws as write_file_atomically.
+void write_bundle_info(const std::filesystem::path& folder, BundleInfo info);
+
+}  // namespace sdx

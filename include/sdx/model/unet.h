@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "sdx/model/bundle.h"
+#include "sdx/util/device.h"
+
+namespace sdx {
+
+/// The frozen denoiser, UNet2DConditionModel.
+class UNet {
+ public:
+  /// @throws DataError if a file of the bundle is damaged (hash named) or lacks a tensor.
+  UNet(const Bundle& bundle, const ComputeTarget& target);
+  ~UNet();
+  UNet(UNet&&) noexcept;
+  UNet& operator=(UNet&&) noexcept;
+
+  /// What the bundle's prediction type says: noise or velocity. Differentiable in `sample` and
+  /// `context`.
+  /// @param sample    [B,4,h,w], any float dtype.
+  /// @param timesteps [B] int64, 0 … train_timesteps − 1.
+  /// @param context   [B,S,W], the text encoder's output.
+  /// @return          [B,4,h,w] float32.
+  at::Tensor forward(const at::Tensor& sample, const at::Tensor& timesteps,
+                     const at::Tensor& context) const;
+
+  /// The parameters, for tests that prove them frozen.
+  std::vector<at::Tensor> parameters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sdx

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace sdx {
+
+/// Named tensors, in the order of their names.
+using TensorMap = std::map<std::string, at::Tensor>;
+
+/// What a `.safetensors` file holds.
+struct Safetensors {
+  TensorMap tensors;                            ///< views of the mapped file; they keep it mapped
+  std::map<std::string, std::string> metadata;  ///< the header's `__metadata__`
+};
+
+/// Maps a file into memory and gives its tensors as views: nothing is copied, pages are read when
+/// they are used. The views may be written to (copy-on-write); the file never changes.
+///
+/// The header is checked before anything is allocated: its length against the file and against
+/// `max_header_bytes`, UTF-8 and JSON with no key twice, known dtypes (F64 F32 F16 BF16 I64 I32 I16
+/// I8 U8 BOOL), shape × dtype = byte range, ranges that cover the data with no hole and no overlap.
+/// Format: https://github.com/huggingface/safetensors
+/// @throws DataError naming the file, the tensor and what is wrong; MissingInputError, IoError.
+Safetensors map_safetensors(const std::filesystem::path& path,
+                            std::size_t max_header_bytes = 100'000'000);
+
+/// Writes contiguous copies of `tensors` (any device), atomically, data aligned to 8 bytes. The same
+/// tensors and metadata give the same bytes.
+void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace sdx

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
+
+namespace sdx {
+
+/// Where tensors live and in which floating-point type the models compute.
+struct ComputeTarget {
+  c10::Device device = c10::Device(c10::DeviceType::CPU);
+  c10::ScalarType dtype = c10::ScalarType::Float;
+};
+
+/// "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N"; the models compute in
+/// float32 on the CPU and in float16 on CUDA.
+/// @throws UsageError for another word; UnavailableError (69) where CUDA was asked for and is absent.
+ComputeTarget choose_target(const std::string& device);
+
+/// Threads for libtorch's operators; 0 leaves its own choice, one for each core.
+void set_compute_threads(int threads);
+
+}  // namespace sdx

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sdx {
+
+/// `parts` with `separator` between them.
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// The pieces of `text` between separators, without blanks around them; empty pieces are left out.
+std::vector<std::string> split_list(std::string_view text, char separator);
+
+/// `text` without white space at its ends.
+std::string trim(std::string_view text);
+
+/// Up to `most` of `known`, most like `word` first (Levenshtein's distance, case ignored).
+std::vector<std::string> nearest_words(const std::string& word, std::vector<std::string> known,
+                                       std::size_t most = 5);
+
+/// `text` as part of a file name: lower-case ASCII letters and digits, everything else one "-", at
+/// most `most` characters; never empty.
+std::string slug(std::string_view text, std::size_t most = 40);
+
+}  // namespace sdx

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Makes the reference data of the tests with diffusers and transformers.
+
+    pip install -r scripts/parity/requirements.txt
+    python scripts/parity/make_goldens.py tests/data
+
+Writes `tiny/`, a Stable Diffusion 1 in diffusers' folder layout with random weights (about 1 MB),
+and `golden.safetensors`, what the reference implementations compute with it; the versions that did
+are in its metadata. Everything is seeded: the same versions write the same values.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import diffusers
+import sentencepiece
+import torch
+import transformers
+from diffusers import AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+TEXT_WIDTH = 32
+POSITIONS = 77
+BETAS = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
+WORDS = "a photo of person portrait rendering robot snow in the hat wearing smiling man woman with hair red".split()
+
+
+def make_tokenizer(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus = folder / "corpus.txt"
+    lines = [f"{a} {b} {c}" for a in WORDS for b in WORDS for c in WORDS[:5]]
+    corpus.write_text("\n".join(lines))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus), model_prefix=str(folder / "spiece"), vocab_size=400, model_type="bpe",
+        byte_fallback=True, hard_vocab_limit=False, character_coverage=1.0,
+        normalization_rule_name="nmt_nfkc_cf", minloglevel=2)
+    corpus.unlink()
+    (folder / "spiece.vocab").unlink()
+    settings = dict(tokenizer_class="sentencepiece", unk=0, bos=1, eos=2, pad=2, lower_case=True,
+                    model_max_length=POSITIONS)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1))
+    return sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model")).get_piece_size()
+
+
+def make_models(vocabulary: int):
+    torch.manual_seed(0)
+    text = CLIPTextModel(CLIPTextConfig(
+        vocab_size=vocabulary, hidden_size=TEXT_WIDTH, intermediate_size=64, num_hidden_layers=3,
+        num_attention_heads=4, max_position_embeddings=POSITIONS, hidden_act="quick_gelu",
+        bos_token_id=1, eos_token_id=2, pad_token_id=2))
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(16, 32),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=2, norm_num_groups=8)
+    vae = AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=(8, 8, 16, 16), layers_per_block=1, latent_channels=4, norm_num_groups=4,
+        sample_size=64)
+    # Norms and biases start at one and zero; moved away, a mix-up of two of them shows.
+    for part in (text, unet, vae):
+        for parameter in part.parameters():
+            if parameter.dim() == 1:
+                parameter.data += 0.2 * torch.randn_like(parameter)
+        part.eval().requires_grad_(False)
+    return text, unet, vae
+
+
+def model_goldens(text, unet, vae) -> dict:
+    torch.manual_seed(1)
+    golden = {}
+    ids = torch.randint(3, 300, (2, POSITIONS))
+    hidden = text(ids, output_hidden_states=True).hidden_states
+    norm = (text.text_model if hasattr(text, "text_model") else text).final_layer_norm
+    golden["text.ids"] = ids
+    for skip in range(3):
+        golden[f"text.out.{skip}"] = norm(hidden[len(hidden) - 1 - skip])
+
+    for name, (batch, height, width) in {"square": (2, 8, 8), "wide": (3, 6, 10), "odd": (1, 7, 9)}.items():
+        sample = torch.randn(batch, 4, height, width)
+        timestep = torch.randint(0, 1000, (batch,))
+        context = torch.randn(batch, POSITIONS, TEXT_WIDTH, requires_grad=True)
+        output = unet(sample, timestep, context).sample
+        weight = torch.randn_like(output)
+        (gradient,) = torch.autograd.grad((output * weight).sum(), context)
+        values = dict(sample=sample, timestep=timestep, context=context, out=output, weight=weight,
+                      context_gradient=gradient)
+        golden |= {f"unet.{name}.{key}": value.detach() for key, value in values.items()}
+
+    image = torch.rand(2, 3, 64, 48) * 2 - 1
+    latents = torch.randn(2, 4, 8, 6)
+    golden["vae.image"] = image
+    golden["vae.moments"] = vae.encode(image).latent_dist.parameters
+    golden["vae.latents"] = latents
+    golden["vae.decoded"] = vae.decode(latents).sample
+    return golden
+
+
+def stand_in_model(sample: torch.Tensor, timestep: int) -> torch.Tensor:
+    """A smooth function in place of a UNet, which the C++ test repeats exactly."""
+    return torch.sin(sample * 0.7 + timestep * 0.003) * 0.9
+
+
+def sampler_goldens() -> dict:
+    torch.manual_seed(2)
+    start = torch.randn(1, 4, 6, 5, dtype=torch.float64)
+    golden = {"sampler.start": start}
+    makers = {
+        "ddim": lambda prediction: DDIMScheduler(
+            **BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type=prediction),
+        "dpmpp_2m": lambda prediction: DPMSolverMultistepScheduler(**BETAS, prediction_type=prediction),
+    }
+    for sampler, make in makers.items():
+        for prediction in ("epsilon", "v_prediction"):
+            for steps in (5, 20, 50):
+                scheduler = make(prediction)
+                scheduler.set_timesteps(steps)
+                sample = start.clone()
+                trajectory = []
+                for timestep in scheduler.timesteps:
+                    sample = scheduler.step(stand_in_model(sample, int(timestep)), timestep, sample).prev_sample
+                    trajectory.append(sample)
+                key = f"sampler.{sampler}.{prediction}.{steps}"
+                golden[key] = torch.stack(trajectory)
+                golden[f"{key}.timesteps"] = scheduler.timesteps.to(torch.int64)
+    return golden
+
+
+def main(folder: Path) -> None:
+    tiny = folder / "tiny"
+    vocabulary = make_tokenizer(tiny / "tokenizer")
+    text, unet, vae = make_models(vocabulary)
+    vae.register_to_config(scaling_factor=0.5)
+    for part, name in ((text, "text_encoder"), (unet, "unet"), (vae, "vae")):
+        part.save_pretrained(tiny / name)
+    DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1).save_pretrained(tiny / "scheduler")
+    (tiny / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}, indent=1))
+    golden = model_goldens(text, unet, vae) | sampler_goldens()
+    versions = dict(diffusers=diffusers.__version__, transformers=transformers.__version__, torch=torch.__version__)
+    save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors", versions)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    main(Path(sys.argv[1]))

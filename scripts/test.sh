@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs all tests. Arguments go to ctest: scripts/test.sh -L unit -R model
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+run_setup
+build_release -DSDX_BUILD_TESTS=ON
+
+stage_begin "tests"
+log="$SDX_SOURCE/build/release/ctest.log"
+status=0
+(cd "$SDX_SOURCE" && ctest --preset release --no-tests=error --parallel 2 "$@") 2>&1 | tee "$log" || status=$?
+stage_end ""
+
+# Cases that need what this machine lacks (a GPU, shared test data) say so and count.
+tests_log="$SDX_SOURCE/build/release/Testing/Temporary/LastTest.log"
+skipped="$(grep -a '^SKIPPED:' "$tests_log" 2>/dev/null | sort | uniq -c || true)"
+if [[ -n "$skipped" ]]; then
+  say "test cases that were skipped (how many, why):"
+  printf '%s\n' "$skipped"
+fi
+stage_summary
+# CTest's verdict once more, as the last words.
+grep -aE '^[0-9]+% tests passed|^Total Test time|^No tests were found' "$log" || true
+exit "$status"

@@ -1,0 +1,150 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "sdx/cli/options.h"
+#include "sdx/cli/tool.h"
+#include "sdx/embedding/embedding.h"
+#include "sdx/prompt/prompt.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+struct TokenizeOptions {
+  std::vector<std::string> texts;
+  std::string tokenizer;  ///< a tokenizer folder or a sentencepiece file; empty: the model's
+  std::vector<std::string> embeddings = {"embeddings"};
+  std::vector<std::int64_t> decode;
+};
+
+std::vector<std::string> read_lines(std::istream& input) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(input, line);) {
+    if (line = trim(line); !line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+std::vector<std::string> texts_to_tokenize(const TokenizeOptions& options) {
+  if (!options.texts.empty() && options.texts != std::vector<std::string>{"-"}) {
+    return options.texts;
+  }
+  if (options.texts.empty() && isatty(STDIN_FILENO) != 0) {
+    throw UsageError("expected a text to tokenize, or lines on stdin; see sdx-tokenize --help");
+  }
+  return read_lines(std::cin);
+}
+
+/// The embedding that stands at a position, or nothing.
+const Splice* splice_at(const PromptChunk& chunk, std::size_t position) {
+  for (const Splice& splice : chunk.splices) {
+    if (static_cast<std::size_t>(splice.position) == position) return &splice;
+  }
+  return nullptr;
+}
+
+struct Token {
+  std::string text;
+  Json id;  ///< null where a vector is spliced in
+};
+
+std::vector<Token> tokens_of(const PromptChunk& chunk, const Tokenizer& tokenizer) {
+  std::vector<Token> tokens;
+  for (std::size_t i = 1; i <= static_cast<std::size_t>(chunk.token_count); ++i) {
+    if (const Splice* splice = splice_at(chunk, i)) {
+      tokens.push_back({placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr});
+    } else {
+      tokens.push_back({tokenizer.piece(chunk.ids[i]), chunk.ids[i]});
+    }
+  }
+  return tokens;
+}
+
+void print_json(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
+                const CommonOptions& common) {
+  Json chunks = Json::array();
+  int count = 0;
+  for (const PromptChunk& chunk : prompt.chunks) {
+    Json tokens = Json::array();
+    for (const Token& token : tokens_of(chunk, tokenizer)) {
+      tokens.push_back({{"token", token.text}, {"id", token.id}});
+    }
+    Json splices = Json::array();
+    for (const Splice& splice : chunk.splices) {
+      splices.push_back(
+          {{"name", splice.name}, {"row", splice.row}, {"position", splice.position}});
+    }
+    count += chunk.token_count;
+    chunks.push_back({{"ids", chunk.ids}, {"tokens", tokens}, {"splices", splices}});
+  }
+  say_json(common, {{"text", prompt.text}, {"token_count", count}, {"chunks", chunks}});
+}
+
+void print_table(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
+                 const CommonOptions& common) {
+  std::printf("%s\n", prompt.text.c_str());
+  int count = 0;
+  for (std::size_t i = 0; i < prompt.chunks.size(); ++i) {
+    const PromptChunk& chunk = prompt.chunks[i];
+    std::size_t position = 0;
+    for (const Token& token : tokens_of(chunk, tokenizer)) {
+      ++position;
+      std::printf("  chunk %zu  %2zu  %6s  %s\n", i + 1, position,
+                  token.id.is_null() ? "vector" : token.id.dump().c_str(), token.text.c_str());
+    }
+    count += chunk.token_count;
+  }
+  const int capacity = tokenizer.special_tokens().max_length - 2;
+  std::printf("  %d tokens in %zu chunk%s of %d\n", count, prompt.chunks.size(),
+              prompt.chunks.size() == 1 ? "" : "s", capacity);
+  if (prompt.chunks.size() > 1) {
+    say(common, "This prompt is longer than a chunk: the text encoder reads its " +
+                    std::to_string(prompt.chunks.size()) + " chunks one by one");
+  }
+}
+
+}  // namespace
+
+void tokenize_command(int argc, char** argv) {
+  TokenizeOptions options;
+  CommonOptions common;
+  OptionTable table("sdx-tokenize", "Show how a text becomes tokens, chunks and spliced-in vectors.",
+                    "  sdx-tokenize \"a rendering of <Johannes>\"\n"
+                    "  sdx-tokenize --json < prompts.txt\n"
+                    "  sdx-tokenize --tokenizer spiece.model \"Grüße\"\n"
+                    "  sdx-tokenize --decode 320 1125\n");
+  table.add("Input", "text", options.texts, "Texts; none or -: the lines of stdin");
+  table.add("Input", "--tokenizer", options.tokenizer,
+            "A tokenizer folder or sentencepiece file instead of the model's");
+  table.add("Input", "--embeddings", options.embeddings,
+            "Folders or files in which <Name> is looked up");
+  table.add("Input", "--decode", options.decode, "Token ids to turn back into text");
+  add_common_options(table, common);
+  table.parse(argc, argv);
+
+  const std::unique_ptr<Tokenizer> tokenizer = options.tokenizer.empty()
+                                                   ? open_model(common).load_tokenizer()
+                                                   : load_tokenizer(options.tokenizer);
+  if (!options.decode.empty()) {
+    const std::string text = tokenizer->decode(options.decode);
+    say_json(common, {{"ids", options.decode}, {"text", text}});
+    if (!common.json) std::puts(text.c_str());
+    return;
+  }
+  EmbeddingTable embeddings;
+  for (const std::string& place : options.embeddings) embeddings.add_from(place);
+  for (const std::string& text : texts_to_tokenize(options)) {
+    const TokenizedPrompt prompt = tokenize_prompt(text, *tokenizer, embeddings);
+    if (common.json) {
+      print_json(prompt, *tokenizer, common);
+    } else {
+      print_table(prompt, *tokenizer, common);
+    }
+  }
+}
+
+}  // namespace sdx

@@ -1,0 +1,265 @@
+#include "sdx/image/png.h"
+
+#include <png.h>
+#include <zlib.h>
+
+#include <csetjmp>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "png_chunks.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+
+namespace sdx {
+namespace {
+
+// Of XMP it is laid down that it stands in an iTXt chunk, whatever its letters.
+constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
+constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
+constexpr std::size_t kMaxPngBytes = std::size_t{1} << 30U;
+constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20U;
+constexpr std::size_t kMaxKeywordBytes = 79;
+
+/// Length of the valid UTF-8 sequence that `text` begins with, 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return 0;
+  }
+  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
+      (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) {
+    return 0;
+  }
+  return length;
+}
+
+/// What a PNG can hold: valid UTF-8 without NUL. A prompt from the command line may be anything.
+std::string sanitised(std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t length = text[0] == '\0' ? 0 : utf8_length(text);
+    clean += length == 0 ? kReplacementCharacter : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return clean;
+}
+
+/// Valid UTF-8 as Latin-1, or nothing if it has a letter that Latin-1 does not.
+std::optional<std::string> to_latin1(std::string_view utf8) {
+  std::string latin1;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(utf8[i]);
+    if (byte < 0x80) {
+      latin1 += utf8[i];
+    } else if (byte <= 0xC3) {
+      ++i;
+      latin1 +=
+          static_cast<char>(((byte & 3U) << 6U) | (static_cast<std::uint8_t>(utf8[i]) & 0x3FU));
+    } else {
+      return std::nullopt;
+    }
+  }
+  return latin1;
+}
+
+std::string from_latin1(std::string_view latin1) {
+  std::string utf8;
+  for (const char letter : latin1) {
+    const auto byte = static_cast<std::uint8_t>(letter);
+    if (byte < 0x80) {
+      utf8 += letter;
+    } else {
+      utf8 += static_cast<char>(0xC0U | (byte >> 6U));
+      utf8 += static_cast<char>(0x80U | (byte & 0x3FU));
+    }
+  }
+  return utf8;
+}
+
+struct Text {
+  std::string keyword;
+  std::string content;
+  int compression;
+};
+
+/// What is shared with libpng's callbacks. They leave by longjmp, so nothing that has a destructor
+/// is made between setjmp and libpng.
+struct PngWriter {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string output;
+  std::string failure;
+
+  ~PngWriter() { png_destroy_write_struct(&png, &info); }
+};
+
+extern "C" {
+
+void on_png_write_error(png_structp png, png_const_charp message) {
+  static_cast<PngWriter*>(png_get_error_ptr(png))->failure = message;
+  png_longjmp(png, 1);
+}
+
+void on_png_write(png_structp png, png_bytep bytes, std::size_t size) {
+  auto& writer = *static_cast<PngWriter*>(png_get_io_ptr(png));
+  bool out_of_memory = false;
+  try {
+    writer.output.append(reinterpret_cast<const char*>(bytes), size);
+  } catch (...) {
+    out_of_memory = true;  // an exception must not pass through libpng's frames
+  }
+  if (out_of_memory) png_error(png, "out of memory");
+}
+
+void on_png_flush(png_structp) {}
+
+}  // extern "C"
+
+bool encode(PngWriter& writer, png_uint_32 width, png_uint_32 height, png_bytepp rows,
+            png_textp texts, int text_count) {
+  if (setjmp(png_jmpbuf(writer.png)) != 0) return false;
+  png_set_write_fn(writer.png, &writer, on_png_write, on_png_flush);
+  png_set_IHDR(writer.png, writer.info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_compression_level(writer.png, 6);
+  if (text_count > 0) png_set_text(writer.png, writer.info, texts, text_count);
+  png_write_info(writer.png, writer.info);
+  png_write_image(writer.png, rows);
+  png_write_end(writer.png, nullptr);
+  return true;
+}
+
+std::string checked_keyword(const std::string& keyword) {
+  const bool has_odd_byte =
+      keyword.find_first_not_of(
+          " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+          "abcdefghijklmnopqrstuvwxyz{|}~") != std::string::npos;
+  if (keyword.empty() || keyword.size() > kMaxKeywordBytes || has_odd_byte ||
+      keyword.front() == ' ' || keyword.back() == ' ' || keyword.find("  ") != std::string::npos) {
+    throw InternalError("\"" + keyword + "\" cannot be the keyword of a PNG text");
+  }
+  return keyword;
+}
+
+/// zlib data unpacked, up to a limit that a bomb exceeds and a text does not.
+std::string inflated(std::string_view packed) {
+  z_stream stream = {};
+  if (inflateInit(&stream) != Z_OK) throw InternalError("zlib cannot be started");
+  // zlib does not write to its input, whatever its type says.
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  std::string text;
+  int status = Z_OK;
+  while (status == Z_OK && text.size() <= kMaxTextBytes) {
+    char buffer[4096];
+    stream.next_out = reinterpret_cast<Bytef*>(buffer);
+    stream.avail_out = sizeof(buffer);
+    status = inflate(&stream, Z_NO_FLUSH);
+    if (status == Z_OK || status == Z_STREAM_END)
+      text.append(buffer, sizeof(buffer) - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (text.size() > kMaxTextBytes) throw DataError("a compressed text of the PNG is too long");
+  if (status != Z_STREAM_END) throw DataError("damaged PNG: a compressed text cannot be unpacked");
+  return text;
+}
+
+/// Takes from `data` what stands before the next NUL.
+std::string_view take_to_nul(std::string_view& data) {
+  const std::size_t end = data.find('\0');
+  if (end == std::string_view::npos) throw DataError("damaged PNG: a text chunk is incomplete");
+  const std::string_view taken = data.substr(0, end);
+  data.remove_prefix(end + 1);
+  return taken;
+}
+
+/// Takes the next byte of `data`.
+char take_byte(std::string_view& data) {
+  if (data.empty()) throw DataError("damaged PNG: a text chunk is incomplete");
+  const char byte = data.front();
+  data.remove_prefix(1);
+  return byte;
+}
+
+}  // namespace
+
+void write_png(const std::filesystem::path& path, const Image& image,
+               const std::map<std::string, std::string>& texts) {
+  const std::size_t row_bytes = std::size_t{3} * static_cast<std::size_t>(image.width_px);
+  if (image.width_px < 1 || image.height_px < 1 ||
+      image.rgb.size() != row_bytes * static_cast<std::size_t>(image.height_px)) {
+    throw InternalError(path.string() + ": a picture without pixels cannot be written");
+  }
+  std::vector<Text> contents;
+  contents.reserve(texts.size());
+  for (const auto& [keyword, text] : texts) {
+    std::string utf8 = sanitised(text);
+    std::optional<std::string> latin1 = keyword == kXmpKeyword ? std::nullopt : to_latin1(utf8);
+    const int compression = latin1 ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
+    contents.push_back(
+        {checked_keyword(keyword), latin1 ? std::move(*latin1) : std::move(utf8), compression});
+  }
+  std::vector<png_text> chunks(contents.size());
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    chunks[i].compression = contents[i].compression;
+    chunks[i].key = contents[i].keyword.data();
+    chunks[i].text = contents[i].content.data();
+    chunks[i].text_length = contents[i].content.size();
+  }
+  std::vector<png_bytep> rows(static_cast<std::size_t>(image.height_px));
+  for (std::size_t y = 0; y < rows.size(); ++y) {
+    // libpng does not write to the rows, whatever its type says.
+    rows[y] = const_cast<png_bytep>(image.rgb.data()) + y * row_bytes;
+  }
+
+  PngWriter writer;
+  // Warnings end like errors: a picture that libpng frowns on is a mistake of ours.
+  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, on_png_write_error,
+                                       on_png_write_error);
+  if (writer.png != nullptr) writer.info = png_create_info_struct(writer.png);
+  if (writer.info == nullptr) throw InternalError("libpng cannot be started");
+  if (!encode(writer, static_cast<png_uint_32>(image.width_px),
+              static_cast<png_uint_32>(image.height_px), rows.data(), chunks.data(),
+              static_cast<int>(chunks.size()))) {
+    throw InternalError(path.string() + ": libpng cannot write the picture: " + writer.failure);
+  }
+  write_file_atomically(path, writer.output);
+}
+
+std::map<std::string, std::string> read_png_texts(const std::filesystem::path& path) {
+  const std::string file = read_file(path, kMaxPngBytes);
+  std::map<std::string, std::string> texts;
+  try {
+    for (const PngChunk& chunk : png_chunks(file)) {
+      if (chunk.type != "tEXt" && chunk.type != "zTXt" && chunk.type != "iTXt") continue;
+      std::string_view data = chunk.data;
+      const std::string keyword = from_latin1(take_to_nul(data));
+      std::string text;
+      if (chunk.type == "tEXt") {
+        text = from_latin1(data);
+      } else if (chunk.type == "zTXt") {
+        take_byte(data);  // the method; there is only one
+        text = from_latin1(inflated(data));
+      } else {
+        const bool compressed = take_byte(data) != 0;
+        take_byte(data);    // the method
+        take_to_nul(data);  // language
+        take_to_nul(data);  // the keyword in that language
+        text = sanitised(compressed ? inflated(data) : data);
+      }
+      texts.emplace(keyword, std::move(text));  // the first of two with one keyword
+    }
+  } catch (const DataError& error) {
+    throw DataError(path.string() + ": " + error.what());
+  }
+  return texts;
+}
+
+}  // namespace sdx

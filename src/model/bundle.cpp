@@ -1,0 +1,198 @@
+#include "sdx/model/bundle.h"
+
+#include <cstdlib>
+#include <set>
+#include <vector>
+
+#include "sdx/util/data_folder.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "sdx/util/sha256.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kFormatVersion = 1;
+constexpr const char* kManifest = "bundle.json";
+
+BundleInfo parse_info(const Json& json, const fs::path& file) {
+  const int format = json_value<int>(json, "format", file);
+  if (format != kFormatVersion) {
+    throw DataError(file.string() + ": format: expected " + std::to_string(kFormatVersion) +
+                    ", found " + std::to_string(format) + "; import the model again with this version");
+  }
+  BundleInfo info;
+  info.name = json_value<std::string>(json, "name", file);
+  info.family = parse_model_family(json_value<std::string>(json, "family", file));
+  info.text_width = json_value<int>(json, "text_width", file);
+  info.text_layers = json_value<int>(json, "text_layers", file);
+  info.native_size_px = json_value<int>(json, "native_size_px", file);
+  info.latent_channels = json_value<int>(json, "latent_channels", file);
+  info.vae_factor = json_value<int>(json, "vae_factor", file);
+  info.latent_scale = json_value<double>(json, "latent_scale", file);
+  info.guidance_scale = json_value<double>(json, "guidance_scale", file);
+  info.init_text = json_value<std::string>(json, "init_text", file);
+  const Json schedule = json_value<Json>(json, "noise_schedule", file);
+  info.noise_schedule.beta_schedule =
+      parse_beta_schedule(json_value<std::string>(schedule, "beta_schedule", file));
+  info.noise_schedule.beta_start = json_value<double>(schedule, "beta_start", file);
+  info.noise_schedule.beta_end = json_value<double>(schedule, "beta_end", file);
+  info.noise_schedule.train_timesteps = json_value<int>(schedule, "train_timesteps", file);
+  info.noise_schedule.prediction_type =
+      parse_prediction_type(json_value<std::string>(schedule, "prediction_type", file));
+  info.noise_schedule.steps_offset = json_value<int>(schedule, "steps_offset", file);
+  info.dtype = json_value<std::string>(json, "dtype", file);
+  info.licence = json_value<std::string>(json, "licence", file);
+  info.origin = json_value<std::string>(json, "origin", file);
+  info.sha256 = json_value<std::map<std::string, std::string>>(json, "sha256", file);
+  return info;
+}
+
+Json to_json(const BundleInfo& info) {
+  const NoiseScheduleConfig& schedule = info.noise_schedule;
+  return {{"format", kFormatVersion},
+          {"name", info.name},
+          {"family", to_string(info.family)},
+          {"text_width", info.text_width},
+          {"text_layers", info.text_layers},
+          {"native_size_px", info.native_size_px},
+          {"latent_channels", info.latent_channels},
+          {"vae_factor", info.vae_factor},
+          {"latent_scale", info.latent_scale},
+          {"guidance_scale", info.guidance_scale},
+          {"init_text", info.init_text},
+          {"noise_schedule",
+           {{"beta_schedule", to_string(schedule.beta_schedule)},
+            {"beta_start", schedule.beta_start},
+            {"beta_end", schedule.beta_end},
+            {"train_timesteps", schedule.train_timesteps},
+            {"prediction_type", to_string(schedule.prediction_type)},
+            {"steps_offset", schedule.steps_offset}}},
+          {"dtype", info.dtype},
+          {"licence", info.licence},
+          {"origin", info.origin},
+          {"sha256", info.sha256}};
+}
+
+/// Folders that hold bundles by name, in the order in which they are searched.
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  if (const char* chosen = std::getenv("SDX_MODELS")) folders.emplace_back(chosen);
+  if (const char* home = std::getenv("HOME")) {
+    folders.push_back(fs::path(home) / ".local/share/sdx/models");
+  }
+  folders.push_back(data_folder() / "models");
+  return folders;
+}
+
+bool is_bundle(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_regular_file(folder / kManifest, ignored);
+}
+
+std::string known_models() {
+  std::set<std::string> names;
+  for (const fs::path& folder : model_folders()) {
+    std::error_code missing;
+    for (const auto& entry : fs::directory_iterator(folder, missing)) {
+      if (is_bundle(entry.path())) names.insert(entry.path().filename().string());
+    }
+  }
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list.empty() ? "none" : list;
+}
+
+}  // namespace
+
+std::string_view to_string(ModelFamily family) {
+  return family == ModelFamily::kSd1 ? "sd1" : "sd2";
+}
+
+ModelFamily parse_model_family(std::string_view text) {
+  for (const auto family : {ModelFamily::kSd1, ModelFamily::kSd2}) {
+    if (text == to_string(family)) return family;
+  }
+  throw DataError("model family: expected sd1 or sd2, found \"" + std::string(text) + "\"");
+}
+
+Bundle Bundle::open(const fs::path& folder) {
+  const fs::path file = folder / kManifest;
+  return Bundle(folder, parse_info(read_json_file(file), file));
+}
+
+Bundle Bundle::find(const std::string& name_or_path) {
+  if (is_bundle(name_or_path)) return open(name_or_path);
+  const bool is_name = !name_or_path.empty() && name_or_path.find('/') == std::string::npos;
+  if (is_name) {
+    for (const fs::path& folder : model_folders()) {
+      if (is_bundle(folder / name_or_path)) return open(folder / name_or_path);
+    }
+  }
+  throw MissingInputError("--model " + name_or_path + ": no such model; known are: " +
+                          known_models() +
+                          ". A diffusers folder becomes one with: sdx-model import FOLDER --name NAME");
+}
+
+std::string Bundle::short_hash() const {
+  const auto found = info_.sha256.find("unet.safetensors");
+  const auto& hash = found != info_.sha256.end() ? found->second : info_.sha256.at("unet.ts");
+  return hash.substr(0, 10);
+}
+
+bool Bundle::has_file(const std::string& relative_path) const {
+  return info_.sha256.contains(relative_path);
+}
+
+namespace {
+
+void check_hash(const BundleInfo& info, const fs::path& file, const std::string& relative_path,
+                const std::string& found) {
+  const auto expected = info.sha256.find(relative_path);
+  if (expected == info.sha256.end()) {
+    throw DataError(file.string() + ": not in the bundle's manifest; import the model again");
+  }
+  if (found != expected->second) {
+    throw DataError(file.string() + ": changed since it was imported: expected SHA-256 " +
+                    expected->second + ", found " + found + "; import the model again");
+  }
+}
+
+}  // namespace
+
+fs::path Bundle::checked_file(const std::string& relative_path) const {
+  const fs::path file = folder_ / relative_path;
+  const auto mapped = MappedFile::open(file);
+  check_hash(info_, file, relative_path, sha256_hex(mapped->bytes()));
+  return file;
+}
+
+std::string Bundle::checked_bytes(const std::string& relative_path) const {
+  const fs::path file = folder_ / relative_path;
+  std::string bytes = read_file(file);
+  check_hash(info_, file, relative_path, sha256_hex(bytes));
+  return bytes;
+}
+
+std::unique_ptr<Tokenizer> Bundle::load_tokenizer() const {
+  for (const auto& [relative_path, hash] : info_.sha256) {
+    if (relative_path.starts_with("tokenizer/")) checked_file(relative_path);
+  }
+  return sdx::load_tokenizer(folder_ / "tokenizer");
+}
+
+void write_bundle_info(const fs::path& folder, BundleInfo info) {
+  info.sha256.clear();
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string relative_path = entry.path().lexically_relative(folder).string();
+    if (!entry.is_regular_file() || relative_path == kManifest) continue;
+    info.sha256[relative_path] = sha256_hex(MappedFile::open(entry.path())->bytes());
+  }
+  write_file_atomically(folder / kManifest, to_json(info).dump(2) + "\n");
+}
+
+}  // namespace sdx

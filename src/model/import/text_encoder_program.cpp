@@ -1,0 +1,77 @@
+#include "model/import/programs.h"
+
+namespace sdx {
+
+namespace {
+
+void compose_layer(Composer& composer, const TextEncoderConfig& config, const std::string& scope) {
+  const int width = config.width;
+  const auto linear = [&](const char* path, const char* x, int in, int out) {
+    return composer.linear(scope, path, x, in, out);
+  };
+  const auto norm = [&](const char* path) {
+    return composer.layer_norm(scope, path, "x", width, config.norm_epsilon);
+  };
+  composer.define(
+      scope,
+      substitute(R"(
+def forward(self, x: Tensor) -> Tensor:
+    b, n, d = x.size()
+    h = $NORM1
+    q = torch.transpose(torch.view($Q, [b, n, $HEADS, -1]), 1, 2)
+    k = torch.transpose(torch.view($K, [b, n, $HEADS, -1]), 1, 2)
+    v = torch.transpose(torch.view($V, [b, n, $HEADS, -1]), 1, 2)
+    o = torch.scaled_dot_product_attention(q, k, v, is_causal=True)
+    o = torch.reshape(torch.transpose(o, 1, 2), [b, n, d])
+    x = x + $OUT
+    h = $NORM2
+    h = $FC1
+    h = $ACTIVATION
+    return x + $FC2
+)",
+                 {{"$NORM1", norm("layer_norm1")},
+                  {"$NORM2", norm("layer_norm2")},
+                  {"$Q", linear("self_attn.q_proj", "h", width, width)},
+                  {"$K", linear("self_attn.k_proj", "h", width, width)},
+                  {"$V", linear("self_attn.v_proj", "h", width, width)},
+                  {"$OUT", linear("self_attn.out_proj", "o", width, width)},
+                  {"$FC1", linear("mlp.fc1", "h", width, config.inner_width)},
+                  {"$FC2", linear("mlp.fc2", "h", config.inner_width, width)},
+                  {"$ACTIVATION",
+                   config.quick_gelu ? "h * torch.sigmoid(1.702 * h)" : "torch.gelu(h)"},
+                  {"$HEADS", std::to_string(config.heads)}}));
+}
+
+}  // namespace
+
+Composer::Program compose_text_encoder(const TextEncoderConfig& config, const TensorMap& weights,
+                                       const std::string& weights_file) {
+  Composer composer("TextEncoder", weights, weights_file);
+  std::string layers;
+  for (int i = 0; i < config.layers; ++i) {
+    const std::string scope = "encoder.layers." + std::to_string(i);
+    compose_layer(composer, config, scope);
+    layers += "    if count > " + std::to_string(i) + ":\n        x = " +
+              Composer::call(scope, "x") + "\n";
+  }
+  composer.define("", "def embed(self, ids: Tensor) -> Tensor:\n    return torch.embedding(" +
+                          composer.table("", "embeddings.token_embedding", config.vocabulary,
+                                         config.width) +
+                          ", ids)\n");
+  composer.define(
+      "", substitute(R"(
+def encode(self, embeddings: Tensor, skip_last: int) -> Tensor:
+    count = $LAYERS - skip_last
+    x = embeddings + $POSITIONS[:embeddings.size(1)]
+$BODY    return $NORM
+)",
+                     {{"$LAYERS", std::to_string(config.layers)},
+                      {"$POSITIONS", composer.table("", "embeddings.position_embedding",
+                                                    config.positions, config.width)},
+                      {"$BODY", layers},
+                      {"$NORM", composer.layer_norm("", "final_layer_norm", "x", config.width,
+                                                    config.norm_epsilon)}}));
+  return composer.finish();
+}
+
+}  // namespace sdx

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <torch/csrc/jit/api/module.h>
+
+#include <string>
+
+#include "sdx/model/bundle.h"
+#include "sdx/util/device.h"
+
+namespace sdx {
+
+/// One TorchScript program of a bundle, ready to run: loaded from the very bytes whose hash was
+/// checked, its parameters bound to `weights_file` where the bundle has that file (else it carries
+/// its own), frozen, on the target's device and in its dtype.
+/// Everything that touches TorchScript's runtime is in this file and in model/import.
+/// @throws DataError naming the file and the tensor.
+torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program_file,
+                                    const std::string& weights_file, const ComputeTarget& target);
+
+/// Runs a method of a part; c10's exceptions become an InternalError without the backtrace.
+at::Tensor run_method(const torch::jit::Module& module, const std::string& method,
+                      std::vector<c10::IValue> arguments);
+
+/// Its parameters as tensors.
+std::vector<at::Tensor> parameters_of(const torch::jit::Module& module);
+
+}  // namespace sdx

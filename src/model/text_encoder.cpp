@@ -1,0 +1,33 @@
+#include "sdx/model/text_encoder.h"
+
+#include "model/script_part.h"
+
+namespace sdx {
+
+struct TextEncoder::Impl {
+  torch::jit::Module module;
+  c10::Device device;
+};
+
+TextEncoder::TextEncoder(const Bundle& bundle, c10::Device device)
+    : impl_(std::make_unique<Impl>(
+          Impl{load_script_part(bundle, "text_encoder.ts", "text_encoder.safetensors",
+                                {device, c10::ScalarType::Float}),
+               device})) {}
+
+TextEncoder::~TextEncoder() = default;
+TextEncoder::TextEncoder(TextEncoder&&) noexcept = default;
+TextEncoder& TextEncoder::operator=(TextEncoder&&) noexcept = default;
+
+at::Tensor TextEncoder::embed(const at::Tensor& ids) const {
+  return run_method(impl_->module, "embed", {ids.to(impl_->device)});
+}
+
+at::Tensor TextEncoder::encode(const at::Tensor& embeddings, int skip_last) const {
+  return run_method(impl_->module, "encode",
+                    {embeddings.to(impl_->device), static_cast<std::int64_t>(skip_last)});
+}
+
+std::vector<at::Tensor> TextEncoder::parameters() const { return parameters_of(impl_->module); }
+
+}  // namespace sdx

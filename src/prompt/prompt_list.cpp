@@ -1,0 +1,52 @@
+#include "sdx/prompt/prompt_list.h"
+
+#include <sstream>
+#include <string_view>
+
+#include "sdx/embedding/embedding.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr std::string_view kNameField = "{name}";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+}  // namespace
+
+std::vector<std::string> read_prompt_file(const std::filesystem::path& file) {
+  std::string text = read_file(file);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  std::vector<std::string> prompts = split_list(text, '\n');
+  if (prompts.empty()) throw DataError(file.string() + ": holds no prompt; expected one on each line");
+  return prompts;
+}
+
+std::vector<std::string> fill_names(const std::vector<std::string>& prompts,
+                                    const std::vector<std::string>& names) {
+  std::vector<std::string> filled;
+  for (const std::string& prompt : prompts) {
+    if (prompt.find(kNameField) == std::string::npos) {
+      filled.push_back(prompt);
+      continue;
+    }
+    if (names.empty()) {
+      throw UsageError("the prompt \"" + prompt + "\" has a {name}; --names A,B says whose");
+    }
+    for (const std::string& name : names) {
+      std::string text = prompt;
+      const std::string tag = placeholder(name);
+      for (std::size_t at = text.find(kNameField); at != std::string::npos;
+           at = text.find(kNameField, at + tag.size())) {
+        text.replace(at, kNameField.size(), tag);
+      }
+      filled.push_back(text);
+    }
+  }
+  return filled;
+}
+
+}  // namespace sdx

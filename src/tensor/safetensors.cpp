@@ -1,0 +1,224 @@
+#include "sdx/tensor/safetensors.h"
+
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+#include <vector>
+
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+
+namespace sdx {
+
+namespace {
+
+struct DtypeName {
+  const char* name;
+  at::ScalarType type;
+};
+
+constexpr std::array<DtypeName, 10> kDtypes = {{{"F64", at::kDouble},
+                                                {"F32", at::kFloat},
+                                                {"F16", at::kHalf},
+                                                {"BF16", at::kBFloat16},
+                                                {"I64", at::kLong},
+                                                {"I32", at::kInt},
+                                                {"I16", at::kShort},
+                                                {"I8", at::kChar},
+                                                {"U8", at::kByte},
+                                                {"BOOL", at::kBool}}};
+
+std::optional<at::ScalarType> parse_dtype(const std::string& name) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (name == dtype.name) return dtype.type;
+  }
+  return std::nullopt;
+}
+
+std::string dtype_name(at::ScalarType type) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (type == dtype.type) return dtype.name;
+  }
+  throw InternalError(std::string("safetensors has no name for the dtype ") + c10::toString(type));
+}
+
+/// The entry of one tensor in the header, checked in itself.
+struct Entry {
+  std::string name;
+  at::ScalarType dtype;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin;
+  std::uint64_t end;
+};
+
+constexpr std::size_t kLengthBytes = 8;
+
+class HeaderReader {
+ public:
+  HeaderReader(const std::filesystem::path& path, std::span<const std::byte> file,
+               std::size_t max_header_bytes)
+      : path_(path) {
+    if (file.size() < kLengthBytes) {
+      fail("expected at least 8 bytes, found " + std::to_string(file.size()));
+    }
+    std::uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, file.data(), kLengthBytes);
+    const std::uint64_t available = file.size() - kLengthBytes;
+    if (header_bytes > available) {
+      fail("its header claims " + std::to_string(header_bytes) + " bytes, the file has " +
+           std::to_string(available) + " left: truncated, or not a safetensors file");
+    }
+    if (header_bytes > max_header_bytes) {
+      fail("its header is " + std::to_string(header_bytes) + " bytes long, at most " +
+           std::to_string(max_header_bytes) + " are accepted");
+    }
+    data_bytes_ = available - header_bytes;
+    data_offset_ = kLengthBytes + header_bytes;
+    parse(std::string(reinterpret_cast<const char*>(file.data()) + kLengthBytes, header_bytes));
+    check_ranges();
+  }
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  std::uint64_t data_offset() const { return data_offset_; }
+
+ private:
+  [[noreturn]] void fail(const std::string& reason) const {
+    throw DataError(path_.string() + ": not a sound safetensors file: " + reason);
+  }
+
+  void parse(const std::string& text) {
+    std::vector<std::set<std::string>> keys;
+    const auto refuse_twice_and_depth = [&](int depth, Json::parse_event_t event, Json& value) {
+      // Deep nesting would exhaust the stack of the parser's callers; headers have three levels.
+      if (depth > 4) fail("its header is nested too deeply");
+      if (event == Json::parse_event_t::object_start) keys.emplace_back();
+      if (event == Json::parse_event_t::object_end) keys.pop_back();
+      if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
+        fail("the key \"" + value.get<std::string>() + "\" stands in its header twice");
+      }
+      return true;
+    };
+    Json header;
+    try {
+      header = Json::parse(text, refuse_twice_and_depth);
+    } catch (const Json::exception& error) {
+      fail(std::string("its header is not JSON: ") + error.what());
+    }
+    if (!header.is_object()) fail("its header is not a JSON object");
+    for (const auto& [name, value] : header.items()) {
+      if (name == "__metadata__") {
+        metadata_ = json_value<std::map<std::string, std::string>>(header, name, path_);
+      } else {
+        entries_.push_back(parse_entry(name, value));
+      }
+    }
+  }
+
+  Entry parse_entry(const std::string& name, const Json& value) const {
+    if (!value.is_object()) fail("the entry of tensor \"" + name + "\" is not an object");
+    const auto dtype_text = json_value<std::string>(value, "dtype", path_);
+    const auto dtype = parse_dtype(dtype_text);
+    if (!dtype) fail("tensor \"" + name + "\" has the unknown dtype \"" + dtype_text + "\"");
+    Entry entry{name, *dtype, json_value<std::vector<std::int64_t>>(value, "shape", path_), 0, 0};
+    const auto offsets = json_value<std::vector<std::uint64_t>>(value, "data_offsets", path_);
+    if (offsets.size() != 2 || offsets[0] > offsets[1]) {
+      fail("tensor \"" + name + "\" has impossible data_offsets");
+    }
+    entry.begin = offsets[0];
+    entry.end = offsets[1];
+    std::uint64_t bytes = c10::elementSize(*dtype);
+    for (const std::int64_t size : entry.shape) {
+      if (size < 0 || __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes)) {
+        fail("tensor \"" + name + "\" has an impossible shape");
+      }
+    }
+    if (bytes != entry.end - entry.begin) {
+      fail("tensor \"" + name + "\": its shape needs " + std::to_string(bytes) +
+           " bytes, its data_offsets give " + std::to_string(entry.end - entry.begin));
+    }
+    return entry;
+  }
+
+  /// The ranges, in order, must tile the data exactly.
+  void check_ranges() {
+    std::vector<const Entry*> ordered;
+    for (const Entry& entry : entries_) ordered.push_back(&entry);
+    std::sort(ordered.begin(), ordered.end(), [](const Entry* a, const Entry* b) {
+      return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+    });
+    std::uint64_t position = 0;
+    for (const Entry* entry : ordered) {
+      if (entry->begin != position) {
+        fail("tensor \"" + entry->name + "\" begins at byte " + std::to_string(entry->begin) +
+             " of the data, expected " + std::to_string(position));
+      }
+      position = entry->end;
+    }
+    if (position != data_bytes_) {
+      fail("its tensors need " + std::to_string(position) + " bytes of data, the file has " +
+           std::to_string(data_bytes_));
+    }
+  }
+
+  std::filesystem::path path_;
+  std::uint64_t data_bytes_ = 0;
+  std::uint64_t data_offset_ = 0;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::string> metadata_;
+};
+
+}  // namespace
+
+Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_header_bytes) {
+  const std::shared_ptr<MappedFile> file = MappedFile::open(path);
+  const HeaderReader header(path, file->bytes(), max_header_bytes);
+  Safetensors result;
+  result.metadata = header.metadata();
+  for (const Entry& entry : header.entries()) {
+    void* data = file->bytes().data() + header.data_offset() + entry.begin;
+    // Files with a header of odd length exist; a misaligned view would be undefined behaviour.
+    const bool aligned = reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) == 0;
+    if (aligned) {
+      result.tensors[entry.name] =
+          at::from_blob(data, entry.shape, [file](void*) {}, at::TensorOptions(entry.dtype));
+    } else {
+      at::Tensor copy = at::empty(entry.shape, at::TensorOptions(entry.dtype));
+      std::memcpy(copy.data_ptr(), data, copy.nbytes());
+      result.tensors[entry.name] = copy;
+    }
+  }
+  return result;
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t position = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const std::uint64_t end = position + tensor.nbytes();
+    header[name] = {{"dtype", dtype_name(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {position, end}}};
+    position = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the format allows trailing spaces, for alignment
+  const std::uint64_t length = text.size();
+
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(text);
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor data = tensor.detach().cpu().contiguous();
+    file.write(std::span(static_cast<const std::byte*>(data.data_ptr()), data.nbytes()));
+  }
+  file.commit();
+}
+
+}  // namespace sdx

@@ -1,0 +1,23 @@
+#include "sdx/util/error.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace sdx {
+
+void throw_errno(int error_number, const std::string& action, const std::string& path) {
+  const std::string message =
+      "cannot " + action + " " + path + ": " + std::generic_category().message(error_number);
+  switch (error_number) {
+    case ENOENT:
+      throw MissingInputError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      throw PermissionError(message);
+    default:
+      throw IoError(message);
+  }
+}
+
+}  // namespace sdx

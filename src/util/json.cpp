@@ -1,0 +1,54 @@
+#include "sdx/util/json.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "sdx/util/file.h"
+
+namespace sdx {
+namespace {
+
+constexpr std::size_t kMaxJsonBytes = std::size_t{64} << 20U;
+// Printing a value recurses, so a file of a million brackets would overflow the stack.
+constexpr int kMaxJsonDepth = 100;
+
+/// Where the `byte`th byte of `text` is, counted from 1. The parser's own count says column 0 where
+/// the fault ends a line.
+std::string place_of(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, byte == 0 ? 0 : byte - 1);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t line_begin = before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1;
+  return "line " + std::to_string(line) + ", column " +
+         std::to_string(before.size() - line_begin + 1);
+}
+
+/// "[json.exception.parse_error.101] parse error at line 3, column 0: reason" without what precedes
+/// the reason.
+std::string reason_of(std::string_view what) {
+  const std::size_t place = what.find("parse error at ");
+  const std::size_t colon = place == what.npos ? what.npos : what.find(": ", place);
+  return std::string(colon == what.npos ? what : what.substr(colon + 2));
+}
+
+}  // namespace
+
+Json read_json_file(const std::filesystem::path& path) {
+  const std::string text = read_file(path, kMaxJsonBytes);
+  const auto check_depth = [&path](int depth, Json::parse_event_t, Json&) {
+    if (depth > kMaxJsonDepth) {
+      throw DataError(path.string() + ": nested more than " + std::to_string(kMaxJsonDepth) +
+                      " levels deep");
+    }
+    return true;
+  };
+  try {
+    return Json::parse(text, check_depth);
+  } catch (const Json::parse_error& error) {
+    throw DataError(path.string() + ": not valid JSON: " + place_of(text, error.byte) + ": " +
+                    reason_of(error.what()));
+  } catch (const Json::exception& error) {  // a number beyond what a double holds
+    throw DataError(path.string() + ": not valid JSON: " + error.what());
+  }
+}
+
+}  // namespace sdx

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Checks that the modules depend on each other in one direction only, that public headers stay
+# light, and that headers and sources mirror each other. Run by CTest as unit.architecture:
+#   check.sh SOURCE_FOLDER      the check
+#   check.sh --self-test        shows that each rule can fail
+set -euo pipefail
+
+# In dependency order: a module may include itself and those before it.
+MODULES=(util tensor tokenizer image scheduler model embedding prompt dataset generation training
+  roster cli)
+# Further bans, FROM:TO, that the order alone would allow: samplers are pure functions of sigmas.
+BANNED=(scheduler:model)
+# These cost 10 to 26 seconds in every file that sees them; ATen/core/Tensor.h serves for headers.
+HEAVY='torch/torch\.h|torch/script\.h|torch/all\.h|ATen/ATen\.h'
+
+rank_of() {
+  local i
+  for i in "${!MODULES[@]}"; do
+    if [[ "${MODULES[$i]}" == "$1" ]]; then
+      echo "$i"
+      return
+    fi
+  done
+  echo -1
+}
+
+check() {
+  local root="$1" faults=0 rest file line from to rank_from rank_to ban header source
+  fault() {
+    printf '%s\n' "$*"
+    faults=$((faults + 1))
+  }
+
+  # One grep over all files: FILE:LINE:#include "sdx/<module>/…" (src-internal ones lack the sdx/).
+  while IFS=: read -r file line rest; do
+    from="${file#"$root"/}"
+    from="${from#include/sdx/}"
+    from="${from#src/}"
+    from="${from%%/*}"
+    to="${rest#*[\"<]}"
+    to="${to#sdx/}"
+    case "$to" in
+      */*) to="${to%%/*}" ;;
+      version.h\") continue ;;   # generated, belongs to no module
+      *) to="$from" ;;           # a neighbour in the same folder
+    esac
+    rank_from="$(rank_of "$from")"
+    rank_to="$(rank_of "$to")"
+    if ((rank_from < 0)); then
+      fault "$file: '$from' is not a module; known are: ${MODULES[*]}"
+    elif ((rank_to < 0)); then
+      fault "$file:$line: includes from '$to', which is not a module; known are: ${MODULES[*]}"
+    elif ((rank_to > rank_from)); then
+      fault "$file:$line: '$from' includes from '$to', which stands above it; the order is: ${MODULES[*]}"
+    fi
+    for ban in "${BANNED[@]}"; do
+      if [[ "$ban" == "$from:$to" ]]; then
+        fault "$file:$line: '$from' must not know '$to'"
+      fi
+    done
+  done < <(grep -rnE --include='*.h' --include='*.cpp' '^[[:space:]]*#[[:space:]]*include[[:space:]]+("|<sdx/)' \
+    "$root/include" "$root/src" 2>/dev/null || true)
+
+  while IFS=: read -r file line rest; do
+    fault "$file:$line: a public header includes a heavy header of libtorch ($rest); include ATen/core/Tensor.h or forward-declare"
+  done < <(grep -rnE --include='*.h' "#[[:space:]]*include[[:space:]]+[\"<]($HEAVY)[\">]" "$root/include" \
+    2>/dev/null || true)
+
+  # Every source has its header: the public one, or one beside it. Exempt are the sources of one
+  # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h).
+  while IFS= read -r source; do
+    header="${source#"$root"/src/}"
+    header="${header%.cpp}.h"
+    case "$header" in
+      model/import/*_program.h) header="model/import/programs.h" ;;
+      cli/*_command.h) header="cli/tool.h" ;;
+    esac
+    if [[ ! -f "$root/include/sdx/$header" && ! -f "$root/src/$header" ]]; then
+      fault "$source: has no header include/sdx/$header or src/$header"
+    fi
+  done < <(find "$root/src" -name '*.cpp' 2>/dev/null | sort)
+
+  if ((faults)); then
+    echo "architecture: $faults faults"
+    return 1
+  fi
+  echo "architecture: modules, headers and mirrors are in order"
+}
+
+# A tree with one fault for each rule must be refused, one without must pass.
+self_test() {
+  root="$(mktemp -d)"  # global: the trap runs after this function has returned
+  trap 'rm -rf "$root"' EXIT
+  fresh() {
+    rm -rf "${root:?}"/*
+    mkdir -p "$root"/include/sdx/{util,model,prompt,scheduler} "$root"/src/{util,model,scheduler}
+    echo '#include "sdx/util/a.h"' >"$root/include/sdx/model/m.h"
+    echo '#include <string>' >"$root/include/sdx/util/a.h"
+    echo '#include "sdx/util/a.h"' >"$root/src/util/a.cpp"
+  }
+  expect_fault() {
+    if check "$root" >"$root/out"; then
+      echo "self-test: not noticed: $1"
+      exit 1
+    fi
+    grep -q -- "$2" "$root/out" || {
+      echo "self-test: wrong message for: $1"
+      cat "$root/out"
+      exit 1
+    }
+  }
+  fresh
+  check "$root" >/dev/null || { echo "self-test: a good tree is refused"; exit 1; }
+  echo '#include "sdx/prompt/p.h"' >"$root/src/util/a.cpp"
+  expect_fault "upward include" "stands above it"
+  fresh
+  echo '#  include <sdx/model/m.h>' >"$root/include/sdx/util/a.h"
+  expect_fault "upward include in angle brackets" "stands above it"
+  fresh
+  echo '#include "sdx/model/m.h"' >"$root/include/sdx/scheduler/s.h"
+  expect_fault "banned pair" "must not know"
+  fresh
+  echo '#include "sdx/stranger/x.h"' >"$root/src/util/a.cpp"
+  expect_fault "unknown module" "not a module"
+  fresh
+  echo '#include <torch/script.h>' >"$root/include/sdx/model/m.h"
+  expect_fault "heavy header" "heavy header"
+  fresh
+  touch "$root/src/util/lonely.cpp"
+  expect_fault "source without header" "has no header"
+  echo "architecture: every rule can fail"
+}
+
+case "${1:-}" in
+  --self-test) self_test ;;
+  "") echo "usage: check.sh SOURCE_FOLDER | --self-test" >&2; exit 64 ;;
+  *) check "$1" ;;
+esac

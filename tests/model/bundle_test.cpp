@@ -1,0 +1,117 @@
+#include "sdx/model/bundle.h"
+
+#include <cstdlib>
+
+#include "sdx/model/text_encoder.h"
+#include "sdx/model/unet.h"
+#include "sdx/model/vae.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "support/temp_folder.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::TempFolder;
+using sdx::test::tiny_bundle;
+
+namespace {
+
+/// A copy of the tiny bundle that a test may damage.
+sdx::Bundle copy_of_tiny(const TempFolder& folder) {
+  fs::copy(tiny_bundle().folder(), folder.path() / "copy", fs::copy_options::recursive);
+  return sdx::Bundle::open(folder.path() / "copy");
+}
+
+void flip_a_byte(const fs::path& file) {
+  std::string bytes = sdx::read_file(file);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  sdx::write_file_atomically(file, bytes);
+}
+
+template <typename Action>
+std::string data_error(Action&& action) {
+  try {
+    action();
+  } catch (const sdx::DataError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
+  const TempFolder folder;
+  sdx::BundleInfo info = tiny_bundle().info();
+  info.licence = "MIT";
+  info.guidance_scale = 4.5;
+  sdx::write_bundle_info(folder.path(), info);
+  const sdx::BundleInfo back = sdx::Bundle::open(folder.path()).info();
+  CHECK(back.name == "tiny");
+  CHECK(back.text_width == 32);
+  CHECK(back.native_size_px == 64);
+  CHECK(back.latent_scale == 0.5);
+  CHECK(back.guidance_scale == 4.5);
+  CHECK(back.licence == "MIT");
+  CHECK(back.noise_schedule.steps_offset == 1);
+}
+
+TEST_CASE("model: one changed byte in any file is refused, the hashes named", "[model]") {
+  for (const auto& [file, hash] : tiny_bundle().info().sha256) {
+    INFO(file);
+    const TempFolder folder;
+    const sdx::Bundle bundle = copy_of_tiny(folder);
+    flip_a_byte(bundle.folder() / file);
+    const std::string message = data_error([&] {
+      bundle.load_tokenizer();
+      sdx::TextEncoder(bundle, c10::DeviceType::CPU);
+      sdx::UNet(bundle, {});
+      sdx::VaeEncoder(bundle, {});
+      sdx::VaeDecoder(bundle, {});
+    });
+    CHECK_THAT(message, ContainsSubstring(file));
+    CHECK_THAT(message, ContainsSubstring("expected SHA-256 " + hash));
+  }
+}
+
+TEST_CASE("model: a program that the manifest does not list is never loaded", "[model]") {
+  const TempFolder folder;
+  copy_of_tiny(folder);
+  const fs::path manifest = folder.path() / "copy/bundle.json";
+  sdx::Json json = sdx::read_json_file(manifest);
+  json["sha256"].erase("unet.ts");
+  sdx::write_file_atomically(manifest, json.dump());
+  const sdx::Bundle bundle = sdx::Bundle::open(folder.path() / "copy");
+  CHECK_THAT(data_error([&] { sdx::UNet(bundle, {}); }), ContainsSubstring("not in the bundle's manifest"));
+}
+
+TEST_CASE("model: a damaged or older bundle.json names its key", "[model]") {
+  const TempFolder folder;
+  const fs::path manifest = folder.path() / "bundle.json";
+  CHECK_THROWS_AS(sdx::Bundle::open(folder.path()), sdx::MissingInputError);
+  sdx::write_file_atomically(manifest, "{");
+  CHECK_THROWS_AS(sdx::Bundle::open(folder.path()), sdx::DataError);
+  sdx::write_file_atomically(manifest, R"({"format": 99})");
+  CHECK_THAT(data_error([&] { sdx::Bundle::open(folder.path()); }),
+             ContainsSubstring("format: expected 1, found 99"));
+  sdx::write_file_atomically(manifest, R"({"format": 1, "name": 3})");
+  CHECK_THAT(data_error([&] { sdx::Bundle::open(folder.path()); }), ContainsSubstring("\"name\""));
+}
+
+TEST_CASE("model: bundles are found by path and by name", "[model]") {
+  CHECK(sdx::Bundle::find(tiny_bundle().folder().string()).info().name == "tiny");
+  ::setenv("SDX_MODELS", tiny_bundle().folder().parent_path().c_str(), 1);
+  CHECK(sdx::Bundle::find("tiny").info().name == "tiny");
+  try {
+    sdx::Bundle::find("huge");
+    FAIL("found a model that does not exist");
+  } catch (const sdx::MissingInputError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("known are: "));
+    CHECK_THAT(error.what(), ContainsSubstring("tiny"));
+  }
+  ::unsetenv("SDX_MODELS");
+}

@@ -1,0 +1,139 @@
+#include "sdx/prompt/prompt.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+
+#include "sdx/prompt/prompt_list.h"
+#include "sdx/util/error.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::tiny_bundle;
+
+namespace {
+
+constexpr std::int64_t kWidth = 32;
+
+sdx::EmbeddingTable table_with(const std::string& name, int vectors, float value = 0.5F) {
+  sdx::EmbeddingTable table;
+  table.add({name, at::full({vectors, kWidth}, value), {}, {}});
+  return table;
+}
+
+}  // namespace
+
+TEST_CASE("prompt: placeholders are found as they are written", "[prompt]") {
+  using Names = std::vector<std::string>;
+  CHECK(sdx::placeholder_names("<Ada> and <Böb-2>, <Ada>") == Names{"Ada", "Böb-2"});
+  CHECK(sdx::placeholder_names("I <3 you, a < b > c, <> <two words> <open") == Names{});
+  CHECK(sdx::placeholder_names("<<Ada>>") == Names{"Ada"});
+}
+
+TEST_CASE("prompt: a chunk is begin, tokens, end, padding", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const auto prompt = sdx::tokenize_prompt("a photo of <Ada> smiling", *tokenizer, table_with("Ada", 2));
+  REQUIRE(prompt.chunks.size() == 1);
+  const sdx::PromptChunk& chunk = prompt.chunks.front();
+  std::vector<std::int64_t> expected = {1};
+  for (const auto id : tokenizer->encode("a photo of ")) expected.push_back(id);
+  const auto first_vector = static_cast<int>(expected.size());
+  expected.insert(expected.end(), {2, 2});
+  for (const auto id : tokenizer->encode(" smiling")) expected.push_back(id);
+  expected.resize(77, 2);
+  CHECK(chunk.ids == expected);
+  REQUIRE(chunk.splices.size() == 2);
+  CHECK(chunk.splices[0].position == first_vector);
+  CHECK(chunk.splices[1].position == first_vector + 1);
+  CHECK(chunk.splices[1].row == 1);
+  CHECK(chunk.splices[1].name == "Ada");
+}
+
+TEST_CASE("prompt: an embedding is never split over two chunks", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const std::size_t word_tokens = tokenizer->encode("robot").size();
+  REQUIRE(word_tokens == 1);
+  std::string text;
+  for (int i = 0; i < 73; ++i) text += "robot ";
+  const auto prompt = sdx::tokenize_prompt(text + "<Ada> snow", *tokenizer, table_with("Ada", 3));
+  REQUIRE(prompt.chunks.size() == 2);
+  CHECK(prompt.chunks[0].token_count == 73);
+  CHECK(prompt.chunks[0].splices.empty());
+  CHECK(prompt.chunks[1].splices.front().position == 1);
+  CHECK(prompt.chunks[1].token_count == 4);
+  CHECK(prompt.chunks[0].ids.size() == 77);
+}
+
+TEST_CASE("prompt: the mission's prompts work as written", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const auto prompts = sdx::read_prompt_file(std::string(SDX_SOURCE_DIR) + "/configs/prompts/statcrew.txt");
+  REQUIRE(prompts.size() == 8);
+  for (const std::string& text : sdx::fill_names(prompts, {"Markus"})) {
+    INFO(text);
+    const auto prompt = sdx::tokenize_prompt(text, *tokenizer, table_with("Markus", 2));
+    std::size_t splices = 0;
+    for (const auto& chunk : prompt.chunks) splices += chunk.splices.size();
+    std::size_t mentions = 0;
+    for (auto at = text.find("<Markus>"); at != std::string::npos; at = text.find("<Markus>", at + 1)) {
+      ++mentions;
+    }
+    CHECK(mentions >= 1);
+    CHECK(splices == 2 * mentions);
+  }
+}
+
+TEST_CASE("prompt: an unknown name is a usage error with the nearest ones", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  try {
+    sdx::tokenize_prompt("<Jon>", *tokenizer, table_with("John", 1));
+    FAIL("accepted");
+  } catch (const sdx::UsageError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("<John>"));
+  }
+}
+
+TEST_CASE("prompt: an embedding larger than a chunk is refused", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  CHECK_THROWS_AS(sdx::tokenize_prompt("<Ada>", *tokenizer, table_with("Ada", 76)), sdx::DataError);
+}
+
+TEST_CASE("prompt: spliced vectors of a word give what the word gives", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const auto id = *tokenizer->whole_word("robot");
+  sdx::EmbeddingTable table;
+  table.add({"Robo", encoder.embed(at::full({1, 1}, id, at::kLong)).squeeze(0), {}, {}});
+  const auto encode = [&](const std::string& text) {
+    return sdx::encode_prompts({sdx::tokenize_prompt(text, *tokenizer, table)}, *tokenizer, table, encoder);
+  };
+  CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a robot")) == 0);
+  CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a snow")) > 1e-3);
+}
+
+TEST_CASE("prompt: shorter prompts of a batch are filled up with empty chunks", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::EmbeddingTable none;
+  std::string long_text;
+  for (int i = 0; i < 80; ++i) long_text += "snow ";
+  const auto tokenized = [&](const std::string& text) { return sdx::tokenize_prompt(text, *tokenizer, none); };
+  const at::Tensor both =
+      sdx::encode_prompts({tokenized("a robot"), tokenized(long_text)}, *tokenizer, none, encoder);
+  CHECK(both.sizes() == at::IntArrayRef({2, 154, kWidth}));
+  const at::Tensor expected =
+      at::cat({sdx::encode_prompts({tokenized("a robot")}, *tokenizer, none, encoder),
+               sdx::encode_prompts({tokenized("")}, *tokenizer, none, encoder)}, 1);
+  CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), expected) < 1e-5);
+}
+
+TEST_CASE("prompt: an embedding of another model is refused by its width", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  sdx::EmbeddingTable table;
+  table.add({"Ada", at::full({1, 768}, 0.1), {}, {}});
+  CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ada>", *tokenizer, table)}, *tokenizer, table,
+                                      encoder),
+                  sdx::DataError);
+}

@@ -1,0 +1,123 @@
+#include "sdx/tensor/safetensors.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
+
+#include <cstring>
+
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+using sdx::test::TempFolder;
+
+namespace {
+
+/// A file with this header and this many bytes of data.
+std::filesystem::path file_with(const TempFolder& folder, const std::string& header,
+                                std::size_t data_bytes) {
+  std::string bytes(8, '\0');
+  const std::uint64_t length = header.size();
+  std::memcpy(bytes.data(), &length, sizeof length);
+  const auto path = folder.path() / "made.safetensors";
+  sdx::write_file_atomically(path, bytes + header + std::string(data_bytes, '\0'));
+  return path;
+}
+
+std::string refusal(const std::filesystem::path& path) {
+  try {
+    sdx::map_safetensors(path, 10'000);
+  } catch (const sdx::DataError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("tensor: safetensors come back as they were written", "[tensor]") {
+  const TempFolder folder;
+  const auto path = folder.path() / "a.safetensors";
+  sdx::TensorMap tensors;
+  for (const auto type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt,
+                          at::kShort, at::kChar, at::kByte}) {
+    tensors[std::string("t.") + c10::toString(type)] = at::arange(15).to(type).reshape({3, 5});
+  }
+  tensors["strided"] = at::arange(12, at::kFloat).reshape({3, 4}).t();
+  tensors["empty"] = at::zeros({0, 4}, at::kFloat);
+  tensors["scalar"] = at::zeros({}, at::kFloat) + 3;
+  sdx::write_safetensors(path, tensors, {{"format", "pt"}, {"who", "Ünal"}});
+
+  const sdx::Safetensors back = sdx::map_safetensors(path);
+  REQUIRE(back.tensors.size() == tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    INFO(name);
+    CHECK(back.tensors.at(name).scalar_type() == tensor.scalar_type());
+    CHECK(at::equal(back.tensors.at(name), tensor));
+  }
+  CHECK(back.metadata.at("who") == "Ünal");
+}
+
+TEST_CASE("tensor: writing twice gives the same bytes", "[tensor]") {
+  const TempFolder folder;
+  const sdx::TensorMap tensors = {{"a", at::arange(5, at::kFloat)}};
+  sdx::write_safetensors(folder.path() / "1", tensors, {{"k", "v"}});
+  sdx::write_safetensors(folder.path() / "2", tensors, {{"k", "v"}});
+  CHECK(sdx::read_file(folder.path() / "1") == sdx::read_file(folder.path() / "2"));
+}
+
+TEST_CASE("tensor: views keep the mapping alive and never reach the file", "[tensor]") {
+  const TempFolder folder;
+  const auto path = folder.path() / "a.safetensors";
+  sdx::write_safetensors(path, {{"a", at::arange(5, at::kFloat)}});
+  at::Tensor view = sdx::map_safetensors(path).tensors.at("a");
+  view.fill_(7);
+  CHECK(at::equal(sdx::map_safetensors(path).tensors.at("a"), at::arange(5, at::kFloat)));
+}
+
+TEST_CASE("tensor: damaged safetensors are refused with their reason", "[tensor]") {
+  using Catch::Matchers::ContainsSubstring;
+  const TempFolder folder;
+  const auto with = [&](const std::string& header, std::size_t bytes = 8) {
+    return refusal(file_with(folder, header, bytes));
+  };
+  const std::string good = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  REQUIRE(with(good) == "accepted");
+
+  sdx::write_file_atomically(folder.path() / "short", "abc");
+  CHECK_THAT(refusal(folder.path() / "short"), ContainsSubstring("at least 8 bytes, found 3"));
+  sdx::write_file_atomically(folder.path() / "text", "This is no tensor file at all.");
+  CHECK_THAT(refusal(folder.path() / "text"), ContainsSubstring("truncated, or not a safetensors"));
+  CHECK_THAT(with(good + std::string(20'000, ' ')), ContainsSubstring("at most 10000"));
+  CHECK_THAT(with("{\"a\": nonsense}"), ContainsSubstring("not JSON"));
+  CHECK_THAT(with("{\"\xff\": 1}"), ContainsSubstring("not JSON"));
+  CHECK_THAT(with("[1, 2]"), ContainsSubstring("not a JSON object"));
+  CHECK_THAT(with("{\"a\": 3}"), ContainsSubstring("not an object"));
+  CHECK_THAT(with(R"({"a":{"x":{"y":{"z":{"q":{"r":1}}}}}})"), ContainsSubstring("nested too deeply"));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                  R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"),
+             ContainsSubstring("twice"));
+  CHECK_THAT(with(R"({"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}})"),
+             ContainsSubstring("unknown dtype \"Q4\""));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})"),
+             ContainsSubstring("needs 12 bytes"));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})"),
+             ContainsSubstring("impossible shape"));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})"),
+             ContainsSubstring("impossible shape"));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})"),
+             ContainsSubstring("impossible data_offsets"));
+  CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
+             ContainsSubstring("begins at byte 4"));
+  CHECK_THAT(with(good, 4), ContainsSubstring("the file has 4"));
+  CHECK_THAT(with(good, 12), ContainsSubstring("the file has 12"));
+  CHECK_THAT(with(R"({"a":{"shape":[2],"data_offsets":[0,8]}})"), ContainsSubstring("\"dtype\" is missing"));
+}
+
+TEST_CASE("tensor: a missing safetensors file is a missing input", "[tensor]") {
+  CHECK_THROWS_AS(sdx::map_safetensors("no/such/file"), sdx::MissingInputError);
+}

@@ -1,0 +1,25 @@
+#include "sdx/util/text.h"
+
+#include "support/catch.h"
+
+using Words = std::vector<std::string>;
+
+TEST_CASE("util: lists are split, trimmed and joined", "[util]") {
+  CHECK(sdx::split_list(" a, b ,,c", ',') == Words{"a", "b", "c"});
+  CHECK(sdx::split_list("", ',').empty());
+  CHECK(sdx::join({"a", "b"}, "; ") == "a; b");
+  CHECK(sdx::join({}, "; ").empty());
+  CHECK(sdx::trim("\t x y \r\n") == "x y");
+}
+
+TEST_CASE("util: the nearest words come first, case ignored", "[util]") {
+  CHECK(sdx::nearest_words("johannes", {"Sarah", "Johann", "JOHANNES"}, 2) == Words{"JOHANNES", "Johann"});
+  CHECK(sdx::nearest_words("x", {}).empty());
+}
+
+TEST_CASE("util: a slug is safe in a file name", "[util]") {
+  CHECK(sdx::slug("<Ada> in the Snow, 8k!") == "ada-in-the-snow-8k");
+  CHECK(sdx::slug("漢字") == "picture");
+  CHECK(sdx::slug("../../etc/passwd") == "etc-passwd");
+  CHECK(sdx::slug("aaaa bbbb", 5) == "aaaa");
+}

@@ -1,0 +1,22 @@
+# sdx::catch2: tests. Version 2 (Debian 12) is headers only and gets its main from
+# tests/support/main.cpp; version 3 (Ubuntu 24.04) brings both. tests/support/catch.h serves both.
+
+find_package(Catch2 2.13 CONFIG QUIET)
+if(NOT TARGET Catch2::Catch2)
+  find_package(Catch2 3 CONFIG QUIET)
+endif()
+if(NOT TARGET Catch2::Catch2)
+  sdx_missing("Catch2 2.13 or newer was not found")
+endif()
+if(Catch2_VERSION VERSION_LESS 3)
+  set(SDX_CATCH2_MAJOR 2)
+  add_library(sdx_catch2_main STATIC "${PROJECT_SOURCE_DIR}/tests/support/main.cpp")
+  target_link_libraries(sdx_catch2_main PUBLIC Catch2::Catch2)
+  sdx_system_target(sdx_catch2 sdx::catch2 Catch2::Catch2 sdx_catch2_main)
+else()
+  set(SDX_CATCH2_MAJOR 3)
+  sdx_system_target(sdx_catch2 sdx::catch2 Catch2::Catch2WithMain)
+endif()
+target_compile_definitions(sdx_catch2 INTERFACE SDX_CATCH2_MAJOR=${SDX_CATCH2_MAJOR})
+target_include_directories(sdx_catch2 INTERFACE "${PROJECT_SOURCE_DIR}/tests")
+message(STATUS "Catch2 ${Catch2_VERSION}")

@@ -1,0 +1,13 @@
+# sdx::exif: the camera's rotation. (exiv2 is under the GPL and therefore not used.)
+
+find_path(SDX_EXIF_INCLUDE_DIR libexif/exif-data.h)
+find_library(SDX_EXIF_LIBRARY exif)
+mark_as_advanced(SDX_EXIF_INCLUDE_DIR SDX_EXIF_LIBRARY)
+if(NOT SDX_EXIF_INCLUDE_DIR OR NOT SDX_EXIF_LIBRARY)
+  sdx_missing("libexif was not found")
+endif()
+add_library(sdx_exif INTERFACE)
+add_library(sdx::exif ALIAS sdx_exif)
+target_include_directories(sdx_exif SYSTEM INTERFACE "${SDX_EXIF_INCLUDE_DIR}")
+target_link_libraries(sdx_exif INTERFACE "${SDX_EXIF_LIBRARY}")
+message(STATUS "libexif: ${SDX_EXIF_LIBRARY}")
