@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -43,6 +44,7 @@ struct GenerateOptions {
 };
 
 void parse_size(const std::string& text, GenerationOptions& options) {
+  if (text == "auto") return;
   int width_px = 0;
   int height_px = 0;
   char rest = 0;
@@ -54,16 +56,20 @@ void parse_size(const std::string& text, GenerationOptions& options) {
   options.height_px = height_px;
 }
 
-std::uint64_t parse_seed(const std::string& text) {
-  try {
-    std::size_t end = 0;
-    const std::uint64_t seed = std::stoull(text, &end);
-    if (end == text.size() && text.front() != '-') return seed;
-  } catch (const std::exception&) {
-    // Said below.
-  }
-  throw UsageError("--seed: expected a whole number from 0 to 18446744073709551615, found \"" +
+std::optional<std::uint64_t> parse_seed(const std::string& text) {
+  if (text == "random") return std::nullopt;
+  std::uint64_t seed = 0;
+  // CLI11 takes "-1" for the largest number.
+  if (text.front() != '-' && CLI::detail::lexical_cast(text, seed)) return seed;
+  throw UsageError("--seed: expected random or a whole number from 0 to 18446744073709551615, found \"" +
                    text + "\"");
+}
+
+std::optional<double> parse_guidance_scale(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  double scale = 0;
+  if (CLI::detail::lexical_cast(text, scale) && std::isfinite(scale)) return scale;
+  throw UsageError("--cfg: expected auto or a number, for example 7; found \"" + text + "\"");
 }
 
 std::uint64_t any_seed() {
@@ -140,9 +146,10 @@ void generate_command(int argc, char** argv) {
   table.add("Picture", "--steps", generation.steps, "Evaluations of the model")
       ->check(CLI::PositiveNumber);
   table.add_parsed(
-      "Picture", "--cfg", "the model's advice",
-      [&](const std::string& text) { options.guidance_scale = std::stod(text); },
-      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off");
+      "Picture", "--cfg", "auto",
+      [&](const std::string& text) { options.guidance_scale = parse_guidance_scale(text); },
+      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what the "
+      "model advises");
   table.add_parsed(
       "Picture", "--seed", "random",
       [&](const std::string& text) { options.seed = parse_seed(text); }, "Of the starting noise");
@@ -151,9 +158,9 @@ void generate_command(int argc, char** argv) {
       [&](const std::string& text) { generation.sampler = parse_sampler(text); },
       "ddim or dpmpp_2m");
   table.add_parsed(
-      "Picture", "--size", "the model's",
+      "Picture", "--size", "auto",
       [&](const std::string& text) { parse_size(text, generation); },
-      "WIDTHxHEIGHT in pixels, divisible by 8");
+      "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size");
   table.add("Picture", "--latents", options.latents_in,
             "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
   table.add("Output", "--out", options.out, "Folder for the pictures");

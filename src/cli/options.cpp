@@ -56,7 +56,7 @@ class JsonConfig : public CLI::Config {
  private:
   static Json option_value(const CLI::Option& option) {
     const bool is_flag = option.get_expected_max() == 0;
-    if (is_flag) return option.count() > 0;
+    if (is_flag) return option.count() > 0 && option.as<bool>();
     if (option.get_expected_max() > 1) return option.results();
     return typed(option.count() > 0 ? option.results().back() : option.get_default_str());
   }

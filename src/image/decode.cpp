@@ -317,7 +317,7 @@ bool read_png_header(PngReader& reader) {
 bool read_png_pixels(PngReader& reader, png_bytepp rows) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_read_image(reader.png, rows);
-  png_read_end(reader.png, nullptr);
+  png_read_end(reader.png, reader.info);  // without the info it passes over all that follows
   return true;
 }
 

@@ -148,6 +148,15 @@ TEST_CASE("image: a truncated JPEG is refused at every length", "[image]") {
   }
 }
 
+TEST_CASE("image: a JPEG whose end was overwritten is refused", "[image]") {
+  // As a download leaves it that was broken off in a file of the full length.
+  const std::string whole = jpeg_bytes(busy_picture(120, 80));
+  CHECK(contains(refusal_of(whole.substr(0, whole.size() - 2) + std::string(100, '\0')),
+                 "truncated"));
+  CHECK(contains(refusal_of(whole.substr(0, whole.size() - 2) + std::string(100, 'x') + "\xFF\xD9"),
+                 "damaged JPEG"));
+}
+
 TEST_CASE("image: bytes after the end of a JPEG do no harm", "[image]") {
   // Phones put a second picture or a film there.
   const std::string bytes = jpeg_bytes(quartered_picture(64, 32));
@@ -340,6 +349,11 @@ TEST_CASE("image: a PNG with too few or too many pixels is refused", "[image]") 
                  "damaged PNG"));
   CHECK(contains(refusal_of(png_header(2, 2, 7, kPngGrey) +
                             png_chunk("IDAT", zlib_bytes("xxxxxx")) + png_chunk("IEND", "")),
+                 "damaged PNG"));
+}
+
+TEST_CASE("image: a PNG with a chunk that must be known and is not is refused", "[image]") {
+  CHECK(contains(refusal_of(png_bytes(busy_picture(9, 9), "", png_chunk("NEWS", "x"))),
                  "damaged PNG"));
 }
 

@@ -1,0 +1,221 @@
+// The programs as a person uses them, on the tiny model.
+
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include "sdx/embedding/embedding.h"
+#include "sdx/image/png.h"
+#include "sdx/tensor/safetensors.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "support/workplace.h"
+
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::RunResult;
+using sdx::test::Workplace;
+
+namespace {
+
+std::vector<sdx::Json> json_lines(const std::string& text) {
+  std::vector<sdx::Json> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(sdx::Json::parse(line));
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("cli: every tool answers --help and --version on stdout") {
+  const Workplace place;
+  for (const char* tool : {"sdx-train", "sdx-generate", "sdx-tokenize", "sdx-model"}) {
+    INFO(tool);
+    const RunResult help = place.run(tool, {"--help"});
+    CHECK(help.exit_code == 0);
+    CHECK_THAT(help.out, ContainsSubstring("Usage: " + std::string(tool)));
+    CHECK_THAT(help.out, ContainsSubstring("Examples:"));
+    CHECK(help.err.empty());
+    const RunResult version = place.run(tool, {"--version"});
+    CHECK(version.exit_code == 0);
+    CHECK_THAT(version.out, ContainsSubstring("sdx 0."));
+    CHECK_THAT(version.out, ContainsSubstring("libtorch"));
+  }
+}
+
+TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next command") {
+  const Workplace place;
+  const RunResult result = place.train("Ada", {"--vectors", "3"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const sdx::Embedding embedding = sdx::read_embedding(place.path() / "embeddings/Ada.safetensors");
+  CHECK(embedding.name == "Ada");
+  CHECK(embedding.vectors.sizes() == at::IntArrayRef({3, 32}));
+  CHECK(embedding.metadata.at("sdx.steps") == "2");
+  CHECK_THAT(result.err, ContainsSubstring("Next: sdx-generate \"<Ada> as an astronaut\""));
+  const sdx::Json config = sdx::read_json_file(place.path() / "runs/Ada/config.json");
+  CHECK(config["vectors"] == 3);
+  CHECK(config["name"] == "Ada");
+  const auto metrics = json_lines(sdx::test::bytes_of(place.path() / "runs/Ada/metrics.jsonl"));
+  REQUIRE(metrics.size() == 3);
+  CHECK(metrics[0].contains("fixed_loss"));
+  CHECK(metrics[2]["step"] == 2);
+  CHECK(metrics[2]["gradient_norm"] > 0);
+  CHECK(fs::file_size(place.path() / "runs/Ada/portraits.png") > 100);
+}
+
+TEST_CASE("cli: the same command gives the same bytes twice") {
+  const Workplace place;
+  REQUIRE(place.train("Ada", {"--seed", "3"}).exit_code == 0);
+  REQUIRE(place.train("Ada", {"--seed", "3", "--embeddings", "again", "--runs", "again"}).exit_code == 0);
+  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") ==
+        sdx::test::bytes_of(place.path() / "again/Ada.safetensors"));
+  const std::vector<std::string> prompt = {"<Ada> smiling", "--seed", "7", "--steps", "3", "--out"};
+  for (const char* folder : {"one", "two"}) {
+    auto arguments = prompt;
+    arguments.push_back(folder);
+    REQUIRE(place.run("sdx-generate", arguments).exit_code == 0);
+  }
+  CHECK(sdx::test::bytes_of(place.path() / "one/0001-7-ada-smiling.png") ==
+        sdx::test::bytes_of(place.path() / "two/0001-7-ada-smiling.png"));
+}
+
+TEST_CASE("cli: sdx-generate numbers its pictures and never overwrites") {
+  const Workplace place;
+  const auto generate = [&] {
+    return place.run("sdx-generate", {"a robot", "snow", "-n", "2", "--seed", "5", "--steps", "2", "--grid"});
+  };
+  const RunResult first = generate();
+  INFO(first.err);
+  REQUIRE(first.exit_code == 0);
+  CHECK(first.out ==
+        "pictures/0001-5-a-robot.png\npictures/0002-6-a-robot.png\npictures/0003-5-snow.png\n"
+        "pictures/0004-6-snow.png\npictures/0001-grid.png\n");
+  const RunResult second = generate();
+  CHECK_THAT(second.out, ContainsSubstring("pictures/0005-5-a-robot.png"));
+  CHECK(sdx::test::bytes_of(place.path() / "pictures/0001-5-a-robot.png") ==
+        sdx::test::bytes_of(place.path() / "pictures/0005-5-a-robot.png"));
+  const auto texts = sdx::read_png_texts(place.path() / "pictures/0003-5-snow.png");
+  CHECK_THAT(texts.at("parameters"), ContainsSubstring("snow\nSteps: 2, Sampler: DPM++ 2M"));
+  CHECK_THAT(texts.at("parameters"), ContainsSubstring("Seed: 5, Size: 64x64"));
+}
+
+TEST_CASE("cli: --save-latents and --latents") {
+  const Workplace place;
+  sdx::TensorMap start = {{"latents", at::zeros({1, 4, 8, 8})}};
+  sdx::write_safetensors(place.path() / "zero.safetensors", start);
+  const RunResult result = place.run("sdx-generate", {"a robot", "--latents", "zero.safetensors", "--steps", "2",
+                                                      "--save-latents", "final.safetensors"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto saved = sdx::map_safetensors(place.path() / "final.safetensors").tensors;
+  CHECK(saved.at("latents").sizes() == at::IntArrayRef({1, 4, 8, 8}));
+  CHECK(place.run("sdx-generate", {"a robot", "-n", "2", "--latents", "zero.safetensors"}).exit_code == 65);
+}
+
+TEST_CASE("cli: --json speaks JSON on stdout and nothing else") {
+  const Workplace place;
+  const RunResult trained = place.train("Ada", {"--json"});
+  REQUIRE(trained.exit_code == 0);
+  const auto lines = json_lines(trained.out);
+  CHECK(lines.front()["file"] == "0.png");
+  CHECK(lines.back()["embedding"] == "embeddings/Ada.safetensors");
+  const RunResult made = place.run("sdx-generate", {"<Ada>", "--seed", "1", "--steps", "2", "--json"});
+  CHECK(json_lines(made.out).front()["seed"] == 1);
+}
+
+TEST_CASE("cli: sdx-tokenize shows tokens, ids, chunks and splices") {
+  const Workplace place;
+  REQUIRE(place.train("Ada").exit_code == 0);
+  const RunResult table = place.run("sdx-tokenize", {"a photo of <Ada>"});
+  CHECK_THAT(table.out, ContainsSubstring("<Ada>[1]"));
+  CHECK_THAT(table.out, ContainsSubstring("5 tokens in 1 chunk of 75"));
+  const RunResult result = place.run("sdx-tokenize", {"a photo of <Ada>", "--json"});
+  const sdx::Json json = json_lines(result.out).front();
+  CHECK(json["token_count"] == 5);
+  CHECK(json["chunks"][0]["ids"].size() == 77);
+  CHECK(json["chunks"][0]["splices"][1] == sdx::Json({{"name", "Ada"}, {"row", 1}, {"position", 5}}));
+  const std::string id = json["chunks"][0]["tokens"][1]["id"].dump();
+  CHECK(place.run("sdx-tokenize", {"--decode", id}).out == "photo\n");
+
+  sdx::test::Run command = place.command("sdx-tokenize", {});
+  command.input = place.path() / "lines.txt";
+  sdx::write_file_atomically(command.input, "a robot\n\nsnow\n");
+  const RunResult from_stdin = sdx::test::run(command);
+  CHECK_THAT(from_stdin.out, ContainsSubstring("a robot\n"));
+  CHECK_THAT(from_stdin.out, ContainsSubstring("snow\n"));
+
+  const std::string model = std::string(SDX_TEST_DATA) + "/tiny/tokenizer/spiece.model";
+  CHECK_THAT(place.run("sdx-tokenize", {"--tokenizer", model, "robot"}).out, ContainsSubstring("robot"));
+}
+
+TEST_CASE("cli: default < --config < command line, and --print-config shows it") {
+  const Workplace place;
+  sdx::write_file_atomically(place.path() / "c.json", R"({"steps": 7, "lr": 0.25})");
+  const RunResult result =
+      place.run("sdx-train", {"faces", "--name", "Ada", "--config", "c.json", "--lr", "0.5", "--print-config"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const sdx::Json config = sdx::Json::parse(result.out);
+  CHECK(config["steps"] == 7);
+  CHECK(config["lr"] == 0.5);
+  CHECK(config["batch"] == 4);
+  CHECK_FALSE(fs::exists(place.path() / "embeddings"));
+
+  sdx::write_file_atomically(place.path() / "again.json", result.out);
+  const RunResult again = place.run("sdx-train", {"--config", "again.json", "--print-config"});
+  INFO(again.err);
+  CHECK(sdx::Json::parse(again.out) == config);
+}
+
+TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
+  const Workplace place;
+  sdx::test::Run command =
+      place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "1000000", "--batch", "1"});
+  const fs::path metrics = place.path() / "runs/Ada/metrics.jsonl";
+  command.meanwhile = [&](pid_t child) {
+    // Until the third step has been measured; a run that never gets there ends by its own error.
+    const auto runs = [child] {
+      siginfo_t ended{};
+      return ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+             ended.si_pid == 0;
+    };
+    while (runs()) {
+      const std::string text = fs::exists(metrics) ? sdx::test::bytes_of(metrics) : "";
+      if (std::count(text.begin(), text.end(), '\n') >= 4) break;
+      std::this_thread::yield();
+    }
+    ::kill(child, SIGINT);
+  };
+  const RunResult result = sdx::test::run(command);
+  INFO(result.err);
+  CHECK(result.exit_code == 130);
+  CHECK_THAT(result.err, ContainsSubstring("stopped after "));
+  CHECK_THAT(result.err, ContainsSubstring("--force"));
+  CHECK(sdx::read_embedding(place.path() / "embeddings/Ada.safetensors").name == "Ada");
+  CHECK(place.run("sdx-generate", {"<Ada>", "--steps", "2"}).exit_code == 0);
+}
+
+TEST_CASE("cli: no Python is needed to import, train or generate") {
+  const Workplace place;
+  sdx::test::Run command = place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "1", "--batch", "1"});
+  command.prepare = [] { ::setenv("PATH", "", 1); };
+  CHECK(sdx::test::run(command).exit_code == 0);
+  command = place.command("sdx-generate", {"<Ada>", "--steps", "1"});
+  command.prepare = [] { ::setenv("PATH", "", 1); };
+  CHECK(sdx::test::run(command).exit_code == 0);
+  for (const char* tool : {"sdx-model", "sdx-train", "sdx-generate", "sdx-tokenize"}) {
+    const std::string listing = (place.path() / "ldd").string();
+    const std::string ldd = "ldd " + std::string(SDX_BIN_DIR) + "/" + tool + " > " + listing;
+    REQUIRE(std::system(ldd.c_str()) == 0);
+    const std::string libraries = sdx::test::bytes_of(listing);
+    CHECK_THAT(libraries, ContainsSubstring("libtorch_cpu"));
+    CHECK_THAT(libraries, !ContainsSubstring("python"));
+    CHECK_THAT(libraries, !ContainsSubstring("not found"));
+  }
+}
