@@ -1,6 +1,5 @@
 #include "sdx/training/inversion.h"
 
-#include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
@@ -55,21 +54,6 @@ class Adam {
   int updates_ = 0;
   at::Tensor mean_;
   at::Tensor square_;
-};
-
-/// The attention kernel that is fastest forward is slow backward for narrow heads on the CPU: a whole
-/// step takes 2.2 times as long with it.
-class BackwardFriendlyAttention {
- public:
-  BackwardFriendlyAttention() : flash_(at::globalContext().userEnabledFlashSDP()) {
-    at::globalContext().setSDPUseFlash(false);
-  }
-  ~BackwardFriendlyAttention() { at::globalContext().setSDPUseFlash(flash_); }
-  BackwardFriendlyAttention(const BackwardFriendlyAttention&) = delete;
-  BackwardFriendlyAttention& operator=(const BackwardFriendlyAttention&) = delete;
-
- private:
-  bool flash_;
 };
 
 /// K rows that say `text`: its tokens' vectors in order, the last one repeated, or their first K.
@@ -178,7 +162,6 @@ struct Inversion::Impl {
   };
 
   LossAndGradient loss_and_gradient(int step) const {
-    const BackwardFriendlyAttention attention;
     const at::AutoGradMode with_gradient(true);
     const at::Tensor leaf = vectors.clone().set_requires_grad(true);
     const at::Tensor value = loss(draw_step_batch(step), leaf);
