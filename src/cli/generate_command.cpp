@@ -61,8 +61,9 @@ std::optional<std::uint64_t> parse_seed(const std::string& text) {
   std::uint64_t seed = 0;
   // CLI11 takes "-1" for the largest number.
   if (text.front() != '-' && CLI::detail::lexical_cast(text, seed)) return seed;
-  throw UsageError("--seed: expected random or a whole number from 0 to 18446744073709551615, found \"" +
-                   text + "\"");
+  throw UsageError(
+      "--seed: expected random or a whole number from 0 to 18446744073709551615, found \"" + text +
+      "\"");
 }
 
 std::optional<double> parse_guidance_scale(const std::string& text) {
@@ -132,7 +133,8 @@ void generate_command(int argc, char** argv) {
   GenerateOptions options;
   CommonOptions common;
   GenerationOptions& generation = options.generation;
-  OptionTable table("sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person.",
+  OptionTable table("sdx-generate",
+                    "Make pictures from prompts; <Name> stands for a learnt person.",
                     "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
                     "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n");
   table.add("Input", "prompt", options.prompts, "Prompts");
@@ -148,7 +150,8 @@ void generate_command(int argc, char** argv) {
   table.add_parsed(
       "Picture", "--cfg", "auto",
       [&](const std::string& text) { options.guidance_scale = parse_guidance_scale(text); },
-      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what the "
+      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what "
+      "the "
       "model advises");
   table.add_parsed(
       "Picture", "--seed", "random",
@@ -158,8 +161,7 @@ void generate_command(int argc, char** argv) {
       [&](const std::string& text) { generation.sampler = parse_sampler(text); },
       "ddim or dpmpp_2m");
   table.add_parsed(
-      "Picture", "--size", "auto",
-      [&](const std::string& text) { parse_size(text, generation); },
+      "Picture", "--size", "auto", [&](const std::string& text) { parse_size(text, generation); },
       "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size");
   table.add("Picture", "--latents", options.latents_in,
             "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
@@ -191,9 +193,9 @@ void generate_command(int argc, char** argv) {
   std::vector<Json> written;
   const auto consume = [&](std::size_t index, const GeneratedImage& generated) {
     const ImageRequest& request = requests[index];
-    const fs::path file =
-        fs::path(options.out) / (number_text(first_number + static_cast<int>(index)) + "-" +
-                                 std::to_string(request.seed) + "-" + slug(request.prompt) + ".png");
+    const fs::path file = fs::path(options.out) /
+                          (number_text(first_number + static_cast<int>(index)) + "-" +
+                           std::to_string(request.seed) + "-" + slug(request.prompt) + ".png");
     write_png(file, generated.image,
               {{"parameters", infotext(request, generation, bundle, version_text())}});
     written.push_back(

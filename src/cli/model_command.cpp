@@ -48,6 +48,10 @@ void model_command(int argc, char** argv) {
     throw UsageError("expected sdx-model import, found sdx-model " + options.action);
   }
 
+  if (options.name.find('/') != std::string::npos || options.name.starts_with('.')) {
+    throw UsageError("--name " + options.name + ": expected a name, found a path; --models-dir DIR says where");
+  }
+
   const std::filesystem::path destination = models_folder(options) / options.name;
   const BundleInfo info =
       import_diffusers(options.source, destination, options.name, options.force);

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kHelpWidth = 30;
 
-/// --config files and --print-config in JSON: one object, the keys are the long names of the options.
+/// --config files and --print-config in JSON: one object, the keys are the long names of the
+/// options.
 class JsonConfig : public CLI::Config {
  public:
   std::string to_config(const CLI::App* app, bool /*default_also*/, bool /*descriptions*/,
@@ -82,7 +83,8 @@ std::string explain(const CLI::App& app, const std::string& tool, const CLI::Par
       const bool is_known = std::find(names.begin(), names.end(), typed) != names.end();
       if (typed.starts_with("--") && !is_known) {
         return "unknown option " + typed + "; the nearest are " +
-               join(nearest_words(typed, names, 3), ", ") + "; all are shown by " + tool + " --help";
+               join(nearest_words(typed, names, 3), ", ") + "; all are shown by " + tool +
+               " --help";
       }
     }
   }

@@ -56,7 +56,8 @@ std::vector<Token> tokens_of(const PromptChunk& chunk, const Tokenizer& tokenize
   std::vector<Token> tokens;
   for (std::size_t i = 1; i <= static_cast<std::size_t>(chunk.token_count); ++i) {
     if (const Splice* splice = splice_at(chunk, i)) {
-      tokens.push_back({placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr});
+      tokens.push_back(
+          {placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr});
     } else {
       tokens.push_back({tokenizer.piece(chunk.ids[i]), chunk.ids[i]});
     }
@@ -112,7 +113,8 @@ void print_table(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
 void tokenize_command(int argc, char** argv) {
   TokenizeOptions options;
   CommonOptions common;
-  OptionTable table("sdx-tokenize", "Show how a text becomes tokens, chunks and spliced-in vectors.",
+  OptionTable table("sdx-tokenize",
+                    "Show how a text becomes tokens, chunks and spliced-in vectors.",
                     "  sdx-tokenize \"a rendering of <Johannes>\"\n"
                     "  sdx-tokenize --json < prompts.txt\n"
                     "  sdx-tokenize --tokenizer spiece.model \"Grüße\"\n"

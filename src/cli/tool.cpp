@@ -18,10 +18,11 @@ namespace sdx {
 
 namespace {
 
-/// Makes libgomp's idle threads sleep instead of spin: on a machine that does anything else, spinning
-/// ones make a small model ten times slower. libgomp reads its environment when it is loaded, so the
-/// program starts itself once more with the variable set, before the libraries' initialisers have run
-/// (which is why this works on the raw environment). What the user has set stands.
+/// Makes libgomp's idle threads sleep instead of spin: on a machine that does anything else,
+/// spinning ones make a small model ten times slower. libgomp reads its environment when it is
+/// loaded, so the program starts itself once more with the variable set, before the libraries'
+/// initialisers have run (which is why this works on the raw environment). What the user has set
+/// stands.
 [[gnu::no_sanitize("address", "undefined")]] void prefer_sleeping_threads(int, char** argv,
                                                                           char** environment) {
   constexpr std::size_t kMostVariables = 4096;
@@ -38,8 +39,8 @@ namespace {
   execve("/proc/self/exe", argv, extended);  // where it fails, the program goes on as it is
 }
 
-[[gnu::section(".preinit_array"), gnu::used]] void (*const kBeforeLibraries)(int, char**, char**) =
-    prefer_sleeping_threads;
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kBeforeLibraries)(int, char**, char**) = prefer_sleeping_threads;
 
 int fail(const char* tool, ExitCode code, const std::string& message) {
   std::fprintf(stderr, "%s: error: %s\n", tool, message.c_str());
@@ -62,8 +63,7 @@ int run_command(const char* tool, int argc, char** argv,
                 "out of GPU memory; a smaller --batch or --size needs less: " +
                     std::string(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
-    return fail(tool, ExitCode::kTryAgain,
-                "out of memory; a smaller --batch or --size needs less");
+    return fail(tool, ExitCode::kTryAgain, "out of memory; a smaller --batch or --size needs less");
   } catch (const c10::Error& error) {
     return fail(tool, ExitCode::kInternal, error.what_without_backtrace());
   } catch (const std::exception& error) {

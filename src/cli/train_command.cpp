@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include <ATen/ops/cat.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 
 #include "sdx/cli/options.h"
 #include "sdx/cli/progress.h"
@@ -148,12 +148,13 @@ void train_command(int argc, char** argv) {
   TrainOptions options;
   CommonOptions common;
   InversionOptions& inversion = options.inversion;
-  OptionTable table("sdx-train",
-                    "Teach the model a new word, <Name>, from a folder of at least three portraits.",
-                    "  sdx-train portraits/johannes --name Johannes\n"
-                    "  sdx-train portraits/johannes --name Johannes --init \"a man with glasses\" "
-                    "--vectors 4 --steps 600\n");
-  table.add("Input", "folder", options.folder, "Folder with portraits (JPEG, PNG, WebP)")->required();
+  OptionTable table(
+      "sdx-train", "Teach the model a new word, <Name>, from a folder of at least three portraits.",
+      "  sdx-train portraits/johannes --name Johannes\n"
+      "  sdx-train portraits/johannes --name Johannes --init \"a man with glasses\" "
+      "--vectors 4 --steps 600\n");
+  table.add("Input", "folder", options.folder, "Folder with portraits (JPEG, PNG, WebP)")
+      ->required();
   table.add("Input", "--name", inversion.name, "The new word, without brackets")->required();
   table.add("Training", "--init", inversion.init_text,
             "Text that the word starts as; default: what the model advises");
@@ -185,8 +186,8 @@ void train_command(int argc, char** argv) {
   prepare_output_folder(run_folder);
 
   const std::optional<FaceFinder> faces = FaceFinder::installed();
-  const std::vector<Portrait> portraits = load_portraits(
-      options.folder, bundle.info().native_size_px, faces ? &*faces : nullptr);
+  const std::vector<Portrait> portraits =
+      load_portraits(options.folder, bundle.info().native_size_px, faces ? &*faces : nullptr);
   show_portraits(portraits, common);
   check_enough_portraits(options.folder, portraits);
   write_crops(portraits, run_folder / "portraits.png");
@@ -228,7 +229,8 @@ void train_command(int argc, char** argv) {
   }
   const std::string elsewhere =
       options.embeddings == "embeddings" ? "" : " --embeddings " + options.embeddings;
-  say(common, "Next: sdx-generate \"" + placeholder(inversion.name) + " as an astronaut\"" + elsewhere);
+  say(common,
+      "Next: sdx-generate \"" + placeholder(inversion.name) + " as an astronaut\"" + elsewhere);
 }
 
 }  // namespace sdx

@@ -75,9 +75,12 @@ Portrait load_portrait(const fs::path& file, int size_px, const FaceFinder* face
 
 std::string_view to_string(Crop crop) {
   switch (crop) {
-    case Crop::kNone: return "whole";
-    case Crop::kFace: return "face";
-    case Crop::kCentre: return "centre";
+    case Crop::kNone:
+      return "whole";
+    case Crop::kFace:
+      return "face";
+    case Crop::kCentre:
+      return "centre";
   }
   return "";
 }
@@ -110,12 +113,12 @@ void check_enough_portraits(const fs::path& folder, const std::vector<Portrait>&
       problems.push_back(portrait.file.filename().string() + ": " + portrait.problem);
     }
   }
-  throw MissingInputError(folder.string() + ": expected at least " +
-                          std::to_string(kFewestPortraits) + " usable portraits, found " +
-                          std::to_string(used) +
-                          (problems.empty() ? std::string(" in a folder of ") +
-                                                  std::to_string(portraits.size()) + " files"
-                                            : ". Not used: " + join(problems, "; ")));
+  throw MissingInputError(
+      folder.string() + ": expected at least " + std::to_string(kFewestPortraits) +
+      " usable portraits, found " + std::to_string(used) +
+      (problems.empty()
+           ? std::string(" in a folder of ") + std::to_string(portraits.size()) + " files"
+           : ". Not used: " + join(problems, "; ")));
 }
 
 }  // namespace sdx

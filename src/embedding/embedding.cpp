@@ -30,8 +30,9 @@ Embedding read_embedding(const fs::path& file) {
   const auto& [token, tensor] = *content.tensors.begin();
   const bool is_placeholder = token.size() > 2 && token.front() == '<' && token.back() == '>';
   if (!is_placeholder) {
-    throw DataError(file.string() + ": expected a tensor named as a placeholder, \"<Name>\", found \"" +
-                    token + "\"");
+    throw DataError(file.string() +
+                    ": expected a tensor named as a placeholder, \"<Name>\", found \"" + token +
+                    "\"");
   }
   if (!tensor.is_floating_point() || tensor.dim() < 1 || tensor.dim() > 2 || tensor.numel() == 0) {
     throw DataError(file.string() + ": expected floating-point vectors [K,W], found " +
@@ -90,11 +91,10 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
   std::vector<std::string> known;
   for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
   const std::string nearest = join(nearest_words(placeholder(name), known), ", ");
-  throw UsageError(placeholder(name) + " is not known. " +
-                   (nearest.empty() ? "There are no embeddings here yet"
-                                    : "The nearest names are " + nearest) +
-                   "; sdx-train FOLDER --name " + name +
-                   " makes it, --embeddings DIR says where to look");
+  throw UsageError(
+      placeholder(name) + " is not known. " +
+      (nearest.empty() ? "There are no embeddings here yet" : "The nearest names are " + nearest) +
+      "; sdx-train FOLDER --name " + name + " makes it, --embeddings DIR says where to look");
 }
 
 }  // namespace sdx

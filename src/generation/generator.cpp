@@ -41,8 +41,8 @@ struct Generator::Impl {
     return encode_prompts(prompts, *tokenizer, embeddings, text_encoder);
   }
 
-  /// What the UNet attends to for a batch: the negative prompts, then the prompts ([2B,S,W]); without
-  /// guidance the prompts alone ([B,S,W]).
+  /// What the UNet attends to for a batch: the negative prompts, then the prompts ([2B,S,W]);
+  /// without guidance the prompts alone ([B,S,W]).
   at::Tensor context(const std::vector<ImageRequest>& batch, bool guided,
                      const EmbeddingTable& embeddings) const {
     std::vector<std::string> texts;
@@ -123,9 +123,8 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                                           requests.begin() + static_cast<std::ptrdiff_t>(last));
     std::vector<at::Tensor> starts;
     for (std::size_t i = first; i < last; ++i) {
-      starts.push_back(initial_latents
-                           ? initial_latents->narrow(0, static_cast<std::int64_t>(i), 1)
-                           : seed_latents(requests[i].seed, channels, height, width));
+      starts.push_back(initial_latents ? initial_latents->narrow(0, static_cast<std::int64_t>(i), 1)
+                                       : seed_latents(requests[i].seed, channels, height, width));
     }
     const at::Tensor context = impl_->context(batch, options.guidance_scale != 1, embeddings);
     Sampler sampler(options.sampler, impl_->schedule.config().prediction_type,

@@ -29,7 +29,8 @@ std::string infotext(const ImageRequest& request, const GenerationOptions& optio
   text << "Steps: " << options.steps << ", Sampler: " << display_name(options.sampler)
        << ", CFG scale: " << options.guidance_scale << ", Seed: " << request.seed
        << ", Size: " << width_px << 'x' << height_px << ", Model hash: " << bundle.short_hash()
-       << ", Model: " << field_value(info.name) << ", RNG: Philox, Version: " << field_value(version);
+       << ", Model: " << field_value(info.name)
+       << ", RNG: Philox, Version: " << field_value(version);
   return text.str();
 }
 

@@ -11,7 +11,8 @@ namespace sdx {
 at::Tensor to_tensor(const Image& image) {
   // from_blob wants a mutable pointer; the values are only read.
   auto* bytes = const_cast<std::uint8_t*>(image.rgb.data());
-  const at::Tensor pixels = at::from_blob(bytes, {1, image.height_px, image.width_px, 3}, at::kByte);
+  const at::Tensor pixels =
+      at::from_blob(bytes, {1, image.height_px, image.width_px, 3}, at::kByte);
   return pixels.to(at::kFloat).permute({0, 3, 1, 2}).contiguous() / 127.5 - 1;
 }
 

@@ -23,7 +23,8 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   const int format = json_value<int>(json, "format", file);
   if (format != kFormatVersion) {
     throw DataError(file.string() + ": format: expected " + std::to_string(kFormatVersion) +
-                    ", found " + std::to_string(format) + "; import the model again with this version");
+                    ", found " + std::to_string(format) +
+                    "; import the model again with this version");
   }
   BundleInfo info;
   info.name = json_value<std::string>(json, "name", file);
@@ -133,9 +134,9 @@ Bundle Bundle::find(const std::string& name_or_path) {
       if (is_bundle(folder / name_or_path)) return open(folder / name_or_path);
     }
   }
-  throw MissingInputError("--model " + name_or_path + ": no such model; known are: " +
-                          known_models() +
-                          ". A diffusers folder becomes one with: sdx-model import FOLDER --name NAME");
+  throw MissingInputError(
+      "--model " + name_or_path + ": no such model; known are: " + known_models() +
+      ". A diffusers folder becomes one with: sdx-model import FOLDER --name NAME");
 }
 
 std::string Bundle::short_hash() const {

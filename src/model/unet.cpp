@@ -20,9 +20,9 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context) const {
   const auto [device, dtype] = impl_->target;
-  const at::Tensor output = run_method(
-      impl_->module, "forward",
-      {sample.to(device, dtype), timesteps.to(device), context.to(device, dtype)});
+  const at::Tensor output =
+      run_method(impl_->module, "forward",
+                 {sample.to(device, dtype), timesteps.to(device), context.to(device, dtype)});
   return output.to(at::kFloat);
 }
 

@@ -61,8 +61,8 @@ class ChunkWriter {
 
   void add_vectors(const std::string& name, int count) {
     if (count > capacity()) {
-      throw DataError(placeholder(name) + " has " + std::to_string(count) +
-                      " vectors; at most " + std::to_string(capacity()) + " fit into a chunk");
+      throw DataError(placeholder(name) + " has " + std::to_string(count) + " vectors; at most " +
+                      std::to_string(capacity()) + " fit into a chunk");
     }
     make_room(count);
     for (int row = 0; row < count; ++row) {

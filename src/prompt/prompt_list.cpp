@@ -21,7 +21,8 @@ std::vector<std::string> read_prompt_file(const std::filesystem::path& file) {
   std::string text = read_file(file);
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   std::vector<std::string> prompts = split_list(text, '\n');
-  if (prompts.empty()) throw DataError(file.string() + ": holds no prompt; expected one on each line");
+  if (prompts.empty())
+    throw DataError(file.string() + ": holds no prompt; expected one on each line");
   return prompts;
 }
 

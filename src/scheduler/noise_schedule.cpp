@@ -34,10 +34,11 @@ NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& config) : config_(config
   const int count = config.train_timesteps;
   if (count < 1 || !(config.beta_start > 0) || !(config.beta_end < 1) ||
       config.beta_start > config.beta_end) {
-    throw DataError("noise schedule: expected 0 < beta_start <= beta_end < 1 and at least one "
-                    "timestep, found " +
-                    std::to_string(config.beta_start) + ", " + std::to_string(config.beta_end) +
-                    ", " + std::to_string(count));
+    throw DataError(
+        "noise schedule: expected 0 < beta_start <= beta_end < 1 and at least one "
+        "timestep, found " +
+        std::to_string(config.beta_start) + ", " + std::to_string(config.beta_end) + ", " +
+        std::to_string(count));
   }
   const bool scaled = config.beta_schedule == BetaSchedule::kScaledLinear;
   const double first = scaled ? std::sqrt(config.beta_start) : config.beta_start;

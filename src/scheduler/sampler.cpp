@@ -50,8 +50,7 @@ std::vector<SamplingPoint> linspace_points(const NoiseSchedule& schedule, int st
   std::vector<SamplingPoint> points;
   for (int i = steps; i >= 1; --i) {
     // nearbyint rounds halves to even, as numpy does in the reference.
-    points.push_back(
-        schedule_point(schedule, static_cast<int>(std::nearbyint(last * i / steps))));
+    points.push_back(schedule_point(schedule, static_cast<int>(std::nearbyint(last * i / steps))));
   }
   points.push_back({0, 1, 0});
   return points;
@@ -105,8 +104,7 @@ at::Tensor Sampler::advance(int step, const at::Tensor& sample, const at::Tensor
   const double shrink = to.sigma == 0 ? -1 : std::expm1(lambda(from) - lambda(to));
   at::Tensor direction = original;
   if (step > 0 && step + 1 < steps()) {
-    const double ratio =
-        (lambda(from) - lambda(point(step - 1))) / (lambda(to) - lambda(from));
+    const double ratio = (lambda(from) - lambda(point(step - 1))) / (lambda(to) - lambda(from));
     direction = original + (original - previous_original_) * (0.5 / ratio);
   }
   previous_original_ = original;

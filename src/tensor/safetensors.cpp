@@ -98,7 +98,8 @@ class HeaderReader {
       if (depth > 4) fail("its header is nested too deeply");
       if (event == Json::parse_event_t::object_start) keys.emplace_back();
       if (event == Json::parse_event_t::object_end) keys.pop_back();
-      if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
+      if (event == Json::parse_event_t::key &&
+          !keys.back().insert(value.get<std::string>()).second) {
         fail("the key \"" + value.get<std::string>() + "\" stands in its header twice");
       }
       return true;
@@ -182,7 +183,8 @@ Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_h
   for (const Entry& entry : header.entries()) {
     void* data = file->bytes().data() + header.data_offset() + entry.begin;
     // Files with a header of odd length exist; a misaligned view would be undefined behaviour.
-    const bool aligned = reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) == 0;
+    const bool aligned =
+        reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) == 0;
     if (aligned) {
       result.tensors[entry.name] =
           at::from_blob(data, entry.shape, [file](void*) {}, at::TensorOptions(entry.dtype));

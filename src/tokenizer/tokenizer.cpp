@@ -14,8 +14,8 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or
   const Json config = read_json_file(config_file);
   const auto kind = json_value<std::string>(config, "tokenizer_class", config_file);
   if (kind != "sentencepiece") {
-    throw DataError(config_file.string() + ": tokenizer_class: expected \"sentencepiece\", found \"" +
-                    kind + "\"");
+    throw DataError(config_file.string() +
+                    ": tokenizer_class: expected \"sentencepiece\", found \"" + kind + "\"");
   }
   SpecialTokens tokens;
   tokens.begin = json_value<std::int64_t>(config, "bos", config_file);

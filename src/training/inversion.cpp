@@ -22,9 +22,9 @@ constexpr int kFixedBatchSize = 16;
 
 /// One gradient step's worth of data.
 struct TrainingBatch {
-  at::Tensor noisy_latents;             ///< [B,4,h,w]
-  at::Tensor target;                    ///< [B,4,h,w], noise or velocity
-  at::Tensor timesteps;                 ///< [B] int64
+  at::Tensor noisy_latents;              ///< [B,4,h,w]
+  at::Tensor target;                     ///< [B,4,h,w], noise or velocity
+  at::Tensor timesteps;                  ///< [B] int64
   std::vector<TokenizedPrompt> prompts;  ///< B
 };
 
@@ -83,8 +83,8 @@ struct Inversion::Impl {
     }
     if (options.batch_size < 1) throw UsageError("--batch: expected at least 1");
     if (options.init_text.empty()) options.init_text = model.bundle.info().init_text;
-    vectors = start_vectors(options.init_text, options.vectors, model.tokenizer,
-                            model.text_encoder);
+    vectors =
+        start_vectors(options.init_text, options.vectors, model.tokenizer, model.text_encoder);
     sentences = fill_names(templates, {options.name});
     fixed_batch = draw_fixed_batch();
   }
@@ -95,8 +95,8 @@ struct Inversion::Impl {
     return table;
   }
 
-  /// `size` rows; the picture, template and place within a stratum of the schedule of each come from
-  /// `pick`, their noise from `noise`.
+  /// `size` rows; the picture, template and place within a stratum of the schedule of each come
+  /// from `pick`, their noise from `noise`.
   TrainingBatch draw_batch(int size, RandomStream pick, RandomStream noise) const {
     const auto count = static_cast<std::uint32_t>(portraits.mean.size(0));
     const EmbeddingTable table = table_with(vectors);
@@ -150,8 +150,8 @@ struct Inversion::Impl {
   }
 
   at::Tensor loss(const TrainingBatch& batch, const at::Tensor& values) const {
-    const at::Tensor context = encode_prompts(batch.prompts, model.tokenizer, table_with(values),
-                                              model.text_encoder);
+    const at::Tensor context =
+        encode_prompts(batch.prompts, model.tokenizer, table_with(values), model.text_encoder);
     const at::Tensor prediction = model.unet.forward(batch.noisy_latents, batch.timesteps, context);
     return (prediction - batch.target.to(prediction.device())).pow(2).mean();
   }
@@ -210,7 +210,9 @@ double Inversion::loss_at(int step, const at::Tensor& vectors) const {
   return impl_->loss(impl_->draw_step_batch(step), vectors).item<double>();
 }
 
-at::Tensor Inversion::gradient_at(int step) const { return impl_->loss_and_gradient(step).gradient; }
+at::Tensor Inversion::gradient_at(int step) const {
+  return impl_->loss_and_gradient(step).gradient;
+}
 
 Embedding Inversion::embedding() const {
   const InversionOptions& options = impl_->options;

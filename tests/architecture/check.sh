@@ -67,13 +67,15 @@ check() {
     2>/dev/null || true)
 
   # Every source has its header: the public one, or one beside it. Exempt are the sources of one
-  # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h).
+  # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h),
+  # image/decode_*.cpp (decoders.h).
   while IFS= read -r source; do
     header="${source#"$root"/src/}"
     header="${header%.cpp}.h"
     case "$header" in
       model/import/*_program.h) header="model/import/programs.h" ;;
       cli/*_command.h) header="cli/tool.h" ;;
+      image/decode_*.h) header="image/decoders.h" ;;
     esac
     if [[ ! -f "$root/include/sdx/$header" && ! -f "$root/src/$header" ]]; then
       fault "$source: has no header include/sdx/$header or src/$header"

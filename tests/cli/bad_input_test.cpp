@@ -1,5 +1,5 @@
-// What a person gets who types something wrong or has something broken: the real programs, their exit
-// codes (docs/user-guide.md lists them) and the words that help.
+// What a person gets who types something wrong or has something broken: the real programs, their
+// exit codes (docs/user-guide.md lists them) and the words that help.
 
 #include <sys/mount.h>
 
@@ -24,15 +24,19 @@ void check_refused(const RunResult& result, int exit_code, const std::vector<std
   for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
 }
 
-bool has_embedding(const Workplace& place) { return fs::exists(place.path() / "embeddings/Ada.safetensors"); }
+bool has_embedding(const Workplace& place) {
+  return fs::exists(place.path() / "embeddings/Ada.safetensors");
+}
 
 }  // namespace
 
 TEST_CASE("cli: no folder, an empty one, two pictures") {
   const Workplace place;
-  check_refused(place.run("sdx-train", {"absent", "--name", "Ada"}), 66, {"absent", "no such folder"});
+  check_refused(place.run("sdx-train", {"absent", "--name", "Ada"}), 66,
+                {"absent", "no such folder"});
   fs::create_directory(place.path() / "empty");
-  check_refused(place.run("sdx-train", {"empty", "--name", "Ada"}), 66, {"empty", "at least 3", "found 0"});
+  check_refused(place.run("sdx-train", {"empty", "--name", "Ada"}), 66,
+                {"empty", "at least 3", "found 0"});
   fs::remove(place.path() / "faces/0.png");
   check_refused(place.train("Ada"), 66, {"at least 3 usable portraits, found 2"});
   check_refused(place.run("sdx-train", {"--name", "Ada"}), 64, {"folder", "--help"});
@@ -56,7 +60,8 @@ TEST_CASE("cli: pictures that are none are skipped by name and reason") {
   CHECK_THAT(result.err, ContainsSubstring("skipped: too small: its shorter side has 1 px"));
 
   fs::remove(place.path() / "faces/0.png");
-  check_refused(place.train("Eve"), 66, {"found 2", "text.jpg: ", "truncated.jpg: ", "pixel.png: too small"});
+  check_refused(place.train("Eve"), 66,
+                {"found 2", "text.jpg: ", "truncated.jpg: ", "pixel.png: too small"});
 }
 
 TEST_CASE("cli: an unknown <Name> is answered with the nearest ones") {
@@ -77,17 +82,21 @@ TEST_CASE("cli: names that cannot be placeholders") {
 
 TEST_CASE("cli: options that do not exist or cannot be") {
   const Workplace place;
-  check_refused(place.train("Ada", {"--step", "3"}), 64, {"unknown option --step", "--steps", "sdx-train --help"});
+  check_refused(place.train("Ada", {"--step", "3"}), 64,
+                {"unknown option --step", "--steps", "sdx-train --help"});
   check_refused(place.train("Ada", {"--lr", "fast"}), 64, {"--lr", "fast"});
   check_refused(place.train("Ada", {"--vectors", "0"}), 64, {"--vectors"});
   check_refused(place.train("Ada", {"--device", "tpu"}), 64, {"--device", "tpu"});
   check_refused(place.run("sdx-generate", {"a robot", "--size", "130x128"}), 64,
                 {"130x128", "divisible by 8", "128x128"});
-  check_refused(place.run("sdx-generate", {"a robot", "--size", "large"}), 64, {"--size", "512x512"});
-  check_refused(place.run("sdx-generate", {"a robot", "--sampler", "euler"}), 64, {"ddim, dpmpp_2m"});
+  check_refused(place.run("sdx-generate", {"a robot", "--size", "large"}), 64,
+                {"--size", "512x512"});
+  check_refused(place.run("sdx-generate", {"a robot", "--sampler", "euler"}), 64,
+                {"ddim, dpmpp_2m"});
   check_refused(place.run("sdx-generate", {"a robot", "--seed", "-1"}), 64, {"--seed"});
   check_refused(place.run("sdx-generate", {"a robot", "--cfg", "high"}), 64, {"--cfg", "high"});
-  check_refused(place.run("sdx-generate", {"a robot", "--steps", "5000"}), 64, {"--steps", "1 to 1000"});
+  check_refused(place.run("sdx-generate", {"a robot", "--steps", "5000"}), 64,
+                {"--steps", "1 to 1000"});
   check_refused(place.run("sdx-generate", {}), 64, {"expected a prompt"});
   check_refused(place.run("sdx-generate", {"{name}"}), 64, {"{name}", "--names"});
 }
@@ -109,7 +118,8 @@ TEST_CASE("cli: a model that is not there or is damaged") {
     bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
     sdx::write_file_atomically(damaged / file, bytes);
     command.arguments.back() = damaged;
-    check_refused(sdx::test::run(command), 65, {file, "expected SHA-256 ", "import the model again"});
+    check_refused(sdx::test::run(command), 65,
+                  {file, "expected SHA-256 ", "import the model again"});
   }
 }
 
@@ -127,7 +137,8 @@ TEST_CASE("cli: an output folder that is read-only is 77, before any work") {
   const fs::path locked = place.path() / "locked";
   fs::create_directory(locked);
   // Permissions don't bind root, a read-only file system does.
-  if (::mount("none", locked.c_str(), "tmpfs", MS_RDONLY, "") != 0) SDX_SKIP("nothing can be mounted here");
+  if (::mount("none", locked.c_str(), "tmpfs", MS_RDONLY, "") != 0)
+    SDX_SKIP("nothing can be mounted here");
   const RunResult trained = place.train("Ada", {"--embeddings", locked});
   const RunResult generated = place.run("sdx-generate", {"a robot", "--out", locked});
   ::umount(locked.c_str());
@@ -140,7 +151,8 @@ TEST_CASE("cli: an embedding is replaced only when asked") {
   const Workplace place;
   REQUIRE(place.train("Ada").exit_code == 0);
   const std::string first = sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors");
-  check_refused(place.train("Ada", {"--seed", "9"}), 73, {"Ada.safetensors exists already", "--force"});
+  check_refused(place.train("Ada", {"--seed", "9"}), 73,
+                {"Ada.safetensors exists already", "--force"});
   CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") == first);
   CHECK(place.train("Ada", {"--seed", "9", "--force"}).exit_code == 0);
   CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") != first);
@@ -151,12 +163,14 @@ TEST_CASE("cli: a disk that fills up leaves the old embedding intact") {
   const fs::path disk = place.path() / "embeddings";
   fs::create_directory(disk);
   // A disk of 64 KiB, in a mount namespace of the test's own user if that is allowed.
-  if (::mount("none", disk.c_str(), "tmpfs", 0, "size=64k") != 0) SDX_SKIP("a small disk cannot be mounted here");
+  if (::mount("none", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
+    SDX_SKIP("a small disk cannot be mounted here");
   REQUIRE(place.train("Ada").exit_code == 0);
   const std::string first = sdx::test::bytes_of(disk / "Ada.safetensors");
   std::string filler(64 * 1024, 'x');
   std::FILE* file = std::fopen((disk / "filler").c_str(), "w");
-  while (!filler.empty() && std::fwrite(filler.data(), 1, 512, file) == 512 && std::fflush(file) == 0) {
+  while (!filler.empty() && std::fwrite(filler.data(), 1, 512, file) == 512 &&
+         std::fflush(file) == 0) {
     filler.resize(filler.size() - 512);
   }
   std::fclose(file);
@@ -175,9 +189,9 @@ TEST_CASE("cli: a quota that is reached while writing leaves the old embedding i
   REQUIRE(place.train("Ada", {"--vectors", "40"}).exit_code == 0);
   const fs::path file = place.path() / "embeddings/Ada.safetensors";
   const std::string first = sdx::test::bytes_of(file);
-  sdx::test::Run command = place.command(
-      "sdx-train", {"faces", "--name", "Ada", "--steps", "2", "--vectors", "40", "--seed", "9", "--force",
-                    "--runs", "/tmp/sdx-quota-runs"});
+  sdx::test::Run command =
+      place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "2", "--vectors", "40",
+                                  "--seed", "9", "--force", "--runs", "/tmp/sdx-quota-runs"});
   // Enough for the run's small files, too little for 40 × 32 vectors and their header.
   command.prepare = [] {
     const rlimit limit{5000, 5000};

@@ -14,7 +14,8 @@ TEST_CASE("e2e: learning Ada lowers the loss on the fixed batch") {
   const sdx::test::TempFolder folder;
   sdx::test::Run command;
   command.tool = "sdx-train";
-  command.arguments = {std::string(SDX_SOURCE_DIR) + "/configs/demo/portraits/ada", "--name", "Ada", "--steps", "60"};
+  command.arguments = {std::string(SDX_SOURCE_DIR) + "/configs/demo/portraits/ada", "--name", "Ada",
+                       "--steps", "60"};
   command.folder = folder.path();
   const RunResult result = sdx::test::run(command);
   INFO(result.err);

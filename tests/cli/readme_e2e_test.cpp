@@ -17,7 +17,8 @@ std::string tool_commands() {
   const std::string readme = sdx::read_file(fs::path(SDX_SOURCE_DIR) / "README.md");
   const std::regex block("```sh\n([^`]*)```");
   std::string commands;
-  for (std::sregex_iterator match(readme.begin(), readme.end(), block), end; match != end; ++match) {
+  for (std::sregex_iterator match(readme.begin(), readme.end(), block), end; match != end;
+       ++match) {
     const std::string text = (*match)[1];
     if (text.find("scripts/") != 0) commands += text;
   }
@@ -33,8 +34,9 @@ TEST_CASE("e2e: the README's commands run as written, on the built-in model") {
   REQUIRE(commands.find("sdx-train configs/demo/portraits/ada --name Ada\n") != std::string::npos);
   REQUIRE(commands.find("sdx-generate") != std::string::npos);
   REQUIRE(commands.find("sdx-tokenize") != std::string::npos);
-  const fs::path script = folder.file("readme.sh", "set -eu\ncd " + folder.path().string() + "\nPATH=" + SDX_BIN_DIR +
-                                                       ":$PATH\n" + commands);
+  const fs::path script =
+      folder.file("readme.sh", "set -eu\ncd " + folder.path().string() + "\nPATH=" + SDX_BIN_DIR +
+                                   ":$PATH\n" + commands);
   REQUIRE(std::system(("bash " + script.string() + " 2>&1").c_str()) == 0);
   CHECK(fs::exists(folder.path() / "embeddings/Ada.safetensors"));
   CHECK(fs::exists(folder.path() / "embeddings/Ben.safetensors"));

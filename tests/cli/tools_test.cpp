@@ -72,7 +72,9 @@ TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next com
 TEST_CASE("cli: the same command gives the same bytes twice") {
   const Workplace place;
   REQUIRE(place.train("Ada", {"--seed", "3"}).exit_code == 0);
-  REQUIRE(place.train("Ada", {"--seed", "3", "--embeddings", "again", "--runs", "again"}).exit_code == 0);
+  REQUIRE(
+      place.train("Ada", {"--seed", "3", "--embeddings", "again", "--runs", "again"}).exit_code ==
+      0);
   CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") ==
         sdx::test::bytes_of(place.path() / "again/Ada.safetensors"));
   const std::vector<std::string> prompt = {"<Ada> smiling", "--seed", "7", "--steps", "3", "--out"};
@@ -88,7 +90,8 @@ TEST_CASE("cli: the same command gives the same bytes twice") {
 TEST_CASE("cli: sdx-generate numbers its pictures and never overwrites") {
   const Workplace place;
   const auto generate = [&] {
-    return place.run("sdx-generate", {"a robot", "snow", "-n", "2", "--seed", "5", "--steps", "2", "--grid"});
+    return place.run("sdx-generate",
+                     {"a robot", "snow", "-n", "2", "--seed", "5", "--steps", "2", "--grid"});
   };
   const RunResult first = generate();
   INFO(first.err);
@@ -109,13 +112,15 @@ TEST_CASE("cli: --save-latents and --latents") {
   const Workplace place;
   sdx::TensorMap start = {{"latents", at::zeros({1, 4, 8, 8})}};
   sdx::write_safetensors(place.path() / "zero.safetensors", start);
-  const RunResult result = place.run("sdx-generate", {"a robot", "--latents", "zero.safetensors", "--steps", "2",
-                                                      "--save-latents", "final.safetensors"});
+  const RunResult result =
+      place.run("sdx-generate", {"a robot", "--latents", "zero.safetensors", "--steps", "2",
+                                 "--save-latents", "final.safetensors"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const auto saved = sdx::map_safetensors(place.path() / "final.safetensors").tensors;
   CHECK(saved.at("latents").sizes() == at::IntArrayRef({1, 4, 8, 8}));
-  CHECK(place.run("sdx-generate", {"a robot", "-n", "2", "--latents", "zero.safetensors"}).exit_code == 65);
+  CHECK(place.run("sdx-generate", {"a robot", "-n", "2", "--latents", "zero.safetensors"})
+            .exit_code == 65);
 }
 
 TEST_CASE("cli: --json speaks JSON on stdout and nothing else") {
@@ -125,7 +130,8 @@ TEST_CASE("cli: --json speaks JSON on stdout and nothing else") {
   const auto lines = json_lines(trained.out);
   CHECK(lines.front()["file"] == "0.png");
   CHECK(lines.back()["embedding"] == "embeddings/Ada.safetensors");
-  const RunResult made = place.run("sdx-generate", {"<Ada>", "--seed", "1", "--steps", "2", "--json"});
+  const RunResult made =
+      place.run("sdx-generate", {"<Ada>", "--seed", "1", "--steps", "2", "--json"});
   CHECK(json_lines(made.out).front()["seed"] == 1);
 }
 
@@ -139,7 +145,8 @@ TEST_CASE("cli: sdx-tokenize shows tokens, ids, chunks and splices") {
   const sdx::Json json = json_lines(result.out).front();
   CHECK(json["token_count"] == 5);
   CHECK(json["chunks"][0]["ids"].size() == 77);
-  CHECK(json["chunks"][0]["splices"][1] == sdx::Json({{"name", "Ada"}, {"row", 1}, {"position", 5}}));
+  CHECK(json["chunks"][0]["splices"][1] ==
+        sdx::Json({{"name", "Ada"}, {"row", 1}, {"position", 5}}));
   const std::string id = json["chunks"][0]["tokens"][1]["id"].dump();
   CHECK(place.run("sdx-tokenize", {"--decode", id}).out == "photo\n");
 
@@ -151,14 +158,15 @@ TEST_CASE("cli: sdx-tokenize shows tokens, ids, chunks and splices") {
   CHECK_THAT(from_stdin.out, ContainsSubstring("snow\n"));
 
   const std::string model = std::string(SDX_TEST_DATA) + "/tiny/tokenizer/spiece.model";
-  CHECK_THAT(place.run("sdx-tokenize", {"--tokenizer", model, "robot"}).out, ContainsSubstring("robot"));
+  CHECK_THAT(place.run("sdx-tokenize", {"--tokenizer", model, "robot"}).out,
+             ContainsSubstring("robot"));
 }
 
 TEST_CASE("cli: default < --config < command line, and --print-config shows it") {
   const Workplace place;
   sdx::write_file_atomically(place.path() / "c.json", R"({"steps": 7, "lr": 0.25})");
-  const RunResult result =
-      place.run("sdx-train", {"faces", "--name", "Ada", "--config", "c.json", "--lr", "0.5", "--print-config"});
+  const RunResult result = place.run("sdx-train", {"faces", "--name", "Ada", "--config", "c.json",
+                                                   "--lr", "0.5", "--print-config"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   const sdx::Json config = sdx::Json::parse(result.out);
@@ -203,7 +211,8 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
 
 TEST_CASE("cli: no Python is needed to import, train or generate") {
   const Workplace place;
-  sdx::test::Run command = place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "1", "--batch", "1"});
+  sdx::test::Run command =
+      place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "1", "--batch", "1"});
   command.prepare = [] { ::setenv("PATH", "", 1); };
   CHECK(sdx::test::run(command).exit_code == 0);
   command = place.command("sdx-generate", {"<Ada>", "--steps", "1"});

@@ -72,8 +72,10 @@ TEST_CASE("dataset: a file that cannot be used says why", "[dataset]") {
 
 TEST_CASE("dataset: a missing folder, a file and an empty folder are missing inputs", "[dataset]") {
   const TempFolder folder;
-  CHECK_THROWS_AS(sdx::load_portraits(folder.path() / "absent", 64, nullptr), sdx::MissingInputError);
-  CHECK_THROWS_AS(sdx::load_portraits(folder.file("file", "x"), 64, nullptr), sdx::MissingInputError);
+  CHECK_THROWS_AS(sdx::load_portraits(folder.path() / "absent", 64, nullptr),
+                  sdx::MissingInputError);
+  CHECK_THROWS_AS(sdx::load_portraits(folder.file("file", "x"), 64, nullptr),
+                  sdx::MissingInputError);
   CHECK_THROWS_AS(sdx::check_enough_portraits(folder.path(), {}), sdx::MissingInputError);
 }
 

@@ -28,7 +28,8 @@ TEST_CASE("embedding: a file comes back as it was written", "[embedding]") {
   CHECK(sdx::map_safetensors(file).tensors.begin()->first == "<Ada>");
 }
 
-TEST_CASE("embedding: one vector without its dimension, and half precision, are read", "[embedding]") {
+TEST_CASE("embedding: one vector without its dimension, and half precision, are read",
+          "[embedding]") {
   const TempFolder folder;
   const auto file = folder.path() / "a.safetensors";
   sdx::write_safetensors(file, {{"<Ada>", at::arange(4, at::kHalf)}});
@@ -75,7 +76,8 @@ TEST_CASE("embedding: a table finds names, and helps with those it lacks", "[emb
     table.at("johanes");
     FAIL("found a name that is not there");
   } catch (const sdx::UsageError& error) {
-    CHECK_THAT(error.what(), ContainsSubstring("<johanes> is not known. The nearest names are <Johannes>"));
+    CHECK_THAT(error.what(),
+               ContainsSubstring("<johanes> is not known. The nearest names are <Johannes>"));
   }
 }
 

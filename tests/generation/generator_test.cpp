@@ -20,9 +20,9 @@ std::vector<sdx::GeneratedImage> generate(const std::vector<sdx::ImageRequest>& 
                                           const std::optional<at::Tensor>& latents = std::nullopt) {
   static const sdx::Generator generator(tiny_bundle(), {});
   std::vector<sdx::GeneratedImage> images;
-  generator.generate(requests, options, {},
-                     [&](std::size_t, const sdx::GeneratedImage& image) { images.push_back(image); }, {},
-                     latents);
+  generator.generate(
+      requests, options, {},
+      [&](std::size_t, const sdx::GeneratedImage& image) { images.push_back(image); }, {}, latents);
   return images;
 }
 
@@ -32,7 +32,8 @@ double psnr_db(const sdx::Image& a, const sdx::Image& b) {
     const double difference = static_cast<double>(a.rgb[i]) - static_cast<double>(b.rgb[i]);
     sum += difference * difference;
   }
-  return sum == 0 ? 999.0 : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.rgb.size()) / sum);
+  return sum == 0 ? 999.0
+                  : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.rgb.size()) / sum);
 }
 
 sdx::GenerationOptions few_steps() {
@@ -43,7 +44,8 @@ sdx::GenerationOptions few_steps() {
 
 }  // namespace
 
-TEST_CASE("generation: the same request gives the same picture, another seed another", "[generation]") {
+TEST_CASE("generation: the same request gives the same picture, another seed another",
+          "[generation]") {
   const auto a = generate({{"a robot", "", 3}}, few_steps());
   const auto b = generate({{"a robot", "", 3}}, few_steps());
   const auto c = generate({{"a robot", "", 4}}, few_steps());
@@ -62,7 +64,8 @@ TEST_CASE("generation: a seed's noise is its own", "[generation]") {
 
 TEST_CASE("generation: a picture made in a batch is the one made alone", "[generation]") {
   std::vector<sdx::ImageRequest> requests;
-  for (std::uint64_t seed = 0; seed < 5; ++seed) requests.push_back({"a robot in the snow", "", seed});
+  for (std::uint64_t seed = 0; seed < 5; ++seed)
+    requests.push_back({"a robot in the snow", "", seed});
   const auto together = generate(requests, few_steps());
   REQUIRE(together.size() == 5);
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -88,7 +91,8 @@ TEST_CASE("generation: given latents take the place of the seed's noise", "[gene
   CHECK_THROWS_AS(generate({{"a robot", "", 0}}, few_steps(), noise), sdx::DataError);
 }
 
-TEST_CASE("generation: any size divisible by 8, others are refused with the nearest", "[generation]") {
+TEST_CASE("generation: any size divisible by 8, others are refused with the nearest",
+          "[generation]") {
   auto options = few_steps();
   options.width_px = 72;
   options.height_px = 40;

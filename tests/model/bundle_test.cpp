@@ -86,7 +86,8 @@ TEST_CASE("model: a program that the manifest does not list is never loaded", "[
   json["sha256"].erase("unet.ts");
   sdx::write_file_atomically(manifest, json.dump());
   const sdx::Bundle bundle = sdx::Bundle::open(folder.path() / "copy");
-  CHECK_THAT(data_error([&] { sdx::UNet(bundle, {}); }), ContainsSubstring("not in the bundle's manifest"));
+  CHECK_THAT(data_error([&] { sdx::UNet(bundle, {}); }),
+             ContainsSubstring("not in the bundle's manifest"));
 }
 
 TEST_CASE("model: a damaged or older bundle.json names its key", "[model]") {

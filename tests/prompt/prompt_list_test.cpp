@@ -9,7 +9,9 @@ using Lines = std::vector<std::string>;
 
 TEST_CASE("prompt: a file has a prompt on each line", "[prompt]") {
   const sdx::test::TempFolder folder;
-  const auto file = folder.file("p.txt", "\xEF\xBB\xBF" "one\r\n\r\n  two · \n");
+  const auto file = folder.file("p.txt",
+                                "\xEF\xBB\xBF"
+                                "one\r\n\r\n  two · \n");
   CHECK(sdx::read_prompt_file(file) == Lines{"one", "two ·"});
   CHECK_THROWS_AS(sdx::read_prompt_file(folder.file("empty.txt", "\n\n")), sdx::DataError);
   CHECK_THROWS_AS(sdx::read_prompt_file(folder.path() / "absent"), sdx::MissingInputError);

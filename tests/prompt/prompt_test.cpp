@@ -34,7 +34,8 @@ TEST_CASE("prompt: placeholders are found as they are written", "[prompt]") {
 
 TEST_CASE("prompt: a chunk is begin, tokens, end, padding", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const auto prompt = sdx::tokenize_prompt("a photo of <Ada> smiling", *tokenizer, table_with("Ada", 2));
+  const auto prompt =
+      sdx::tokenize_prompt("a photo of <Ada> smiling", *tokenizer, table_with("Ada", 2));
   REQUIRE(prompt.chunks.size() == 1);
   const sdx::PromptChunk& chunk = prompt.chunks.front();
   std::vector<std::int64_t> expected = {1};
@@ -68,7 +69,8 @@ TEST_CASE("prompt: an embedding is never split over two chunks", "[prompt]") {
 
 TEST_CASE("prompt: the mission's prompts work as written", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const auto prompts = sdx::read_prompt_file(std::string(SDX_SOURCE_DIR) + "/configs/prompts/statcrew.txt");
+  const auto prompts =
+      sdx::read_prompt_file(std::string(SDX_SOURCE_DIR) + "/configs/prompts/statcrew.txt");
   REQUIRE(prompts.size() == 8);
   for (const std::string& text : sdx::fill_names(prompts, {"Markus"})) {
     INFO(text);
@@ -76,7 +78,8 @@ TEST_CASE("prompt: the mission's prompts work as written", "[prompt]") {
     std::size_t splices = 0;
     for (const auto& chunk : prompt.chunks) splices += chunk.splices.size();
     std::size_t mentions = 0;
-    for (auto at = text.find("<Markus>"); at != std::string::npos; at = text.find("<Markus>", at + 1)) {
+    for (auto at = text.find("<Markus>"); at != std::string::npos;
+         at = text.find("<Markus>", at + 1)) {
       ++mentions;
     }
     CHECK(mentions >= 1);
@@ -106,7 +109,8 @@ TEST_CASE("prompt: spliced vectors of a word give what the word gives", "[prompt
   sdx::EmbeddingTable table;
   table.add({"Robo", encoder.embed(at::full({1, 1}, id, at::kLong)).squeeze(0), {}, {}});
   const auto encode = [&](const std::string& text) {
-    return sdx::encode_prompts({sdx::tokenize_prompt(text, *tokenizer, table)}, *tokenizer, table, encoder);
+    return sdx::encode_prompts({sdx::tokenize_prompt(text, *tokenizer, table)}, *tokenizer, table,
+                               encoder);
   };
   CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a robot")) == 0);
   CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a snow")) > 1e-3);
@@ -118,13 +122,16 @@ TEST_CASE("prompt: shorter prompts of a batch are filled up with empty chunks", 
   const sdx::EmbeddingTable none;
   std::string long_text;
   for (int i = 0; i < 80; ++i) long_text += "snow ";
-  const auto tokenized = [&](const std::string& text) { return sdx::tokenize_prompt(text, *tokenizer, none); };
+  const auto tokenized = [&](const std::string& text) {
+    return sdx::tokenize_prompt(text, *tokenizer, none);
+  };
   const at::Tensor both =
       sdx::encode_prompts({tokenized("a robot"), tokenized(long_text)}, *tokenizer, none, encoder);
   CHECK(both.sizes() == at::IntArrayRef({2, 154, kWidth}));
   const at::Tensor expected =
       at::cat({sdx::encode_prompts({tokenized("a robot")}, *tokenizer, none, encoder),
-               sdx::encode_prompts({tokenized("")}, *tokenizer, none, encoder)}, 1);
+               sdx::encode_prompts({tokenized("")}, *tokenizer, none, encoder)},
+              1);
   CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), expected) < 1e-5);
 }
 
@@ -133,7 +140,7 @@ TEST_CASE("prompt: an embedding of another model is refused by its width", "[pro
   const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
   sdx::EmbeddingTable table;
   table.add({"Ada", at::full({1, 768}, 0.1), {}, {}});
-  CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ada>", *tokenizer, table)}, *tokenizer, table,
-                                      encoder),
+  CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ada>", *tokenizer, table)},
+                                      *tokenizer, table, encoder),
                   sdx::DataError);
 }

@@ -26,9 +26,9 @@ inline auto ContainsSubstring(const std::string& part) { return Contains(part); 
 
 /// Ends the test case because this machine lacks what it needs (a GPU, a file outside the
 /// repository). scripts/test.sh counts and shows these lines, so that nothing is left out unseen.
-#define SDX_SKIP(reason)                                            \
-  do {                                                              \
-    std::printf("SKIPPED: %s\n", std::string(reason).c_str());      \
-    std::fflush(stdout);                                            \
-    return;                                                         \
+#define SDX_SKIP(reason)                                       \
+  do {                                                         \
+    std::printf("SKIPPED: %s\n", std::string(reason).c_str()); \
+    std::fflush(stdout);                                       \
+    return;                                                    \
   } while (false)

@@ -8,8 +8,8 @@
 
 namespace sdx::test {
 
-/// A folder with the tiny model (imported by sdx-model itself, once) and a folder of three portraits,
-/// to run the programs in.
+/// A folder with the tiny model (imported by sdx-model itself, once) and a folder of three
+/// portraits, to run the programs in.
 class Workplace {
  public:
   Workplace() {
@@ -17,7 +17,8 @@ class Workplace {
     for (int i = 0; i < 3; ++i) {
       sdx::Image image(96, 96);
       for (std::size_t p = 0; p < image.rgb.size(); ++p) {
-        image.rgb[p] = static_cast<std::uint8_t>((p * (static_cast<std::size_t>(i) + 3)) / 41 % 256);
+        image.rgb[p] =
+            static_cast<std::uint8_t>((p * (static_cast<std::size_t>(i) + 3)) / 41 % 256);
       }
       sdx::write_png(path() / "faces" / (std::to_string(i) + ".png"), image);
     }
@@ -53,7 +54,8 @@ class Workplace {
     static const RunResult imported = [] {
       Run command;
       command.tool = "sdx-model";
-      command.arguments = {"import",       std::string(SDX_TEST_DATA) + "/tiny", "--name", "tiny",
+      command.arguments = {"import",       std::string(SDX_TEST_DATA) + "/tiny",
+                           "--name",       "tiny",
                            "--models-dir", models.path()};
       return test::run(command);
     }();

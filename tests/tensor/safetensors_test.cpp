@@ -97,7 +97,8 @@ TEST_CASE("tensor: damaged safetensors are refused with their reason", "[tensor]
   CHECK_THAT(with("{\"\xff\": 1}"), ContainsSubstring("not JSON"));
   CHECK_THAT(with("[1, 2]"), ContainsSubstring("not a JSON object"));
   CHECK_THAT(with("{\"a\": 3}"), ContainsSubstring("not an object"));
-  CHECK_THAT(with(R"({"a":{"x":{"y":{"z":{"q":{"r":1}}}}}})"), ContainsSubstring("nested too deeply"));
+  CHECK_THAT(with(R"({"a":{"x":{"y":{"z":{"q":{"r":1}}}}}})"),
+             ContainsSubstring("nested too deeply"));
   CHECK_THAT(with(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                   R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"),
              ContainsSubstring("twice"));
@@ -115,7 +116,8 @@ TEST_CASE("tensor: damaged safetensors are refused with their reason", "[tensor]
              ContainsSubstring("begins at byte 4"));
   CHECK_THAT(with(good, 4), ContainsSubstring("the file has 4"));
   CHECK_THAT(with(good, 12), ContainsSubstring("the file has 12"));
-  CHECK_THAT(with(R"({"a":{"shape":[2],"data_offsets":[0,8]}})"), ContainsSubstring("\"dtype\" is missing"));
+  CHECK_THAT(with(R"({"a":{"shape":[2],"data_offsets":[0,8]}})"),
+             ContainsSubstring("\"dtype\" is missing"));
 }
 
 TEST_CASE("tensor: a missing safetensors file is a missing input", "[tensor]") {

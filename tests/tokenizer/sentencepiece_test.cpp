@@ -12,10 +12,12 @@ const std::filesystem::path kFolder = std::filesystem::path(SDX_TEST_DATA) / "ti
 
 }  // namespace
 
-TEST_CASE("tokenizer: sentencepiece gives the ids that the library gives in Python", "[tokenizer]") {
+TEST_CASE("tokenizer: sentencepiece gives the ids that the library gives in Python",
+          "[tokenizer]") {
   // sentencepiece 0.2.3, SentencePieceProcessor(model_file=…).encode("A photo of Robot, smiling")
   const auto tokenizer = sdx::load_tokenizer(kFolder);
-  CHECK(tokenizer->encode("A photo of Robot, smiling") == std::vector<std::int64_t>{271, 279, 275, 314, 47, 317});
+  CHECK(tokenizer->encode("A photo of Robot, smiling") ==
+        std::vector<std::int64_t>{271, 279, 275, 314, 47, 317});
   CHECK(tokenizer->encode("").empty());
 }
 
@@ -57,7 +59,8 @@ TEST_CASE("tokenizer: what is wrong with a tokenizer is said", "[tokenizer]") {
   sdx::write_file_atomically(config, R"({"tokenizer_class": "WordPiece"})");
   CHECK_THROWS_AS(sdx::load_tokenizer(folder.path()), sdx::DataError);
   sdx::write_file_atomically(
-      config, R"({"tokenizer_class":"sentencepiece","bos":1,"eos":2,"pad":2,"model_max_length":2})");
+      config,
+      R"({"tokenizer_class":"sentencepiece","bos":1,"eos":2,"pad":2,"model_max_length":2})");
   CHECK_THROWS_AS(sdx::load_tokenizer(folder.path()), sdx::DataError);
   const auto tokenizer = sdx::load_tokenizer(kFolder);
   CHECK_THROWS_AS(tokenizer->piece(100'000), sdx::UsageError);

@@ -33,13 +33,15 @@ struct Fixture {
 
   static sdx::LatentDistribution portraits() {
     const at::Tensor mean = at::cat({sdx::seed_latents(1, 4, 8, 8), sdx::seed_latents(2, 4, 8, 8),
-                                     sdx::seed_latents(3, 4, 8, 8)}) * 0.8;
+                                     sdx::seed_latents(3, 4, 8, 8)}) *
+                            0.8;
     return {mean, mean * 0 + 0.05};
   }
 
   sdx::Inversion inversion() const {
     return sdx::Inversion({tiny_bundle(), *tokenizer, text_encoder, unet}, portraits(),
-                          {"a photo of {name}", "{name}, smiling", "a rendering of {name}"}, options);
+                          {"a photo of {name}", "{name}, smiling", "a rendering of {name}"},
+                          options);
   }
 };
 
@@ -69,9 +71,9 @@ TEST_CASE("training: the gradient is that of finite differences", "[training]") 
   // The loss is float32: along the gradient itself the difference is large against its rounding.
   const at::Tensor direction = gradient / gradient.norm();
   const double step = 0.02;
-  const double difference =
-      (inversion.loss_at(0, vectors + direction * step) - inversion.loss_at(0, vectors - direction * step)) /
-      (2 * step);
+  const double difference = (inversion.loss_at(0, vectors + direction * step) -
+                             inversion.loss_at(0, vectors - direction * step)) /
+                            (2 * step);
   const double expected = gradient.norm().item<double>();
   INFO("finite difference " << difference << ", gradient " << expected);
   CHECK(std::abs(difference - expected) < 0.02 * expected);

@@ -13,7 +13,8 @@ TEST_CASE("util: lists are split, trimmed and joined", "[util]") {
 }
 
 TEST_CASE("util: the nearest words come first, case ignored", "[util]") {
-  CHECK(sdx::nearest_words("johannes", {"Sarah", "Johann", "JOHANNES"}, 2) == Words{"JOHANNES", "Johann"});
+  CHECK(sdx::nearest_words("johannes", {"Sarah", "Johann", "JOHANNES"}, 2) ==
+        Words{"JOHANNES", "Johann"});
   CHECK(sdx::nearest_words("x", {}).empty());
 }
 

@@ -9,7 +9,8 @@
 
 namespace sdx {
 
-/// Thrown when a question on the command line is answered with a text and nothing else is to be done:
+/// Thrown when a question on the command line is answered with a text and nothing else is to be
+/// done:
 /// --help, --version, --print-config.
 struct TextAnswer {
   std::string text;
@@ -22,8 +23,8 @@ class OptionTable {
   /// @param examples shown at the end of --help, one a line
   OptionTable(const std::string& tool, const std::string& description, const std::string& examples);
 
-  /// Binds `names` ("-n,--count", or "prompt" for a positional one) to `value`, whose present value is
-  /// the default.
+  /// Binds `names` ("-n,--count", or "prompt" for a positional one) to `value`, whose present value
+  /// is the default.
   template <typename T>
   CLI::Option* add(const std::string& group, const std::string& names, T& value,
                    const std::string& help) {

@@ -5,8 +5,8 @@
 
 namespace sdx {
 
-/// A bar on stderr with count, rate, remaining time and the figure that matters. Without a terminal a
-/// plain line every tenth of the way; nothing when `quiet`.
+/// A bar on stderr with count, rate, remaining time and the figure that matters. Without a terminal
+/// a plain line every tenth of the way; nothing when `quiet`.
 class ProgressBar {
  public:
   ProgressBar(std::string label, int total, bool quiet);

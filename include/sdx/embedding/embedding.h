@@ -19,8 +19,8 @@ struct Embedding {
 /// What stands in a prompt for the embedding of this name: "<Name>".
 std::string placeholder(const std::string& name);
 
-/// Reads diffusers' form: a `.safetensors` file with one tensor, [W] or [K,W], F32, F16 or BF16, named
-/// as the placeholder.
+/// Reads diffusers' form: a `.safetensors` file with one tensor, [W] or [K,W], F32, F16 or BF16,
+/// named as the placeholder.
 /// @throws DataError for a damaged file, another form, or values that are not finite.
 Embedding read_embedding(const std::filesystem::path& file);
 

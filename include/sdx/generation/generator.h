@@ -26,12 +26,13 @@ struct ImageRequest {
 
 /// How pictures are made; the same for all requests of a call.
 struct GenerationOptions {
-  int steps = 20;               ///< evaluations of the UNet, 1 … train_timesteps
-  double guidance_scale = 7.0;  ///< prediction = uncond + scale × (cond − uncond); 1 switches it off
+  int steps = 20;  ///< evaluations of the UNet, 1 … train_timesteps
+  double guidance_scale =
+      7.0;  ///< prediction = uncond + scale × (cond − uncond); 1 switches it off
   SamplerKind sampler = SamplerKind::kDpmpp2m;
-  int width_px = 0;             ///< divisible by 8; 0 is the model's native size
+  int width_px = 0;  ///< divisible by 8; 0 is the model's native size
   int height_px = 0;
-  int batch_size = 4;           ///< pictures denoised at once; changes speed and memory only
+  int batch_size = 4;  ///< pictures denoised at once; changes speed and memory only
 };
 
 struct GeneratedImage {

@@ -21,18 +21,18 @@ ModelFamily parse_model_family(std::string_view text);
 struct BundleInfo {
   std::string name;
   ModelFamily family = ModelFamily::kSd1;
-  int text_width = 0;          ///< width W of the text encoder, of embeddings and of the context
+  int text_width = 0;  ///< width W of the text encoder, of embeddings and of the context
   int text_layers = 0;
-  int native_size_px = 512;    ///< side of the square pictures that the model was trained on
+  int native_size_px = 512;  ///< side of the square pictures that the model was trained on
   int latent_channels = 4;
-  int vae_factor = 8;          ///< pixels to a latent, along each side
-  double latent_scale = 0.18215;  ///< latents = scale × the VAE's
-  double guidance_scale = 7.0; ///< recommended; what --cfg is by default
+  int vae_factor = 8;                ///< pixels to a latent, along each side
+  double latent_scale = 0.18215;     ///< latents = scale × the VAE's
+  double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
   std::string init_text = "person";  ///< recommended start of a new embedding
   NoiseScheduleConfig noise_schedule;
   std::string dtype = "fp32";  ///< of the weights on disk: fp32, fp16, bf16
   std::string licence;
-  std::string origin;          ///< what it was made from; never an absolute path
+  std::string origin;                         ///< what it was made from; never an absolute path
   std::map<std::string, std::string> sha256;  ///< of every other file, by its path in the bundle
 };
 

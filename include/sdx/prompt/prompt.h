@@ -21,7 +21,8 @@ struct Splice {
 
 /// What the text encoder sees at once: begin, up to max_length − 2 tokens, end, padding.
 struct PromptChunk {
-  std::vector<std::int64_t> ids;  ///< max_length of them; the padding id where a vector is spliced in
+  std::vector<std::int64_t>
+      ids;  ///< max_length of them; the padding id where a vector is spliced in
   std::vector<Splice> splices;
   int token_count = 0;  ///< without begin, end and padding
 };
@@ -35,8 +36,8 @@ struct TokenizedPrompt {
 /// brackets; "<3" and "a < b > c" hold none.
 std::vector<std::string> placeholder_names(const std::string& text);
 
-/// Text → chunks. Each `<Name>` becomes the positions of its vectors, which are never split over two
-/// chunks; everything else, brackets and all, is plain text.
+/// Text → chunks. Each `<Name>` becomes the positions of its vectors, which are never split over
+/// two chunks; everything else, brackets and all, is plain text.
 /// @throws UsageError for a `<Name>` that `embeddings` doesn't hold, naming the nearest ones.
 TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
                                 const EmbeddingTable& embeddings);

@@ -11,8 +11,8 @@ namespace sdx {
 /// @throws MissingInputError, IoError; DataError if there is none.
 std::vector<std::string> read_prompt_file(const std::filesystem::path& file);
 
-/// The prompts with every `{name}` replaced by the placeholder of a name: a prompt with `{name}` gives
-/// one prompt for each of `names`, a prompt without it stays as it is.
+/// The prompts with every `{name}` replaced by the placeholder of a name: a prompt with `{name}`
+/// gives one prompt for each of `names`, a prompt without it stays as it is.
 /// @throws UsageError if a prompt has `{name}` and there are no names.
 std::vector<std::string> fill_names(const std::vector<std::string>& prompts,
                                     const std::vector<std::string>& names);

@@ -28,8 +28,8 @@ struct Safetensors {
 Safetensors map_safetensors(const std::filesystem::path& path,
                             std::size_t max_header_bytes = 100'000'000);
 
-/// Writes contiguous copies of `tensors` (any device), atomically, data aligned to 8 bytes. The same
-/// tensors and metadata give the same bytes.
+/// Writes contiguous copies of `tensors` (any device), atomically, data aligned to 8 bytes. The
+/// same tensors and metadata give the same bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

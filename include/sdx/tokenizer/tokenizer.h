@@ -32,8 +32,8 @@ class Tokenizer {
   /// @throws UsageError if the id is outside the vocabulary.
   virtual std::string piece(std::int64_t id) const = 0;
 
-  /// The id of the entry that is exactly this whole word, case as written; nothing if the word would
-  /// be made of several pieces or is spelt otherwise.
+  /// The id of the entry that is exactly this whole word, case as written; nothing if the word
+  /// would be made of several pieces or is spelt otherwise.
   virtual std::optional<std::int64_t> whole_word(std::string_view word) const = 0;
 
   virtual std::int64_t vocabulary_size() const = 0;

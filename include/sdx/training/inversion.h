@@ -18,13 +18,13 @@ namespace sdx {
 
 /// How a new word is learnt.
 struct InversionOptions {
-  std::string name;            ///< of the embedding, without brackets
-  std::string init_text;       ///< its tokens' vectors are the start; empty: the model's own advice
-  int vectors = 2;             ///< K, positions of the prompt that the word takes
-  int steps = 400;             ///< updates
-  int batch_size = 4;          ///< pictures × templates in a step
-  double learning_rate = 5e-3; ///< of Adam, constant
-  std::uint64_t seed = 0;      ///< of all picks and all noise
+  std::string name;       ///< of the embedding, without brackets
+  std::string init_text;  ///< its tokens' vectors are the start; empty: the model's own advice
+  int vectors = 2;        ///< K, positions of the prompt that the word takes
+  int steps = 400;        ///< updates
+  int batch_size = 4;     ///< pictures × templates in a step
+  double learning_rate = 5e-3;  ///< of Adam, constant
+  std::uint64_t seed = 0;       ///< of all picks and all noise
 };
 
 /// What one step saw.
@@ -52,7 +52,8 @@ class Inversion {
 
   /// @param portraits [N,4,h,w], what the VAE's encoder made of the portraits
   /// @param templates sentences with `{name}` in them
-  /// @throws UsageError for a name that is no single word or is a word of the vocabulary already, for
+  /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
+  /// for
   ///         vectors, steps or batch below 1.
   Inversion(Model model, LatentDistribution portraits, std::vector<std::string> templates,
             const InversionOptions& options);
@@ -64,8 +65,8 @@ class Inversion {
 
   int steps_done() const;
 
-  /// Mean loss over a fixed batch: fixed pictures, noise and templates, timesteps spread evenly over
-  /// the schedule. Unlike the loss of a step it can be compared over time.
+  /// Mean loss over a fixed batch: fixed pictures, noise and templates, timesteps spread evenly
+  /// over the schedule. Unlike the loss of a step it can be compared over time.
   double fixed_batch_loss() const;
 
   /// The loss of a step's batch and its gradient, without an update: for tests.

@@ -15,7 +15,8 @@ struct ComputeTarget {
 
 /// "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N"; the models compute in
 /// float32 on the CPU and in float16 on CUDA.
-/// @throws UsageError for another word; UnavailableError (69) where CUDA was asked for and is absent.
+/// @throws UsageError for another word; UnavailableError (69) where CUDA was asked for and is
+/// absent.
 ComputeTarget choose_target(const std::string& device);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.

@@ -13,7 +13,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
 /// What a stream of random numbers is for. Two purposes never share numbers, so a new draw in one
-/// place cannot shift the noise of another. The values are part of what a seed means: never renumber.
+/// place cannot shift the noise of another. The values are part of what a seed means: never
+/// renumber.
 enum class RandomPurpose : std::uint32_t {
   kInitialLatents = 1,  ///< index: 0; the seed itself is the image's
   kTrainingPick = 2,    ///< index: step; which portrait, template and timestep
@@ -22,7 +23,8 @@ enum class RandomPurpose : std::uint32_t {
 };
 
 /// The random numbers of one (seed, purpose, index): cheap to make, never shared.
-/// The sequence is the same on every machine; `normal()` may differ in its last bit where libm does.
+/// The sequence is the same on every machine; `normal()` may differ in its last bit where libm
+/// does.
 class RandomStream {
  public:
   RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint64_t index = 0);

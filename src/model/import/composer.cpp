@@ -107,9 +107,9 @@ std::string Composer::call(const std::string& path, const std::string& arguments
   return expression(path) + ".forward(" + arguments + ")";
 }
 
-std::string Composer::conv2d(const std::string& scope, const std::string& path, const std::string& x,
-                             int in_channels, int out_channels, int kernel_px, int stride,
-                             int padding) {
+std::string Composer::conv2d(const std::string& scope, const std::string& path,
+                             const std::string& x, int in_channels, int out_channels, int kernel_px,
+                             int stride, int padding) {
   const auto weight =
       parameter(scope, path, "weight", {out_channels, in_channels, kernel_px, kernel_px});
   const auto bias = parameter(scope, path, "bias", {out_channels});
@@ -117,12 +117,12 @@ std::string Composer::conv2d(const std::string& scope, const std::string& path, 
          pair_text(padding) + ")";
 }
 
-std::string Composer::linear(const std::string& scope, const std::string& path, const std::string& x,
-                             int in_width, int out_width, bool bias) {
+std::string Composer::linear(const std::string& scope, const std::string& path,
+                             const std::string& x, int in_width, int out_width, bool bias) {
   const auto weight = parameter(scope, path, "weight", {out_width, in_width});
   if (!bias) return "torch.linear(" + x + ", " + weight + ")";
-  return "torch.linear(" + x + ", " + weight + ", " +
-         parameter(scope, path, "bias", {out_width}) + ")";
+  return "torch.linear(" + x + ", " + weight + ", " + parameter(scope, path, "bias", {out_width}) +
+         ")";
 }
 
 std::string Composer::group_norm(const std::string& scope, const std::string& path,

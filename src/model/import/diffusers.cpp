@@ -163,9 +163,12 @@ TensorMap canonical_text_weights(const TensorMap& tensors) {
 
 std::string dtype_text(const TensorMap& weights) {
   switch (weights.begin()->second.scalar_type()) {
-    case at::kHalf: return "fp16";
-    case at::kBFloat16: return "bf16";
-    default: return "fp32";
+    case at::kHalf:
+      return "fp16";
+    case at::kBFloat16:
+      return "bf16";
+    default:
+      return "fp32";
   }
 }
 
@@ -267,8 +270,9 @@ BundleInfo write_parts(const fs::path& checkpoint, const fs::path& folder) {
 BundleInfo import_diffusers(const fs::path& checkpoint, const fs::path& destination,
                             const std::string& name, bool replace) {
   if (!fs::is_regular_file(checkpoint / "model_index.json")) {
-    throw MissingInputError(checkpoint.string() +
-                            ": no model_index.json here: expected a model in diffusers' folder layout");
+    throw MissingInputError(
+        checkpoint.string() +
+        ": no model_index.json here: expected a model in diffusers' folder layout");
   }
   if (fs::exists(destination) && !replace) {
     throw CannotCreateError(destination.string() + ": exists already; --force replaces it");

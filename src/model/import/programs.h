@@ -33,7 +33,7 @@ struct UNetConfig {
   int context_width = 768;
   int norm_groups = 32;
   double norm_epsilon = 1e-5;
-  bool linear_projection = false;     ///< linear instead of 1×1 convolution around the transformer
+  bool linear_projection = false;  ///< linear instead of 1×1 convolution around the transformer
 };
 
 /// Methods forward(sample, timestep, context) and its segments time, down, mid, up_i, head.

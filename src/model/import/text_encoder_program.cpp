@@ -13,8 +13,7 @@ void compose_layer(Composer& composer, const TextEncoderConfig& config, const st
     return composer.layer_norm(scope, path, "x", width, config.norm_epsilon);
   };
   composer.define(
-      scope,
-      substitute(R"(
+      scope, substitute(R"(
 def forward(self, x: Tensor) -> Tensor:
     b, n, d = x.size()
     h = $NORM1
@@ -29,17 +28,17 @@ def forward(self, x: Tensor) -> Tensor:
     h = $ACTIVATION
     return x + $FC2
 )",
-                 {{"$NORM1", norm("layer_norm1")},
-                  {"$NORM2", norm("layer_norm2")},
-                  {"$Q", linear("self_attn.q_proj", "h", width, width)},
-                  {"$K", linear("self_attn.k_proj", "h", width, width)},
-                  {"$V", linear("self_attn.v_proj", "h", width, width)},
-                  {"$OUT", linear("self_attn.out_proj", "o", width, width)},
-                  {"$FC1", linear("mlp.fc1", "h", width, config.inner_width)},
-                  {"$FC2", linear("mlp.fc2", "h", config.inner_width, width)},
-                  {"$ACTIVATION",
-                   config.quick_gelu ? "h * torch.sigmoid(1.702 * h)" : "torch.gelu(h)"},
-                  {"$HEADS", std::to_string(config.heads)}}));
+                        {{"$NORM1", norm("layer_norm1")},
+                         {"$NORM2", norm("layer_norm2")},
+                         {"$Q", linear("self_attn.q_proj", "h", width, width)},
+                         {"$K", linear("self_attn.k_proj", "h", width, width)},
+                         {"$V", linear("self_attn.v_proj", "h", width, width)},
+                         {"$OUT", linear("self_attn.out_proj", "o", width, width)},
+                         {"$FC1", linear("mlp.fc1", "h", width, config.inner_width)},
+                         {"$FC2", linear("mlp.fc2", "h", config.inner_width, width)},
+                         {"$ACTIVATION",
+                          config.quick_gelu ? "h * torch.sigmoid(1.702 * h)" : "torch.gelu(h)"},
+                         {"$HEADS", std::to_string(config.heads)}}));
 }
 
 }  // namespace
@@ -51,13 +50,13 @@ Composer::Program compose_text_encoder(const TextEncoderConfig& config, const Te
   for (int i = 0; i < config.layers; ++i) {
     const std::string scope = "encoder.layers." + std::to_string(i);
     compose_layer(composer, config, scope);
-    layers += "    if count > " + std::to_string(i) + ":\n        x = " +
-              Composer::call(scope, "x") + "\n";
+    layers += "    if count > " + std::to_string(i) +
+              ":\n        x = " + Composer::call(scope, "x") + "\n";
   }
-  composer.define("", "def embed(self, ids: Tensor) -> Tensor:\n    return torch.embedding(" +
-                          composer.table("", "embeddings.token_embedding", config.vocabulary,
-                                         config.width) +
-                          ", ids)\n");
+  composer.define(
+      "", "def embed(self, ids: Tensor) -> Tensor:\n    return torch.embedding(" +
+              composer.table("", "embeddings.token_embedding", config.vocabulary, config.width) +
+              ", ids)\n");
   composer.define(
       "", substitute(R"(
 def encode(self, embeddings: Tensor, skip_last: int) -> Tensor:

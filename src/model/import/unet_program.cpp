@@ -33,8 +33,8 @@ class UNetComposer {
   int time_width() const { return 4 * channels(0); }
 
   void define_time() {
-    composer_.define(
-        "", substitute(R"(
+    composer_.define("",
+                     substitute(R"(
 def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     f = torch.exp(torch.arange($HALF, dtype=6, device=like.device) * (-9.210340371976184 / $HALF.0))
     e = torch.unsqueeze(timestep, 1).float() * torch.unsqueeze(f, 0)
@@ -42,16 +42,17 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     e = torch.silu($LINEAR1)
     return $LINEAR2
 )",
-                       {{"$HALF", std::to_string(channels(0) / 2)},
-                        {"$LINEAR1", composer_.linear("", "time_embedding.linear_1", "e",
-                                                      channels(0), time_width())},
-                        {"$LINEAR2", composer_.linear("", "time_embedding.linear_2", "e",
-                                                      time_width(), time_width())}}));
+                                {{"$HALF", std::to_string(channels(0) / 2)},
+                                 {"$LINEAR1", composer_.linear("", "time_embedding.linear_1", "e",
+                                                               channels(0), time_width())},
+                                 {"$LINEAR2", composer_.linear("", "time_embedding.linear_2", "e",
+                                                               time_width(), time_width())}}));
   }
 
   void define_down() {
-    std::string body = "    x = " + composer_.conv2d("", "conv_in", "sample", 4, channels(0), 3, 1, 1) +
-                       "\n    skips = [x]\n";
+    std::string body =
+        "    x = " + composer_.conv2d("", "conv_in", "sample", 4, channels(0), 3, 1, 1) +
+        "\n    skips = [x]\n";
     skip_channels_ = {channels(0)};
     int in = channels(0);
     for (int level = 0; level < levels(); ++level) {
@@ -69,9 +70,9 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
         skip_channels_.push_back(in);
       }
     }
-    composer_.define("",
-                     "def down(self, sample: Tensor, emb: Tensor, context: Tensor) -> List[Tensor]:\n" +
-                         body + "    return skips\n");
+    composer_.define(
+        "", "def down(self, sample: Tensor, emb: Tensor, context: Tensor) -> List[Tensor]:\n" +
+                body + "    return skips\n");
   }
 
   void define_mid() {
@@ -80,10 +81,11 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     define_resnet("mid_block.resnets.0", width, width);
     define_transformer("mid_block.attentions.0", width, heads(level));
     define_resnet("mid_block.resnets.1", width, width);
-    composer_.define("", "def mid(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:\n    x = " +
-                             Composer::call("mid_block.resnets.0", "x, emb") + "\n    x = " +
-                             Composer::call("mid_block.attentions.0", "x, context") +
-                             "\n    return " + Composer::call("mid_block.resnets.1", "x, emb") + "\n");
+    composer_.define("",
+                     "def mid(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:\n    x = " +
+                         Composer::call("mid_block.resnets.0", "x, emb") +
+                         "\n    x = " + Composer::call("mid_block.attentions.0", "x, context") +
+                         "\n    return " + Composer::call("mid_block.resnets.1", "x, emb") + "\n");
     forward_ =
         "def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:\n"
         "    emb = self.time(timestep, sample)\n"
@@ -109,14 +111,17 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
       if (level > 0) {
         // The next skip tells the size, so sides that are not a multiple of the depth work too.
         const std::string next = "skips[" + std::to_string(skip_channels_.size() - 1) + "]";
-        body += "    x = torch.upsample_nearest2d(x, [" + next + ".size(2), " + next + ".size(3)])\n";
-        body += "    x = " +
-                composer_.conv2d("", block + ".upsamplers.0.conv", "x", in, in, 3, 1, 1) + "\n";
+        body +=
+            "    x = torch.upsample_nearest2d(x, [" + next + ".size(2), " + next + ".size(3)])\n";
+        body +=
+            "    x = " + composer_.conv2d("", block + ".upsamplers.0.conv", "x", in, in, 3, 1, 1) +
+            "\n";
       }
-      composer_.define("", "def " + method +
-                               "(self, x: Tensor, skips: List[Tensor], emb: Tensor, context: Tensor) "
-                               "-> Tensor:\n" +
-                               body + "    return x\n");
+      composer_.define("",
+                       "def " + method +
+                           "(self, x: Tensor, skips: List[Tensor], emb: Tensor, context: Tensor) "
+                           "-> Tensor:\n" +
+                           body + "    return x\n");
       forward_ += "    x = self." + method + "(x, skips, emb, context)\n";
     }
   }
@@ -149,7 +154,8 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     };
     composer_.define(
         scope,
-        substitute(R"(
+        substitute(
+            R"(
 def forward(self, x: Tensor, emb: Tensor) -> Tensor:
     h = torch.silu($NORM1)
     h = $CONV1
@@ -160,13 +166,13 @@ def forward(self, x: Tensor, emb: Tensor) -> Tensor:
     h = $CONV2
     return $SHORTCUT + h
 )",
-                   {{"$NORM1", norm("norm1", "x", in)},
-                    {"$CONV1", composer_.conv2d(scope, "conv1", "h", in, out, 3, 1, 1)},
-                    {"$TIME", composer_.linear(scope, "time_emb_proj", "e", time_width(), out)},
-                    {"$NORM2", norm("norm2", "h", out)},
-                    {"$CONV2", composer_.conv2d(scope, "conv2", "h", out, out, 3, 1, 1)},
-                    {"$SHORTCUT",
-                     in == out ? "x" : composer_.conv2d(scope, "conv_shortcut", "x", in, out, 1)}}));
+            {{"$NORM1", norm("norm1", "x", in)},
+             {"$CONV1", composer_.conv2d(scope, "conv1", "h", in, out, 3, 1, 1)},
+             {"$TIME", composer_.linear(scope, "time_emb_proj", "e", time_width(), out)},
+             {"$NORM2", norm("norm2", "h", out)},
+             {"$CONV2", composer_.conv2d(scope, "conv2", "h", out, out, 3, 1, 1)},
+             {"$SHORTCUT",
+              in == out ? "x" : composer_.conv2d(scope, "conv_shortcut", "x", in, out, 1)}}));
   }
 
   void define_attention(const std::string& scope, int width, int context_width, int heads) {
@@ -198,8 +204,7 @@ def forward(self, x: Tensor, context: Tensor) -> Tensor:
       return composer_.layer_norm(scope, path, "x", width, kLayerNormEpsilon);
     };
     composer_.define(
-        scope,
-        substitute(R"(
+        scope, substitute(R"(
 def forward(self, x: Tensor, context: Tensor) -> Tensor:
     h = $NORM1
     x = $SELF + x
@@ -210,14 +215,14 @@ def forward(self, x: Tensor, context: Tensor) -> Tensor:
     h = a * torch.gelu(gate)
     return $OUT + x
 )",
-                   {{"$NORM1", norm("norm1")},
-                    {"$NORM2", norm("norm2")},
-                    {"$NORM3", norm("norm3")},
-                    {"$SELF", Composer::call("attn1", "h, h")},
-                    {"$CROSS", Composer::call("attn2", "h, context")},
-                    {"$PROJECTION",
-                     composer_.linear(scope, "ff.net.0.proj", "h", width, 8 * width)},
-                    {"$OUT", composer_.linear(scope, "ff.net.2", "h", 4 * width, width)}}));
+                          {{"$NORM1", norm("norm1")},
+                           {"$NORM2", norm("norm2")},
+                           {"$NORM3", norm("norm3")},
+                           {"$SELF", Composer::call("attn1", "h, h")},
+                           {"$CROSS", Composer::call("attn2", "h, context")},
+                           {"$PROJECTION",
+                            composer_.linear(scope, "ff.net.0.proj", "h", width, 8 * width)},
+                           {"$OUT", composer_.linear(scope, "ff.net.2", "h", 4 * width, width)}}));
   }
 
   void define_transformer(const std::string& scope, int width, int heads) {
@@ -235,24 +240,24 @@ def forward(self, x: Tensor, context: Tensor) -> Tensor:
         "    h = torch.reshape(torch.permute(h, [0, 2, 3, 1]), [b, height * width, c])\n";
     // Without contiguous() the convolutions that follow are up to 1.45 times slower.
     const std::string to_image =
-        "    h = torch.contiguous(torch.permute(torch.view(h, [b, height, width, c]), [0, 3, 1, 2]))\n";
+        "    h = torch.contiguous(torch.permute(torch.view(h, [b, height, width, c]), [0, 3, 1, "
+        "2]))\n";
     const std::string project_in = "    h = " + project("proj_in") + "\n";
     const std::string project_out = "    h = " + project("proj_out") + "\n";
     composer_.define(
-        scope,
-        substitute(R"(
+        scope, substitute(R"(
 def forward(self, x: Tensor, context: Tensor) -> Tensor:
     b, c, height, width = x.size()
     h = $NORM
 $IN$BLOCKS$OUT    return h + x
 )",
-                   {{"$NORM", composer_.group_norm(scope, "norm", "x", config_.norm_groups, width,
-                                                   kTransformerNormEpsilon)},
-                    {"$IN", config_.linear_projection ? to_tokens + project_in
-                                                      : project_in + to_tokens},
-                    {"$BLOCKS", blocks},
-                    {"$OUT", config_.linear_projection ? project_out + to_image
-                                                       : to_image + project_out}}));
+                          {{"$NORM", composer_.group_norm(scope, "norm", "x", config_.norm_groups,
+                                                          width, kTransformerNormEpsilon)},
+                           {"$IN", config_.linear_projection ? to_tokens + project_in
+                                                             : project_in + to_tokens},
+                           {"$BLOCKS", blocks},
+                           {"$OUT", config_.linear_projection ? project_out + to_image
+                                                              : to_image + project_out}}));
   }
 
   const UNetConfig& config_;

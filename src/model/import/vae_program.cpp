@@ -34,9 +34,10 @@ class VaeComposer {
   Composer::Program compose_decoder() {
     const int latent = config_.latent_channels;
     int in = channels(levels() - 1);
-    std::string body = "    x = " + composer_.conv2d("", "post_quant_conv", "x", latent, latent, 1) +
-                       "\n    x = " + conv3x3("decoder.conv_in", latent, in) + "\n" +
-                       middle("decoder.mid_block", in);
+    std::string body =
+        "    x = " + composer_.conv2d("", "post_quant_conv", "x", latent, latent, 1) +
+        "\n    x = " + conv3x3("decoder.conv_in", latent, in) + "\n" +
+        middle("decoder.mid_block", in);
     for (int block_index = 0; block_index < levels(); ++block_index) {
       const int level = levels() - 1 - block_index;
       const std::string block = "decoder.up_blocks." + std::to_string(block_index);
@@ -77,7 +78,8 @@ class VaeComposer {
     };
     composer_.define(
         scope,
-        substitute(R"(
+        substitute(
+            R"(
 def forward(self, x: Tensor) -> Tensor:
     h = torch.silu($NORM1)
     h = $CONV1
@@ -85,12 +87,12 @@ def forward(self, x: Tensor) -> Tensor:
     h = $CONV2
     return $SHORTCUT + h
 )",
-                   {{"$NORM1", norm("norm1", "x", in)},
-                    {"$CONV1", composer_.conv2d(scope, "conv1", "h", in, out, 3, 1, 1)},
-                    {"$NORM2", norm("norm2", "h", out)},
-                    {"$CONV2", composer_.conv2d(scope, "conv2", "h", out, out, 3, 1, 1)},
-                    {"$SHORTCUT",
-                     in == out ? "x" : composer_.conv2d(scope, "conv_shortcut", "x", in, out, 1)}}));
+            {{"$NORM1", norm("norm1", "x", in)},
+             {"$CONV1", composer_.conv2d(scope, "conv1", "h", in, out, 3, 1, 1)},
+             {"$NORM2", norm("norm2", "h", out)},
+             {"$CONV2", composer_.conv2d(scope, "conv2", "h", out, out, 3, 1, 1)},
+             {"$SHORTCUT",
+              in == out ? "x" : composer_.conv2d(scope, "conv_shortcut", "x", in, out, 1)}}));
     return "    x = " + Composer::call(scope, "x") + "\n";
   }
 

@@ -24,7 +24,8 @@ struct Checkpoint {
 
   Checkpoint() { fs::copy(sdx::test::tiny_checkpoint(), path, fs::copy_options::recursive); }
 
-  void change_config(const std::string& part, const std::string& key, const sdx::Json& value) const {
+  void change_config(const std::string& part, const std::string& key,
+                     const sdx::Json& value) const {
     const fs::path file = path / part / "config.json";
     sdx::Json config = sdx::read_json_file(file);
     config[key] = value;
@@ -75,12 +76,14 @@ TEST_CASE("model: a tensor that is missing, misshapen or unknown is named", "[mo
     const Checkpoint checkpoint;
     checkpoint.change_unet([](sdx::TensorMap& t) { t.erase("mid_block.resnets.0.conv1.weight"); });
     CHECK_THAT(checkpoint.refusal(),
-               ContainsSubstring("\"mid_block.resnets.0.conv1.weight\" is missing; expected shape [32,32,3,3]"));
+               ContainsSubstring(
+                   "\"mid_block.resnets.0.conv1.weight\" is missing; expected shape [32,32,3,3]"));
   }
   {
     const Checkpoint checkpoint;
     checkpoint.change_unet([](sdx::TensorMap& t) { t["conv_in.bias"] = at::zeros({7}); });
-    CHECK_THAT(checkpoint.refusal(), ContainsSubstring("\"conv_in.bias\": expected shape [16], found [7]"));
+    CHECK_THAT(checkpoint.refusal(),
+               ContainsSubstring("\"conv_in.bias\": expected shape [16], found [7]"));
   }
   {
     const Checkpoint checkpoint;
@@ -95,8 +98,10 @@ TEST_CASE("model: another anatomy is refused by its config", "[model]") {
     checkpoint.change_config(part, key, value);
     return checkpoint.refusal();
   };
-  CHECK_THAT(refused("unet", "in_channels", 9), ContainsSubstring("in_channels: expected 4, found 9"));
-  CHECK_THAT(refused("unet", "addition_embed_type", "text_time"), ContainsSubstring("addition_embed_type"));
+  CHECK_THAT(refused("unet", "in_channels", 9),
+             ContainsSubstring("in_channels: expected 4, found 9"));
+  CHECK_THAT(refused("unet", "addition_embed_type", "text_time"),
+             ContainsSubstring("addition_embed_type"));
   CHECK_THAT(refused("unet", "cross_attention_dim", 64), ContainsSubstring("cross_attention_dim"));
   CHECK_THAT(refused("unet", "down_block_types", {"AttnDownBlock2D", "DownBlock2D"}),
              ContainsSubstring("down_block_types"));
@@ -105,8 +110,9 @@ TEST_CASE("model: another anatomy is refused by its config", "[model]") {
 }
 
 TEST_CASE("model: files that are missing are named", "[model]") {
-  for (const char* file : {"model_index.json", "unet/config.json", "vae/diffusion_pytorch_model.safetensors",
-                           "tokenizer/spiece.model", "scheduler/scheduler_config.json"}) {
+  for (const char* file :
+       {"model_index.json", "unet/config.json", "vae/diffusion_pytorch_model.safetensors",
+        "tokenizer/spiece.model", "scheduler/scheduler_config.json"}) {
     const Checkpoint checkpoint;
     fs::remove(checkpoint.path / file);
     CHECK_THAT(checkpoint.refusal(), ContainsSubstring(fs::path(file).filename().string()));

@@ -12,8 +12,9 @@ namespace sdx {
 /// TorchScript programs are composed from the configs, the weights are copied as they are. Nothing
 /// of the checkpoint is executed, and no Python is needed.
 ///
-/// A file `sdx.json` in the folder may recommend settings: `licence`, `guidance_scale`, `init_text`.
-/// The bundle appears whole or not at all. Peak memory is that of the programs; weights are mapped.
+/// A file `sdx.json` in the folder may recommend settings: `licence`, `guidance_scale`,
+/// `init_text`. The bundle appears whole or not at all. Peak memory is that of the programs;
+/// weights are mapped.
 /// @param checkpoint  the folder
 /// @param destination the bundle's folder; an existing one is replaced only with `replace`
 /// @param name        what the bundle calls itself

@@ -1,0 +1,122 @@
+#include <png.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "image/decoders.h"
+#include "image/png_chunks.h"
+#include "sdx/util/error.h"
+
+namespace sdx {
+namespace {
+
+/// libpng's state. Its callbacks leave by longjmp: nothing that has a destructor may be made in the
+/// functions that call setjmp, and everything that outlives them is in here.
+struct PngReader {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string_view rest;
+  std::array<char, 200> failure = {};
+
+  PngReader() = default;
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  [[noreturn]] void throw_failure() const {
+    throw DataError("damaged PNG: " + std::string(failure.data()));
+  }
+};
+
+extern "C" {
+
+/// Of errors and warnings alike: with the chunks left out that do not concern the pixels, what
+/// libpng warns of is damage.
+void on_png_failure(png_structp png, png_const_charp message) {
+  auto& reader = *static_cast<PngReader*>(png_get_error_ptr(png));
+  const std::size_t length = std::min(std::strlen(message), reader.failure.size() - 1);
+  std::copy_n(message, length, reader.failure.begin());
+  reader.failure[length] = '\0';
+  png_longjmp(png, 1);
+}
+
+void on_png_read(png_structp png, png_bytep target, std::size_t size) {
+  auto& reader = *static_cast<PngReader*>(png_get_io_ptr(png));
+  if (reader.rest.size() < size) png_error(png, "it ends too early");
+  std::memcpy(target, reader.rest.data(), size);
+  reader.rest.remove_prefix(size);
+}
+
+}  // extern "C"
+
+/// Asks for 8-bit RGB or RGBA, whatever the file has.
+bool read_png_header(PngReader& reader) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  png_set_read_fn(reader.png, &reader, on_png_read);
+  // -1: all chunks but those that the pixels need. Profiles that libpng dislikes are common.
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_read_info(reader.png, reader.info);
+  png_set_expand(reader.png);
+  png_set_scale_16(reader.png);
+  png_set_gray_to_rgb(reader.png);
+  png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  return true;
+}
+
+bool read_png_pixels(PngReader& reader, png_bytepp rows) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  png_read_image(reader.png, rows);
+  png_read_end(reader.png, reader.info);  // without the info it passes over all that follows
+  return true;
+}
+
+}  // namespace
+
+DecodedImage decode_png(std::string_view file) {
+  DecodedImage decoded;
+  // The size comes before the checksums, so that a bomb is not read through to be refused.
+  if (file.size() >= 24 && file.substr(12, 4) == "IHDR") {
+    require_size(big_endian_word(file.substr(16)), big_endian_word(file.substr(20)));
+  }
+  for (const PngChunk& chunk : png_chunks(file)) {
+    if (chunk.type == "acTL" && chunk.data.size() >= 4 && big_endian_word(chunk.data) != 1) {
+      refuse_animation("PNG");
+    }
+    if (chunk.type == "eXIf") decoded.exif_orientation = exif_orientation(chunk.data);
+  }
+
+  PngReader reader;
+  reader.rest = file;
+  reader.png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_png_failure, on_png_failure);
+  if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
+  if (reader.info == nullptr) throw InternalError("libpng cannot be started");
+  if (!read_png_header(reader)) reader.throw_failure();
+
+  const std::size_t height = png_get_image_height(reader.png, reader.info);
+  const std::size_t width = png_get_image_width(reader.png, reader.info);
+  const std::size_t channels = png_get_channels(reader.png, reader.info);
+  const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
+  if ((channels != 3 && channels != 4) || stride != channels * width) {
+    throw InternalError("libpng did not make 8-bit RGB of a PNG");
+  }
+  std::vector<std::uint8_t> pixels(stride * height);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * stride;
+  if (!read_png_pixels(reader, rows.data())) reader.throw_failure();
+  if (channels == 4) {
+    decoded.image = without_alpha(pixels, static_cast<int>(width), static_cast<int>(height));
+  } else {
+    decoded.image.width_px = static_cast<int>(width);
+    decoded.image.height_px = static_cast<int>(height);
+    decoded.image.rgb = std::move(pixels);
+  }
+  return decoded;
+}
+
+}  // namespace sdx

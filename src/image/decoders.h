@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "sdx/image/decode.h"
+
+namespace sdx {
+
+// A decoder for each format, of a whole file in memory that has the format's signature. They check what
+// they decode, give the picture as it is stored, not yet upright, and throw as decode_image does.
+
+DecodedImage decode_jpeg(std::string_view file);
+DecodedImage decode_png(std::string_view file);
+DecodedImage decode_webp(std::string_view file);
+
+// What they share.
+
+inline constexpr std::string_view kExifPrefix("Exif\0\0", 6);
+
+inline const std::uint8_t* unsigned_bytes(std::string_view text) {
+  return reinterpret_cast<const std::uint8_t*>(text.data());
+}
+
+/// @throws DataError unless there are pixels, and at most kMaxImageMegapixels of them.
+void require_size(std::uint64_t width, std::uint64_t height);
+
+[[noreturn]] void refuse_animation(const char* format);
+
+/// RGBA composited over white.
+Image without_alpha(const std::vector<std::uint8_t>& rgba, int width, int height);
+
+/// The orientation in a block of EXIF data, 1 if there is none or it makes no sense.
+int exif_orientation(std::string_view block);
+
+}  // namespace sdx
