@@ -173,7 +173,7 @@ torch_fault() {
   done
 }
 
-# PyPI's build for NVIDIA GPUs needs NVIDIA's libraries even to start. They are named in the wheel's
+# The wheel for NVIDIA GPUs needs NVIDIA's libraries even to start. They are named in the wheel's
 # own list of requirements; the Python packages in that list are of no use here.
 install_cuda_libraries() {
   local target="$1" requirement

@@ -181,6 +181,25 @@ TEST_CASE("cli: default < --config < command line, and --print-config shows it")
   CHECK(sdx::Json::parse(again.out) == config);
 }
 
+TEST_CASE("cli: Ctrl-C while generating keeps the pictures that are done") {
+  const Workplace place;
+  sdx::test::Run command = place.command(
+      "sdx-generate", {"a robot", "-n", "8", "--seed", "1", "--steps", "400", "--out", "pictures"});
+  command.meanwhile = [&](pid_t child) {
+    // The first batch of four is written before the second one is denoised.
+    while (sdx::test::is_running(child)) {
+      if (fs::exists(place.path() / "pictures/0004-4-a-robot.png")) break;
+      std::this_thread::yield();
+    }
+    ::kill(child, SIGINT);
+  };
+  const RunResult result = sdx::test::run(command);
+  INFO(result.err);
+  CHECK(result.exit_code == 130);
+  CHECK_THAT(result.err, ContainsSubstring("stopped; 4 of 8 pictures are in pictures"));
+  CHECK(sdx::test::entries_in(place.path() / "pictures") == 4);
+}
+
 TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   const Workplace place;
   sdx::test::Run command =
@@ -188,12 +207,7 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   const fs::path metrics = place.path() / "runs/Ada/metrics.jsonl";
   command.meanwhile = [&](pid_t child) {
     // Until the third step has been measured; a run that never gets there ends by its own error.
-    const auto runs = [child] {
-      siginfo_t ended{};
-      return ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-             ended.si_pid == 0;
-    };
-    while (runs()) {
+    while (sdx::test::is_running(child)) {
       const std::string text = fs::exists(metrics) ? sdx::test::bytes_of(metrics) : "";
       if (std::count(text.begin(), text.end(), '\n') >= 4) break;
       std::this_thread::yield();

@@ -62,4 +62,11 @@ inline RunResult run(const Run& what) {
   return {code, bytes_of(out), bytes_of(err)};
 }
 
+/// Whether a started program has not ended yet; for Run::meanwhile.
+inline bool is_running(pid_t child) {
+  siginfo_t ended{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         ended.si_pid == 0;
+}
+
 }  // namespace sdx::test

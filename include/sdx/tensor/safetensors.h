@@ -23,7 +23,7 @@ struct Safetensors {
 /// The header is checked before anything is allocated: its length against the file and against
 /// `max_header_bytes`, UTF-8 and JSON with no key twice, known dtypes (F64 F32 F16 BF16 I64 I32 I16
 /// I8 U8 BOOL), shape × dtype = byte range, ranges that cover the data with no hole and no overlap.
-/// Format: https://github.com/huggingface/safetensors
+/// Format: the safetensors project, version 0.x (8-byte length, JSON header, data).
 /// @throws DataError naming the file, the tensor and what is wrong; MissingInputError, IoError.
 Safetensors map_safetensors(const std::filesystem::path& path,
                             std::size_t max_header_bytes = 100'000'000);
