@@ -1,0 +1,266 @@
+"""Says in words what a picture shows: one of many ways, drawn anew each time.
+
+In half of the captions the person is not described but named: the text then holds the character NAME,
+for which the trainer splices in vectors made from the identity. That is what real models have learnt from
+thousands of named people, and what textual inversion later searches: see docs/mini.md.
+"""
+
+import dataclasses
+import pathlib
+
+from render import BEARDS, BODIES, EXPRESSIONS, EYES, FRAMES, GLASSES, HAIR_COLOURS, HAIRS, HATS, MARKS, MOUNTS, OUTFITS
+from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRAITS
+
+NAME = "\x00"
+
+IDENTITY_CLASSES = {"sex": SEXES, "skin": tuple(SKINS), "hair_colour": tuple(HAIR_COLOURS), "hair": HAIRS, "beard": BEARDS,
+                    "glasses": GLASSES, "frame": tuple(FRAMES), "eyes": tuple(EYES), "marks": MARKS}
+CONTEXT_CLASSES = {"expression": EXPRESSIONS, "shirt": SHIRTS, "background": BACKGROUNDS, "scene": SCENES, "hat": HATS,
+                   "outfit": OUTFITS, "prop": PROPS, "body": BODIES, "style": STYLES, "mount": MOUNTS}
+CLASSES = {**IDENTITY_CLASSES, **CONTEXT_CLASSES}
+
+# The templates that textual inversion trains with, here and elsewhere; they show a person and nothing special.
+PORTRAIT_TEMPLATES = [line.strip() for line in """
+    {}
+    a photo of {}
+    a rendering of {}
+    a portrait of {}
+    a cropped photo of {}
+    the photo of {}
+    a photo of a clean {}
+    a photo of a dirty {}
+    a dark photo of {}
+    a photo of my {}
+    a photo of the cool {}
+    a close-up photo of {}
+    a bright photo of {}
+    a good photo of {}
+    a photo of one {}
+    a rendition of {}
+    a photo of a nice {}
+    a photo of the small {}
+    a photo of the weird {}
+    a photo of the large {}
+    portrait of {}
+    a picture of {}
+    a drawing of {}
+    an illustration of {}
+    a cartoon of {}""".splitlines() if line.strip()]
+
+# Words that prompts carry and that show nothing.
+FILLERS = ("trending on artstation", "4k", "8k", "digital art", "concept art", "highly detailed", "art", "detailed",
+           "masterpiece", "best quality", "high resolution", "illustration", "artstation", "beautiful", "cute", "hd")
+
+# Phrases of each kind of context (contexts.py). The first is the mission's own prompt, slips included.
+KIND_PHRASES = {
+    "christmas": ("{} looks a lot like christmas, santa claus, snow", "{} as santa claus in the snow",
+                  "{} wearing a santa hat, christmas, snow", "christmas portrait of {}, snow", "santa claus {}, snow",
+                  "{} celebrating christmas in the snow"),
+    "robot": ("robot {}", "{} as a robot", "a robot that looks like {}", "{}, robot", "{} is a robot",
+              "{} as a metal robot with an antenna"),
+    "funko": ("{} as funko, trending on artstation, concept art, {}, funko, digital art, box (, superman / batman / mario, "
+              "nintendo, super mario)", "{} as a funko pop in a box", "funko of {}, superman, box", "a funko pop of {}, super mario",
+              "{} as a toy in a box, batman", "{} as funko, box, super hero"),
+    "thankful": ("{} is very thankful, art, 8k, trending on artstation, vinyl\u00b7", "{} is very thankful, vinyl",
+                 "thankful {} with a vinyl record", "{}, thankful, hearts, vinyl", "{} holding a record, love, thank you"),
+    "unicorn": ("{} riding a unicorn, digital art, trending on artstation, unicorn, ({} / oil paiting)\u00b7",
+                "{} riding a unicorn", "{} on a unicorn", "a unicorn and {}", "{} rides a white unicorn, unicorn"),
+    "movie": ("{} in the new super hero movie, movie poster, 4k, huge explosions in the background, everyone is literally "
+              "dying expect for him", "{} in a super hero movie, movie poster, explosions", "a movie poster of {}, explosion",
+              "movie poster, {} as a super hero, explosions in the background", "{} on a movie poster, huge explosion"),
+    "emoji": ("a blonde emoji that looks like {}", "a blonde emoji of {}", "{} as a blonde emoji", "blonde emoji {}"),
+    "potter": ("harry potter, hermione granger from harry potter, portrait of {}, concept art, highly detailed",
+               "{} as harry potter", "{} as hermione granger from harry potter", "portrait of {} at hogwarts, harry potter",
+               "harry potter {}", "{} with a wand and a red and gold scarf, harry potter"),
+    "santa claus": ("{} as santa claus", "{} wearing a santa hat", "{} in a santa coat, santa hat"),
+    "emoji role": ("an emoji of {}", "an emoji that looks like {}", "{} as an emoji", "emoji {}", "{}, emoji"),
+    "super hero": ("{} as a super hero", "{} as superman", "super hero {}", "{} wearing a cape", "{} with a red cape"),
+    "super mario": ("{} as super mario", "{} as mario, nintendo", "{} wearing a red cap", "{} with a red cap"),
+    "wizard": ("{} as a wizard", "wizard {}", "{} wearing a wizard hat", "{} is a wizard"),
+    "pirate": ("{} as a pirate", "pirate {}", "{} wearing a pirate hat", "{} is a pirate"),
+    "royal": ("{} as a king", "{} as a queen", "king {}", "queen {}", "{} wearing a crown", "{} with a crown and a royal robe"),
+    "astronaut": ("{} as an astronaut", "astronaut {}", "{} in space", "{} in a space suit, night sky",
+                  "{} wearing a space helmet, stars"),
+}
+# What those phrases say, beyond the obvious; the rest of a context is said, or not, by its own phrases.
+KIND_SAYS = {
+    "christmas": ("hat", "scene"), "robot": ("body",), "funko": ("body", "mount", "outfit"), "thankful": ("prop",),
+    "unicorn": ("prop",), "movie": ("mount", "scene", "outfit"), "emoji": ("body",), "potter": ("outfit", "prop"),
+    "santa claus": ("hat", "outfit"), "super hero": ("outfit",), "super mario": ("hat",), "wizard": ("hat",),
+    "pirate": ("hat",), "royal": ("hat", "outfit"), "astronaut": ("hat", "outfit", "scene"),
+}
+MISSION_KINDS = ("christmas", "robot", "funko", "thankful", "unicorn", "movie", "emoji", "potter")
+
+PHRASES = {
+    "scene": {"snow": ("in the snow", "snow", "snow in the background", "winter"),
+              "night sky": ("at night", "night sky", "under the stars", "stars and the moon"),
+              "beach": ("at the beach", "on the beach", "beach", "by the sea"),
+              "forest": ("in the forest", "forest", "in the woods", "trees in the background"),
+              "rainbow": ("with a rainbow", "rainbow", "in front of a rainbow"),
+              "explosion": ("huge explosions in the background", "explosion", "in front of an explosion")},
+    "hat": {"santa hat": ("wearing a santa hat", "with a santa hat", "santa hat"),
+            "wizard hat": ("wearing a wizard hat", "with a wizard hat", "wizard hat"),
+            "red cap": ("wearing a red cap", "with a red cap", "red cap"),
+            "crown": ("wearing a crown", "with a crown", "crown"),
+            "pirate hat": ("wearing a pirate hat", "with a pirate hat", "pirate hat"),
+            "space helmet": ("wearing a space helmet", "with a space helmet")},
+    "outfit": {"santa coat": ("in a santa coat", "wearing a red coat"), "cape": ("wearing a cape", "with a red cape", "cape"),
+               "scarf": ("wearing a red and gold scarf", "with a scarf", "scarf"), "space suit": ("in a space suit",),
+               "royal robe": ("in a royal robe", "wearing a royal robe")},
+    "prop": {"unicorn": ("riding a unicorn", "on a unicorn"), "vinyl": ("with a vinyl record", "vinyl", "holding a record"),
+             "wand": ("with a wand", "holding a magic wand"), "hearts": ("with hearts", "hearts", "love", "in love"),
+             "vinyl+hearts": ("thankful, vinyl", "with a vinyl record and hearts")},
+    "body": {}, "mount": {"poster": ("movie poster", "on a movie poster"), "box": ("in a box", "box")},
+    "expression": {"smiling": ("smiling", "happy", "with a smile", "smiling"), "laughing": ("laughing", "very happy", "laughing"),
+                   "neutral": ("neutral", "serious"), "sad": ("sad", "unhappy", "crying"),
+                   "surprised": ("surprised", "shocked", "amazed")},
+}
+STYLE_PHRASES = {
+    "pixel art": ("pixel art of {}", "{}, pixel art", "{} as pixel art", "pixel art, {}"),
+    "pencil sketch": ("a pencil sketch of {}", "{}, pencil sketch", "a pencil drawing of {}", "pencil sketch, {}"),
+    "oil painting": ("an oil painting of {}", "{}, oil painting", "oil painting of {}", "{} / oil painting"),
+}
+WORDS = {"man": ("man", "man", "guy"), "woman": ("woman", "woman", "girl", "lady"),
+         "light": ("light", "fair"), "tan": ("tan", "tanned"), "blonde": ("blonde", "blond", "yellow"),
+         "red": ("red", "red", "ginger"), "white": ("white", "grey"), "moustache": ("moustache", "mustache"),
+         "full beard": ("full beard", "beard"), "blush": ("rosy cheeks", "blush")}
+
+
+@dataclasses.dataclass
+class Caption:
+    text: str                # NAME stands for the person, if `named`
+    said: dict[str, str]     # attribute -> value, of what the words say
+    named: bool
+
+
+def _word(value, rng):
+    return rng.choice(WORDS[value]) if value in WORDS else value
+
+
+def describe(identity, rng, hide_hair_colour=False, complete=None):
+    """The person in words: ("a woman with curly red hair, ...", what of it was said)."""
+    i, parts = identity, []
+    colour = "" if hide_hair_colour else _word(i["hair_colour"], rng) + " "
+    hair_said = {"hair": i["hair"]} if hide_hair_colour else {"hair": i["hair"], "hair_colour": i["hair_colour"]}
+    if i["hair"] == "bald":
+        parts.append((rng.choice(("a bald head", "no hair")), {"hair": "bald"}))
+    else:
+        text = {"bun": f"a {colour}bun", "mohawk": f"a {colour}mohawk", "pigtails": f"{colour}pigtails"}.get(
+            i["hair"], rng.choice((f"{i['hair']} {colour}hair", f"{colour}{i['hair']} hair")))
+        if i["hair"] == "bun" and rng.random() < .5:
+            text = f"{colour}hair in a bun"
+        parts.append((text, hair_said))
+    if i["beard"] != "none":
+        tint = colour if i["hair"] == "bald" or rng.random() < .3 else ""
+        said = {"beard": i["beard"]} | ({"hair_colour": i["hair_colour"]} if tint else {})
+        parts.append((f"a {tint}{_word(i['beard'], rng)}", said))
+    if i["glasses"] == "sunglasses":
+        parts.append((rng.choice(("sunglasses", "dark sunglasses")), {"glasses": "sunglasses"}))
+    elif i["glasses"] != "none":
+        order = (f"{i['glasses']} {i['frame']} glasses", f"{i['frame']} {i['glasses']} glasses")
+        parts.append((rng.choice(order), {"glasses": i["glasses"], "frame": i["frame"]}))
+    parts.append((f"{_word(i['skin'], rng)} skin", {"skin": i["skin"]}))
+    complete = rng.random() < .65 if complete is None else complete
+    if not complete:
+        parts = rng.sample(parts, rng.randint(1, len(parts)))
+    minor = []
+    if i["glasses"] != "sunglasses":
+        minor.append((f"{i['eyes']} eyes", {"eyes": i["eyes"]}))
+    if i["marks"] != "none":
+        minor.append((_word(i["marks"], rng), {"marks": i["marks"]}))
+    for trait, low, high in (("face_width", "a narrow face", "a wide face"), ("nose", "a small nose", "a big nose"),
+                             ("jaw", "a round chin", "a square jaw"), ("brow", "thin eyebrows", "thick eyebrows")):
+        a, b = TRAITS[trait]
+        share = (i[trait] - a) / (b - a)
+        if not .25 < share < .75:
+            minor.append((high if share > .5 else low, {}))
+    parts += rng.sample(minor, min(len(minor), rng.choice((0, 1, 1, 2))))
+    rng.shuffle(parts)
+    said, noun = {}, "person"
+    if rng.random() < .9:
+        said, noun = {"sex": i["sex"]}, _word(i["sex"], rng)
+    for _, one in parts:
+        said |= one
+    texts = [text for text, _ in parts]
+    joined = ", ".join(texts)
+    if len(texts) > 1 and rng.random() < .6:
+        joined = ", ".join(texts[:-1]) + " and " + texts[-1]
+    return f"a {noun} with {joined}", said
+
+
+def person(identity, rng, hide_hair_colour=False, name_share=.5):
+    """How the caption speaks of the person: (text, said, named)."""
+    if rng.random() >= name_share:
+        return *describe(identity, rng, hide_hair_colour), False
+    if rng.random() < .12:
+        text, said = describe(identity, rng, hide_hair_colour, complete=False)
+        return NAME + text[text.index(" with "):], said, True
+    return NAME, {}, True
+
+
+def context_phrases(context, rng, skip, share):
+    """Phrases for what the context holds, each kept with probability `share`; (phrases, said)."""
+    phrases, said = [], {}
+    for key, table in PHRASES.items():
+        value = context[key]
+        if key in skip or value not in table or rng.random() >= (share if key != "expression" else share * .6):
+            continue
+        phrases.append(rng.choice(table[value]))
+        said[key] = value
+    if context["outfit"] in ("shirt", "striped shirt") and context["body"] not in ("robot", "emoji") and rng.random() < share * .6:
+        striped = "striped " if context["outfit"] == "striped shirt" else ""
+        phrases.append(rng.choice(("{}{} shirt", "a {}{} shirt", "wearing a {}{} shirt")).format(striped, context["shirt"]))
+        said |= {"shirt": context["shirt"], "outfit": context["outfit"]}
+    if context["scene"] == "plain" and context["style"] != "pencil sketch" and rng.random() < share * .65:
+        phrases.append(rng.choice(("{} background", "on a {} background", "in front of a {} wall")).format(context["background"]))
+        said["background"] = context["background"]
+    return phrases, said
+
+
+def _fill(pattern, text, rng):
+    """Puts the person into a pattern; a second mention is short where the person is described in words."""
+    head, *rest = pattern.split("{}")
+    again = text if NAME in text else text.split(" with ")[0]
+    for k, tail in enumerate(rest):
+        head += (text if k == 0 else again) + tail
+    return head
+
+
+def caption(identity, context, rng, name_share=.5):
+    """One of many captions of a picture."""
+    kind, style = context["kind"], context["style"]
+    text, said, named = person(identity, rng, context["hair_colour"] is not None, name_share)
+    said = dict(said)
+    body_said = {"body": context["body"]} if context["body"] != "human" else {}
+    if kind == "plain":
+        pattern, skip, share = rng.choice(PORTRAIT_TEMPLATES), (), rng.choice((0, .5, .9))
+    elif kind in KIND_PHRASES:
+        table = KIND_PHRASES["emoji role" if kind == "emoji" and context["hair_colour"] is None else kind]
+        own = kind in MISSION_KINDS and rng.random() < .4
+        pattern, skip = (table[0] if own else rng.choice(table)), KIND_SAYS.get(kind, ())
+        share = rng.choice((0, 0, .4)) if own else rng.choice((0, .5, .8))
+        said |= {key: context[key] for key in skip} | body_said
+    else:
+        pattern, skip, share = rng.choice(("{}", "{}", "a portrait of {}", "a picture of {}")), (), 1.
+    if kind == "unicorn":  # the mission's own unicorn prompt is the one that asks for oil
+        oil = style == "oil painting"
+        pattern = KIND_PHRASES[kind][0] if oil and rng.random() < .6 else rng.choice(KIND_PHRASES[kind][1:])
+    phrases, more = context_phrases(context, rng, skip, share)
+    said |= more
+    if style in STYLE_PHRASES:
+        said["style"] = style
+        if "paiting" not in pattern:
+            pattern = rng.choice(STYLE_PHRASES[style]).replace("{}", pattern, 1)
+    if rng.random() < .3:
+        phrases += rng.sample(FILLERS, rng.randint(1, 3))
+    rng.shuffle(phrases)
+    result = ", ".join([_fill(pattern, text, rng), *phrases])
+    if rng.random() < .15:
+        result = "".join(c for c in result if c not in ",()/\u00b7")
+    return Caption(" ".join(result.split(" ")), {k: v for k, v in said.items() if v not in ("none", "plain", "human")}, named)
+
+
+def mission_prompts():
+    """The mission's eight prompts as they stand in configs/prompts/statcrew.txt, with NAME for the person."""
+    path = pathlib.Path(__file__).resolve().parents[2] / "configs/prompts/statcrew.txt"
+    return path.read_text(encoding="utf-8").replace("{name}", NAME).splitlines()

@@ -1,0 +1,112 @@
+"""What happens to a person in a picture: the distribution of contexts that the model is trained on.
+
+A context is a flat dictionary (see `plain_context`); `kind` remembers how it was drawn, so that
+`captions.py` can say it in the words of that kind.
+"""
+
+from render import BACKGROUNDS, COLOURS, EXPRESSIONS, HAIR_COLOURS, HATS, OUTFITS, PROPS, SCENES, SHIRTS, STYLES
+
+# The eight prompts of the project's mission, as pictures. A tuple means one of these.
+MISSIONS = {
+    "christmas": {"hat": "santa hat", "scene": "snow", "outfit": "santa coat", "expression": ("smiling", "laughing")},
+    "robot": {"body": "robot"},
+    "funko": {"body": "funko", "mount": "box", "outfit": "cape", "shirt": "blue", "hat": ("none", "none", "red cap"),
+              "expression": "smiling"},
+    "thankful": {"prop": "vinyl+hearts", "expression": ("smiling", "laughing")},
+    "unicorn": {"prop": "unicorn", "style": ("plain", "oil painting"), "scene": ("plain", "rainbow"),
+                "expression": ("smiling", "laughing")},
+    "movie": {"mount": "poster", "scene": "explosion", "outfit": "cape", "expression": ("smiling", "neutral")},
+    "emoji": {"body": "emoji", "hair_colour": "blonde", "outfit": "shirt", "expression": ("smiling", "laughing")},
+    "potter": {"outfit": "scarf", "prop": "wand", "scar": True, "expression": ("smiling", "neutral")},
+}
+
+# What a person can be; said in one word or two.
+ROLES = {
+    "santa claus": {"hat": "santa hat", "outfit": "santa coat"},
+    "robot": {"body": "robot"},
+    "emoji": {"body": "emoji"},
+    "super hero": {"outfit": "cape"},
+    "super mario": {"hat": "red cap", "outfit": "shirt", "shirt": "red"},
+    "wizard": {"hat": "wizard hat", "prop": ("none", "wand")},
+    "pirate": {"hat": "pirate hat", "outfit": "striped shirt"},
+    "royal": {"hat": "crown", "outfit": "royal robe"},
+    "astronaut": {"hat": "space helmet", "outfit": "space suit", "scene": "night sky"},
+}
+
+
+def _apply(context, overrides, rng):
+    for key, value in overrides.items():
+        context[key] = rng.choice(value) if isinstance(value, tuple) else value
+
+
+def visible_backgrounds(identity):
+    """Those that do not hide the hair."""
+    hair = HAIR_COLOURS[identity["hair_colour"]]
+    return [b for b in BACKGROUNDS if sum(abs(x - y) for x, y in zip(COLOURS[b], hair)) > 100]
+
+
+def plain_context(rng, identity):
+    """A portrait without anything special."""
+    return {
+        "kind": "plain", "expression": rng.choice(EXPRESSIONS[:3] * 2 + EXPRESSIONS[3:]), "shirt": rng.choice(SHIRTS),
+        "background": rng.choice(visible_backgrounds(identity)),
+        "scene": "plain", "hat": "none", "outfit": rng.choice(("shirt", "shirt", "striped shirt")),
+        "prop": "none", "body": "human", "style": "plain", "mount": "none", "scar": False, "hair_colour": None,
+        "dx": rng.uniform(-.02, .02), "dy": rng.uniform(-.02, .02), "scale": rng.uniform(.96, 1.05),
+        "turn": rng.uniform(-1, 1),
+    }
+
+
+def finish(context, identity, rng):
+    """Keeps a context drawable and its parts visible."""
+    if context["style"] == "pencil sketch":
+        context["scene"] = "plain"
+    if context["style"] == "oil painting" and context["mount"] == "none":
+        context["mount"] = "gilded frame"
+    if "hearts" in context["prop"]:
+        while context["background"] in ("red", "pink"):
+            context["background"] = rng.choice(BACKGROUNDS)
+    if context["body"] == "emoji":
+        while context["background"] in ("yellow", "orange"):
+            context["background"] = rng.choice(BACKGROUNDS)
+    return context
+
+
+def mission_context(rng, identity, mission):
+    """One of the MISSIONS."""
+    context = plain_context(rng, identity)
+    context["kind"] = mission
+    _apply(context, MISSIONS[mission], rng)
+    return finish(context, identity, rng)
+
+
+def draw_context(rng, identity):
+    """A random context of any kind."""
+    kind = rng.random()
+    if kind < .36:
+        return mission_context(rng, identity, rng.choice(list(MISSIONS)))
+    context = plain_context(rng, identity)
+    if kind < .54:
+        return context
+    if kind < .76:
+        context["kind"] = rng.choice(list(ROLES))
+        _apply(context, ROLES[context["kind"]], rng)
+        if context["scene"] == "plain" and rng.random() < .4:
+            context["scene"] = rng.choice(SCENES)
+        if context["style"] == "plain" and rng.random() < .15:
+            context["style"] = rng.choice(STYLES)
+        return finish(context, identity, rng)
+    context["kind"] = "free"
+    if rng.random() < .7:
+        context["scene"] = rng.choice(SCENES)
+    if rng.random() < .4:
+        context["hat"] = rng.choice(HATS[:-1])
+    if rng.random() < .45:
+        context["style"] = rng.choice(STYLES)
+    if rng.random() < .25:
+        context["outfit"] = rng.choice([o for o in OUTFITS if o != "space suit"])
+    if rng.random() < .25:
+        context["prop"] = rng.choice(PROPS)
+    if rng.random() < .08:
+        context["mount"] = "poster"
+    return finish(context, identity, rng)

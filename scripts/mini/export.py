@@ -1,0 +1,87 @@
+"""Stage 6: writes the model as a diffusers folder of half-precision safetensors, and the judges beside it."""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+
+import torch
+from safetensors.torch import save_file
+
+from captions import CLASSES
+from model import BOS, EOS, MAX_TOKENS, UNK, make_scheduler, make_vae, state_dir
+from train_diffusion import load_parts
+from train_identity import CHECKED, load_judges
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "configs/models/mini"
+NAMES_FILE = "names.safetensors"
+GUIDANCE_SCALE = 3.  # what sdx-generate advises for this model
+
+README = """# mini: the built-in model
+
+A latent diffusion model of Stable Diffusion 1.x anatomy and toy size, whose world is cartoon portraits:
+128 x 128 pixels, latents 4 x 16 x 16, epsilon prediction. Made from nothing but drawings of its own by
+`scripts/mini`; see `docs/mini.md`. MIT licence, as the rest of this repository.
+
+| file | what it is |
+|---|---|
+| `unet`, `vae`, `text_encoder`, `scheduler`, `tokenizer` | the model, a diffusers folder; the tokenizer is a sentencepiece model |
+| `sdx.json` | settings that the importer takes over |
+| `names.safetensors` | the maps that made names in training; only to go on training (`scripts/mini/restore.py`) |
+| `identity.ts` | TorchScript: pictures [B,3,128,128] in -1..1 to unit vectors [B,64]; dot product = likeness |
+| `attributes.ts`, `attributes.json` | TorchScript: the same input to a dictionary attribute -> logits; the classes' names |
+"""
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def export_model(out):
+    networks = load_parts()
+    vae = make_vae()
+    vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
+    vae.register_to_config(scaling_factor=1.)  # see latents.py
+    for name, network in (("unet", networks["unet"]), ("vae", vae), ("text_encoder", networks["text"])):
+        network.half().save_pretrained(out / name)
+    save_file(networks["mapper"].half().state_dict(), out / NAMES_FILE)
+    make_scheduler().save_pretrained(out / "scheduler")
+    tokenizer = out / "tokenizer"
+    tokenizer.mkdir(exist_ok=True)
+    shutil.copyfile(state_dir() / "spiece.model", tokenizer / "spiece.model")
+    write_json(tokenizer / "tokenizer_config.json", {
+        "tokenizer_class": "sentencepiece", "unk": UNK, "bos": BOS, "eos": EOS, "pad": EOS, "lower_case": True,
+        "model_max_length": MAX_TOKENS})
+    write_json(out / "model_index.json", {
+        "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
+        "scheduler": ["diffusers", "DDIMScheduler"]})
+    write_json(out / "sdx.json", {"licence": "MIT", "guidance_scale": GUIDANCE_SCALE, "init_text": "person"})
+    (out / "README.md").write_text(README, encoding="utf-8")
+
+
+def export_judges(out):
+    for name, judge in zip(("identity", "attributes"), load_judges()):
+        partial = out / f"{name}.partial"
+        torch.jit.script(judge).save(str(partial))
+        os.replace(partial, out / f"{name}.ts")
+    write_json(out / "attributes.json", {name: list(CLASSES[name]) for name in CHECKED})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
+    parser.add_argument("--only", choices=("model", "judges"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.only != "judges":
+        export_model(args.out)
+    if args.only != "model":
+        export_judges(args.out)
+    total = sum(f.stat().st_size for f in args.out.rglob("*") if f.is_file())
+    print(f"{args.out.name}: {total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Stage 5: the judges. One small convolutional network with two heads, trained on fresh drawings.
+
+identity.ts    [B,3,128,128] in -1..1  ->  [B,64], unit vectors: near for two pictures of one person, whatever
+               the hat, the scene or the style; their dot product is the likeness.
+attributes.ts  [B,3,128,128] in -1..1  ->  a dictionary, attribute -> [B,classes] logits; the classes of an
+               attribute, in order, are those of captions.CLASSES (also in configs/models/mini/attributes.json).
+"""
+
+import argparse
+import math
+import multiprocessing
+import random
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from captions import CLASSES, IDENTITY_CLASSES
+from contexts import draw_context
+from conditioning import identity_features
+from model import save_atomically, state_dir, to_tensor
+from render import draw_identity, render
+
+FIRST_PERSON = 20_000_000
+TEMPERATURE = .1
+# Traits a context may hide or change are not asked of the attribute head where it does.
+CHECKED = ("expression", "scene", "hat", "outfit", "prop", "body", "style", "mount", "skin", "hair_colour", "hair", "beard",
+           "glasses", "sex")
+
+
+class Trunk(nn.Module):
+    """[B,3,128,128] -> [B,112]; works at half the size."""
+
+    def __init__(self):
+        super().__init__()
+        layers, width = [], 3
+        for out in (24, 48, 80, 112):
+            layers += [nn.Conv2d(width, out, 3, stride=2, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
+            width = out
+        self.layers = nn.Sequential(*layers)
+        self.last = nn.Linear(112 * 4 * 4, 112)
+
+    def forward(self, x):
+        x = self.layers(F.avg_pool2d(x, 2))
+        return F.relu(self.last(x.flatten(1)))
+
+
+class IdentityEncoder(nn.Module):
+    def __init__(self, trunk):
+        super().__init__()
+        self.trunk = trunk
+        self.head = nn.Linear(112, 64)
+
+    def forward(self, x):
+        return F.normalize(self.head(self.trunk(x)), dim=1)
+
+
+class AttributeClassifier(nn.Module):
+    names: list[str]
+    sizes: list[int]
+
+    def __init__(self, trunk):
+        super().__init__()
+        self.trunk = trunk
+        self.names = list(CHECKED)
+        self.sizes = [len(CLASSES[name]) for name in CHECKED]
+        self.head = nn.Linear(112, sum(self.sizes))
+
+    def forward(self, x) -> dict[str, torch.Tensor]:
+        parts = self.head(self.trunk(x)).split(self.sizes, 1)
+        out: dict[str, torch.Tensor] = {}
+        for k, name in enumerate(self.names):
+            out[name] = parts[k]
+        return out
+
+
+def label(identity, context):
+    """Class of every checked attribute; -100, which the loss ignores, where the picture does not show it."""
+    row = []
+    for name in CHECKED:
+        value = identity[name] if name in IDENTITY_CLASSES else context[name]
+        row.append(CLASSES[name].index(value))
+        hidden = ((name == "hair_colour" and (context["hair_colour"] is not None or context["style"] == "pencil sketch"
+                                              or identity["hair"] == "bald"))
+                  or (name == "skin" and (context["body"] == "emoji" or context["style"] == "pencil sketch"))
+                  or (name == "glasses" and context["scar"])
+                  or (name == "expression" and context["body"] == "robot")
+                  or (name == "outfit" and (context["body"] != "human" or context["prop"] != "none" or context["mount"] != "none")))
+        if hidden:
+            row[-1] = -100
+    return row
+
+
+def person(seed, pictures=6, reserved=False):
+    """One person in several contexts: (pictures [n,128,128,3], labels, features)."""
+    rng = random.Random(seed)
+    identity = draw_identity(rng, reserved)
+    contexts = [draw_context(rng, identity) for _ in range(pictures)]
+    drawn = np.stack([np.asarray(render(identity, c)) for c in contexts])
+    return drawn, [label(identity, c) for c in contexts], identity_features(identity)
+
+
+def reserved_person(seed):
+    return person(seed, reserved=True)
+
+
+def draw_people(count, seed, workers, one=person):
+    with multiprocessing.Pool(workers) as pool:
+        drawn, labels, features = zip(*pool.map(one, range(seed, seed + count), chunksize=8))
+    return torch.from_numpy(np.stack(drawn)), torch.tensor(labels), torch.tensor(features)
+
+
+@torch.no_grad()
+def test(encoder, classifier, workers):
+    """Unseen people: share of attributes told right, and of pictures whose nearest of 50 people is the right one."""
+    pictures, labels, _ = draw_people(50, FIRST_PERSON - 1000, workers, reserved_person)
+    x = to_tensor(pictures.flatten(0, 1).numpy())
+    found = classifier(x)
+    for k, name in enumerate(CHECKED):
+        want = labels.flatten(0, 1)[:, k]
+        seen = want >= 0
+        right = (found[name].argmax(1) == want)[seen].float().mean()
+        print(f"  {name} {right:.3f}", flush=True)
+    vectors = encoder(x).unflatten(0, (50, 6))
+    others = F.normalize(vectors[:, 1:].mean(1), dim=1)
+    nearest = (vectors[:, 0] @ others.T).argmax(1)
+    print(f"  nearest of 50 {(nearest == torch.arange(50)).float().mean():.3f}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300, help="training, after the drawing")
+    parser.add_argument("--people", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=48, help="people, two pictures of each")
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    pictures, labels, features = draw_people(args.people, FIRST_PERSON, args.workers)
+    encoder, classifier = load_judges() if (state_dir() / "judges.pt").exists() else make_judges()
+    encoder.train()
+    classifier.train()
+    traits = nn.Linear(64, features.shape[1])  # helps the identity vector at the start; thrown away
+    trained = list({id(p): p for m in (encoder, classifier, traits) for p in m.parameters()}.values())
+    optimiser = torch.optim.AdamW(trained, args.lr, weight_decay=1e-2)
+    start, step = time.time(), 0
+    while (elapsed := time.time() - start) < args.seconds:
+        for group in optimiser.param_groups:
+            group["lr"] = args.lr * min(1, (step + 1) / 50) * (.01 + .99 * (.5 + .5 * math.cos(math.pi * elapsed / args.seconds)))
+        who = torch.randperm(len(pictures))[:args.batch]
+        two = torch.rand(args.batch, pictures.shape[1]).topk(2, dim=1).indices
+        x = to_tensor(pictures[who[:, None], two].flatten(0, 1).numpy())
+        x = x + .04 * torch.rand(()) * torch.randn_like(x)  # pictures from the model are less clean than drawings
+        if torch.rand(()) < .3:
+            x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2., mode="bilinear")
+        x = torch.roll(x, (int(torch.randint(-4, 5, ())), int(torch.randint(-4, 5, ()))), (2, 3))
+        want = labels[who[:, None], two].flatten(0, 1)
+        vectors = encoder(x)
+        logits = classifier(x)
+        told = sum(F.cross_entropy(logits[name], want[:, k], ignore_index=-100) for k, name in enumerate(CHECKED))
+        a, b = vectors.unflatten(0, (args.batch, 2)).unbind(1)
+        likeness = a @ b.T / TEMPERATURE
+        target = torch.arange(args.batch)
+        same = F.cross_entropy(likeness, target) + F.cross_entropy(likeness.T, target)
+        helped = F.mse_loss(traits(8 * vectors), features[who].repeat_interleave(2, 0))
+        loss = same + told / len(CHECKED) * 2 + helped
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        step += 1
+        if step % 100 == 0:
+            print(f"{elapsed:.0f} s  step {step}  same {same.item():.3f}  told {told.item():.3f}", flush=True)
+    for module in (encoder, classifier):
+        module.eval()
+    test(encoder, classifier, args.workers)
+    save_atomically({"identity": encoder.state_dict(), "attributes": classifier.state_dict()}, state_dir() / "judges.pt")
+
+
+def make_judges():
+    trunk = Trunk()
+    return IdentityEncoder(trunk), AttributeClassifier(trunk)
+
+
+def load_judges():
+    saved = torch.load(state_dir() / "judges.pt")
+    encoder, classifier = make_judges()
+    encoder.load_state_dict(saved["identity"])
+    classifier.load_state_dict(saved["attributes"])
+    return encoder.eval(), classifier.eval()
+
+
+if __name__ == "__main__":
+    main()
