@@ -50,6 +50,7 @@ SYSTEM_PACKAGES=(
   "libwebp-dev|WebP metadata"
   "libexif-dev|EXIF: camera rotation"
   "libssl-dev|SHA-256"
+  "libutf8proc-dev|Unicode tables: CLIP's tokenizer"
 )
 
 ROOT_COMMAND=()

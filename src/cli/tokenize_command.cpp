@@ -54,7 +54,8 @@ struct Token {
 
 std::vector<Token> tokens_of(const PromptChunk& chunk, const Tokenizer& tokenizer) {
   std::vector<Token> tokens;
-  for (std::size_t i = 1; i <= static_cast<std::size_t>(chunk.token_count); ++i) {
+  const std::size_t first = tokenizer.special_tokens().has_begin() ? 1 : 0;
+  for (std::size_t i = first; i < first + static_cast<std::size_t>(chunk.token_count); ++i) {
     if (const Splice* splice = splice_at(chunk, i)) {
       tokens.push_back(
           {placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr});
@@ -99,7 +100,7 @@ void print_table(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
     }
     count += chunk.token_count;
   }
-  const int capacity = tokenizer.special_tokens().max_length - 2;
+  const int capacity = tokenizer.special_tokens().capacity();
   std::printf("  %d tokens in %zu chunk%s of %d\n", count, prompt.chunks.size(),
               prompt.chunks.size() == 1 ? "" : "s", capacity);
   if (prompt.chunks.size() > 1) {

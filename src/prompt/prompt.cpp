@@ -77,7 +77,7 @@ class ChunkWriter {
   }
 
  private:
-  int capacity() const { return tokens_.max_length - 2; }
+  int capacity() const { return tokens_.capacity(); }
 
   void put(std::int64_t id) {
     chunks_.back().ids.push_back(id);
@@ -92,12 +92,12 @@ class ChunkWriter {
 
   void open_chunk() {
     chunks_.emplace_back();
-    chunks_.back().ids.push_back(tokens_.begin);
+    if (tokens_.has_begin()) chunks_.back().ids.push_back(tokens_.begin);
   }
 
   void close_chunk() {
     std::vector<std::int64_t>& ids = chunks_.back().ids;
-    ids.push_back(tokens_.end);
+    if (tokens_.has_end()) ids.push_back(tokens_.end);
     ids.resize(static_cast<std::size_t>(tokens_.max_length), tokens_.pad);
   }
 

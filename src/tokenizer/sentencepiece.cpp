@@ -26,7 +26,12 @@ SpecialTokens own_special_tokens(const sentencepiece::SentencePieceProcessor& pr
   SpecialTokens tokens;
   tokens.begin = processor.bos_id();
   tokens.end = processor.eos_id();
-  tokens.pad = processor.pad_id() >= 0 ? processor.pad_id() : processor.eos_id();
+  tokens.pad = processor.unk_id();  // every model has one
+  for (const int id : {processor.pad_id(), processor.eos_id()}) {
+    if (id < 0) continue;
+    tokens.pad = id;
+    break;
+  }
   return tokens;
 }
 

@@ -1,32 +1,46 @@
 #include "sdx/tokenizer/tokenizer.h"
 
+#include "sdx/tokenizer/clip.h"
 #include "sdx/tokenizer/sentencepiece.h"
-#include "sdx/util/error.h"
-#include "sdx/util/json.h"
+#include "sdx/util/file.h"
+#include "tokenizer/clip_vocabulary.h"
 
 namespace sdx {
 
-std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_model) {
-  if (!std::filesystem::is_directory(folder_or_model)) {
-    return std::make_unique<SentencePieceTokenizer>(folder_or_model, std::nullopt);
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kSentencePieceFile = "spiece.model";
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder,
+                                          const TokenizerSettings& settings) {
+  if (settings.kind == TokenizerKind::kClip) {
+    return std::make_unique<ClipTokenizer>(folder, settings.special_tokens);
   }
-  const std::filesystem::path config_file = folder_or_model / "tokenizer_config.json";
-  const Json config = read_json_file(config_file);
-  const auto kind = json_value<std::string>(config, "tokenizer_class", config_file);
-  if (kind != "sentencepiece") {
-    throw DataError(config_file.string() +
-                    ": tokenizer_class: expected \"sentencepiece\", found \"" + kind + "\"");
+  return std::make_unique<SentencePieceTokenizer>(folder / kSentencePieceFile,
+                                                  settings.special_tokens);
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder_or_model) {
+  if (fs::is_directory(folder_or_model)) {
+    return load_tokenizer(folder_or_model, read_tokenizer_settings(folder_or_model));
   }
-  SpecialTokens tokens;
-  tokens.begin = json_value<std::int64_t>(config, "bos", config_file);
-  tokens.end = json_value<std::int64_t>(config, "eos", config_file);
-  tokens.pad = json_value<std::int64_t>(config, "pad", config_file);
-  tokens.max_length = json_value<int>(config, "model_max_length", config_file);
-  if (tokens.max_length < 3) {
-    throw DataError(config_file.string() + ": model_max_length: expected at least 3, found " +
-                    std::to_string(tokens.max_length));
+  return std::make_unique<SentencePieceTokenizer>(folder_or_model, std::nullopt);
+}
+
+void write_tokenizer(const fs::path& source, const fs::path& destination) {
+  const bool is_folder = fs::is_directory(source);
+  if (is_folder && read_tokenizer_settings(source).kind == TokenizerKind::kClip) {
+    write_clip_vocabulary(read_clip_vocabulary(source), destination);
+    return;
   }
-  return std::make_unique<SentencePieceTokenizer>(folder_or_model / "spiece.model", tokens);
+  const fs::path model = is_folder ? source / kSentencePieceFile : source;
+  const std::string bytes = read_file(model);
+  SentencePieceTokenizer(model, std::nullopt);  // proves it
+  write_file_atomically(destination / kSentencePieceFile, bytes);
 }
 
 }  // namespace sdx

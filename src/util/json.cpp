@@ -30,11 +30,10 @@ std::string reason_of(std::string_view what) {
   return std::string(colon == what.npos ? what : what.substr(colon + 2));
 }
 
-}  // namespace
-
-Json read_json_file(const std::filesystem::path& path) {
+template <typename AnyJson>
+AnyJson read_as(const std::filesystem::path& path) {
   const std::string text = read_file(path, kMaxJsonBytes);
-  const auto check_depth = [&path](int depth, Json::parse_event_t, Json&) {
+  const auto check_depth = [&path](int depth, typename AnyJson::parse_event_t, AnyJson&) {
     if (depth > kMaxJsonDepth) {
       throw DataError(path.string() + ": nested more than " + std::to_string(kMaxJsonDepth) +
                       " levels deep");
@@ -42,13 +41,21 @@ Json read_json_file(const std::filesystem::path& path) {
     return true;
   };
   try {
-    return Json::parse(text, check_depth);
-  } catch (const Json::parse_error& error) {
+    return AnyJson::parse(text, check_depth);
+  } catch (const typename AnyJson::parse_error& error) {
     throw DataError(path.string() + ": not valid JSON: " + place_of(text, error.byte) + ": " +
                     reason_of(error.what()));
-  } catch (const Json::exception& error) {  // a number beyond what a double holds
+  } catch (const typename AnyJson::exception& error) {  // a number beyond what a double holds
     throw DataError(path.string() + ": not valid JSON: " + error.what());
   }
+}
+
+}  // namespace
+
+Json read_json_file(const std::filesystem::path& path) { return read_as<Json>(path); }
+
+nlohmann::json read_large_json_file(const std::filesystem::path& path) {
+  return read_as<nlohmann::json>(path);
 }
 
 }  // namespace sdx

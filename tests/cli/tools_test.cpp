@@ -162,6 +162,35 @@ TEST_CASE("cli: sdx-tokenize shows tokens, ids, chunks and splices") {
              ContainsSubstring("robot"));
 }
 
+TEST_CASE("cli: sdx-tokenize takes CLIP's tokenizer and models without a begin token") {
+  const Workplace place;
+  const auto read = [&place](const std::string& tokenizer, const std::string& text) {
+    const RunResult result = place.run("sdx-tokenize", {"--tokenizer", tokenizer, text, "--json"});
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return json_lines(result.out).front();
+  };
+  const std::string clip = std::string(SDX_SHARE_DIR) + "/tokenizers/clip";
+  const sdx::Json cat = read(clip, "a photo of a Cat");
+  CHECK(cat["chunks"][0]["tokens"][4] == sdx::Json({{"token", "cat</w>"}, {"id", 2368}}));
+  CHECK(cat["chunks"][0]["ids"][0] == 49406);
+  CHECK(cat["chunks"][0]["ids"][76] == 49407);
+  CHECK(place.run("sdx-tokenize", {"--tokenizer", clip, "--decode", "320", "2368"}).out ==
+        "a cat\n");
+
+  const std::string t5 = std::string(SDX_TEST_DATA) + "/tokenizer/t5.model";
+  const sdx::Json robot = read(t5, "a robot");
+  const sdx::Json& chunk = robot["chunks"][0];
+  const auto count = robot["token_count"].get<std::size_t>();
+  REQUIRE(chunk["tokens"].size() == count);
+  CHECK(chunk["ids"].size() == 77);
+  CHECK(chunk["tokens"][0]["id"] == chunk["ids"][0]);
+  CHECK(chunk["ids"][count] == 1);
+  CHECK(chunk["ids"][76] == 0);
+  CHECK_THAT(place.run("sdx-tokenize", {"--tokenizer", t5, "a robot"}).out,
+             ContainsSubstring("in 1 chunk of 76"));
+}
+
 TEST_CASE("cli: default < --config < command line, and --print-config shows it") {
   const Workplace place;
   sdx::write_file_atomically(place.path() / "c.json", R"({"steps": 7, "lr": 0.25})");

@@ -52,6 +52,19 @@ TEST_CASE("prompt: a chunk is begin, tokens, end, padding", "[prompt]") {
   CHECK(chunk.splices[1].name == "Ada");
 }
 
+TEST_CASE("prompt: without a begin token a chunk begins with the text", "[prompt]") {
+  const auto tokenizer =
+      sdx::load_tokenizer(std::filesystem::path(SDX_TEST_DATA) / "tokenizer/t5.model");
+  const auto prompt = sdx::tokenize_prompt("<Ada> a robot", *tokenizer, table_with("Ada", 1));
+  REQUIRE(prompt.chunks.size() == 1);
+  std::vector<std::int64_t> expected = {0};
+  for (const auto id : tokenizer->encode(" a robot")) expected.push_back(id);
+  expected.push_back(1);
+  expected.resize(77, 0);
+  CHECK(prompt.chunks[0].ids == expected);
+  CHECK(prompt.chunks[0].splices.front().position == 0);
+}
+
 TEST_CASE("prompt: an embedding is never split over two chunks", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
   const std::size_t word_tokens = tokenizer->encode("robot").size();

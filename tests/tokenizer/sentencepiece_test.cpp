@@ -3,6 +3,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "support/temp_folder.h"
+#include "tokenizer/golden.h"
 
 #include "support/catch.h"
 
@@ -65,4 +66,35 @@ TEST_CASE("tokenizer: what is wrong with a tokenizer is said", "[tokenizer]") {
   const auto tokenizer = sdx::load_tokenizer(kFolder);
   CHECK_THROWS_AS(tokenizer->piece(100'000), sdx::UsageError);
   CHECK_THROWS_AS(tokenizer->decode({-1}), sdx::UsageError);
+}
+
+TEST_CASE("tokenizer: sentencepiece's ids are the library's for 2,000 lines of mixed text") {
+  const auto unigram = sdx::load_tokenizer(sdx::test::tokenizer_data() / "t5.model");
+  CHECK(sdx::test::differing_lines(*unigram, sdx::test::reference_ids("t5")) ==
+        std::vector<std::string>{});
+  const auto byte_pairs = sdx::load_tokenizer(kFolder);
+  CHECK(sdx::test::differing_lines(*byte_pairs, sdx::test::reference_ids("own")) ==
+        std::vector<std::string>{});
+}
+
+TEST_CASE("tokenizer: a model without a begin token has room for one token more") {
+  const sdx::SpecialTokens tokens =
+      sdx::load_tokenizer(sdx::test::tokenizer_data() / "t5.model")->special_tokens();
+  CHECK_FALSE(tokens.has_begin());
+  CHECK(tokens.end == 1);
+  CHECK(tokens.pad == 0);
+  CHECK(tokens.capacity() == 76);
+  CHECK(sdx::load_tokenizer(kFolder)->special_tokens().capacity() == 75);
+}
+
+TEST_CASE("tokenizer: a sentencepiece model is written as it is") {
+  const sdx::test::TempFolder folder;
+  for (const auto& source : {kFolder, kFolder / "spiece.model"}) {
+    sdx::write_tokenizer(source, folder.path());
+    CHECK(sdx::test::entries_in(folder.path()) == 1);
+    CHECK(sdx::test::bytes_of(folder.path() / "spiece.model") ==
+          sdx::test::bytes_of(kFolder / "spiece.model"));
+  }
+  const auto bad = folder.file("bad.model", "not a model");
+  CHECK_THROWS_AS(sdx::write_tokenizer(bad, folder.path()), sdx::DataError);
 }

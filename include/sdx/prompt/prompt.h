@@ -14,12 +14,12 @@ namespace sdx {
 
 /// A position of a chunk that is not a token of the vocabulary but a vector of an embedding.
 struct Splice {
-  int position = 0;  ///< in the chunk, the begin token included
+  int position = 0;  ///< in the chunk, the begin token (if there is one) included
   std::string name;  ///< of the embedding
   int row = 0;       ///< of its vectors
 };
 
-/// What the text encoder sees at once: begin, up to max_length − 2 tokens, end, padding.
+/// What the text encoder sees at once: begin, up to SpecialTokens::capacity() tokens, end, padding.
 struct PromptChunk {
   std::vector<std::int64_t>
       ids;  ///< max_length of them; the padding id where a vector is spliced in

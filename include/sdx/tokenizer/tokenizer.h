@@ -8,15 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace sdx {
+#include "sdx/tokenizer/settings.h"
 
-/// The ids that frame a text, and how many positions the text encoder has.
-struct SpecialTokens {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  std::int64_t pad = 0;
-  int max_length = 77;  ///< positions, begin and end included
-};
+namespace sdx {
 
 /// Text ↔ token ids. Knows nothing of prompts: no begin or end, no padding, no placeholders.
 class Tokenizer {
@@ -47,9 +41,21 @@ class Tokenizer {
   SpecialTokens special_tokens_;
 };
 
-/// The tokenizer in a bundle's or checkpoint's `tokenizer/` folder, by its `tokenizer_config.json`;
-/// or a single sentencepiece `.model` file, with the special ids that the file itself names.
-/// @throws DataError naming the file and the key; MissingInputError.
+/// The tokenizer whose files are in `folder`: `spiece.model`, or CLIP's (see clip.h).
+/// @throws DataError naming the file and what is wrong in it; MissingInputError.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder,
+                                          const TokenizerSettings& settings);
+
+/// The tokenizer in a checkpoint's `tokenizer/` folder, with the settings that are there (see
+/// read_tokenizer_settings); or a single sentencepiece `.model` file, with the special ids that the
+/// file itself names.
+/// @throws as both.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_model);
+
+/// Writes the vocabulary of the tokenizer at `source` (as load_tokenizer takes it) into the folder
+/// `destination`: `spiece.model` as it is, or `vocab.json` and `merges.txt`, which have the same
+/// bytes whatever files the same vocabulary came from. No settings are written.
+/// @throws as load_tokenizer and write_file_atomically.
+void write_tokenizer(const std::filesystem::path& source, const std::filesystem::path& destination);
 
 }  // namespace sdx

@@ -20,15 +20,19 @@ using Json = nlohmann::ordered_json;
 ///         line and column; also if it is larger than 64 MiB or nested more than 100 levels deep.
 Json read_json_file(const std::filesystem::path& path);
 
+/// The same for objects with very many keys, such as vocabularies: sorted by key, which is found in
+/// logarithmic time, where Json goes through all of them one by one.
+nlohmann::json read_large_json_file(const std::filesystem::path& path);
+
 /// Whether `value` is a T without a change: nlohmann's get<T>() turns 2.7 into 2, true into 1 and,
 /// for an unsigned T, -1 into the largest number.
-template <typename T>
-bool json_holds(const Json& value) {
+template <typename T, typename AnyJson>
+bool json_holds(const AnyJson& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value.is_boolean();
   } else if constexpr (std::is_integral_v<T>) {
-    if (value.is_number_unsigned()) return std::in_range<T>(value.get<std::uint64_t>());
-    return value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
+    if (value.is_number_unsigned()) return std::in_range<T>(value.template get<std::uint64_t>());
+    return value.is_number_integer() && std::in_range<T>(value.template get<std::int64_t>());
   } else if constexpr (std::is_floating_point_v<T>) {
     return value.is_number();
   } else {

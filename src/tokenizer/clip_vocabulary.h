@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace sdx {
+
+/// What stands at the end of an entry that ends a word.
+inline constexpr std::string_view kClipWordEnd = "</w>";
+
+/// How CLIP's files spell a byte: as itself where it is printable Latin-1, else as one of the
+/// characters from U+0100 on. UTF-8.
+const std::string& clip_byte_character(unsigned char byte);
+
+/// Two neighbouring entries and the one that they become, by their ids.
+struct ClipMerge {
+  std::int64_t left;
+  std::int64_t right;
+  std::int64_t joined;
+};
+
+/// What CLIP's files hold.
+struct ClipVocabulary {
+  std::vector<std::string> pieces;                    ///< by id
+  std::unordered_map<std::string, std::int64_t> ids;  ///< by piece
+  std::vector<ClipMerge> merges;                      ///< the first is done first
+};
+
+/// Whether `folder` holds any of CLIP's files.
+bool has_clip_files(const std::filesystem::path& folder);
+
+/// From `tokenizer.json` if it is there (transformers' order), else from `merges.txt` and
+/// `vocab.json`, else from `merges.txt` alone: the 256 byte characters, the same with `</w>`, what
+/// each merge makes, `<|startoftext|>`, `<|endoftext|>`.
+/// @throws DataError with file, line or entry: ids that are not 0 … n − 1, each once; a merge that
+///         is not two symbols, stands twice, or whose parts or result are no entries; no entry that
+///         ends in `</w>`; words added beyond the vocabulary. MissingInputError.
+ClipVocabulary read_clip_vocabulary(const std::filesystem::path& folder);
+
+/// Writes `vocab.json`, one entry a line in the order of ids, and `merges.txt`.
+/// @throws as write_file_atomically.
+void write_clip_vocabulary(const ClipVocabulary& vocabulary, const std::filesystem::path& folder);
+
+}  // namespace sdx
