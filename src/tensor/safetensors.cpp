@@ -32,20 +32,6 @@ constexpr std::array<DtypeName, 10> kDtypes = {{{"F64", at::kDouble},
                                                 {"U8", at::kByte},
                                                 {"BOOL", at::kBool}}};
 
-std::optional<at::ScalarType> parse_dtype(const std::string& name) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (name == dtype.name) return dtype.type;
-  }
-  return std::nullopt;
-}
-
-std::string dtype_name(at::ScalarType type) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (type == dtype.type) return dtype.name;
-  }
-  throw InternalError(std::string("safetensors has no name for the dtype ") + c10::toString(type));
-}
-
 /// The entry of one tensor in the header, checked in itself.
 struct Entry {
   std::string name;
@@ -175,11 +161,26 @@ class HeaderReader {
 
 }  // namespace
 
+std::optional<at::ScalarType> parse_dtype(const std::string& name) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (name == dtype.name) return dtype.type;
+  }
+  return std::nullopt;
+}
+
+std::string dtype_name(at::ScalarType type) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (type == dtype.type) return dtype.name;
+  }
+  throw InternalError(std::string("safetensors has no name for the dtype ") + c10::toString(type));
+}
+
 Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_header_bytes) {
   const std::shared_ptr<MappedFile> file = MappedFile::open(path);
   const HeaderReader header(path, file->bytes(), max_header_bytes);
   Safetensors result;
   result.metadata = header.metadata();
+  result.file = file;
   for (const Entry& entry : header.entries()) {
     void* data = file->bytes().data() + header.data_offset() + entry.begin;
     // Files with a header of odd length exist; a misaligned view would be undefined behaviour.
@@ -198,13 +199,20 @@ Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_h
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       const WriteOptions& options) {
+  const auto written_dtype = [&options](const at::Tensor& tensor) {
+    return tensor.is_floating_point() ? options.float_dtype.value_or(tensor.scalar_type())
+                                      : tensor.scalar_type();
+  };
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t position = 0;
   for (const auto& [name, tensor] : tensors) {
-    const std::uint64_t end = position + tensor.nbytes();
-    header[name] = {{"dtype", dtype_name(tensor.scalar_type())},
+    const at::ScalarType dtype = written_dtype(tensor);
+    const std::uint64_t end =
+        position + static_cast<std::uint64_t>(tensor.numel()) * c10::elementSize(dtype);
+    header[name] = {{"dtype", dtype_name(dtype)},
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {position, end}}};
     position = end;
@@ -217,8 +225,9 @@ void write_safetensors(const std::filesystem::path& path, const TensorMap& tenso
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
   for (const auto& [name, tensor] : tensors) {
-    const at::Tensor data = tensor.detach().cpu().contiguous();
+    const at::Tensor data = tensor.detach().cpu().to(written_dtype(tensor)).contiguous();
     file.write(std::span(static_cast<const std::byte*>(data.data_ptr()), data.nbytes()));
+    if (options.observe) options.observe(name, tensor);
   }
   file.commit();
 }

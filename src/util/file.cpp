@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "sdx/util/error.h"
 
@@ -186,6 +187,20 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
   }
   content.resize(filled);
   return content;
+}
+
+void read_file_in_pieces(const fs::path& path,
+                         const std::function<void(std::span<const std::byte>)>& consume) {
+  std::size_t size = 0;
+  const Descriptor descriptor(open_regular(path, size));
+  std::vector<std::byte> buffer(std::size_t{1} << 20U);
+  while (true) {
+    const ssize_t count =
+        uninterrupted([&] { return ::read(descriptor.get(), buffer.data(), buffer.size()); });
+    if (count < 0) throw_errno(errno, "read", path.string());
+    if (count == 0) return;
+    consume(std::span(buffer).first(static_cast<std::size_t>(count)));
+  }
 }
 
 std::shared_ptr<MappedFile> MappedFile::open(const fs::path& path) {

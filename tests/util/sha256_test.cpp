@@ -3,6 +3,9 @@
 #include <array>
 #include <string>
 
+#include "sdx/util/error.h"
+#include "support/temp_folder.h"
+
 #include "support/catch.h"
 
 using namespace sdx;
@@ -21,4 +24,14 @@ TEST_CASE("util: SHA-256 of bytes counts a NUL like any other", "[util]") {
   constexpr std::array<std::byte, 3> kBytes = {std::byte{'a'}, std::byte{0}, std::byte{'b'}};
   CHECK(sha256_hex(kBytes) == sha256_hex(std::string_view("a\0b", 3)));
   CHECK(sha256_hex(kBytes) != sha256_hex("a"));
+}
+
+TEST_CASE("util: SHA-256 of a file is that of its bytes, over several pieces", "[util]") {
+  const sdx::test::TempFolder folder;
+  std::string bytes((std::size_t{5} << 19U) + 3, 'x');
+  bytes.back() = 'y';
+  CHECK(sha256_of_file(folder.file("long", bytes)) == sha256_hex(bytes));
+  CHECK(sha256_of_file(folder.file("empty", "")) == sha256_hex(""));
+  CHECK_THROWS_AS(sha256_of_file(folder.path() / "absent"), MissingInputError);
+  CHECK_THROWS_AS(sha256_of_file(folder.path()), DataError);
 }

@@ -3,8 +3,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+
+#include "sdx/util/file.h"
 
 namespace sdx {
 
@@ -15,7 +20,13 @@ using TensorMap = std::map<std::string, at::Tensor>;
 struct Safetensors {
   TensorMap tensors;                            ///< views of the mapped file; they keep it mapped
   std::map<std::string, std::string> metadata;  ///< the header's `__metadata__`
+  std::shared_ptr<MappedFile> file;             ///< what the views look at
 };
+
+/// As safetensors spells it: "F16". @throws InternalError for a dtype that it has no name for.
+std::string dtype_name(at::ScalarType type);
+/// @return nothing for an unknown name.
+std::optional<at::ScalarType> parse_dtype(const std::string& name);
 
 /// Maps a file into memory and gives its tensors as views: nothing is copied, pages are read when
 /// they are used. The views may be written to (copy-on-write); the file never changes.
@@ -28,9 +39,18 @@ struct Safetensors {
 Safetensors map_safetensors(const std::filesystem::path& path,
                             std::size_t max_header_bytes = 100'000'000);
 
+/// How a file of tensors is written.
+struct WriteOptions {
+  std::optional<at::ScalarType> float_dtype;  ///< of all floating-point tensors; nothing: as it is
+  /// Called with each tensor when it has been written; may throw to stop, and nothing is left.
+  std::function<void(const std::string& name, const at::Tensor& tensor)> observe;
+};
+
 /// Writes contiguous copies of `tensors` (any device), atomically, data aligned to 8 bytes. The
-/// same tensors and metadata give the same bytes.
+/// same tensors and metadata give the same bytes. Copied and converted tensor by tensor: the memory
+/// needed is that of the largest.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       const WriteOptions& options = {});
 
 }  // namespace sdx

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +16,12 @@ namespace sdx {
 ///         `max_bytes`.
 std::string read_file(const std::filesystem::path& path,
                       std::size_t max_bytes = std::size_t{1} << 31);
+
+/// Gives the content of a regular file to `consume` piece by piece, so that memory does not depend
+/// on its size.
+/// @throws as read_file.
+void read_file_in_pieces(const std::filesystem::path& path,
+                         const std::function<void(std::span<const std::byte>)>& consume);
 
 /// A file mapped into memory, copy-on-write: pages are shared with every other process that maps
 /// it, and nothing that is done to them reaches the disk.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,5 +11,10 @@ namespace sdx {
 /// SHA-256 as 64 lower-case hex digits (FIPS 180-4, by OpenSSL).
 std::string sha256_hex(std::span<const std::byte> bytes);
 std::string sha256_hex(std::string_view text);
+
+/// The same of a regular file's content, which is read piece by piece: the memory needed does not
+/// depend on its size.
+/// @throws as read_file.
+std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace sdx
