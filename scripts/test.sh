@@ -1,7 +1,18 @@
 #!/usr/bin/env bash
-# Sets up, builds and runs all tests. Arguments go to ctest: scripts/test.sh -L unit -R model
+# Sets up, builds and runs the tests. Arguments go to ctest: scripts/test.sh -L unit -R model
+# With --all also those of full-size models: 12 GB of disk, 16 GB of memory, about half an hour.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+selection=(--label-exclude full)
+arguments=()
+for argument in "$@"; do
+  if [[ "$argument" == --all ]]; then
+    selection=()
+  else
+    arguments+=("$argument")
+  fi
+done
 
 run_setup
 build_release -DSDX_BUILD_TESTS=ON
@@ -9,7 +20,8 @@ build_release -DSDX_BUILD_TESTS=ON
 stage_begin "tests"
 log="$SDX_SOURCE/build/release/ctest.log"
 status=0
-(cd "$SDX_SOURCE" && ctest --preset release --no-tests=error --parallel 2 "$@") 2>&1 | tee "$log" || status=$?
+(cd "$SDX_SOURCE" && ctest --preset release --no-tests=error --parallel 2 ${selection[@]+"${selection[@]}"} \
+  ${arguments[@]+"${arguments[@]}"}) 2>&1 | tee "$log" || status=$?
 stage_end ""
 
 # Cases that need what this machine lacks (a GPU, shared test data) say so and count.

@@ -17,7 +17,8 @@ import diffusers
 import sentencepiece
 import torch
 import transformers
-from diffusers import AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import (AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline,
+                       UNet2DConditionModel)
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -128,6 +129,79 @@ def sampler_goldens() -> dict:
     return golden
 
 
+def chunks_of(segments: list, tokenizer, vectors: torch.Tensor):
+    """Ids [S] and (position, row) of the vectors, for segments that are texts or None for the word that is learnt."""
+    room, chunks, splices = POSITIONS - 2, [[]], []
+    for segment in segments:
+        pieces = [list(range(len(vectors)))] if segment is None else [[i] for i in tokenizer.encode(segment)]
+        for piece in pieces:
+            if len(chunks[-1]) + len(piece) > room:
+                chunks.append([])
+            if segment is None:
+                at = (len(chunks) - 1) * POSITIONS + 1 + len(chunks[-1])
+                splices += [(at + k, k) for k in piece]
+                piece = [2] * len(piece)
+            chunks[-1] += piece
+    ids = [i for chunk in chunks for i in ([1] + chunk + [2] * (POSITIONS - 1 - len(chunk)))]
+    return torch.tensor(ids), splices
+
+
+def context_of(segments: list, tokenizer, vectors: torch.Tensor, text) -> torch.Tensor:
+    ids, splices = chunks_of(segments, tokenizer, vectors)
+    table = (text.text_model if hasattr(text, "text_model") else text).embeddings.token_embedding
+    embedded = table(ids)
+    if splices:
+        embedded = embedded.index_put((torch.tensor([p for p, _ in splices]),), vectors[[row for _, row in splices]])
+    chunks = embedded.reshape(-1, POSITIONS, TEXT_WIDTH)
+    # The transformer itself, fed with vectors: what a pipeline computes after its token table.
+    positions = (text.text_model if hasattr(text, "text_model") else text).embeddings.position_embedding.weight
+    hidden = chunks + positions
+    inner = text.text_model if hasattr(text, "text_model") else text
+    mask = torch.full((POSITIONS, POSITIONS), float("-inf")).triu(1)[None, None].expand(len(chunks), 1, -1, -1)
+    for layer in inner.encoder.layers:
+        out = layer(hidden, mask)
+        hidden = out[0] if isinstance(out, tuple) else out
+    return inner.final_layer_norm(hidden).reshape(1, -1, TEXT_WIDTH)
+
+
+LONG = ("a photo of a person in the snow with red hair wearing a hat smiling " * 5).strip()
+
+
+def splice_goldens(text, unet, tokenizer) -> dict:
+    """Gradient of the loss in the vectors of a word that stands in two chunks."""
+    torch.manual_seed(3)
+    golden = {}
+    for count in (1, 4):
+        vectors = (torch.randn(count, TEXT_WIDTH) * .1).requires_grad_(True)
+        context = context_of(["a photo of ", None, " " + LONG + " and ", None, " in the hat"], tokenizer, vectors, text)
+        assert context.shape[1] == 2 * POSITIONS
+        sample, noise, timestep = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8), torch.tensor([421])
+        loss = (unet(sample, timestep, context).sample - noise).pow(2).mean()
+        (gradient,) = torch.autograd.grad(loss, vectors)
+        values = dict(vectors=vectors, sample=sample, noise=noise, timestep=timestep, loss=loss, gradient=gradient)
+        golden |= {f"splice.{count}.{key}": value.detach().contiguous() for key, value in values.items()}
+    return golden
+
+
+def picture_goldens(text, unet, vae, tokenizer) -> dict:
+    """Whole pictures from given latents: diffusers' pipeline, 20 steps, guidance 7.5."""
+    torch.manual_seed(4)
+    latents = torch.randn(1, 4, 8, 8)
+    prompt = context_of(["a portrait of a man in the snow"], tokenizer, torch.zeros(0, TEXT_WIDTH), text)
+    negative = context_of([""], tokenizer, torch.zeros(0, TEXT_WIDTH), text)
+    golden = {"picture.latents": latents}
+    for sampler, scheduler in {"ddim": DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
+                               "dpmpp_2m": DPMSolverMultistepScheduler(**BETAS, steps_offset=1)}.items():
+        pipeline = StableDiffusionPipeline(
+            vae=vae, text_encoder=None, tokenizer=None, unet=unet, scheduler=scheduler, safety_checker=None,
+            feature_extractor=None, requires_safety_checker=False)
+        pipeline.set_progress_bar_config(disable=True)
+        picture = pipeline(prompt_embeds=prompt, negative_prompt_embeds=negative, latents=latents.clone(),
+                           num_inference_steps=20, guidance_scale=7.5, height=64, width=64, output_type="pt").images
+        golden[f"picture.{sampler}"] = (picture * 255).round().to(torch.uint8)
+    return golden
+
+
 def main(folder: Path) -> None:
     tiny = folder / "tiny"
     vocabulary = make_tokenizer(tiny / "tokenizer")
@@ -137,7 +211,9 @@ def main(folder: Path) -> None:
         part.save_pretrained(tiny / name)
     DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1).save_pretrained(tiny / "scheduler")
     (tiny / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}, indent=1))
+    words = sentencepiece.SentencePieceProcessor(model_file=str(tiny / "tokenizer/spiece.model"))
     golden = model_goldens(text, unet, vae) | sampler_goldens()
+    golden |= splice_goldens(text, unet, words) | picture_goldens(text, unet, vae, words)
     versions = dict(diffusers=diffusers.__version__, transformers=transformers.__version__, torch=torch.__version__)
     save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors", versions)
 

@@ -16,6 +16,7 @@
 #include "sdx/image/contact_sheet.h"
 #include "sdx/image/convert.h"
 #include "sdx/image/png.h"
+#include "sdx/tensor/safetensors.h"
 #include "sdx/training/inversion.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -33,6 +34,8 @@ struct TrainOptions {
   std::string embeddings = "embeddings";
   std::string runs = "runs";
   bool force = false;
+  std::string trace_file;
+  int trace_steps = 1;
 };
 
 /// Steps between two looks at the fixed batch, which costs about two steps.
@@ -118,15 +121,34 @@ void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
   write_png(file, contact_sheet(cells));
 }
 
+/// One tensor for each field of a trace, named "step.0.ids".
+void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
+  const std::string prefix = "step." + std::to_string(step) + ".";
+  tensors[prefix + "ids"] = trace.ids;
+  tensors[prefix + "splices"] = trace.splices;
+  tensors[prefix + "vectors"] = trace.vectors;
+  tensors[prefix + "latents"] = trace.latents;
+  tensors[prefix + "noise"] = trace.noise;
+  tensors[prefix + "noisy_latents"] = trace.noisy_latents;
+  tensors[prefix + "timesteps"] = trace.timesteps;
+  tensors[prefix + "loss"] = trace.loss;
+  tensors[prefix + "gradient"] = trace.gradient;
+}
+
 /// Trains until the steps are done or a signal asks to stop.
 void run_steps(Inversion& inversion, const TrainOptions& options, MetricsFile& metrics,
                const CommonOptions& common) {
   ProgressBar bar("Training " + placeholder(options.inversion.name), options.inversion.steps,
                   common.quiet);
   double smooth_loss = 0;
+  TensorMap traced;
   while (inversion.steps_done() < options.inversion.steps && stop_signal() == 0) {
-    const StepResult result = inversion.step();
+    const bool tracing =
+        !options.trace_file.empty() && inversion.steps_done() < options.trace_steps;
+    StepTrace trace;
+    const StepResult result = inversion.step(tracing ? &trace : nullptr);
     const int done = inversion.steps_done();
+    if (tracing) add_trace(traced, done - 1, trace);
     smooth_loss = done == 1 ? result.loss : 0.95 * smooth_loss + 0.05 * result.loss;
     Json line = {{"step", done},
                  {"loss", result.loss},
@@ -139,6 +161,9 @@ void run_steps(Inversion& inversion, const TrainOptions& options, MetricsFile& m
     metrics.write(line);
     say_json(common, line);
     bar.update(done, "loss " + fixed_text(smooth_loss, 4));
+  }
+  if (!options.trace_file.empty()) {
+    write_safetensors(options.trace_file, traced, {{"sdx.version", version_text()}});
   }
 }
 
@@ -169,6 +194,11 @@ void train_command(int argc, char** argv) {
   table.add("Output", "--embeddings", options.embeddings, "Folder for <Name>'s file");
   table.add("Output", "--runs", options.runs, "Folder for settings, measurements and crops");
   table.add_flag("Output", "--force", options.force, "Replace an embedding of the same name");
+  table.add(
+      "Output", "--trace", options.trace_file,
+      "Write what the first steps computed to this file (safetensors), to replay them elsewhere");
+  table.add("Output", "--trace-steps", options.trace_steps, "How many steps --trace records")
+      ->check(CLI::PositiveNumber);
   add_common_options(table, common);
   table.parse(argc, argv);
 

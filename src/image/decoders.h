@@ -9,8 +9,9 @@
 
 namespace sdx {
 
-// A decoder for each format, of a whole file in memory that has the format's signature. They check what
-// they decode, give the picture as it is stored, not yet upright, and throw as decode_image does.
+// A decoder for each format, of a whole file in memory that has the format's signature. They check
+// what they decode, give the picture as it is stored, not yet upright, and throw as decode_image
+// does.
 
 DecodedImage decode_jpeg(std::string_view file);
 DecodedImage decode_png(std::string_view file);

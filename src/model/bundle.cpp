@@ -1,7 +1,6 @@
 #include "sdx/model/bundle.h"
 
 #include <cstdlib>
-#include <set>
 #include <vector>
 
 #include "sdx/util/data_folder.h"
@@ -16,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 constexpr const char* kManifest = "bundle.json";
 
 BundleInfo parse_info(const Json& json, const fs::path& file) {
@@ -46,6 +45,13 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.noise_schedule.prediction_type =
       parse_prediction_type(json_value<std::string>(schedule, "prediction_type", file));
   info.noise_schedule.steps_offset = json_value<int>(schedule, "steps_offset", file);
+  const Json tokenizer = json_value<Json>(json, "tokenizer", file);
+  info.tokenizer.kind = parse_tokenizer_kind(json_value<std::string>(tokenizer, "kind", file));
+  SpecialTokens& tokens = info.tokenizer.special_tokens;
+  tokens.begin = json_value<std::int64_t>(tokenizer, "begin", file);
+  tokens.end = json_value<std::int64_t>(tokenizer, "end", file);
+  tokens.pad = json_value<std::int64_t>(tokenizer, "pad", file);
+  tokens.max_length = json_value<int>(tokenizer, "max_length", file);
   info.dtype = json_value<std::string>(json, "dtype", file);
   info.licence = json_value<std::string>(json, "licence", file);
   info.origin = json_value<std::string>(json, "origin", file);
@@ -55,6 +61,7 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
 
 Json to_json(const BundleInfo& info) {
   const NoiseScheduleConfig& schedule = info.noise_schedule;
+  const SpecialTokens& tokens = info.tokenizer.special_tokens;
   return {{"format", kFormatVersion},
           {"name", info.name},
           {"family", to_string(info.family)},
@@ -73,6 +80,12 @@ Json to_json(const BundleInfo& info) {
             {"train_timesteps", schedule.train_timesteps},
             {"prediction_type", to_string(schedule.prediction_type)},
             {"steps_offset", schedule.steps_offset}}},
+          {"tokenizer",
+           {{"kind", to_string(info.tokenizer.kind)},
+            {"begin", tokens.begin},
+            {"end", tokens.end},
+            {"pad", tokens.pad},
+            {"max_length", tokens.max_length}}},
           {"dtype", info.dtype},
           {"licence", info.licence},
           {"origin", info.origin},
@@ -95,17 +108,16 @@ bool is_bundle(const fs::path& folder) {
   return fs::is_regular_file(folder / kManifest, ignored);
 }
 
-std::string known_models() {
-  std::set<std::string> names;
+/// The bundles in those folders by name; of one name, the first.
+std::map<std::string, fs::path> installed_folders() {
+  std::map<std::string, fs::path> found;
   for (const fs::path& folder : model_folders()) {
     std::error_code missing;
     for (const auto& entry : fs::directory_iterator(folder, missing)) {
-      if (is_bundle(entry.path())) names.insert(entry.path().filename().string());
+      if (is_bundle(entry.path())) found.emplace(entry.path().filename().string(), entry.path());
     }
   }
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list.empty() ? "none" : list;
+  return found;
 }
 
 }  // namespace
@@ -126,6 +138,12 @@ Bundle Bundle::open(const fs::path& folder) {
   return Bundle(folder, parse_info(read_json_file(file), file));
 }
 
+std::vector<fs::path> Bundle::installed() {
+  std::vector<fs::path> folders;
+  for (const auto& [name, folder] : installed_folders()) folders.push_back(folder);
+  return folders;
+}
+
 Bundle Bundle::find(const std::string& name_or_path) {
   if (is_bundle(name_or_path)) return open(name_or_path);
   const bool is_name = !name_or_path.empty() && name_or_path.find('/') == std::string::npos;
@@ -134,15 +152,20 @@ Bundle Bundle::find(const std::string& name_or_path) {
       if (is_bundle(folder / name_or_path)) return open(folder / name_or_path);
     }
   }
-  throw MissingInputError(
-      "--model " + name_or_path + ": no such model; known are: " + known_models() +
-      ". A diffusers folder becomes one with: sdx-model import FOLDER --name NAME");
+  std::string known;
+  for (const auto& [name, folder] : installed_folders()) {
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  throw MissingInputError("--model " + name_or_path +
+                          ": no such model; known are: " + (known.empty() ? "none" : known) +
+                          ". A checkpoint becomes one with: sdx-model import FILE --name NAME");
 }
 
 std::string Bundle::short_hash() const {
-  const auto found = info_.sha256.find("unet.safetensors");
-  const auto& hash = found != info_.sha256.end() ? found->second : info_.sha256.at("unet.ts");
-  return hash.substr(0, 10);
+  for (const char* file : {"unet.safetensors", "unet.link.json", "unet.ts"}) {
+    if (has_file(file)) return info_.sha256.at(file).substr(0, 10);
+  }
+  return "";
 }
 
 bool Bundle::has_file(const std::string& relative_path) const {
@@ -167,8 +190,7 @@ void check_hash(const BundleInfo& info, const fs::path& file, const std::string&
 
 fs::path Bundle::checked_file(const std::string& relative_path) const {
   const fs::path file = folder_ / relative_path;
-  const auto mapped = MappedFile::open(file);
-  check_hash(info_, file, relative_path, sha256_hex(mapped->bytes()));
+  check_hash(info_, file, relative_path, sha256_of_file(file));
   return file;
 }
 
@@ -183,7 +205,7 @@ std::unique_ptr<Tokenizer> Bundle::load_tokenizer() const {
   for (const auto& [relative_path, hash] : info_.sha256) {
     if (relative_path.starts_with("tokenizer/")) checked_file(relative_path);
   }
-  return sdx::load_tokenizer(folder_ / "tokenizer");
+  return sdx::load_tokenizer(folder_ / "tokenizer", info_.tokenizer);
 }
 
 void write_bundle_info(const fs::path& folder, BundleInfo info) {
@@ -191,7 +213,7 @@ void write_bundle_info(const fs::path& folder, BundleInfo info) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const std::string relative_path = entry.path().lexically_relative(folder).string();
     if (!entry.is_regular_file() || relative_path == kManifest) continue;
-    info.sha256[relative_path] = sha256_hex(MappedFile::open(entry.path())->bytes());
+    info.sha256[relative_path] = sha256_of_file(entry.path());
   }
   write_file_atomically(folder / kManifest, to_json(info).dump(2) + "\n");
 }

@@ -10,12 +10,13 @@
 namespace sdx {
 
 /// One TorchScript program of a bundle, ready to run: loaded from the very bytes whose hash was
-/// checked, its parameters bound to `weights_file` where the bundle has that file (else it carries
-/// its own), frozen, on the target's device and in its dtype.
+/// checked, its parameters bound to the weights of `part` where the bundle has them in a file or
+/// links to them (else the program carries its own), frozen, on the target's device and in its
+/// dtype.
 /// Everything that touches TorchScript's runtime is in this file and in model/import.
 /// @throws DataError naming the file and the tensor.
-torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program_file,
-                                    const std::string& weights_file, const ComputeTarget& target);
+torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
+                                    const std::string& part, const ComputeTarget& target);
 
 /// Runs a method of a part; c10's exceptions become an InternalError without the backtrace.
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,

@@ -10,8 +10,8 @@ struct UNet::Impl {
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(
-          Impl{load_script_part(bundle, "unet.ts", "unet.safetensors", target), target})) {}
+    : impl_(
+          std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target), target})) {}
 
 UNet::~UNet() = default;
 UNet::UNet(UNet&&) noexcept = default;

@@ -15,9 +15,9 @@ struct VaeEncoder::Impl {
 };
 
 VaeEncoder::VaeEncoder(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(
-          Impl{load_script_part(bundle, "vae_encoder.ts", "vae.safetensors", target), target,
-               bundle.info().vae_factor, bundle.info().latent_scale})) {}
+    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "vae_encoder", "vae", target),
+                                        target, bundle.info().vae_factor,
+                                        bundle.info().latent_scale})) {}
 
 VaeEncoder::~VaeEncoder() = default;
 VaeEncoder::VaeEncoder(VaeEncoder&&) noexcept = default;
@@ -47,9 +47,8 @@ struct VaeDecoder::Impl {
 };
 
 VaeDecoder::VaeDecoder(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(
-          Impl{load_script_part(bundle, "vae_decoder.ts", "vae.safetensors", target), target,
-               bundle.info().latent_scale})) {}
+    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "vae_decoder", "vae", target),
+                                        target, bundle.info().latent_scale})) {}
 
 VaeDecoder::~VaeDecoder() = default;
 VaeDecoder::VaeDecoder(VaeDecoder&&) noexcept = default;

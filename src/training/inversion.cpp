@@ -1,10 +1,12 @@
 #include "sdx/training/inversion.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "sdx/prompt/prompt.h"
@@ -17,11 +19,14 @@ namespace sdx {
 
 namespace {
 
-/// Rows of the batch on which progress is measured: enough that its timesteps cover the schedule.
-constexpr int kFixedBatchSize = 16;
+/// The batch on which progress is measured has this many times the rows of a step's: enough that
+/// its timesteps cover the schedule, and no more memory than a step with its gradient.
+constexpr int kFixedBatchFactor = 4;
 
 /// One gradient step's worth of data.
 struct TrainingBatch {
+  at::Tensor latents;                    ///< [B,4,h,w]
+  at::Tensor noise;                      ///< [B,4,h,w]
   at::Tensor noisy_latents;              ///< [B,4,h,w]
   at::Tensor target;                     ///< [B,4,h,w], noise or velocity
   at::Tensor timesteps;                  ///< [B] int64
@@ -76,7 +81,7 @@ struct Inversion::Impl {
         schedule(parts.bundle.info().noise_schedule),
         adam(chosen.learning_rate) {
     check_name(options.name, model.tokenizer);
-    const int most_vectors = model.tokenizer.special_tokens().max_length - 2;
+    const int most_vectors = model.tokenizer.special_tokens().capacity();
     if (options.vectors < 1 || options.vectors > most_vectors) {
       throw UsageError("--vectors: expected 1 to " + std::to_string(most_vectors) + ", found " +
                        std::to_string(options.vectors));
@@ -100,6 +105,8 @@ struct Inversion::Impl {
   TrainingBatch draw_batch(int size, RandomStream pick, RandomStream noise) const {
     const auto count = static_cast<std::uint32_t>(portraits.mean.size(0));
     const EmbeddingTable table = table_with(vectors);
+    std::vector<at::Tensor> clean;
+    std::vector<at::Tensor> noises;
     std::vector<at::Tensor> noisy;
     std::vector<at::Tensor> targets;
     std::vector<std::int64_t> timesteps;
@@ -114,11 +121,15 @@ struct Inversion::Impl {
       const at::Tensor epsilon = normal_noise(mean.sizes(), noise);
       const double alpha = schedule.alpha(timestep);
       const double sigma = schedule.sigma(timestep);
+      clean.push_back(latents);
+      noises.push_back(epsilon);
       noisy.push_back(latents * alpha + epsilon * sigma);
       targets.push_back(predicts_velocity() ? epsilon * alpha - latents * sigma : epsilon);
       timesteps.push_back(timestep);
       batch.prompts.push_back(tokenize_prompt(sentences[sentence], model.tokenizer, table));
     }
+    batch.latents = at::stack(clean);
+    batch.noise = at::stack(noises);
     batch.noisy_latents = at::stack(noisy);
     batch.target = at::stack(targets);
     batch.timesteps = at::tensor(timesteps, at::kLong);
@@ -145,7 +156,8 @@ struct Inversion::Impl {
   }
 
   TrainingBatch draw_fixed_batch() const {
-    return draw_batch(kFixedBatchSize, RandomStream(options.seed, RandomPurpose::kFixedBatch, 0),
+    return draw_batch(kFixedBatchFactor * options.batch_size,
+                      RandomStream(options.seed, RandomPurpose::kFixedBatch, 0),
                       RandomStream(options.seed, RandomPurpose::kFixedBatch, 1));
   }
 
@@ -161,12 +173,47 @@ struct Inversion::Impl {
     at::Tensor gradient;
   };
 
-  LossAndGradient loss_and_gradient(int step) const {
+  LossAndGradient loss_and_gradient(const TrainingBatch& batch) const {
     const at::AutoGradMode with_gradient(true);
     const at::Tensor leaf = vectors.clone().set_requires_grad(true);
-    const at::Tensor value = loss(draw_step_batch(step), leaf);
+    const at::Tensor value = loss(batch, leaf);
     const at::Tensor gradient = torch::autograd::grad({value}, {leaf}).front();
     return {value.item<double>(), gradient};
+  }
+
+  StepTrace trace_of(const TrainingBatch& batch, const LossAndGradient& result) const {
+    const auto max_length = static_cast<std::int64_t>(model.tokenizer.special_tokens().max_length);
+    std::size_t chunk_count = 1;
+    for (const TokenizedPrompt& prompt : batch.prompts) {
+      chunk_count = std::max(chunk_count, prompt.chunks.size());
+    }
+    const PromptChunk empty = tokenize_prompt("", model.tokenizer, {}).chunks.front();
+    std::vector<std::int64_t> ids;
+    std::vector<std::int64_t> splices;
+    for (std::size_t row = 0; row < batch.prompts.size(); ++row) {
+      const std::vector<PromptChunk>& chunks = batch.prompts[row].chunks;
+      for (std::size_t i = 0; i < chunk_count; ++i) {
+        const PromptChunk& chunk = i < chunks.size() ? chunks[i] : empty;
+        ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());
+        for (const Splice& splice : chunk.splices) {
+          splices.insert(splices.end(),
+                         {static_cast<std::int64_t>(row),
+                          static_cast<std::int64_t>(i) * max_length + splice.position, splice.row});
+        }
+      }
+    }
+    StepTrace trace;
+    trace.ids =
+        at::tensor(ids, at::kLong).reshape({static_cast<std::int64_t>(batch.prompts.size()), -1});
+    trace.splices = at::tensor(splices, at::kLong).reshape({-1, 3});
+    trace.vectors = vectors.clone();
+    trace.latents = batch.latents;
+    trace.noise = batch.noise;
+    trace.noisy_latents = batch.noisy_latents;
+    trace.timesteps = batch.timesteps;
+    trace.loss = at::scalar_tensor(result.loss, at::kFloat);
+    trace.gradient = result.gradient;
+    return trace;
   }
 
   Model model;
@@ -186,13 +233,16 @@ Inversion::Inversion(Model model, LatentDistribution portraits, std::vector<std:
 
 Inversion::~Inversion() = default;
 
-StepResult Inversion::step() {
-  const auto [loss, gradient] = impl_->loss_and_gradient(impl_->steps_done);
+StepResult Inversion::step(StepTrace* trace) {
+  const TrainingBatch batch = impl_->draw_step_batch(impl_->steps_done);
+  const auto result = impl_->loss_and_gradient(batch);
+  const auto& [loss, gradient] = result;
   const double norm = gradient.norm().item<double>();
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
     throw InternalError("step " + std::to_string(impl_->steps_done + 1) +
                         ": the loss or its gradient is not finite; a smaller --lr may help");
   }
+  if (trace != nullptr) *trace = impl_->trace_of(batch, result);
   impl_->adam.update(impl_->vectors, gradient);
   ++impl_->steps_done;
   return {loss, norm};
@@ -211,7 +261,7 @@ double Inversion::loss_at(int step, const at::Tensor& vectors) const {
 }
 
 at::Tensor Inversion::gradient_at(int step) const {
-  return impl_->loss_and_gradient(step).gradient;
+  return impl_->loss_and_gradient(impl_->draw_step_batch(step)).gradient;
 }
 
 Embedding Inversion::embedding() const {

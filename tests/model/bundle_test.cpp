@@ -58,6 +58,9 @@ TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
   CHECK(back.guidance_scale == 4.5);
   CHECK(back.licence == "MIT");
   CHECK(back.noise_schedule.steps_offset == 1);
+  CHECK(back.tokenizer.kind == sdx::TokenizerKind::kSentencePiece);
+  CHECK(back.tokenizer.special_tokens.end == 2);
+  CHECK(back.tokenizer.special_tokens.max_length == 77);
 }
 
 TEST_CASE("model: one changed byte in any file is refused, the hashes named", "[model]") {
@@ -98,8 +101,8 @@ TEST_CASE("model: a damaged or older bundle.json names its key", "[model]") {
   CHECK_THROWS_AS(sdx::Bundle::open(folder.path()), sdx::DataError);
   sdx::write_file_atomically(manifest, R"({"format": 99})");
   CHECK_THAT(data_error([&] { sdx::Bundle::open(folder.path()); }),
-             ContainsSubstring("format: expected 1, found 99"));
-  sdx::write_file_atomically(manifest, R"({"format": 1, "name": 3})");
+             ContainsSubstring("format: expected 2, found 99"));
+  sdx::write_file_atomically(manifest, R"({"format": 2, "name": 3})");
   CHECK_THAT(data_error([&] { sdx::Bundle::open(folder.path()); }), ContainsSubstring("\"name\""));
 }
 

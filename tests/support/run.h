@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -21,6 +22,8 @@ struct RunResult {
   int exit_code = -1;  ///< 128 + signal if a signal ended it
   std::string out;
   std::string err;
+  double seconds = 0;     ///< wall clock
+  double peak_bytes = 0;  ///< of resident memory, mapped files included
 };
 
 /// One of our programs, started as a shell would start it.
@@ -43,6 +46,7 @@ inline RunResult run(const Run& what) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
+  const auto start = std::chrono::steady_clock::now();
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {
@@ -57,9 +61,12 @@ inline RunResult run(const Run& what) {
   }
   what.meanwhile(child);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return {code, bytes_of(out), bytes_of(err)};
+  return {code, bytes_of(out), bytes_of(err), seconds, static_cast<double>(usage.ru_maxrss) * 1024};
 }
 
 /// Whether a started program has not ended yet; for Run::meanwhile.

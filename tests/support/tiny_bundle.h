@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "sdx/model/bundle.h"
-#include "sdx/model/import/diffusers.h"
+#include "sdx/model/import/import.h"
 #include "sdx/tensor/safetensors.h"
 #include "support/temp_folder.h"
 
@@ -25,7 +25,9 @@ inline const TensorMap& golden() {
 inline const Bundle& tiny_bundle() {
   static const TempFolder folder;
   static const Bundle bundle = [] {
-    import_diffusers(tiny_checkpoint(), folder.path() / "tiny", "tiny", false);
+    ImportOptions options;
+    options.name = "tiny";
+    import_checkpoint(tiny_checkpoint(), folder.path() / "tiny", options);
     return Bundle::open(folder.path() / "tiny");
   }();
   return bundle;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sdx/scheduler/noise_schedule.h"
 #include "sdx/tokenizer/tokenizer.h"
@@ -30,6 +31,7 @@ struct BundleInfo {
   double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
   std::string init_text = "person";  ///< recommended start of a new embedding
   NoiseScheduleConfig noise_schedule;
+  TokenizerSettings tokenizer;
   std::string dtype = "fp32";  ///< of the weights on disk: fp32, fp16, bf16
   std::string licence;
   std::string origin;                         ///< what it was made from; never an absolute path
@@ -50,10 +52,15 @@ class Bundle {
   /// @throws MissingInputError listing where it looked and which models there are.
   static Bundle find(const std::string& name_or_path);
 
+  /// The bundles in the folders that find() searches, by name; of one name, the one that it would
+  /// find.
+  static std::vector<std::filesystem::path> installed();
+
   const BundleInfo& info() const { return info_; }
   const std::filesystem::path& folder() const { return folder_; }
 
-  /// First 10 hex digits of the SHA-256 of the UNet's weights: what pictures name the model by.
+  /// First 10 hex digits of the SHA-256 of the UNet's weights (or of the link to them): what
+  /// pictures name the model by.
   std::string short_hash() const;
 
   /// The path of a file of the bundle, its bytes checked against the manifest.

@@ -33,6 +33,19 @@ struct StepResult {
   double gradient_norm = 0;  ///< of the K×W vectors
 };
 
+/// Everything that a step computed from, so that another framework can compute it again.
+struct StepTrace {
+  at::Tensor ids;            ///< [B,S] int64, the prompts' tokens with begin, end and padding
+  at::Tensor splices;        ///< [M,3] int64: row of the batch, position in S, row of the vectors
+  at::Tensor vectors;        ///< [K,W] float32, as they were before the step
+  at::Tensor latents;        ///< [B,4,h,w] float32, scaled, without noise
+  at::Tensor noise;          ///< [B,4,h,w] float32
+  at::Tensor noisy_latents;  ///< [B,4,h,w] float32, what the UNet saw
+  at::Tensor timesteps;      ///< [B] int64
+  at::Tensor loss;           ///< [] float32
+  at::Tensor gradient;       ///< [K,W] float32, of the loss in the vectors
+};
+
 /// Textual inversion (Gal et al. 2022): the model is frozen, and only the vectors of one new word
 /// move. Each step takes pictures and templates at random ("a rendering of <Name>"), splices the
 /// vectors into the text encoder's input, lets the UNet predict the noise in the pictures' latents,
@@ -59,9 +72,10 @@ class Inversion {
             const InversionOptions& options);
   ~Inversion();
 
-  /// One update. @throws InternalError when loss or gradient is not finite: the vectors are then as
-  /// before the step.
-  StepResult step();
+  /// One update; where `trace` is given, what it saw is put there.
+  /// @throws InternalError when loss or gradient is not finite: the vectors are then as before the
+  ///         step.
+  StepResult step(StepTrace* trace = nullptr);
 
   int steps_done() const;
 

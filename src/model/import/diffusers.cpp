@@ -1,11 +1,9 @@
-#include "sdx/model/import/diffusers.h"
-
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <set>
 
-#include "model/import/programs.h"
+#include "model/import/checkpoint.h"
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/json.h"
 
 namespace sdx {
@@ -38,7 +36,7 @@ class Config {
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const {
     throw DataError(file_.string() + ": " + key + ": expected " + expected + ", found " +
                     get<Json>(key, Json(nullptr)).dump() +
-                    "; only the anatomy of Stable Diffusion 1 can be imported");
+                    "; only the anatomy of Stable Diffusion 1 and 2 can be imported");
   }
 
  private:
@@ -146,159 +144,184 @@ NoiseScheduleConfig read_noise_schedule(const Config& config) {
   schedule.prediction_type =
       parse_prediction_type(config.get<std::string>("prediction_type", "epsilon"));
   schedule.steps_offset = config.get<int>("steps_offset", 0);
+  config.expect("trained_betas", nullptr);
+  config.expect("rescale_betas_zero_snr", false);
   return schedule;
+}
+
+/// The files of one part's weights: one, or the shards that an index lists.
+std::vector<fs::path> weight_files(const fs::path& folder, const std::string& stem,
+                                   const std::string& variant) {
+  const std::string infix = variant.empty() ? "" : "." + variant;
+  for (const char* extension : {".safetensors", ".bin"}) {
+    const fs::path single = folder / (stem + infix + extension);
+    if (fs::is_regular_file(single)) return {single};
+    const fs::path index = folder / (stem + extension + ".index" + infix + ".json");
+    if (!fs::is_regular_file(index)) continue;
+    std::set<fs::path> shards;
+    const Json map = Config(index).get<Json>("weight_map");
+    for (const auto& [name, file] : map.items()) {
+      shards.insert(folder / json_value<std::string>(map, name, index));
+    }
+    for (const fs::path& shard : shards) {
+      if (!fs::is_regular_file(shard)) {
+        throw MissingInputError(shard.string() + ": missing; " + index.filename().string() +
+                                " lists it among " + std::to_string(shards.size()) + " shards");
+      }
+    }
+    return {shards.begin(), shards.end()};
+  }
+  return {};
+}
+
+/// The words between stem and extension of the files that are there ("fp16", "non_ema").
+std::set<std::string> variants_in(const fs::path& folder, const std::string& stem) {
+  std::set<std::string> variants;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const std::string ending = ".safetensors";
+    if (name.starts_with(stem + ".") && name.ends_with(ending) &&
+        name.size() > stem.size() + 1 + ending.size()) {
+      variants.insert(name.substr(stem.size() + 1, name.size() - stem.size() - 1 - ending.size()));
+    }
+  }
+  return variants;
+}
+
+/// Maps the weights of one part and adds their files to the checkpoint's.
+PartWeights read_weights(const fs::path& folder, const std::string& stem,
+                         const std::string& variant, Checkpoint& checkpoint) {
+  std::vector<fs::path> files = weight_files(folder, stem, variant);
+  const std::set<std::string> variants = variants_in(folder, stem);
+  if (files.empty() && variant.empty() && variants.size() == 1) {
+    files = weight_files(folder, stem, *variants.begin());
+    checkpoint.remarks.push_back("The only weights in " + folder.filename().string() +
+                                 " are used: variant " + *variants.begin() + ".");
+  }
+  if (files.empty()) {
+    std::string found;
+    for (const std::string& one : variants) found += (found.empty() ? "" : ", ") + one;
+    throw MissingInputError(
+        (folder / (stem + (variant.empty() ? "" : "." + variant) + ".safetensors")).string() +
+        ": missing" +
+        (found.empty() ? "" : "; there are the variants " + found + ", chosen with --variant"));
+  }
+  PartWeights weights;
+  weights.source = files.size() == 1 ? files.front().string() : folder.string();
+  for (const fs::path& file : files) {
+    TensorFile content = map_tensor_file(file);
+    weights.tensors.merge(content.tensors);
+    if (content.source) checkpoint.files.push_back(*content.source);
+  }
+  return weights;
+}
+
+/// Before diffusers 0.15 the VAE's attention had names of its own; some files hold its matrices as
+/// 1 × 1 convolutions.
+TensorMap canonical_vae_weights(const TensorMap& tensors) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kOldNames = {
+      {{".query.", ".to_q."},
+       {".key.", ".to_k."},
+       {".value.", ".to_v."},
+       {".proj_attn.", ".to_out.0."}}};
+  TensorMap result;
+  for (const auto& [name, tensor] : tensors) {
+    std::string renamed = name;
+    at::Tensor matrix = tensor;
+    if (name.find(".attentions.") != std::string::npos) {
+      for (const auto& [from, to] : kOldNames) {
+        if (const auto at = renamed.find(from); at != std::string::npos) {
+          renamed.replace(at, from.size(), to);
+        }
+      }
+      if (tensor.dim() == 4) matrix = tensor.flatten(1);
+    }
+    result[renamed] = matrix;
+  }
+  return result;
 }
 
 /// transformers 4 writes CLIP's keys under "text_model.", transformers 5 without; some files hold a
 /// position_ids buffer, which is no weight.
-TensorMap canonical_text_weights(const TensorMap& tensors) {
+TensorMap canonical_text_weights(const TensorMap& tensors, std::vector<std::string>& unused) {
   constexpr std::string_view kPrefix = "text_model.";
   TensorMap result;
   for (const auto& [name, tensor] : tensors) {
-    if (name.ends_with("position_ids")) continue;
+    if (name.ends_with("position_ids") || name == "text_projection.weight") {
+      unused.push_back(name);
+      continue;
+    }
     result[name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name] = tensor;
   }
   return result;
 }
 
-std::string dtype_text(const TensorMap& weights) {
-  switch (weights.begin()->second.scalar_type()) {
-    case at::kHalf:
-      return "fp16";
-    case at::kBFloat16:
-      return "bf16";
-    default:
-      return "fp32";
+/// Refuses what is in diffusers' layout but no text-to-image Stable Diffusion 1 or 2.
+void require_stable_diffusion(const fs::path& index_file) {
+  const auto kind = Config(index_file).get<std::string>("_class_name");
+  if (kind == "StableDiffusionPipeline") return;
+  std::string what = kind;
+  if (kind.starts_with("StableDiffusionXL")) {
+    what += " (Stable Diffusion XL, which comes in a later version)";
+  } else if (kind.find("Inpaint") != std::string::npos) {
+    what += " (an inpainting model)";
   }
+  throw DataError(index_file.string() + ": _class_name: expected StableDiffusionPipeline, found " +
+                  what);
 }
 
-void refuse_unknown_tensors(const TensorMap& weights, const std::set<std::string>& used,
-                            const fs::path& file) {
-  for (const auto& [name, tensor] : weights) {
-    if (!used.contains(name)) {
-      throw DataError(file.string() + ": tensor \"" + name +
-                      "\" is unknown: this anatomy has no place for it");
-    }
+void read_card(const fs::path& file, Checkpoint& checkpoint) {
+  if (!fs::exists(file)) return;
+  const Json card = read_json_file(file);
+  checkpoint.licence = json_value<std::string>(card, "licence", file, "");
+  if (card.contains("guidance_scale")) {
+    checkpoint.guidance_scale = json_value<double>(card, "guidance_scale", file);
   }
-}
-
-/// The bundle's folder while it is being made: beside its destination, removed unless committed.
-class StagingFolder {
- public:
-  explicit StagingFolder(const fs::path& destination)
-      : path_(destination.string() + ".partial"), destination_(destination) {
-    fs::remove_all(path_);
-    prepare_output_folder(path_);
+  if (card.contains("init_text")) {
+    checkpoint.init_text = json_value<std::string>(card, "init_text", file);
   }
-  ~StagingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-
-  void commit() {
-    fs::remove_all(destination_);
-    fs::rename(path_, destination_);
-  }
-
- private:
-  fs::path path_;
-  fs::path destination_;
-};
-
-void save_program(const Composer::Program& program, const fs::path& file) {
-  std::ostringstream archive;
-  program.module.save(archive);
-  write_file_atomically(file, archive.str());
-}
-
-BundleInfo write_parts(const fs::path& checkpoint, const fs::path& folder) {
-  BundleInfo info;
-
-  const fs::path text_file = checkpoint / "text_encoder/model.safetensors";
-  const Config text_json(checkpoint / "text_encoder/config.json");
-  const TextEncoderConfig text = read_text_encoder_config(text_json);
-  const TensorMap text_weights = canonical_text_weights(map_safetensors(text_file).tensors);
-  const auto text_program = compose_text_encoder(text, text_weights, text_file.string());
-  refuse_unknown_tensors(text_weights, text_program.used, text_file);
-  save_program(text_program, folder / "text_encoder.ts");
-  write_safetensors(folder / "text_encoder.safetensors", text_weights);
-  info.text_width = text.width;
-  info.text_layers = text.layers;
-
-  const fs::path unet_file = checkpoint / "unet/diffusion_pytorch_model.safetensors";
-  const UNetConfig unet = read_unet_config(checkpoint / "unet/config.json");
-  if (unet.context_width != text.width) {
-    throw DataError((checkpoint / "unet/config.json").string() +
-                    ": cross_attention_dim: expected the text encoder's width " +
-                    std::to_string(text.width) + ", found " + std::to_string(unet.context_width));
-  }
-  const TensorMap unet_weights = map_safetensors(unet_file).tensors;
-  const auto unet_program = compose_unet(unet, unet_weights, unet_file.string());
-  refuse_unknown_tensors(unet_weights, unet_program.used, unet_file);
-  save_program(unet_program, folder / "unet.ts");
-  write_safetensors(folder / "unet.safetensors", unet_weights);
-  info.dtype = dtype_text(unet_weights);
-
-  const fs::path vae_file = checkpoint / "vae/diffusion_pytorch_model.safetensors";
-  const Config vae_json(checkpoint / "vae/config.json");
-  const VaeConfig vae = read_vae_config(vae_json);
-  const TensorMap vae_weights = map_safetensors(vae_file).tensors;
-  const auto encoder = compose_vae_encoder(vae, vae_weights, vae_file.string());
-  const auto decoder = compose_vae_decoder(vae, vae_weights, vae_file.string());
-  std::set<std::string> vae_used = encoder.used;
-  vae_used.insert(decoder.used.begin(), decoder.used.end());
-  refuse_unknown_tensors(vae_weights, vae_used, vae_file);
-  save_program(encoder, folder / "vae_encoder.ts");
-  save_program(decoder, folder / "vae_decoder.ts");
-  write_safetensors(folder / "vae.safetensors", vae_weights);
-  info.latent_channels = vae.latent_channels;
-  info.latent_scale = vae_json.get<double>("scaling_factor", 0.18215);
-  info.vae_factor = 1 << (vae.channels.size() - 1);
-
-  const Config unet_json(checkpoint / "unet/config.json");
-  info.native_size_px = unet_json.get<int>("sample_size") * info.vae_factor;
-  info.noise_schedule = read_noise_schedule(Config(checkpoint / "scheduler/scheduler_config.json"));
-  return info;
 }
 
 }  // namespace
 
-BundleInfo import_diffusers(const fs::path& checkpoint, const fs::path& destination,
-                            const std::string& name, bool replace) {
-  if (!fs::is_regular_file(checkpoint / "model_index.json")) {
+Checkpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& options) {
+  const fs::path index_file = folder / "model_index.json";
+  if (!fs::is_regular_file(index_file)) {
     throw MissingInputError(
-        checkpoint.string() +
+        folder.string() +
         ": no model_index.json here: expected a model in diffusers' folder layout");
   }
-  if (fs::exists(destination) && !replace) {
-    throw CannotCreateError(destination.string() + ": exists already; --force replaces it");
-  }
-  StagingFolder staging(destination);
-  BundleInfo info = write_parts(checkpoint, staging.path());
-  info.name = name;
-  info.origin = checkpoint.filename().string();
+  require_stable_diffusion(index_file);
 
-  fs::create_directory(staging.path() / "tokenizer");
-  for (const auto& entry : fs::directory_iterator(checkpoint / "tokenizer")) {
-    write_file_atomically(staging.path() / "tokenizer" / entry.path().filename(),
-                          read_file(entry.path()));
-  }
-  load_tokenizer(staging.path() / "tokenizer");  // proves it before the bundle is taken for whole
+  Checkpoint checkpoint;
+  checkpoint.text_config = read_text_encoder_config(Config(folder / "text_encoder/config.json"));
+  const fs::path unet_file = folder / "unet/config.json";
+  const Config unet_json(unet_file);
+  checkpoint.unet_config = read_unet_config(unet_file);
+  const Config vae_json(folder / "vae/config.json");
+  checkpoint.vae_config = read_vae_config(vae_json);
+  checkpoint.noise_schedule =
+      read_noise_schedule(Config(folder / "scheduler/scheduler_config.json"));
+  if (options.prediction) checkpoint.noise_schedule.prediction_type = *options.prediction;
+  checkpoint.latent_scale = vae_json.get<double>("scaling_factor", 0.18215);
+  const int factor = 1 << (checkpoint.vae_config.channels.size() - 1);
+  checkpoint.native_size_px = unet_json.get<int>("sample_size") * factor;
 
-  const fs::path card_file = checkpoint / "sdx.json";
-  if (fs::exists(card_file)) {
-    const Config card(card_file);
-    info.licence = card.get<std::string>("licence", info.licence);
-    info.guidance_scale = card.get<double>("guidance_scale", info.guidance_scale);
-    info.init_text = card.get<std::string>("init_text", info.init_text);
-  }
-  write_bundle_info(staging.path(), info);
-  staging.commit();
-  return info;
+  checkpoint.text_encoder =
+      read_weights(folder / "text_encoder", "model", options.variant, checkpoint);
+  checkpoint.text_encoder.tensors =
+      canonical_text_weights(checkpoint.text_encoder.tensors, checkpoint.unused);
+  checkpoint.unet =
+      read_weights(folder / "unet", "diffusion_pytorch_model", options.variant, checkpoint);
+  checkpoint.vae =
+      read_weights(folder / "vae", "diffusion_pytorch_model", options.variant, checkpoint);
+  checkpoint.vae.tensors = canonical_vae_weights(checkpoint.vae.tensors);
+
+  checkpoint.tokenizer_folder = folder / "tokenizer";
+  checkpoint.tokenizer = read_tokenizer_settings(checkpoint.tokenizer_folder);
+  read_card(folder / "sdx.json", checkpoint);
+  return checkpoint;
 }
 
 }  // namespace sdx

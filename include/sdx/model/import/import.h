@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sdx/model/bundle.h"
+
+namespace sdx {
+
+/// The floating-point type of a bundle's weights.
+enum class WeightsDtype { kKeep, kFp32, kFp16, kBf16 };
+
+/// @throws UsageError for a word that is none of keep, fp32, fp16, bf16.
+WeightsDtype parse_weights_dtype(std::string_view text);
+
+struct ImportOptions {
+  std::string name;                          ///< what the bundle calls itself
+  bool replace = false;                      ///< an existing bundle
+  bool link = false;                         ///< refer to the weights where they lie
+  WeightsDtype dtype = WeightsDtype::kKeep;  ///< of the weights in the bundle
+  std::optional<PredictionType> prediction;  ///< nothing: what the checkpoint says
+  std::string variant;                       ///< of a diffusers folder's files, e.g. "fp16"
+};
+
+struct ImportReport {
+  BundleInfo info;
+  std::vector<std::string> unused;   ///< tensors of the checkpoint that the model has no use for
+  std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
+};
+
+/// Bytes of weights written (or, with `link`, read) so far and in all; may throw to stop.
+using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Turns a Stable Diffusion 1 or 2 checkpoint, at any width, into a bundle: a folder in diffusers'
+/// layout, or a single `.safetensors` or `.ckpt` file in the original layout. The TorchScript
+/// programs are composed from what the checkpoint says of itself, the weights are copied tensor by
+/// tensor. Nothing of the checkpoint is executed, and no Python is needed.
+///
+/// A file `sdx.json` in a folder may recommend settings: `licence`, `guidance_scale`, `init_text`.
+/// The bundle appears whole or not at all. Memory stays below the checkpoint's size plus the
+/// largest tensor: weights are mapped.
+///
+/// With `link` the bundle holds no weights but the places of all tensors in the checkpoint's files,
+/// whose size, time and hash are recorded: it works as long as they stay what and where they are.
+/// @throws DataError for a config value that these anatomies do not have (key, found, expected), a
+///         tensor that is missing, misshapen, unknown or not finite (name, expected and found), and
+///         for files that are something else (SDXL, an inpainting model, a LoRA, a VAE), saying
+///         what; MissingInputError naming the file; CannotCreateError if `destination` exists;
+///         UsageError for `link` together with `dtype`.
+ImportReport import_checkpoint(const std::filesystem::path& checkpoint,
+                               const std::filesystem::path& destination,
+                               const ImportOptions& options, const ImportObserver& observe = {});
+
+}  // namespace sdx

@@ -1,0 +1,232 @@
+#include "sdx/model/import/import.h"
+
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/sum.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <tuple>
+
+#include "model/import/checkpoint.h"
+#include "model/linked_weights.h"
+#include "sdx/tokenizer/tokenizer.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct DtypeName {
+  WeightsDtype dtype;
+  std::string_view text;
+  std::optional<at::ScalarType> type;
+};
+
+constexpr std::array<DtypeName, 4> kDtypes = {{
+    {WeightsDtype::kKeep, "keep", std::nullopt},
+    {WeightsDtype::kFp32, "fp32", at::kFloat},
+    {WeightsDtype::kFp16, "fp16", at::kHalf},
+    {WeightsDtype::kBf16, "bf16", at::kBFloat16},
+}};
+
+std::string dtype_text(at::ScalarType type) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (dtype.type == type) return std::string(dtype.text);
+  }
+  throw DataError("weights of the type " + std::string(c10::toString(type)) +
+                  ": expected 16 or 32 bit floating point");
+}
+
+/// The bundle's folder while it is being made: beside its destination, removed unless committed.
+class StagingFolder {
+ public:
+  explicit StagingFolder(const fs::path& destination)
+      : path_(destination.string() + ".partial"), destination_(destination) {
+    fs::remove_all(path_);
+    prepare_output_folder(path_);
+  }
+  ~StagingFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  StagingFolder(const StagingFolder&) = delete;
+  StagingFolder& operator=(const StagingFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+
+  void commit() {
+    fs::remove_all(destination_);
+    fs::rename(path_, destination_);
+  }
+
+ private:
+  fs::path path_;
+  fs::path destination_;
+};
+
+/// A part of the model with the programs that compute it.
+struct ComposedPart {
+  std::string name;  ///< of its files
+  const PartWeights& weights;
+  std::vector<std::pair<std::string, Composer::Program>> programs;
+};
+
+void refuse_unknown_tensors(const ComposedPart& part) {
+  for (const auto& [name, tensor] : part.weights.tensors) {
+    const bool used = std::any_of(
+        part.programs.begin(), part.programs.end(),
+        [&name = name](const auto& program) { return program.second.used.contains(name); });
+    if (!used) {
+      throw DataError(part.weights.source + ": tensor \"" + name +
+                      "\" is unknown: this anatomy has no place for it");
+    }
+  }
+}
+
+/// Composes every program before anything is written: a checkpoint that does not fit is refused
+/// within a second.
+std::vector<ComposedPart> compose_parts(const Checkpoint& checkpoint) {
+  if (checkpoint.unet_config.context_width != checkpoint.text_config.width) {
+    throw DataError(checkpoint.unet.source +
+                    ": cross_attention_dim: expected the text encoder's width " +
+                    std::to_string(checkpoint.text_config.width) + ", found " +
+                    std::to_string(checkpoint.unet_config.context_width));
+  }
+  const auto& [text, unet, vae] =
+      std::tie(checkpoint.text_encoder, checkpoint.unet, checkpoint.vae);
+  std::vector<ComposedPart> parts = {
+      {"text_encoder", text, {}}, {"unet", unet, {}}, {"vae", vae, {}}};
+  parts[0].programs.emplace_back(
+      "text_encoder", compose_text_encoder(checkpoint.text_config, text.tensors, text.source));
+  parts[1].programs.emplace_back("unet",
+                                 compose_unet(checkpoint.unet_config, unet.tensors, unet.source));
+  parts[2].programs.emplace_back(
+      "vae_encoder", compose_vae_encoder(checkpoint.vae_config, vae.tensors, vae.source));
+  parts[2].programs.emplace_back(
+      "vae_decoder", compose_vae_decoder(checkpoint.vae_config, vae.tensors, vae.source));
+  for (const ComposedPart& part : parts) refuse_unknown_tensors(part);
+  return parts;
+}
+
+/// A sum is not finite where one of its terms is not, and needs no second tensor.
+void require_finite(const at::Tensor& tensor, const std::string& name, const std::string& source) {
+  if (!at::isfinite(at::sum(tensor, at::kDouble)).item<bool>()) {
+    throw DataError(source + ": tensor \"" + name +
+                    "\" holds values that are not finite (NaN or infinite); the file is damaged");
+  }
+}
+
+void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& checkpoint,
+                 const ImportOptions& options, const fs::path& folder,
+                 const ImportObserver& observer) {
+  std::uint64_t total = 0;
+  for (const ComposedPart& part : parts) {
+    for (const auto& [name, tensor] : part.weights.tensors) total += tensor.nbytes();
+  }
+  std::uint64_t done = 0;
+  for (const ComposedPart& part : parts) {
+    for (const auto& [name, program] : part.programs) {
+      std::ostringstream archive;
+      program.module.save(archive);
+      write_file_atomically(folder / (name + ".ts"), archive.str());
+    }
+    const auto observe = [&](const std::string& name, const at::Tensor& tensor) {
+      require_finite(tensor, name, part.weights.source);
+      done += tensor.nbytes();
+      if (observer) observer(done, total);
+    };
+    if (options.link) {
+      if (checkpoint.files.empty()) {
+        throw UsageError("--link needs .safetensors files; " + part.weights.source + " is none");
+      }
+      for (const auto& [name, tensor] : part.weights.tensors) observe(name, tensor);
+      write_linked_weights(folder / (part.name + ".link.json"), part.weights.tensors,
+                           checkpoint.files);
+    } else {
+      const auto type =
+          std::find_if(kDtypes.begin(), kDtypes.end(),
+                       [&options](const DtypeName& dtype) { return dtype.dtype == options.dtype; });
+      write_safetensors(folder / (part.name + ".safetensors"), part.weights.tensors, {},
+                        {type->type, observe});
+    }
+  }
+}
+
+/// Writes the vocabulary and proves it and the settings before the bundle is taken for whole.
+void add_tokenizer(const Checkpoint& checkpoint, const fs::path& folder) {
+  fs::create_directory(folder);
+  write_tokenizer(checkpoint.tokenizer_folder, folder);
+  const auto tokenizer = load_tokenizer(folder, checkpoint.tokenizer);
+  if (tokenizer->vocabulary_size() > checkpoint.text_config.vocabulary) {
+    throw DataError(checkpoint.tokenizer_folder.string() + ": its vocabulary has " +
+                    std::to_string(tokenizer->vocabulary_size()) +
+                    " entries, the text encoder's table has rows for " +
+                    std::to_string(checkpoint.text_config.vocabulary));
+  }
+}
+
+BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) {
+  BundleInfo info;
+  info.name = options.name;
+  // Linear layers around the transformers, instead of convolutions, came with version 2.
+  info.family = checkpoint.unet_config.linear_projection ? ModelFamily::kSd2 : ModelFamily::kSd1;
+  info.text_width = checkpoint.text_config.width;
+  info.text_layers = checkpoint.text_config.layers;
+  info.native_size_px = checkpoint.native_size_px;
+  info.latent_channels = checkpoint.vae_config.latent_channels;
+  info.vae_factor = 1 << (checkpoint.vae_config.channels.size() - 1);
+  info.latent_scale = checkpoint.latent_scale;
+  info.noise_schedule = checkpoint.noise_schedule;
+  info.tokenizer = checkpoint.tokenizer;
+  info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
+  info.init_text = checkpoint.init_text.value_or(info.init_text);
+  info.licence = checkpoint.licence;
+  info.dtype =
+      options.dtype == WeightsDtype::kKeep
+          ? dtype_text(checkpoint.unet.tensors.begin()->second.scalar_type())
+          : std::string(
+                std::find_if(kDtypes.begin(), kDtypes.end(), [&options](const DtypeName& dtype) {
+                  return dtype.dtype == options.dtype;
+                })->text);
+  return info;
+}
+
+}  // namespace
+
+WeightsDtype parse_weights_dtype(std::string_view text) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (text == dtype.text) return dtype.dtype;
+  }
+  throw UsageError("--dtype: expected keep, fp32, fp16 or bf16, found \"" + std::string(text) +
+                   "\"");
+}
+
+ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
+                               const ImportOptions& options, const ImportObserver& observer) {
+  if (options.link && options.dtype != WeightsDtype::kKeep) {
+    throw UsageError("--link refers to the weights as they are; --dtype needs a copy");
+  }
+  if (!fs::exists(source)) throw MissingInputError(source.string() + ": no such file or folder");
+  if (fs::exists(destination) && !options.replace) {
+    throw CannotCreateError(destination.string() + ": exists already; --force replaces it");
+  }
+  const Checkpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
+                                                         : read_single_file(source, options);
+  const std::vector<ComposedPart> parts = compose_parts(checkpoint);
+
+  StagingFolder staging(destination);
+  write_parts(parts, checkpoint, options, staging.path(), observer);
+  add_tokenizer(checkpoint, staging.path() / "tokenizer");
+  BundleInfo info = describe(checkpoint, options);
+  const fs::path named = source.has_filename() ? source : source.parent_path();
+  info.origin = named.filename().string();
+  write_bundle_info(staging.path(), info);
+  staging.commit();
+  return {Bundle::open(destination).info(), checkpoint.unused, checkpoint.remarks};
+}
+
+}  // namespace sdx

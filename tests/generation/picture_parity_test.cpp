@@ -1,0 +1,41 @@
+// Whole pictures from given latents against diffusers' StableDiffusionPipeline 0.42.1
+// (scripts/parity/make_goldens.py, picture_goldens): 20 steps, guidance 7.5.
+
+#include <cmath>
+
+#include "sdx/generation/generator.h"
+#include "sdx/image/convert.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+using sdx::test::golden;
+
+namespace {
+
+double psnr_db(const at::Tensor& a, const at::Tensor& b) {
+  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
+  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
+}
+
+}  // namespace
+
+TEST_CASE("generation: a picture from given latents is diffusers' picture") {
+  const sdx::Generator generator(sdx::test::tiny_bundle(), {});
+  for (const std::string sampler : {"ddim", "dpmpp_2m"}) {
+    sdx::GenerationOptions options;
+    options.steps = 20;
+    options.guidance_scale = 7.5;
+    options.sampler = sdx::parse_sampler(sampler);
+    at::Tensor picture;
+    generator.generate(
+        {{"a portrait of a man in the snow", "", 0}}, options, {},
+        [&](std::size_t /*request*/, const sdx::GeneratedImage& image) {
+          picture = ((sdx::to_tensor(image.image) + 1) * 127.5).round();
+        },
+        {}, golden().at("picture.latents"));
+    const double likeness = psnr_db(picture, golden().at("picture." + sampler));
+    INFO(sampler << " " << likeness << " dB");
+    CHECK(likeness >= 50);
+  }
+}
