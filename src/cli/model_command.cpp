@@ -55,6 +55,14 @@ std::string padded(std::string text, std::size_t width) {
 
 // ------------------------------------------------------------------------------------- import
 
+std::optional<PredictionType> parse_prediction_choice(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  for (const auto type : {PredictionType::kEpsilon, PredictionType::kVelocity}) {
+    if (text == to_string(type)) return type;
+  }
+  throw UsageError("--prediction: expected auto, epsilon or v_prediction, found \"" + text + "\"");
+}
+
 void import_action(int argc, char** argv) {
   ImportOptions options;
   CommonOptions common;
@@ -73,9 +81,7 @@ void import_action(int argc, char** argv) {
             "Of a folder's files, e.g. fp16; default: those without one, else the only one");
   table.add_parsed(
       "Input", "--prediction", "auto",
-      [&](const std::string& text) {
-        if (text != "auto") options.prediction = parse_prediction_type(text);
-      },
+      [&](const std::string& text) { options.prediction = parse_prediction_choice(text); },
       "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says");
   table.add("Output", "--name", options.name, "What the model will be called")->required();
   table.add("Output", "--models-dir", folder,

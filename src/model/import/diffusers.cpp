@@ -1,8 +1,10 @@
+#include "model/import/diffusers.h"
+
 #include <algorithm>
 #include <array>
 #include <set>
 
-#include "model/import/checkpoint.h"
+#include "model/import/tensor_file.h"
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
 

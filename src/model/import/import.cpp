@@ -8,7 +8,8 @@
 #include <sstream>
 #include <tuple>
 
-#include "model/import/checkpoint.h"
+#include "model/import/diffusers.h"
+#include "model/import/single_file.h"
 #include "model/linked_weights.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/util/error.h"

@@ -1,8 +1,10 @@
+#include "model/import/single_file.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "model/import/checkpoint.h"
+#include "model/import/tensor_file.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 

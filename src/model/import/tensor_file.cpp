@@ -1,4 +1,5 @@
-#include "model/import/checkpoint.h"
+#include "model/import/tensor_file.h"
+
 #include "sdx/tensor/torch_file.h"
 
 namespace sdx {
