@@ -41,7 +41,7 @@ def make_vae():
     return AutoencoderKL(
         down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
         block_out_channels=(16, 32, 64, 96), layers_per_block=1, latent_channels=LATENT_CHANNELS,
-        norm_num_groups=16, sample_size=SIZE_PX, mid_block_add_attention=False)
+        norm_num_groups=4, sample_size=SIZE_PX, mid_block_add_attention=False)
 
 
 def make_unet():

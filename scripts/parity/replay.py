@@ -64,8 +64,8 @@ def replay_trace(args):
 @torch.no_grad()
 def replay_latents(args):
     text, unet = load(args.checkpoint)
-    kind = {"ddim": DDIMScheduler, "dpmpp_2m": DPMSolverMultistepScheduler}[args.sampler]
-    scheduler = kind.from_pretrained(f"{args.checkpoint}/scheduler")
+    kind, spacing = {"ddim": (DDIMScheduler, "leading"), "dpmpp_2m": (DPMSolverMultistepScheduler, "linspace")}[args.sampler]
+    scheduler = kind.from_pretrained(f"{args.checkpoint}/scheduler", timestep_spacing=spacing)
     ids = [int(i) for i in args.ids.split(",")]
     length = text.embeddings.position_embedding.weight.shape[0]
     padded = lambda values: values + [args.pad] * (length - len(values))

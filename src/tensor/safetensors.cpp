@@ -1,5 +1,6 @@
 #include "sdx/tensor/safetensors.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
@@ -191,7 +192,7 @@ Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_h
           at::from_blob(data, entry.shape, [file](void*) {}, at::TensorOptions(entry.dtype));
     } else {
       at::Tensor copy = at::empty(entry.shape, at::TensorOptions(entry.dtype));
-      std::memcpy(copy.data_ptr(), data, copy.nbytes());
+      if (copy.nbytes() > 0) std::memcpy(copy.data_ptr(), data, copy.nbytes());
       result.tensors[entry.name] = copy;
     }
   }
@@ -227,7 +228,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorMap& tenso
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor data = tensor.detach().cpu().to(written_dtype(tensor)).contiguous();
     file.write(std::span(static_cast<const std::byte*>(data.data_ptr()), data.nbytes()));
-    if (options.observe) options.observe(name, tensor);
+    if (options.observe) options.observe(name, data);
   }
   file.commit();
 }

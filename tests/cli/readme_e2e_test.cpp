@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "sdx/util/file.h"
+#include "support/synthetic.h"
 #include "support/temp_folder.h"
 
 #include "support/catch.h"
@@ -30,13 +31,17 @@ std::string tool_commands() {
 TEST_CASE("e2e: the README's commands run as written, on the built-in model") {
   const sdx::test::TempFolder folder;
   fs::create_directory_symlink(fs::path(SDX_SOURCE_DIR) / "configs", folder.path() / "configs");
+  // The checkpoint that the README imports: the same names of tensors, tiny, without meaning.
+  sdx::test::SyntheticModel("sd1-tiny")
+      .write_single_file(folder.path() / "v1-5-pruned-emaonly.safetensors", at::kHalf);
   const std::string commands = tool_commands();
   REQUIRE(commands.find("sdx-train configs/demo/portraits/ada --name Ada\n") != std::string::npos);
   REQUIRE(commands.find("sdx-generate") != std::string::npos);
+  REQUIRE(commands.find("sdx-model import") != std::string::npos);
   REQUIRE(commands.find("sdx-tokenize") != std::string::npos);
   const fs::path script =
-      folder.file("readme.sh", "set -eu\ncd " + folder.path().string() + "\nPATH=" + SDX_BIN_DIR +
-                                   ":$PATH\n" + commands);
+      folder.file("readme.sh", "set -eu\ncd " + folder.path().string() + "\nexport HOME=$PWD" +
+                                   "\nPATH=" + SDX_BIN_DIR + ":$PATH\n" + commands);
   REQUIRE(std::system(("bash " + script.string() + " 2>&1").c_str()) == 0);
   CHECK(fs::exists(folder.path() / "embeddings/Ada.safetensors"));
   CHECK(fs::exists(folder.path() / "embeddings/Ben.safetensors"));

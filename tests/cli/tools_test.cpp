@@ -69,6 +69,23 @@ TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next com
   CHECK(fs::file_size(place.path() / "runs/Ada/portraits.png") > 100);
 }
 
+TEST_CASE("cli: --trace records what the first steps computed") {
+  const Workplace place;
+  const RunResult result =
+      place.train("Ada", {"--trace", "trace.safetensors", "--trace-steps", "1"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto trace = sdx::map_safetensors(place.path() / "trace.safetensors").tensors;
+  CHECK(trace.size() == 9);
+  CHECK_FALSE(trace.contains("step.1.loss"));
+  CHECK(trace.at("step.0.ids").sizes() == at::IntArrayRef({1, 77}));
+  CHECK(trace.at("step.0.splices").sizes() == at::IntArrayRef({2, 3}));
+  CHECK(trace.at("step.0.noisy_latents").sizes() == trace.at("step.0.noise").sizes());
+  CHECK(trace.at("step.0.gradient").abs().sum().item<double>() > 0);
+  const auto metrics = json_lines(sdx::test::bytes_of(place.path() / "runs/Ada/metrics.jsonl"));
+  CHECK(std::abs(trace.at("step.0.loss").item<double>() - metrics[1]["loss"].get<double>()) < 1e-6);
+}
+
 TEST_CASE("cli: the same command gives the same bytes twice") {
   const Workplace place;
   REQUIRE(place.train("Ada", {"--seed", "3"}).exit_code == 0);

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "sdx/util/file.h"
+#include "support/torch_bytes.h"
 
 namespace sdx::test {
 
@@ -131,6 +132,25 @@ void SyntheticModel::write_folder(const fs::path& folder, at::ScalarType dtype) 
 
 void SyntheticModel::write_single_file(const fs::path& file, at::ScalarType dtype) const {
   write_safetensors(file, original_weights(dtype));
+}
+
+void SyntheticModel::write_ckpt(const fs::path& file, std::int64_t global_step) const {
+  ZipPlan plan = {{{"archive/data.pkl", ""}}};
+  std::string state = "}(";
+  for (const auto& [name, tensor] : original_weights(at::kFloat)) {
+    const at::Tensor values = tensor.to(at::kFloat).contiguous();
+    const std::string key = std::to_string(plan.parts.size());
+    state += text(name) + sdx::test::tensor(storage(key, values.numel()), 0, values.sizes().vec(),
+                                            values.strides().vec());
+    plan.parts.push_back(
+        {"archive/data/" + key,
+         std::string(static_cast<const char*>(values.data_ptr()), values.nbytes())});
+  }
+  const std::string callbacks =
+      "}" + global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint") + "}s";
+  plan.parts[0].bytes = pickle("}(" + text("state_dict") + state + "u" + text("global_step") +
+                               integer(global_step) + text("callbacks") + callbacks + "u");
+  write_file_atomically(file, zip(plan));
 }
 
 }  // namespace sdx::test

@@ -28,6 +28,8 @@ class SyntheticModel {
   /// Writes diffusers' folder layout, with the standard CLIP tokenizer.
   void write_folder(const std::filesystem::path& folder, at::ScalarType dtype) const;
   void write_single_file(const std::filesystem::path& file, at::ScalarType dtype) const;
+  /// The same in float32 as PyTorch Lightning writes it: `state_dict`, `global_step`, callbacks.
+  void write_ckpt(const std::filesystem::path& file, std::int64_t global_step) const;
 
   /// What the reference computes with it.
   const TensorMap& golden() const { return golden_; }

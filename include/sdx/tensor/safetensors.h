@@ -42,7 +42,7 @@ Safetensors map_safetensors(const std::filesystem::path& path,
 /// How a file of tensors is written.
 struct WriteOptions {
   std::optional<at::ScalarType> float_dtype;  ///< of all floating-point tensors; nothing: as it is
-  /// Called with each tensor when it has been written; may throw to stop, and nothing is left.
+  /// Called with each tensor, as it was written; may throw to stop, and nothing is left.
   std::function<void(const std::string& name, const at::Tensor& tensor)> observe;
 };
 

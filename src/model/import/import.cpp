@@ -34,6 +34,11 @@ constexpr std::array<DtypeName, 4> kDtypes = {{
     {WeightsDtype::kBf16, "bf16", at::kBFloat16},
 }};
 
+const DtypeName& entry_of(WeightsDtype dtype) {
+  return *std::find_if(kDtypes.begin(), kDtypes.end(),
+                       [dtype](const DtypeName& entry) { return entry.dtype == dtype; });
+}
+
 std::string dtype_text(at::ScalarType type) {
   for (const DtypeName& dtype : kDtypes) {
     if (dtype.type == type) return std::string(dtype.text);
@@ -59,9 +64,20 @@ class StagingFolder {
 
   const fs::path& path() const { return path_; }
 
+  /// An older bundle is out of the way only for as long as a rename takes, and comes back if the
+  /// new one cannot take its place.
   void commit() {
-    fs::remove_all(destination_);
-    fs::rename(path_, destination_);
+    const fs::path older = destination_.string() + ".replaced";
+    fs::remove_all(older);
+    const bool replaces = fs::exists(destination_);
+    if (replaces) fs::rename(destination_, older);
+    std::error_code failure;
+    fs::rename(path_, destination_, failure);
+    if (failure) {
+      if (replaces) fs::rename(older, destination_);
+      throw CannotCreateError("cannot create " + destination_.string() + ": " + failure.message());
+    }
+    fs::remove_all(older);
   }
 
  private:
@@ -116,17 +132,23 @@ std::vector<ComposedPart> compose_parts(const Checkpoint& checkpoint) {
 /// A sum is not finite where one of its terms is not, and needs no second tensor.
 void require_finite(const at::Tensor& tensor, const std::string& name, const std::string& source) {
   if (!at::isfinite(at::sum(tensor, at::kDouble)).item<bool>()) {
-    throw DataError(source + ": tensor \"" + name +
-                    "\" holds values that are not finite (NaN or infinite); the file is damaged");
+    throw DataError(
+        source + ": tensor \"" + name +
+        "\" holds values that are not finite (NaN or infinite): the file is damaged, or " +
+        "the type chosen with --dtype too narrow");
   }
 }
 
 void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& checkpoint,
                  const ImportOptions& options, const fs::path& folder,
                  const ImportObserver& observer) {
+  const std::optional<at::ScalarType> float_type = entry_of(options.dtype).type;
   std::uint64_t total = 0;
   for (const ComposedPart& part : parts) {
-    for (const auto& [name, tensor] : part.weights.tensors) total += tensor.nbytes();
+    for (const auto& [name, tensor] : part.weights.tensors) {
+      total += static_cast<std::uint64_t>(tensor.numel()) *
+               c10::elementSize(float_type.value_or(tensor.scalar_type()));
+    }
   }
   std::uint64_t done = 0;
   for (const ComposedPart& part : parts) {
@@ -148,11 +170,8 @@ void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& check
       write_linked_weights(folder / (part.name + ".link.json"), part.weights.tensors,
                            checkpoint.files);
     } else {
-      const auto type =
-          std::find_if(kDtypes.begin(), kDtypes.end(),
-                       [&options](const DtypeName& dtype) { return dtype.dtype == options.dtype; });
       write_safetensors(folder / (part.name + ".safetensors"), part.weights.tensors, {},
-                        {type->type, observe});
+                        {float_type, observe});
     }
   }
 }
@@ -186,13 +205,9 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
   info.init_text = checkpoint.init_text.value_or(info.init_text);
   info.licence = checkpoint.licence;
-  info.dtype =
-      options.dtype == WeightsDtype::kKeep
-          ? dtype_text(checkpoint.unet.tensors.begin()->second.scalar_type())
-          : std::string(
-                std::find_if(kDtypes.begin(), kDtypes.end(), [&options](const DtypeName& dtype) {
-                  return dtype.dtype == options.dtype;
-                })->text);
+  info.dtype = options.dtype == WeightsDtype::kKeep
+                   ? dtype_text(checkpoint.unet.tensors.begin()->second.scalar_type())
+                   : std::string(entry_of(options.dtype).text);
   return info;
 }
 

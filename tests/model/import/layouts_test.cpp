@@ -127,6 +127,16 @@ TEST_CASE("model: a tensor of a single file that is missing, misshapen or not fi
   CHECK_THAT(refusal(tensors), ContainsSubstring("expected shape [64,64,3,3], found [64,64,1,1]"));
   tensors[name] = at::full({64, 64, 3, 3}, std::nan(""));
   CHECK_THAT(refusal(tensors), ContainsSubstring("not finite"));
+
+  tensors[name] = at::full({64, 64, 3, 3}, 1e6);  // finite, but not as a half
+  const TempFolder folder;
+  sdx::write_safetensors(folder.path() / "large.safetensors", tensors);
+  sdx::ImportOptions options;
+  options.dtype = sdx::WeightsDtype::kFp16;
+  CHECK_THAT(sdx::test::message_of<sdx::DataError>([&] {
+               import(folder.path() / "large.safetensors", folder.path() / "bundle", options);
+             }),
+             ContainsSubstring("--dtype too narrow"));
 }
 
 TEST_CASE("model: a truncated single file is refused") {
@@ -270,4 +280,24 @@ TEST_CASE("model: damage in a bundle is listed") {
   REQUIRE(problems.size() == 2);
   CHECK_THAT(problems[0], ContainsSubstring("unet.ts"));
   CHECK_THAT(problems[1], ContainsSubstring("extra.txt: not in the bundle's manifest"));
+}
+
+TEST_CASE("model: a .ckpt file is the same checkpoint, and its hints are heeded") {
+  const TempFolder folder;
+  for (const std::string name : {"sd1-tiny", "sd2-tiny"}) {
+    INFO(name);
+    const SyntheticModel model(name);
+    model.write_ckpt(folder.path() / "model.ckpt", 875'000);
+    model.write_single_file(folder.path() / "model.safetensors", at::kFloat);
+    const auto from_ckpt = import(folder.path() / "model.ckpt", folder.path() / (name + "-a"));
+    const auto from_file =
+        import(folder.path() / "model.safetensors", folder.path() / (name + "-b"));
+    CHECK(from_ckpt.info.sha256 == from_file.info.sha256);
+    CHECK(from_ckpt.info.noise_schedule.prediction_type == sdx::PredictionType::kEpsilon);
+  }
+  sdx::ImportOptions options;
+  options.link = true;
+  CHECK_THAT(sdx::test::message_of<sdx::UsageError>(
+                 [&] { import(folder.path() / "model.ckpt", folder.path() / "linked", options); }),
+             ContainsSubstring("--link needs .safetensors files"));
 }
