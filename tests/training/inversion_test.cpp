@@ -98,6 +98,27 @@ TEST_CASE("training: only the vectors move; the model is bit-identical afterward
   }
 }
 
+TEST_CASE("training: a trace is what the step computed from", "[training]") {
+  const Fixture fixture;
+  sdx::Inversion inversion = fixture.inversion();
+  const at::Tensor start = inversion.embedding().vectors;
+  const at::Tensor gradient = inversion.gradient_at(0);
+  sdx::StepTrace trace;
+  const sdx::StepResult result = inversion.step(&trace);
+  CHECK(at::equal(trace.vectors, start));
+  CHECK(at::equal(trace.gradient, gradient));
+  CHECK(std::abs(trace.loss.item<double>() - result.loss) < 1e-6);
+  CHECK(trace.ids.sizes() == at::IntArrayRef({2, 77}));
+  CHECK(trace.splices.sizes() == at::IntArrayRef({4, 3}));  // two rows, two vectors
+  const sdx::NoiseSchedule schedule(tiny_bundle().info().noise_schedule);
+  for (std::int64_t row = 0; row < 2; ++row) {
+    const int timestep = static_cast<int>(trace.timesteps[row].item<std::int64_t>());
+    const at::Tensor expected = trace.latents[row] * schedule.alpha(timestep) +
+                                trace.noise[row] * schedule.sigma(timestep);
+    CHECK(sdx::test::max_difference(trace.noisy_latents[row], expected) < 1e-6);
+  }
+}
+
 TEST_CASE("training: loss on a fixed batch falls", "[training]") {
   const Fixture fixture;
   sdx::Inversion inversion = fixture.inversion();
