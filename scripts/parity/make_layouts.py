@@ -159,7 +159,7 @@ def goldens(model, parts):
     norm = (text.text_model if hasattr(text, "text_model") else text).final_layer_norm
     for skip in range(len(hidden) - 1):
         golden[f"text.{skip}"] = norm(hidden[len(hidden) - 1 - skip])
-    sizes = {"square": (1, 8, 8), "wide": (3, 8, 12), "odd": (2, 7, 9)} if tiny else {"square": (1, 32, 32), "wide": (2, 16, 24)}
+    sizes = {"square": (1, 8, 8), "wide": (3, 8, 12), "odd": (2, 7, 9)} if tiny else {"square": (1, 32, 32), "wide": (2, 16, 24), "three": (3, 8, 16)}
     for name, (batch, height, width_) in sizes.items():
         timestep = torch.tensor([981, 500, 3][:batch])
         context = noise(f"{name}.context", batch, 77, width)

@@ -28,7 +28,8 @@ struct Size {
 };
 
 const std::vector<Size> kTinySizes = {{"square", 1, 8, 8}, {"wide", 3, 8, 12}, {"odd", 2, 7, 9}};
-const std::vector<Size> kFullSizes = {{"square", 1, 32, 32}, {"wide", 2, 16, 24}};
+const std::vector<Size> kFullSizes = {
+    {"square", 1, 32, 32}, {"wide", 2, 16, 24}, {"three", 3, 8, 16}};
 
 void check(const std::string& key, const at::Tensor& found, const SyntheticModel& model) {
   const at::Tensor& expected = model.golden().at(key);

@@ -113,8 +113,8 @@ TEST_CASE("training: a trace is what the step computed from", "[training]") {
   const sdx::NoiseSchedule schedule(tiny_bundle().info().noise_schedule);
   for (std::int64_t row = 0; row < 2; ++row) {
     const int timestep = static_cast<int>(trace.timesteps[row].item<std::int64_t>());
-    const at::Tensor expected = trace.latents[row] * schedule.alpha(timestep) +
-                                trace.noise[row] * schedule.sigma(timestep);
+    const at::Tensor expected =
+        trace.latents[row] * schedule.alpha(timestep) + trace.noise[row] * schedule.sigma(timestep);
     CHECK(sdx::test::max_difference(trace.noisy_latents[row], expected) < 1e-6);
   }
 }

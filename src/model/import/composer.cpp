@@ -127,10 +127,18 @@ std::string Composer::linear(const std::string& scope, const std::string& path,
 
 std::string Composer::group_norm(const std::string& scope, const std::string& path,
                                  const std::string& x, int groups, int channels, double epsilon) {
+  require_divisible(join_path(scope, path), "channels", channels, "groups", groups);
   const auto weight = parameter(scope, path, "weight", {channels});
   const auto bias = parameter(scope, path, "bias", {channels});
   return "torch.group_norm(" + x + ", " + std::to_string(groups) + ", " + weight + ", " + bias +
          ", " + number_text(epsilon) + ")";
+}
+
+void Composer::require_divisible(const std::string& path, const char* things, int count,
+                                 const char* parts, int divisor) const {
+  if (divisor > 0 && count % divisor == 0) return;
+  throw DataError(weights_file_ + ": \"" + path + "\": " + std::to_string(count) + " " + things +
+                  " cannot be cut into " + std::to_string(divisor) + " " + parts);
 }
 
 std::string Composer::layer_norm(const std::string& scope, const std::string& path,

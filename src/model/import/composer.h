@@ -44,6 +44,10 @@ class Composer {
   /// The weight itself.
   std::string table(const std::string& scope, const std::string& path, int rows, int width);
 
+  /// @throws DataError unless `count` things can be cut into `divisor` equal parts.
+  void require_divisible(const std::string& path, const char* things, int count, const char* parts,
+                         int divisor) const;
+
   /// Adds a method to the module at `scope` ("" is the root).
   void define(const std::string& scope, const std::string& source);
 

@@ -6,6 +6,7 @@ namespace {
 
 void compose_layer(Composer& composer, const TextEncoderConfig& config, const std::string& scope) {
   const int width = config.width;
+  composer.require_divisible(scope, "channels", width, "heads", config.heads);
   const auto linear = [&](const char* path, const char* x, int in, int out) {
     return composer.linear(scope, path, x, in, out);
   };

@@ -176,6 +176,7 @@ def forward(self, x: Tensor, emb: Tensor) -> Tensor:
   }
 
   void define_attention(const std::string& scope, int width, int context_width, int heads) {
+    composer_.require_divisible(scope, "channels", width, "heads", heads);
     composer_.define(
         scope,
         substitute(R"(

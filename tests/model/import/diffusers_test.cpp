@@ -108,6 +108,12 @@ TEST_CASE("model: another anatomy is refused by its config", "[model]") {
   CHECK_THAT(refused("unet", "cross_attention_dim", 64), ContainsSubstring("cross_attention_dim"));
   CHECK_THAT(refused("unet", "down_block_types", {"AttnDownBlock2D", "DownBlock2D"}),
              ContainsSubstring("down_block_types"));
+  CHECK_THAT(refused("unet", "norm_num_groups", 5),
+             ContainsSubstring("cannot be cut into 5 groups"));
+  CHECK_THAT(refused("unet", "attention_head_dim", 3),
+             ContainsSubstring("cannot be cut into 3 heads"));
+  CHECK_THAT(refused("text_encoder", "num_attention_heads", 5),
+             ContainsSubstring("cannot be cut into 5 heads"));
   CHECK_THAT(refused("vae", "latent_channels", 16), ContainsSubstring("latent_channels"));
   CHECK_THAT(refused("text_encoder", "hidden_act", "relu"), ContainsSubstring("hidden_act"));
 }

@@ -123,6 +123,12 @@ TEST_CASE("model: a tensor of a single file that is missing, misshapen or not fi
   tensors.erase(name);
   CHECK_THAT(refusal(tensors),
              ContainsSubstring("\"mid_block.resnets.0.conv1.weight\" is missing"));
+  const std::string norm = "model.diffusion_model.middle_block.1.norm.weight";
+  tensors[name] = at::zeros({64, 64, 3, 3});
+  tensors.erase(norm);
+  CHECK_THAT(refusal(tensors),
+             ContainsSubstring("\"mid_block.attentions.0.norm.weight\" is missing"));
+  tensors[norm] = at::zeros({64});
   tensors[name] = at::zeros({64, 64, 1, 1});
   CHECK_THAT(refusal(tensors), ContainsSubstring("expected shape [64,64,3,3], found [64,64,1,1]"));
   tensors[name] = at::full({64, 64, 3, 3}, std::nan(""));

@@ -1,0 +1,144 @@
+#include "model/import/original_unet.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/import/tensor_names.h"
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr int kNormGroups = 32;
+constexpr int kStableDiffusion1Heads = 8;  ///< at every level
+constexpr int kStableDiffusion2HeadWidth = 64;
+
+const Renames kResnetRenames = {
+    {"in_layers.0", "norm1"},          {"in_layers.2", "conv1"},
+    {"out_layers.0", "norm2"},         {"out_layers.3", "conv2"},
+    {"emb_layers.1", "time_emb_proj"}, {"skip_connection", "conv_shortcut"},
+};
+
+/// The UNet's blocks in the original's numbering, walked in order: sizes and new names.
+class UNetReader {
+ public:
+  UNetReader(const TensorMap& tensors, std::string file)
+      : tensors_(tensors), file_(std::move(file)) {}
+
+  UNetConfig read_config() {
+    walk_down();
+    walk_middle();
+    walk_up();
+    config_.norm_groups = kNormGroups;
+    for (const int channels : config_.channels) {
+      config_.level_heads.push_back(config_.linear_projection
+                                        ? std::max(channels / kStableDiffusion2HeadWidth, 1)
+                                        : kStableDiffusion1Heads);
+    }
+    return config_;
+  }
+
+  TensorMap renamed() const {
+    TensorMap result;
+    for (const auto& [name, tensor] : tensors_) result[new_name(name)] = tensor;
+    return result;
+  }
+
+ private:
+  void walk_down() {
+    blocks_ = {{"time_embed.0", "time_embedding.linear_1"},
+               {"time_embed.2", "time_embedding.linear_2"},
+               {"input_blocks.0.0", "conv_in"},
+               {"out.0", "conv_norm_out"},
+               {"out.2", "conv_out"}};
+    bool starts_level = true;
+    int layer = 0;
+    for (int index = 1;; ++index) {
+      const std::string block = "input_blocks." + std::to_string(index);
+      if (holds(tensors_, block + ".0.op.weight")) {
+        blocks_.emplace_back(block + ".0.op", down_block() + ".downsamplers.0.conv");
+        starts_level = true;
+        continue;
+      }
+      if (!holds(tensors_, block + ".0.in_layers.2.weight")) break;
+      if (std::exchange(starts_level, false)) {
+        config_.channels.push_back(size_of(tensors_, block + ".0.in_layers.2.weight", 0, file_));
+        config_.level_attention.push_back(holds(tensors_, block + ".1.norm.weight"));
+        layer = 0;
+      }
+      const std::string down = down_block();
+      resnets_.emplace_back(block + ".0", down + ".resnets." + std::to_string(layer));
+      if (holds(tensors_, block + ".1.norm.weight")) {
+        add_transformer(block + ".1", down + ".attentions." + std::to_string(layer));
+      }
+      ++layer;
+    }
+    config_.layers_per_level = layer;
+    if (config_.channels.empty()) {
+      throw DataError(file_ + ": tensor \"input_blocks.1.0.in_layers.2.weight\" is missing");
+    }
+  }
+
+  void walk_middle() {
+    resnets_.emplace_back("middle_block.0", "mid_block.resnets.0");
+    add_transformer("middle_block.1", "mid_block.attentions.0");
+    resnets_.emplace_back("middle_block.2", "mid_block.resnets.1");
+  }
+
+  void walk_up() {
+    const int layers = config_.layers_per_level + 1;
+    for (int index = 0; index <= level() * layers + layers - 1; ++index) {
+      const std::string block = "output_blocks." + std::to_string(index);
+      const std::string up = "up_blocks." + std::to_string(index / layers);
+      const std::string layer = std::to_string(index % layers);
+      resnets_.emplace_back(block + ".0", up + ".resnets." + layer);
+      if (holds(tensors_, block + ".1.norm.weight")) {
+        blocks_.emplace_back(block + ".1", up + ".attentions." + layer);
+      }
+      for (const char* place : {".1.conv", ".2.conv"}) {
+        if (holds(tensors_, block + place + ".weight")) {
+          blocks_.emplace_back(block + place, up + ".upsamplers.0.conv");
+        }
+      }
+    }
+  }
+
+  /// The last transformer walked tells the sizes; the composer finds any that differs.
+  void add_transformer(const std::string& from, const std::string& to) {
+    blocks_.emplace_back(from, to);
+    const std::string first = from + ".transformer_blocks.";
+    config_.transformer_depth = count_indices(tensors_, first, ".norm1.weight");
+    config_.context_width = size_of(tensors_, first + "0.attn2.to_k.weight", 1, file_);
+    const auto projection = tensors_.find(from + ".proj_in.weight");
+    config_.linear_projection = projection != tensors_.end() && projection->second.dim() == 2;
+  }
+
+  std::string new_name(const std::string& name) const {
+    for (const auto& [from, to] : resnets_) {
+      if (name.starts_with(from + ".")) {
+        return to + "." + rename_beginning(name.substr(from.size() + 1), kResnetRenames);
+      }
+    }
+    return rename_beginning(name, blocks_);
+  }
+
+  int level() const { return static_cast<int>(config_.channels.size()) - 1; }
+  std::string down_block() const { return "down_blocks." + std::to_string(level()); }
+
+  const TensorMap& tensors_;
+  std::string file_;
+  UNetConfig config_;
+  Renames blocks_;
+  Renames resnets_;
+};
+
+}  // namespace
+
+OriginalUNet read_original_unet(const TensorMap& tensors, const std::string& file) {
+  UNetReader reader(tensors, file);
+  const UNetConfig config = reader.read_config();
+  return {config, reader.renamed()};
+}
+
+}  // namespace sdx

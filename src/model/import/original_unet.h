@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "model/import/programs.h"
+#include "sdx/tensor/safetensors.h"
+
+namespace sdx {
+
+/// A UNet in the original layout of latent diffusion, whose blocks are counted through
+/// (`input_blocks.4.1`): what it is, read off the shapes, and its tensors under diffusers' names.
+struct OriginalUNet {
+  UNetConfig config;
+  TensorMap tensors;
+};
+
+/// @param tensors without the prefix `model.diffusion_model.`
+/// @param file    named in errors
+/// @throws DataError where a tensor that tells a size is missing.
+OriginalUNet read_original_unet(const TensorMap& tensors, const std::string& file);
+
+}  // namespace sdx

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "model/import/programs.h"
+#include "sdx/tensor/safetensors.h"
+
+namespace sdx {
+
+/// A VAE in the original layout of latent diffusion: what it is, read off the shapes, and its
+/// tensors under diffusers' names.
+struct OriginalVae {
+  VaeConfig config;
+  TensorMap tensors;
+};
+
+/// @param tensors without the prefix `first_stage_model.`
+/// @param file    named in errors
+/// @throws DataError where a tensor that tells a size is missing.
+OriginalVae read_original_vae(const TensorMap& tensors, const std::string& file);
+
+}  // namespace sdx
