@@ -17,7 +17,7 @@ at::Tensor synthetic_noise(const std::string& name, at::IntArrayRef shape);
 /// A model of tests/data/layouts, of synthetic weights, in both layouts that checkpoints have.
 class SyntheticModel {
  public:
-  /// @param dtype of the written weights; the values are rounded to `rounded_to` before.
+  /// @param name of the layout: sd1-tiny, sd2-tiny, sd1, sd2
   explicit SyntheticModel(const std::string& name);
 
   /// The weights of a part under diffusers' names.
