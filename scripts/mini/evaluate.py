@@ -20,6 +20,7 @@ from PIL import Image
 
 from captions import describe
 from contexts import MISSIONS, draw_context, mission_context, plain_context
+from identity_encoder import load_identity
 from model import SIZE_PX, make_vae, psnr, to_tensor
 from people import portraits
 from render import draw_identity, render
@@ -142,7 +143,7 @@ def main():
     parser.add_argument("--no-tools", action="store_true", help="measure only what needs no program of the toolkit")
     args = parser.parse_args()
     torch.manual_seed(0)
-    encoder = torch.jit.load(str(args.weights / "identity.ts")).eval()
+    encoder = load_identity(args.weights / "identity")
     classifier = torch.jit.load(str(args.weights / "attributes.ts")).eval()
     classes = json.loads((args.weights / "attributes.json").read_text(encoding="utf-8"))
     size = sum(f.stat().st_size for f in args.weights.rglob("*") if f.is_file()) / 1e6

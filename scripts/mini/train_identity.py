@@ -1,6 +1,6 @@
 """Stage 5: the judges. One small convolutional network with two heads, trained on fresh drawings.
 
-identity.ts    [B,3,128,128] in -1..1  ->  [B,64], unit vectors: near for two pictures of one person, whatever
+identity       [B,3,128,128] in -1..1  ->  [B,64], unit vectors: near for two pictures of one person, whatever
                the hat, the scene or the style; their dot product is the likeness.
 attributes.ts  [B,3,128,128] in -1..1  ->  a dictionary, attribute -> [B,classes] logits; the classes of an
                attribute, in order, are those of captions.CLASSES (also in configs/models/mini/attributes.json).

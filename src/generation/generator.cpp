@@ -16,15 +16,37 @@
 
 namespace sdx {
 
+namespace {
+
+/// What a generator that is on its own loads for itself.
+struct OwnParts {
+  OwnParts(const Bundle& bundle, const ComputeTarget& target)
+      : tokenizer(bundle.load_tokenizer()),
+        text_encoder(bundle, target.device),
+        unet(bundle, target) {}
+
+  std::unique_ptr<Tokenizer> tokenizer;
+  TextEncoder text_encoder;
+  UNet unet;
+};
+
+}  // namespace
+
 struct Generator::Impl {
-  Impl(const Bundle& bundle, const ComputeTarget& where)
+  Impl(const Bundle& bundle, const ComputeTarget& where, const Tokenizer& given_tokenizer,
+       const TextEncoder& given_text_encoder, const UNet& given_unet)
       : info(bundle.info()),
         schedule(bundle.info().noise_schedule),
-        tokenizer(bundle.load_tokenizer()),
-        text_encoder(bundle, where.device),
-        unet(bundle, where),
+        tokenizer(given_tokenizer),
+        text_encoder(given_text_encoder),
+        unet(given_unet),
         decoder(bundle, where),
         target(where) {}
+
+  Impl(const Bundle& bundle, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
+      : Impl(bundle, where, *parts->tokenizer, parts->text_encoder, parts->unet) {
+    own_parts = std::move(parts);
+  }
 
   int width_px(const GenerationOptions& options) const {
     return options.width_px > 0 ? options.width_px : info.native_size_px;
@@ -36,9 +58,9 @@ struct Generator::Impl {
   at::Tensor encode(const std::vector<std::string>& texts, const EmbeddingTable& embeddings) const {
     std::vector<TokenizedPrompt> prompts;
     for (const std::string& text : texts) {
-      prompts.push_back(tokenize_prompt(text, *tokenizer, embeddings));
+      prompts.push_back(tokenize_prompt(text, tokenizer, embeddings));
     }
-    return encode_prompts(prompts, *tokenizer, embeddings, text_encoder);
+    return encode_prompts(prompts, tokenizer, embeddings, text_encoder);
   }
 
   /// What the UNet attends to for a batch: the negative prompts, then the prompts ([2B,S,W]);
@@ -66,15 +88,20 @@ struct Generator::Impl {
 
   BundleInfo info;
   NoiseSchedule schedule;
-  std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoder text_encoder;
-  UNet unet;
+  std::unique_ptr<OwnParts> own_parts;
+  const Tokenizer& tokenizer;
+  const TextEncoder& text_encoder;
+  const UNet& unet;
   VaeDecoder decoder;
   ComputeTarget target;
 };
 
 Generator::Generator(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(bundle, target)) {}
+    : impl_(std::make_unique<Impl>(bundle, target, std::make_unique<OwnParts>(bundle, target))) {}
+
+Generator::Generator(const Bundle& bundle, const ComputeTarget& target, const Tokenizer& tokenizer,
+                     const TextEncoder& text_encoder, const UNet& unet)
+    : impl_(std::make_unique<Impl>(bundle, target, tokenizer, text_encoder, unet)) {}
 
 Generator::~Generator() = default;
 
@@ -91,8 +118,8 @@ void Generator::check(const std::vector<ImageRequest>& requests, const Generatio
   }
   sampling_points(impl_->schedule, options.sampler, options.steps);
   for (const ImageRequest& request : requests) {
-    tokenize_prompt(request.prompt, *impl_->tokenizer, embeddings);
-    tokenize_prompt(request.negative_prompt, *impl_->tokenizer, embeddings);
+    tokenize_prompt(request.prompt, impl_->tokenizer, embeddings);
+    tokenize_prompt(request.negative_prompt, impl_->tokenizer, embeddings);
   }
 }
 

@@ -52,6 +52,11 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   tokens.end = json_value<std::int64_t>(tokenizer, "end", file);
   tokens.pad = json_value<std::int64_t>(tokenizer, "pad", file);
   tokens.max_length = json_value<int>(tokenizer, "max_length", file);
+  if (json.contains("identity")) {
+    const Json identity = json_value<Json>(json, "identity", file);
+    info.identity.size_px = json_value<int>(identity, "size_px", file);
+    info.identity.same_person_cosine = json_value<double>(identity, "same_person_cosine", file);
+  }
   info.dtype = json_value<std::string>(json, "dtype", file);
   info.licence = json_value<std::string>(json, "licence", file);
   info.origin = json_value<std::string>(json, "origin", file);
@@ -62,34 +67,39 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
 Json to_json(const BundleInfo& info) {
   const NoiseScheduleConfig& schedule = info.noise_schedule;
   const SpecialTokens& tokens = info.tokenizer.special_tokens;
-  return {{"format", kFormatVersion},
-          {"name", info.name},
-          {"family", to_string(info.family)},
-          {"text_width", info.text_width},
-          {"text_layers", info.text_layers},
-          {"native_size_px", info.native_size_px},
-          {"latent_channels", info.latent_channels},
-          {"vae_factor", info.vae_factor},
-          {"latent_scale", info.latent_scale},
-          {"guidance_scale", info.guidance_scale},
-          {"init_text", info.init_text},
-          {"noise_schedule",
-           {{"beta_schedule", to_string(schedule.beta_schedule)},
-            {"beta_start", schedule.beta_start},
-            {"beta_end", schedule.beta_end},
-            {"train_timesteps", schedule.train_timesteps},
-            {"prediction_type", to_string(schedule.prediction_type)},
-            {"steps_offset", schedule.steps_offset}}},
-          {"tokenizer",
-           {{"kind", to_string(info.tokenizer.kind)},
-            {"begin", tokens.begin},
-            {"end", tokens.end},
-            {"pad", tokens.pad},
-            {"max_length", tokens.max_length}}},
-          {"dtype", info.dtype},
-          {"licence", info.licence},
-          {"origin", info.origin},
-          {"sha256", info.sha256}};
+  Json json = {{"format", kFormatVersion},
+               {"name", info.name},
+               {"family", to_string(info.family)},
+               {"text_width", info.text_width},
+               {"text_layers", info.text_layers},
+               {"native_size_px", info.native_size_px},
+               {"latent_channels", info.latent_channels},
+               {"vae_factor", info.vae_factor},
+               {"latent_scale", info.latent_scale},
+               {"guidance_scale", info.guidance_scale},
+               {"init_text", info.init_text},
+               {"noise_schedule",
+                {{"beta_schedule", to_string(schedule.beta_schedule)},
+                 {"beta_start", schedule.beta_start},
+                 {"beta_end", schedule.beta_end},
+                 {"train_timesteps", schedule.train_timesteps},
+                 {"prediction_type", to_string(schedule.prediction_type)},
+                 {"steps_offset", schedule.steps_offset}}},
+               {"tokenizer",
+                {{"kind", to_string(info.tokenizer.kind)},
+                 {"begin", tokens.begin},
+                 {"end", tokens.end},
+                 {"pad", tokens.pad},
+                 {"max_length", tokens.max_length}}},
+               {"dtype", info.dtype},
+               {"licence", info.licence},
+               {"origin", info.origin},
+               {"sha256", info.sha256}};
+  if (info.identity.size_px > 0) {
+    json["identity"] = {{"size_px", info.identity.size_px},
+                        {"same_person_cosine", info.identity.same_person_cosine}};
+  }
+  return json;
 }
 
 /// Folders that hold bundles by name, in the order in which they are searched.

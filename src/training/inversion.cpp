@@ -2,7 +2,6 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -11,87 +10,118 @@
 
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_list.h"
-#include "sdx/scheduler/noise_schedule.h"
-#include "sdx/tensor/noise.h"
+#include "sdx/training/start_vectors.h"
+#include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
+#include "training/batch.h"
 
 namespace sdx {
 
 namespace {
 
-/// The batch on which progress is measured has this many times the rows of a step's: enough that
-/// its timesteps cover the schedule, and no more memory than a step with its gradient.
+/// The batch on which progress is measured has this many times the rows of a pass through the UNet:
+/// enough that its timesteps cover the schedule, and no more memory than a pass with its gradient.
 constexpr int kFixedBatchFactor = 4;
 
-/// One gradient step's worth of data.
-struct TrainingBatch {
-  at::Tensor latents;                    ///< [B,4,h,w]
-  at::Tensor noise;                      ///< [B,4,h,w]
-  at::Tensor noisy_latents;              ///< [B,4,h,w]
-  at::Tensor target;                     ///< [B,4,h,w], noise or velocity
-  at::Tensor timesteps;                  ///< [B] int64
-  std::vector<TokenizedPrompt> prompts;  ///< B
-};
+/// Of cross initialization: how strongly the vectors are pulled back to their start, as a share of
+/// their squared distance. Pang et al. 2024 take 1e-5.
+constexpr double kCrossPull = 1e-5;
 
-/// Adam (Kingma & Ba 2015) on one tensor.
-class Adam {
- public:
-  explicit Adam(double learning_rate) : learning_rate_(learning_rate) {}
+constexpr const char* kAuto = "auto";
+constexpr const char* kCross = "cross";
 
-  void update(at::Tensor& values, const at::Tensor& gradient) {
-    constexpr double kBeta1 = 0.9;
-    constexpr double kBeta2 = 0.999;
-    constexpr double kEpsilon = 1e-8;
-    if (!mean_.defined()) {
-      mean_ = gradient * 0;
-      square_ = gradient * 0;
-    }
-    ++updates_;
-    mean_ = mean_ * kBeta1 + gradient * (1 - kBeta1);
-    square_ = square_ * kBeta2 + gradient * gradient * (1 - kBeta2);
-    const at::Tensor mean = mean_ / (1 - std::pow(kBeta1, updates_));
-    const at::Tensor square = square_ / (1 - std::pow(kBeta2, updates_));
-    values = values - mean / (square.sqrt() + kEpsilon) * learning_rate_;
+void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
+                   const NoiseSchedule& schedule) {
+  check_name(options.name, tokenizer);
+  const auto check_count = [](const char* option, int found, int most) {
+    if (found >= 1 && found <= most) return;
+    throw UsageError(std::string(option) + ": expected 1 to " + std::to_string(most) + ", found " +
+                     std::to_string(found));
+  };
+  check_count("--vectors", options.vectors, tokenizer.special_tokens().capacity());
+  check_count("--batch", options.batch_size, 4096);
+  check_count("--accumulate", options.accumulate, 4096);
+  check_count("--max-steps", options.steps, 10'000'000);
+  const int last = schedule.train_timesteps() - 1;
+  if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
+      options.last_timestep > last) {
+    throw UsageError("--timesteps: expected MIN:MAX within 0:" + std::to_string(last) + ", found " +
+                     std::to_string(options.first_timestep) + ":" +
+                     std::to_string(options.last_timestep));
   }
-
- private:
-  double learning_rate_;
-  int updates_ = 0;
-  at::Tensor mean_;
-  at::Tensor square_;
-};
-
-/// K rows that say `text`: its tokens' vectors in order, the last one repeated, or their first K.
-at::Tensor start_vectors(const std::string& text, int count, const Tokenizer& tokenizer,
-                         const TextEncoder& encoder) {
-  std::vector<std::int64_t> ids = tokenizer.encode(text);
-  if (ids.empty()) throw UsageError("--init \"" + text + "\": holds no token");
-  ids.resize(static_cast<std::size_t>(count), ids.back());
-  return encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0)).squeeze(0).cpu().clone();
 }
 
 }  // namespace
 
+std::string_view to_string(NormPolicy policy) {
+  switch (policy) {
+    case NormPolicy::kFree:
+      return "free";
+    case NormPolicy::kVocabulary:
+      return "vocab";
+    case NormPolicy::kStart:
+      return "init";
+  }
+  return "";
+}
+
+NormPolicy parse_norm_policy(std::string_view text) {
+  for (const NormPolicy policy : {NormPolicy::kFree, NormPolicy::kVocabulary, NormPolicy::kStart}) {
+    if (text == to_string(policy)) return policy;
+  }
+  throw UsageError("--norm: expected free, vocab or init, found \"" + std::string(text) + "\"");
+}
+
 struct Inversion::Impl {
-  Impl(Model parts, LatentDistribution latents, std::vector<std::string> templates,
-       const InversionOptions& chosen)
+  Impl(Model parts, PortraitLatents portraits, const std::vector<std::string>& templates,
+       const InversionOptions& chosen, const std::optional<InversionState>& resumed)
       : model(parts),
-        portraits(std::move(latents)),
         options(chosen),
-        schedule(parts.bundle.info().noise_schedule),
-        adam(chosen.learning_rate) {
-    check_name(options.name, model.tokenizer);
-    const int most_vectors = model.tokenizer.special_tokens().capacity();
-    if (options.vectors < 1 || options.vectors > most_vectors) {
-      throw UsageError("--vectors: expected 1 to " + std::to_string(most_vectors) + ", found " +
-                       std::to_string(options.vectors));
-    }
-    if (options.batch_size < 1) throw UsageError("--batch: expected at least 1");
-    if (options.init_text.empty()) options.init_text = model.bundle.info().init_text;
-    vectors =
-        start_vectors(options.init_text, options.vectors, model.tokenizer, model.text_encoder);
-    sentences = fill_names(templates, {options.name});
+        data{std::move(portraits), fill_names(templates, {chosen.name}),
+             NoiseSchedule(parts.bundle.info().noise_schedule)} {
+    check_options(options, model.tokenizer, data.schedule);
+    if (options.init.empty()) options.init = model.bundle.info().init_text;
+    // Any text of the right number of vectors serves to lay out the fixed batch.
+    state.vectors = phrase_vectors(model.bundle.info().init_text, options.vectors, model.tokenizer,
+                                   model.text_encoder);
     fixed_batch = draw_fixed_batch();
+    if (resumed) {
+      if (resumed->vectors.sizes() != state.vectors.sizes()) {
+        throw DataError("the checkpoint holds other vectors than this model and --vectors ask for");
+      }
+      state = *resumed;
+    } else {
+      begin();
+    }
+    pull = options.init == kCross ? kCrossPull : 0;
+    if (options.norm == NormPolicy::kVocabulary) vocabulary_norm = mean_vocabulary_norm();
+  }
+
+  /// Sets the vectors to where options.init says.
+  void begin() {
+    state.start_words = options.init;
+    if (options.init == kAuto) {
+      const VectorLoss cost = {
+          [this](const at::Tensor& vectors) { return fixed_loss(vectors); },
+          [this](const at::Tensor& vectors) { return fixed_gradient(vectors); }};
+      FoundWords found = best_words(state.vectors, cost, model.tokenizer, model.text_encoder);
+      state.vectors = found.vectors;
+      state.start_words = found.words;
+    } else if (options.init == kCross) {
+      const auto names = read_prompt_file(data_folder() / "templates" / "names.txt");
+      state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoder);
+    } else {
+      state.vectors =
+          phrase_vectors(options.init, options.vectors, model.tokenizer, model.text_encoder);
+    }
+    state.start = state.vectors;
+  }
+
+  double mean_vocabulary_norm() const {
+    std::vector<std::int64_t> ids(static_cast<std::size_t>(model.tokenizer.vocabulary_size()));
+    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i);
+    const at::Tensor table = model.text_encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0));
+    return table.norm(2, {2}).mean().item<double>();
   }
 
   EmbeddingTable table_with(const at::Tensor& values) const {
@@ -100,85 +130,79 @@ struct Inversion::Impl {
     return table;
   }
 
-  /// `size` rows; the picture, template and place within a stratum of the schedule of each come
-  /// from `pick`, their noise from `noise`.
-  TrainingBatch draw_batch(int size, RandomStream pick, RandomStream noise) const {
-    const auto count = static_cast<std::uint32_t>(portraits.mean.size(0));
-    const EmbeddingTable table = table_with(vectors);
-    std::vector<at::Tensor> clean;
-    std::vector<at::Tensor> noises;
-    std::vector<at::Tensor> noisy;
-    std::vector<at::Tensor> targets;
-    std::vector<std::int64_t> timesteps;
-    TrainingBatch batch;
-    for (int row = 0; row < size; ++row) {
-      const auto picture = static_cast<std::int64_t>(pick.below(count));
-      const std::uint32_t sentence = pick.below(static_cast<std::uint32_t>(sentences.size()));
-      const int timestep = stratified_timestep(row, size, pick);
-      const at::Tensor mean = portraits.mean[picture].cpu();
-      const at::Tensor spread = portraits.deviation[picture].cpu();
-      const at::Tensor latents = mean + spread * normal_noise(mean.sizes(), noise);
-      const at::Tensor epsilon = normal_noise(mean.sizes(), noise);
-      const double alpha = schedule.alpha(timestep);
-      const double sigma = schedule.sigma(timestep);
-      clean.push_back(latents);
-      noises.push_back(epsilon);
-      noisy.push_back(latents * alpha + epsilon * sigma);
-      targets.push_back(predicts_velocity() ? epsilon * alpha - latents * sigma : epsilon);
-      timesteps.push_back(timestep);
-      batch.prompts.push_back(tokenize_prompt(sentences[sentence], model.tokenizer, table));
-    }
-    batch.latents = at::stack(clean);
-    batch.noise = at::stack(noises);
-    batch.noisy_latents = at::stack(noisy);
-    batch.target = at::stack(targets);
-    batch.timesteps = at::tensor(timesteps, at::kLong);
-    return batch;
-  }
-
-  /// Uniform over all timesteps for a row, while the rows of a batch cover the schedule evenly: the
-  /// loss varies less from step to step, its expectation is the same.
-  int stratified_timestep(int row, int size, RandomStream& pick) const {
-    constexpr std::uint32_t kResolution = 1U << 24;
-    const double within = static_cast<double>(pick.below(kResolution)) / kResolution;
-    return static_cast<int>((row + within) / size * schedule.train_timesteps());
-  }
-
-  bool predicts_velocity() const {
-    return schedule.config().prediction_type == PredictionType::kVelocity;
+  TrainingBatch draw(int size, RandomPurpose pick, RandomPurpose noise, std::uint64_t index,
+                     std::uint64_t noise_index) const {
+    return draw_batch(data, options, model.tokenizer, table_with(state.vectors), size,
+                      RandomStream(options.seed, pick, index),
+                      RandomStream(options.seed, noise, noise_index));
   }
 
   TrainingBatch draw_step_batch(int step) const {
     const auto index = static_cast<std::uint64_t>(step);
-    return draw_batch(options.batch_size,
-                      RandomStream(options.seed, RandomPurpose::kTrainingPick, index),
-                      RandomStream(options.seed, RandomPurpose::kTrainingNoise, index));
+    return draw(options.batch_size * options.accumulate, RandomPurpose::kTrainingPick,
+                RandomPurpose::kTrainingNoise, index, index);
   }
 
   TrainingBatch draw_fixed_batch() const {
-    return draw_batch(kFixedBatchFactor * options.batch_size,
-                      RandomStream(options.seed, RandomPurpose::kFixedBatch, 0),
-                      RandomStream(options.seed, RandomPurpose::kFixedBatch, 1));
+    return draw(kFixedBatchFactor * options.batch_size, RandomPurpose::kFixedBatch,
+                RandomPurpose::kFixedBatch, 0, 1);
   }
 
   at::Tensor loss(const TrainingBatch& batch, const at::Tensor& values) const {
     const at::Tensor context =
         encode_prompts(batch.prompts, model.tokenizer, table_with(values), model.text_encoder);
     const at::Tensor prediction = model.unet.forward(batch.noisy_latents, batch.timesteps, context);
-    return (prediction - batch.target.to(prediction.device())).pow(2).mean();
+    const at::Tensor error = (prediction - batch.target.to(prediction.device())).pow(2);
+    return batch.weight.defined() ? (error * batch.weight.to(error.device())).mean() : error.mean();
+  }
+
+  double fixed_loss(const at::Tensor& vectors) const {
+    const at::NoGradGuard no_grad;
+    return loss(fixed_batch, vectors).item<double>();
+  }
+
+  at::Tensor fixed_gradient(const at::Tensor& vectors) const {
+    at::Tensor sum;
+    for (int i = 0; i < kFixedBatchFactor; ++i) {
+      const auto part = rows_of(fixed_batch, i * options.batch_size, options.batch_size);
+      const at::Tensor gradient = loss_and_gradient(part, vectors).gradient;
+      sum = sum.defined() ? sum + gradient : gradient;
+    }
+    return sum / kFixedBatchFactor;
   }
 
   struct LossAndGradient {
-    double loss;
+    double loss = 0;
     at::Tensor gradient;
   };
 
-  LossAndGradient loss_and_gradient(const TrainingBatch& batch) const {
+  LossAndGradient loss_and_gradient(const TrainingBatch& batch, const at::Tensor& vectors) const {
     const at::AutoGradMode with_gradient(true);
     const at::Tensor leaf = vectors.clone().set_requires_grad(true);
     const at::Tensor value = loss(batch, leaf);
     const at::Tensor gradient = torch::autograd::grad({value}, {leaf}).front();
     return {value.item<double>(), gradient};
+  }
+
+  /// The same over all batches of a step.
+  LossAndGradient accumulated(const TrainingBatch& batch) const {
+    if (options.accumulate == 1) return loss_and_gradient(batch, state.vectors);
+    LossAndGradient sum;
+    for (int i = 0; i < options.accumulate; ++i) {
+      const auto part = rows_of(batch, i * options.batch_size, options.batch_size);
+      const LossAndGradient one = loss_and_gradient(part, state.vectors);
+      sum.loss += one.loss / options.accumulate;
+      const at::Tensor share = one.gradient / options.accumulate;
+      sum.gradient = sum.gradient.defined() ? sum.gradient + share : share;
+    }
+    return sum;
+  }
+
+  at::Tensor with_norm(const at::Tensor& vectors) const {
+    if (options.norm == NormPolicy::kFree) return vectors;
+    const at::Tensor length = vectors.norm(2, {1}, /*keepdim=*/true);
+    if (options.norm == NormPolicy::kVocabulary) return vectors / length * vocabulary_norm;
+    return vectors / length * state.start.norm(2, {1}, /*keepdim=*/true);
   }
 
   StepTrace trace_of(const TrainingBatch& batch, const LossAndGradient& result) const {
@@ -206,7 +230,7 @@ struct Inversion::Impl {
     trace.ids =
         at::tensor(ids, at::kLong).reshape({static_cast<std::int64_t>(batch.prompts.size()), -1});
     trace.splices = at::tensor(splices, at::kLong).reshape({-1, 3});
-    trace.vectors = vectors.clone();
+    trace.vectors = state.vectors.clone();
     trace.latents = batch.latents;
     trace.noise = batch.noise;
     trace.noisy_latents = batch.noisy_latents;
@@ -217,43 +241,46 @@ struct Inversion::Impl {
   }
 
   Model model;
-  LatentDistribution portraits;
   InversionOptions options;
-  NoiseSchedule schedule;
-  std::vector<std::string> sentences;
-  at::Tensor vectors;  ///< [K,W] float32 on the CPU
-  Adam adam;
+  TrainingData data;
   TrainingBatch fixed_batch;
-  int steps_done = 0;
+  InversionState state;
+  double pull = 0;             ///< back to the start
+  double vocabulary_norm = 0;  ///< with NormPolicy::kVocabulary
 };
 
-Inversion::Inversion(Model model, LatentDistribution portraits, std::vector<std::string> templates,
-                     const InversionOptions& options)
-    : impl_(std::make_unique<Impl>(model, std::move(portraits), std::move(templates), options)) {}
+Inversion::Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
+                     const InversionOptions& options, const std::optional<InversionState>& resumed)
+    : impl_(std::make_unique<Impl>(model, std::move(portraits), templates, options, resumed)) {}
 
 Inversion::~Inversion() = default;
 
 StepResult Inversion::step(StepTrace* trace) {
-  const TrainingBatch batch = impl_->draw_step_batch(impl_->steps_done);
-  const auto result = impl_->loss_and_gradient(batch);
-  const auto& [loss, gradient] = result;
-  const double norm = gradient.norm().item<double>();
-  if (!std::isfinite(loss) || !std::isfinite(norm)) {
-    throw InternalError("step " + std::to_string(impl_->steps_done + 1) +
-                        ": the loss or its gradient is not finite; a smaller --lr may help");
+  InversionState& state = impl_->state;
+  const TrainingBatch batch = impl_->draw_step_batch(state.steps);
+  const auto computed = impl_->accumulated(batch);
+  if (trace != nullptr) *trace = impl_->trace_of(batch, computed);
+  ++state.steps;
+  StepResult result;
+  result.loss = computed.loss;
+  result.gradient_norm = computed.gradient.norm().item<double>();
+  result.learning_rate = impl_->options.learning_rate.at(state.steps, impl_->options.steps);
+  result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
+  state.skipped_in_a_row = result.skipped ? state.skipped_in_a_row + 1 : 0;
+  if (!result.skipped) {
+    const at::Tensor pulled = (state.vectors - state.start) * (2 * impl_->pull);
+    state.vectors = impl_->with_norm(
+        state.adam.update(state.vectors, computed.gradient + pulled, result.learning_rate));
   }
-  if (trace != nullptr) *trace = impl_->trace_of(batch, result);
-  impl_->adam.update(impl_->vectors, gradient);
-  ++impl_->steps_done;
-  return {loss, norm};
+  result.vector_norm = state.vectors.norm(2, {1}).mean().item<double>();
+  return result;
 }
 
-int Inversion::steps_done() const { return impl_->steps_done; }
+const InversionState& Inversion::state() const { return impl_->state; }
 
-double Inversion::fixed_batch_loss() const {
-  const at::NoGradGuard no_grad;
-  return impl_->loss(impl_->fixed_batch, impl_->vectors).item<double>();
-}
+const InversionOptions& Inversion::options() const { return impl_->options; }
+
+double Inversion::fixed_batch_loss() const { return impl_->fixed_loss(impl_->state.vectors); }
 
 double Inversion::loss_at(int step, const at::Tensor& vectors) const {
   const at::NoGradGuard no_grad;
@@ -261,20 +288,21 @@ double Inversion::loss_at(int step, const at::Tensor& vectors) const {
 }
 
 at::Tensor Inversion::gradient_at(int step) const {
-  return impl_->loss_and_gradient(impl_->draw_step_batch(step)).gradient;
+  return impl_->accumulated(impl_->draw_step_batch(step)).gradient;
 }
 
 Embedding Inversion::embedding() const {
   const InversionOptions& options = impl_->options;
+  const InversionState& state = impl_->state;
   const Bundle& bundle = impl_->model.bundle;
   return {options.name,
-          impl_->vectors.clone(),
+          state.vectors.clone(),
           {{"sdx.model", bundle.info().name},
            {"sdx.model_hash", bundle.short_hash()},
-           {"sdx.init", options.init_text},
-           {"sdx.steps", std::to_string(impl_->steps_done)},
+           {"sdx.init", state.start_words},
+           {"sdx.steps", std::to_string(state.steps)},
            {"sdx.seed", std::to_string(options.seed)},
-           {"sdx.portraits", std::to_string(impl_->portraits.mean.size(0))}},
+           {"sdx.portraits", std::to_string(impl_->data.portraits.distribution.mean.size(0))}},
           {}};
 }
 

@@ -2,8 +2,11 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "sdx/generation/generator.h"
 #include "sdx/util/error.h"
@@ -24,18 +27,18 @@ struct Fixture {
 
   Fixture() {
     options.name = "Ada";
-    options.init_text = "person";
+    options.init = "person";
     options.vectors = 2;
     options.batch_size = 2;
     options.seed = 5;
-    options.learning_rate = 0.02;
+    options.learning_rate = sdx::LearningRate::parse("0.02");
   }
 
-  static sdx::LatentDistribution portraits() {
+  static sdx::PortraitLatents portraits() {
     const at::Tensor mean = at::cat({sdx::seed_latents(1, 4, 8, 8), sdx::seed_latents(2, 4, 8, 8),
                                      sdx::seed_latents(3, 4, 8, 8)}) *
                             0.8;
-    return {mean, mean * 0 + 0.05};
+    return {{mean, mean * 0 + 0.05}, {}};
   }
 
   sdx::Inversion inversion() const {
@@ -127,7 +130,7 @@ TEST_CASE("training: loss on a fixed batch falls", "[training]") {
   for (int i = 0; i < 60; ++i) inversion.step();
   INFO(before << " -> " << inversion.fixed_batch_loss());
   CHECK(inversion.fixed_batch_loss() < before);
-  CHECK(inversion.steps_done() == 60);
+  CHECK(inversion.state().steps == 60);
 }
 
 TEST_CASE("training: the same seed gives the same bits, another seed others", "[training]") {
@@ -143,15 +146,15 @@ TEST_CASE("training: the same seed gives the same bits, another seed others", "[
   CHECK_FALSE(at::equal(first, train()));
 }
 
-TEST_CASE("training: the start is the vectors of --init, the last one repeated", "[training]") {
+TEST_CASE("training: the start is the vectors of --init, or what the model advises", "[training]") {
   Fixture fixture;
-  fixture.options.init_text = "a robot";
+  fixture.options.init = "a robot";
   fixture.options.vectors = 3;
   const at::Tensor start = fixture.inversion().embedding().vectors;
   REQUIRE(start.sizes() == at::IntArrayRef({3, 32}));
-  CHECK_FALSE(at::equal(start[0], start[1]));
-  CHECK(at::equal(start[1], start[2]));
-  fixture.options.init_text = "";
+  CHECK(at::equal(start[0], start[1]));
+  CHECK_FALSE(at::equal(start[1], start[2]));
+  fixture.options.init = "";
   CHECK(fixture.inversion().embedding().metadata.at("sdx.init") == "person");
 }
 
@@ -185,16 +188,138 @@ TEST_CASE("training: names and numbers that cannot be are usage errors", "[train
   fixture.options.batch_size = 0;
   CHECK_THROWS_AS(fixture.inversion(), sdx::UsageError);
   fixture.options.batch_size = 1;
-  fixture.options.init_text = " ";
+  fixture.options.init = " ";
   CHECK_THROWS_AS(fixture.inversion(), sdx::UsageError);
 }
 
-TEST_CASE("training: a loss that is not finite leaves the vectors as they were", "[training]") {
+TEST_CASE("training: a step whose loss is not finite is skipped and counted", "[training]") {
   Fixture fixture;
-  fixture.options.learning_rate = 1e38;
+  fixture.options.learning_rate = sdx::LearningRate::parse("1e38");
   sdx::Inversion inversion = fixture.inversion();
-  const auto train = [&] {
-    for (int i = 0; i < 5; ++i) inversion.step();
+  CHECK_FALSE(inversion.step().skipped);  // the loss was finite; what it led to is not
+  const at::Tensor after = inversion.embedding().vectors;
+  for (int i = 0; i < 3; ++i) CHECK(inversion.step().skipped);
+  CHECK(at::equal(inversion.embedding().vectors, after));
+  CHECK(inversion.state().steps == 4);
+  CHECK(inversion.state().skipped_in_a_row == 3);
+}
+
+TEST_CASE("training: accumulated batches are one larger batch", "[training]") {
+  Fixture fixture;
+  fixture.options.batch_size = 4;
+  const at::Tensor whole = fixture.inversion().gradient_at(0);
+  fixture.options.batch_size = 1;
+  fixture.options.accumulate = 4;
+  const at::Tensor parts = fixture.inversion().gradient_at(0);
+  CHECK(sdx::test::max_difference(whole, parts) < 1e-5 * whole.abs().max().item<double>() + 1e-9);
+}
+
+TEST_CASE("training: each policy of norms holds after each step", "[training]") {
+  Fixture fixture;
+  const auto lengths = [&](sdx::NormPolicy policy) {
+    fixture.options.norm = policy;
+    sdx::Inversion inversion = fixture.inversion();
+    for (int i = 0; i < 3; ++i) inversion.step();
+    const at::Tensor start = inversion.state().start.norm(2, {1});
+    return std::pair(inversion.state().vectors.norm(2, {1}), start);
   };
-  CHECK_THROWS_AS(train(), sdx::InternalError);
+  const auto [free, start] = lengths(sdx::NormPolicy::kFree);
+  CHECK(sdx::test::max_difference(free, start) > 1e-3);
+  const auto [anchored, same_start] = lengths(sdx::NormPolicy::kStart);
+  CHECK(sdx::test::max_difference(anchored, same_start) < 1e-5);
+  const auto [vocabulary, ignored] = lengths(sdx::NormPolicy::kVocabulary);
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(fixture.tokenizer->vocabulary_size()));
+  std::iota(ids.begin(), ids.end(), 0);
+  const double mean = fixture.text_encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0))
+                          .norm(2, {2})
+                          .mean()
+                          .item<double>();
+  for (std::int64_t row = 0; row < 2; ++row) {
+    CHECK(std::abs(vocabulary[row].item<double>() - mean) < 1e-5);
+  }
+}
+
+TEST_CASE("training: timesteps stay within --timesteps", "[training]") {
+  Fixture fixture;
+  fixture.options.first_timestep = 300;
+  fixture.options.last_timestep = 310;
+  sdx::Inversion inversion = fixture.inversion();
+  sdx::StepTrace trace;
+  for (int i = 0; i < 20; ++i) {
+    inversion.step(&trace);
+    CHECK(trace.timesteps.min().item<std::int64_t>() >= 300);
+    CHECK(trace.timesteps.max().item<std::int64_t>() <= 310);
+  }
+  fixture.options.last_timestep = 1000;
+  CHECK_THROWS_AS(fixture.inversion(), sdx::UsageError);
+  fixture.options.last_timestep = 299;
+  CHECK_THROWS_AS(fixture.inversion(), sdx::UsageError);
+}
+
+TEST_CASE("training: offset noise is shared by a channel", "[training]") {
+  Fixture fixture;
+  sdx::StepTrace plain;
+  fixture.inversion().step(&plain);
+  fixture.options.offset_noise = 0.5;
+  sdx::StepTrace offset;
+  fixture.inversion().step(&offset);
+  const at::Tensor difference = offset.noise[0] - plain.noise[0];
+  CHECK(difference.abs().max().item<double>() > 0.01);
+  const at::Tensor channel = difference[0];
+  CHECK(sdx::test::max_difference(channel, channel * 0 + channel.mean()) < 1e-5);
+}
+
+TEST_CASE("training: min-SNR takes weight from timesteps with little noise", "[training]") {
+  Fixture fixture;
+  fixture.options.batch_size = 1;
+  fixture.options.first_timestep = 5;
+  fixture.options.last_timestep = 5;
+  sdx::Inversion plain = fixture.inversion();
+  const double loss = plain.step().loss;
+  fixture.options.min_snr = 5;
+  const double weighted = fixture.inversion().step().loss;
+  const sdx::NoiseSchedule schedule(tiny_bundle().info().noise_schedule);
+  const double snr = std::pow(schedule.alpha(5) / schedule.sigma(5), 2);
+  CHECK(std::abs(weighted - loss * 5 / snr) < 1e-6);
+}
+
+TEST_CASE("training: a mask weighs the error, with mean 1", "[training]") {
+  Fixture fixture;
+  fixture.options.batch_size = 1;
+  const auto loss = [&](double upper_half, double lower_half) {
+    sdx::PortraitLatents portraits = Fixture::portraits();
+    portraits.mask = at::ones({3, 1, 8, 8});
+    portraits.mask.slice(2, 0, 4) *= upper_half;
+    portraits.mask.slice(2, 4, 8) *= lower_half;
+    return sdx::Inversion(
+               {tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet}, portraits,
+               {"a photo of {name}", "{name}, smiling", "a rendering of {name}"}, fixture.options)
+        .step()
+        .loss;
+  };
+  const double whole = fixture.inversion().step().loss;
+  CHECK(std::abs(loss(1, 1) - whole) < 1e-6);
+  CHECK(std::abs(loss(1, 0) - loss(0, 1)) > 1e-4);
+  CHECK(std::abs((loss(1, 0) + loss(0, 1)) / 2 - whole) < 1e-5);
+}
+
+TEST_CASE("training: a resumed inversion goes on with the same bits", "[training]") {
+  Fixture fixture;
+  fixture.options.norm = sdx::NormPolicy::kStart;
+  sdx::Inversion whole = fixture.inversion();
+  for (int i = 0; i < 5; ++i) whole.step();
+  sdx::Inversion first = fixture.inversion();
+  for (int i = 0; i < 2; ++i) first.step();
+  const sdx::InversionState state = first.state();
+  sdx::Inversion second(
+      {tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet}, Fixture::portraits(),
+      {"a photo of {name}", "{name}, smiling", "a rendering of {name}"}, fixture.options, state);
+  for (int i = 0; i < 3; ++i) second.step();
+  CHECK(at::equal(whole.state().vectors, second.state().vectors));
+  CHECK(whole.fixed_batch_loss() == second.fixed_batch_loss());
+  fixture.options.vectors = 3;
+  CHECK_THROWS_AS(
+      sdx::Inversion({tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet},
+                     Fixture::portraits(), {"{name}"}, fixture.options, state),
+      sdx::DataError);
 }

@@ -12,6 +12,8 @@
 #include "sdx/embedding/embedding.h"
 #include "sdx/image/image.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/text_encoder.h"
+#include "sdx/model/unet.h"
 #include "sdx/scheduler/sampler.h"
 #include "sdx/util/device.h"
 
@@ -52,6 +54,10 @@ class Generator {
  public:
   /// @throws as Bundle::checked_file.
   Generator(const Bundle& bundle, const ComputeTarget& target);
+
+  /// With parts that are loaded already and outlive the generator: training looks at its own model.
+  Generator(const Bundle& bundle, const ComputeTarget& target, const Tokenizer& tokenizer,
+            const TextEncoder& text_encoder, const UNet& unet);
   ~Generator();
 
   /// Checks everything that can be checked before the work: sizes, steps, every placeholder.

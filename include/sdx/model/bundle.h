@@ -18,6 +18,12 @@ std::string_view to_string(ModelFamily family);
 /// @throws DataError for a word that is none of them.
 ModelFamily parse_model_family(std::string_view text);
 
+/// Of the network that tells the model's own people apart, where a bundle has one.
+struct IdentitySettings {
+  int size_px = 0;                ///< side of the pictures that it takes; 0: there is none
+  double same_person_cosine = 0;  ///< see IdentityEncoder
+};
+
 /// What `bundle.json` says: all that the program must know of a model without opening its parts.
 struct BundleInfo {
   std::string name;
@@ -32,6 +38,7 @@ struct BundleInfo {
   std::string init_text = "person";  ///< recommended start of a new embedding
   NoiseScheduleConfig noise_schedule;
   TokenizerSettings tokenizer;
+  IdentitySettings identity;
   std::string dtype = "fp32";  ///< of the weights on disk: fp32, fp16, bf16
   std::string licence;
   std::string origin;                         ///< what it was made from; never an absolute path

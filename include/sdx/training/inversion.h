@@ -4,33 +4,60 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sdx/dataset/latents.h"
 #include "sdx/embedding/embedding.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"
-#include "sdx/model/vae.h"
 #include "sdx/tokenizer/tokenizer.h"
+#include "sdx/training/adam.h"
+#include "sdx/training/learning_rate.h"
 
 namespace sdx {
 
+/// What happens to the length of the vectors after each step. Left alone it grows, and a long
+/// vector drowns the rest of the prompt.
+enum class NormPolicy {
+  kFree,        ///< nothing
+  kVocabulary,  ///< each row gets the mean length of the vocabulary's rows
+  kStart,       ///< each row keeps the length that it started with
+};
+
+std::string_view to_string(NormPolicy policy);
+/// @throws UsageError that lists them: free, vocab, init.
+NormPolicy parse_norm_policy(std::string_view text);
+
 /// How a new word is learnt.
 struct InversionOptions {
-  std::string name;       ///< of the embedding, without brackets
-  std::string init_text;  ///< its tokens' vectors are the start; empty: the model's own advice
-  int vectors = 2;        ///< K, positions of the prompt that the word takes
-  int steps = 400;        ///< updates
-  int batch_size = 4;     ///< pictures × templates in a step
-  double learning_rate = 5e-3;  ///< of Adam, constant
-  std::uint64_t seed = 0;       ///< of all picks and all noise
+  std::string name;  ///< of the embedding, without brackets
+  /// The start: a text, "auto" (best_words) or "cross" (cross_vectors); empty: the model's own
+  /// advice.
+  std::string init;
+  int vectors = 2;     ///< K, positions of the prompt that the word takes
+  int batch_size = 4;  ///< pictures × templates that go through the UNet at once
+  int accumulate = 1;  ///< batches in a step
+  LearningRate learning_rate = LearningRate::parse("5e-3");
+  int steps = 400;  ///< at most; where the learning rate's cosine ends
+  NormPolicy norm = NormPolicy::kFree;
+  double min_snr = 0;  ///< γ of the min-SNR weighting (Hang et al. 2023); 0: every timestep alike
+  double offset_noise = 0;  ///< noise that a whole channel shares, as a share of the noise's size
+  int first_timestep = 0;   ///< least noise that is trained on
+  int last_timestep = 999;  ///< most noise
+  std::uint64_t seed = 0;   ///< of all picks and all noise
 };
 
 /// What one step saw.
 struct StepResult {
   double loss = 0;           ///< mean squared error of the prediction
   double gradient_norm = 0;  ///< of the K×W vectors
+  double learning_rate = 0;
+  double vector_norm = 0;  ///< mean length of the rows after the step
+  bool skipped = false;    ///< loss or gradient was not finite: the vectors are as before
 };
 
 /// Everything that a step computed from, so that another framework can compute it again.
@@ -46,10 +73,21 @@ struct StepTrace {
   at::Tensor gradient;       ///< [K,W] float32, of the loss in the vectors
 };
 
+/// All that an inversion is after some steps. Picks and noise follow from seed and step, so there
+/// is no state of a random generator to keep.
+struct InversionState {
+  at::Tensor vectors;        ///< [K,W] float32
+  at::Tensor start;          ///< [K,W] float32, where they began
+  std::string start_words;   ///< what the start says
+  Adam adam;                 ///< moments and number of updates
+  int steps = 0;             ///< done, those that were skipped included
+  int skipped_in_a_row = 0;  ///< the last steps, if their loss was not finite
+};
+
 /// Textual inversion (Gal et al. 2022): the model is frozen, and only the vectors of one new word
 /// move. Each step takes pictures and templates at random ("a rendering of <Name>"), splices the
 /// vectors into the text encoder's input, lets the UNet predict the noise in the pictures' latents,
-/// and follows the gradient of its error by Adam (no weight decay, β 0.9 and 0.999), in float32.
+/// and follows the gradient of its error by Adam, in float32.
 ///
 /// The same arguments give the same bits on the same machine; step n depends on the seed and n, not
 /// on what was drawn before. Not thread-safe.
@@ -63,21 +101,23 @@ class Inversion {
     const UNet& unet;
   };
 
-  /// @param portraits [N,4,h,w], what the VAE's encoder made of the portraits
+  /// @param portraits what the VAE's encoder made of the pictures, and where to look in them
   /// @param templates sentences with `{name}` in them
+  /// @param resumed   go on from there instead of from options.init
   /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
-  /// for
-  ///         vectors, steps or batch below 1.
-  Inversion(Model model, LatentDistribution portraits, std::vector<std::string> templates,
-            const InversionOptions& options);
+  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule;
+  ///         DataError if `resumed` is of another shape.
+  Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
+            const InversionOptions& options,
+            const std::optional<InversionState>& resumed = std::nullopt);
   ~Inversion();
 
-  /// One update; where `trace` is given, what it saw is put there.
-  /// @throws InternalError when loss or gradient is not finite: the vectors are then as before the
-  ///         step.
+  /// One update. A step whose loss or gradient is not finite is skipped, and counted as a step.
+  /// Where `trace` is given, what the step saw is put there.
   StepResult step(StepTrace* trace = nullptr);
 
-  int steps_done() const;
+  const InversionState& state() const;
+  const InversionOptions& options() const;
 
   /// Mean loss over a fixed batch: fixed pictures, noise and templates, timesteps spread evenly
   /// over the schedule. Unlike the loss of a step it can be compared over time.

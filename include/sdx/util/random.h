@@ -20,6 +20,7 @@ enum class RandomPurpose : std::uint32_t {
   kTrainingPick = 2,    ///< index: step; which portrait, template and timestep
   kTrainingNoise = 3,   ///< index: step
   kFixedBatch = 4,      ///< index: 0; the batch on which progress is measured
+  kJudge = 5,           ///< index: 0; the noise by which prompts are told apart
 };
 
 /// The random numbers of one (seed, purpose, index): cheap to make, never shared.

@@ -28,6 +28,8 @@ struct Checkpoint {
   PartWeights text_encoder;
   PartWeights unet;
   PartWeights vae;
+  std::optional<IdentityConfig> identity_config;
+  PartWeights identity;  ///< empty without identity_config
   NoiseScheduleConfig noise_schedule;
   double latent_scale = 0.18215;
   int native_size_px = 512;

@@ -273,6 +273,16 @@ void require_stable_diffusion(const fs::path& index_file) {
                   what);
 }
 
+IdentityConfig read_identity_config(const Config& config) {
+  IdentityConfig identity;
+  identity.size_px = config.get<int>("size_px");
+  identity.channels = config.get<std::vector<int>>("channels");
+  identity.hidden_width = config.get<int>("hidden_width");
+  identity.width = config.get<int>("width");
+  identity.same_person_cosine = config.get<double>("same_person_cosine");
+  return identity;
+}
+
 void read_card(const fs::path& file, Checkpoint& checkpoint) {
   if (!fs::exists(file)) return;
   const Json card = read_json_file(file);
@@ -319,6 +329,11 @@ Checkpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& op
   checkpoint.vae =
       read_weights(folder / "vae", "diffusion_pytorch_model", options.variant, checkpoint);
   checkpoint.vae.tensors = canonical_vae_weights(checkpoint.vae.tensors);
+
+  if (const fs::path identity = folder / "identity"; fs::is_directory(identity)) {
+    checkpoint.identity_config = read_identity_config(Config(identity / "config.json"));
+    checkpoint.identity = read_weights(identity, "model", options.variant, checkpoint);
+  }
 
   checkpoint.tokenizer_folder = folder / "tokenizer";
   checkpoint.tokenizer = read_tokenizer_settings(checkpoint.tokenizer_folder);

@@ -125,6 +125,13 @@ std::vector<ComposedPart> compose_parts(const Checkpoint& checkpoint) {
       "vae_encoder", compose_vae_encoder(checkpoint.vae_config, vae.tensors, vae.source));
   parts[2].programs.emplace_back(
       "vae_decoder", compose_vae_decoder(checkpoint.vae_config, vae.tensors, vae.source));
+  if (checkpoint.identity_config) {
+    const PartWeights& identity = checkpoint.identity;
+    parts.push_back({"identity", identity, {}});
+    parts.back().programs.emplace_back(
+        "identity",
+        compose_identity(*checkpoint.identity_config, identity.tensors, identity.source));
+  }
   for (const ComposedPart& part : parts) refuse_unknown_tensors(part);
   return parts;
 }
@@ -204,6 +211,10 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.tokenizer = checkpoint.tokenizer;
   info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
   info.init_text = checkpoint.init_text.value_or(info.init_text);
+  if (checkpoint.identity_config) {
+    info.identity = {checkpoint.identity_config->size_px,
+                     checkpoint.identity_config->same_person_cosine};
+  }
   info.licence = checkpoint.licence;
   info.dtype = options.dtype == WeightsDtype::kKeep
                    ? dtype_text(checkpoint.unet.tensors.begin()->second.scalar_type())

@@ -56,4 +56,18 @@ Composer::Program compose_vae_encoder(const VaeConfig& config, const TensorMap& 
 Composer::Program compose_vae_decoder(const VaeConfig& config, const TensorMap& weights,
                                       const std::string& weights_file);
 
+/// The built-in model's network that tells its people apart: convolutions of stride 2 over the
+/// picture at half its size, two linear layers, a unit vector.
+struct IdentityConfig {
+  int size_px = 128;          ///< side of the pictures
+  std::vector<int> channels;  ///< of each convolution
+  int hidden_width = 0;
+  int width = 0;  ///< of the vector
+  double same_person_cosine = 0;
+};
+
+/// Method forward(image[B,3,S,S] in −1 … 1) -> [B,width].
+Composer::Program compose_identity(const IdentityConfig& config, const TensorMap& weights,
+                                   const std::string& weights_file);
+
 }  // namespace sdx

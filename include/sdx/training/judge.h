@@ -1,0 +1,67 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sdx/embedding/embedding.h"
+#include "sdx/image/identity.h"
+#include "sdx/image/image.h"
+#include "sdx/training/inversion.h"
+#include "sdx/util/device.h"
+
+namespace sdx {
+
+/// What is looked at to judge a word.
+struct JudgeOptions {
+  /// With `{name}`; each asks for something else, so that it can be seen whether it was obeyed.
+  std::vector<std::string> prompts;
+  int steps = 12;  ///< of the sampler, for each picture
+  int draws = 8;   ///< of noise, by which the model tells the prompts apart
+  std::uint64_t seed = 0;
+};
+
+/// Likeness and obedience, each 0 … 1.
+struct Verdict {
+  double likeness = 0;   ///< mean cosine of the pictures to the portraits' mean, at least 0
+  double obedience = 0;  ///< see Judge
+  double score() const { return likeness * obedience; }
+};
+
+struct JudgedPictures {
+  Verdict verdict;
+  std::vector<Image> pictures;  ///< one for each prompt
+};
+
+/// Looks at a word as its user will: pictures from fixed seeds and prompts.
+///
+/// Likeness comes from an identity encoder. Obedience from the model itself, which has no other
+/// judge at hand: a picture was obedient to its prompt as often as, with noise added to it, that
+/// prompt (with the model's own word for a person in place of the name) helps the UNet more to find
+/// the noise than each of the other prompts does. Source: Li et al. 2023, "Your Diffusion Model is
+/// Secretly a Zero-Shot Classifier". A word that has swallowed its prompt fails there.
+class Judge {
+ public:
+  /// @param portraits what the word should look like
+  /// @param identity  outlives the judge; null: likeness cannot be told and is 0
+  Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,
+        const std::vector<Image>& portraits, JudgeOptions options);
+  ~Judge();
+
+  /// Whether the encoder makes one person of the portraits: most pairs are the same one to it. If
+  /// not, its likeness means nothing.
+  bool knows_the_person() const;
+
+  /// @param may_stop called between steps; may throw to stop
+  JudgedPictures look_at(const Embedding& word, const std::function<void()>& may_stop = {}) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sdx

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sdx/training/checkpoint.h"
+#include "sdx/training/inversion.h"
+#include "sdx/training/judge.h"
+
+namespace sdx {
+
+/// When training ends and how often it looks at itself. The most steps are InversionOptions::steps.
+struct TrainerOptions {
+  bool stop_when_settled = true;  ///< end where the loss on the fixed batch has settled
+  int patience = 100;             ///< steps over which it must be flat (has_settled's window)
+  int min_steps = 100;            ///< never settle before
+  int milestone_steps = 50;       ///< between two looks of the judge; 0: only at the end
+};
+
+enum class StopReason {
+  kSettled,    ///< the loss on the fixed batch did not move any more
+  kAllSteps,   ///< InversionOptions::steps are done
+  kRequested,  ///< by TrainerEvents::stop_requested
+  kNotFinite,  ///< kMostSkippedSteps losses in a row were not finite
+};
+
+/// "the loss has settled", "all steps are done", …
+std::string_view to_string(StopReason reason);
+
+inline constexpr int kMostSkippedSteps = 10;
+/// Between two looks at the fixed batch, which costs about a step and a half.
+inline constexpr int kMeasureEverySteps = 10;
+
+/// What happens on the way; each may be empty.
+struct TrainerEvents {
+  std::function<void(const StepResult&)> step;  ///< state().steps counts it already
+  std::function<void(const Measurement&)> measurement;
+  std::function<void(const Milestone&, const std::vector<Image>& pictures)> milestone;
+  std::function<void(const TrainingState&)> rest;  ///< between steps: a good time for a checkpoint
+  std::function<bool()> stop_requested;
+  /// Where a step's trace is to be put, if it is wanted.
+  std::function<StepTrace*(int step)> trace;
+};
+
+/// Steps until one of the reasons holds, looking at the fixed batch and through the judge on the
+/// way. With a judge that knows the person, `state.best_vectors` are those of the milestone with
+/// the highest score; else those of the last step.
+/// @param state empty for a new training, or a checkpoint's; `inversion` must be in its state.
+/// @param judge may be null: then there are no milestones.
+StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
+                 TrainingState& state, const TrainerEvents& events);
+
+/// The word to be kept: with `state.best_vectors`.
+Embedding best_embedding(const Inversion& inversion, const TrainingState& state);
+
+}  // namespace sdx

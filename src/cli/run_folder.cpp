@@ -1,0 +1,105 @@
+#include "cli/run_folder.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "sdx/image/png.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::seconds kCheckpointAtLeast{30};
+
+std::string step_name(int step) {
+  std::string digits = std::to_string(step);
+  return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
+}
+
+fs::path prepared(fs::path folder) {
+  prepare_output_folder(folder);
+  return folder;
+}
+
+}  // namespace
+
+std::string_view to_string(KeepPolicy policy) {
+  return policy == KeepPolicy::kAll ? "all" : "best";
+}
+
+KeepPolicy parse_keep_policy(std::string_view text) {
+  for (const KeepPolicy policy : {KeepPolicy::kBest, KeepPolicy::kAll}) {
+    if (text == to_string(policy)) return policy;
+  }
+  throw UsageError("--keep: expected best or all, found \"" + std::string(text) + "\"");
+}
+
+RunFolder::RunFolder(fs::path folder, KeepPolicy keep)
+    : path_(prepared(std::move(folder))), keep_(keep), lock_(path_ / ".lock", path_.string()) {}
+
+std::optional<int> RunFolder::steps_done() const {
+  const auto found = newest_checkpoint(checkpoints(), [](const std::string&) {});
+  if (!found) return std::nullopt;
+  return found->state.inversion.steps;
+}
+
+void RunFolder::clear() {
+  for (const char* name :
+       {"checkpoints", "previews", "milestones", "metrics.jsonl", "summary.json", "report.html"}) {
+    fs::remove_all(path_ / name);
+  }
+}
+
+Checkpoint RunFolder::resume(const std::function<void(const std::string&)>& warn) {
+  std::optional<Checkpoint> found = newest_checkpoint(checkpoints(), warn);
+  if (!found) throw MissingInputError(path_.string() + ": holds no checkpoint to resume from");
+  std::istringstream lines(fs::exists(metrics()) ? read_file(metrics()) : "");
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const Json parsed = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const bool is_whole = parsed.is_object() && parsed.contains("step");
+    if (is_whole && parsed["step"] <= found->state.inversion.steps) kept += line + "\n";
+  }
+  write_file_atomically(metrics(), kept);
+  return *found;
+}
+
+void RunFolder::write_metrics(const Json& line) {
+  if (!metrics_file_) metrics_file_.reset(std::fopen(metrics().c_str(), "a"));
+  if (!metrics_file_) throw_errno(errno, "create", metrics().string());
+  const std::string text = line.dump() + "\n";
+  if (std::fputs(text.c_str(), metrics_file_.get()) < 0 || std::fflush(metrics_file_.get()) != 0) {
+    throw_errno(errno, "write", metrics().string());
+  }
+}
+
+void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
+                                const std::vector<std::string>& prompts, const Embedding& word) {
+  std::vector<SheetCell> cells;
+  for (std::size_t i = 0; i < pictures.size(); ++i) cells.push_back({pictures[i], prompts[i]});
+  prepare_output_folder(path_ / "previews");
+  write_png(path_ / "previews" / (step_name(milestone.step) + ".png"),
+            contact_sheet(cells, static_cast<int>(cells.size())));
+  if (keep_ == KeepPolicy::kAll) {
+    prepare_output_folder(path_ / "milestones");
+    write_embedding(path_ / "milestones" / (step_name(milestone.step) + ".safetensors"), word);
+  }
+}
+
+void RunFolder::checkpoint(const TrainingState& state, const TrainingOrigin& origin, bool now) {
+  const int step = state.inversion.steps;
+  const auto time = std::chrono::steady_clock::now();
+  const bool is_due = step % kMeasureEverySteps == 0 || time - last_written_ > kCheckpointAtLeast;
+  if (step == last_checkpoint_ || (!is_due && !now)) return;
+  prepare_output_folder(checkpoints());
+  write_checkpoint(checkpoints(), {state, origin});
+  last_checkpoint_ = step;
+  last_written_ = time;
+  prune_checkpoints(checkpoints());
+}
+
+}  // namespace sdx

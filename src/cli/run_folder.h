@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sdx/image/contact_sheet.h"
+#include "sdx/training/checkpoint.h"
+#include "sdx/training/trainer.h"
+#include "sdx/util/lock.h"
+
+namespace sdx {
+
+/// Which checkpoints outlive a training.
+enum class KeepPolicy {
+  kBest,  ///< the newest two, which resuming needs; the best one is the embedding
+  kAll,   ///< of every milestone, as an embedding too
+};
+
+std::string_view to_string(KeepPolicy policy);
+/// @throws UsageError that lists them.
+KeepPolicy parse_keep_policy(std::string_view text);
+
+/// `runs/<Name>`: what a training leaves on its way. Locked against a second process.
+class RunFolder {
+ public:
+  /// Makes the folder and proves that it can be written.
+  /// @throws TryAgainError if another training works there; as prepare_output_folder.
+  RunFolder(std::filesystem::path folder, KeepPolicy keep);
+
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Steps of a training that is in the folder; nothing if there is none.
+  std::optional<int> steps_done() const;
+
+  /// Removes what an earlier training left.
+  void clear();
+
+  /// The newest whole checkpoint; metrics of steps after it are forgotten, as they will come again.
+  /// @throws MissingInputError if there is none.
+  Checkpoint resume(const std::function<void(const std::string&)>& warn);
+
+  /// One line of metrics.jsonl, on the disk at once.
+  void write_metrics(const Json& line);
+
+  void write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
+                       const std::vector<std::string>& prompts, const Embedding& word);
+
+  /// Writes a checkpoint if one is due: every kMeasureEverySteps, or after half a minute, or `now`.
+  void checkpoint(const TrainingState& state, const TrainingOrigin& origin, bool now = false);
+
+ private:
+  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+  std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+
+  std::filesystem::path path_;
+  KeepPolicy keep_;
+  FileLock lock_;
+  File metrics_file_{nullptr, &std::fclose};
+  int last_checkpoint_ = -1;
+  std::chrono::steady_clock::time_point last_written_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace sdx

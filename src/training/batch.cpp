@@ -1,0 +1,102 @@
+#include "training/batch.h"
+
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+
+#include "sdx/tensor/noise.h"
+
+namespace sdx {
+
+namespace {
+
+/// Uniform over the timesteps for a row, while the rows of a batch cover them evenly: the loss
+/// varies less from step to step, its expectation is the same.
+int stratified_timestep(const InversionOptions& options, int row, int size, RandomStream& pick) {
+  constexpr std::uint32_t kResolution = 1U << 24U;
+  const double within = static_cast<double>(pick.below(kResolution)) / kResolution;
+  const int count = options.last_timestep - options.first_timestep + 1;
+  return options.first_timestep + static_cast<int>((row + within) / size * count);
+}
+
+at::Tensor training_noise(const InversionOptions& options, at::IntArrayRef shape,
+                          RandomStream& stream) {
+  const at::Tensor noise = normal_noise(shape, stream);
+  if (options.offset_noise == 0) return noise;
+  return noise + normal_noise({shape[0], 1, 1}, stream) * options.offset_noise;
+}
+
+/// Of a row's squared error: min(SNR, γ) / SNR for a prediction of the noise, over SNR + 1 for one
+/// of the velocity.
+double snr_weight(const InversionOptions& options, const NoiseSchedule& schedule, int timestep) {
+  if (options.min_snr == 0) return 1;
+  const double alpha = schedule.alpha(timestep);
+  const double sigma = schedule.sigma(timestep);
+  const double snr = alpha * alpha / (sigma * sigma);
+  const bool velocity = schedule.config().prediction_type == PredictionType::kVelocity;
+  return std::min(snr, options.min_snr) / (velocity ? snr + 1 : snr);
+}
+
+}  // namespace
+
+TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options,
+                         const Tokenizer& tokenizer, const EmbeddingTable& table, int size,
+                         RandomStream pick, RandomStream noise) {
+  const LatentDistribution& portraits = data.portraits.distribution;
+  const auto pictures = static_cast<std::uint32_t>(portraits.mean.size(0));
+  const auto sentences = static_cast<std::uint32_t>(data.sentences.size());
+  const bool velocity = data.schedule.config().prediction_type == PredictionType::kVelocity;
+  std::vector<at::Tensor> clean;
+  std::vector<at::Tensor> noises;
+  std::vector<at::Tensor> noisy;
+  std::vector<at::Tensor> targets;
+  std::vector<at::Tensor> weights;
+  std::vector<std::int64_t> timesteps;
+  TrainingBatch batch;
+  for (int row = 0; row < size; ++row) {
+    const auto picture = static_cast<std::int64_t>(pick.below(pictures));
+    const std::uint32_t sentence = pick.below(sentences);
+    const int timestep = stratified_timestep(options, row, size, pick);
+    const at::Tensor mean = portraits.mean[picture].cpu();
+    const at::Tensor spread = portraits.deviation[picture].cpu();
+    const at::Tensor latents = mean + spread * normal_noise(mean.sizes(), noise);
+    const at::Tensor epsilon = training_noise(options, mean.sizes(), noise);
+    const double alpha = data.schedule.alpha(timestep);
+    const double sigma = data.schedule.sigma(timestep);
+    clean.push_back(latents);
+    noises.push_back(epsilon);
+    noisy.push_back(latents * alpha + epsilon * sigma);
+    targets.push_back(velocity ? epsilon * alpha - latents * sigma : epsilon);
+    timesteps.push_back(timestep);
+    if (options.min_snr > 0 || data.portraits.mask.defined()) {
+      const at::Tensor everywhere = mean.slice(0, 0, 1) * 0 + 1;
+      const at::Tensor where =
+          data.portraits.mask.defined() ? data.portraits.mask[picture] : everywhere;
+      weights.push_back(where / where.mean() * snr_weight(options, data.schedule, timestep));
+    }
+    batch.prompts.push_back(tokenize_prompt(data.sentences[sentence], tokenizer, table));
+  }
+  batch.latents = at::stack(clean);
+  batch.noise = at::stack(noises);
+  batch.noisy_latents = at::stack(noisy);
+  batch.target = at::stack(targets);
+  if (!weights.empty()) batch.weight = at::stack(weights);
+  batch.timesteps = at::tensor(timesteps, at::kLong);
+  return batch;
+}
+
+TrainingBatch rows_of(const TrainingBatch& batch, int first, int count) {
+  const auto part = [&](const at::Tensor& whole) {
+    return whole.defined() ? whole.narrow(0, first, count) : at::Tensor();
+  };
+  return {part(batch.latents),
+          part(batch.noise),
+          part(batch.noisy_latents),
+          part(batch.target),
+          part(batch.weight),
+          part(batch.timesteps),
+          {batch.prompts.begin() + first, batch.prompts.begin() + first + count}};
+}
+
+}  // namespace sdx

@@ -1,0 +1,166 @@
+#include "sdx/training/judge.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/argmin.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sdx/generation/generator.h"
+#include "sdx/prompt/prompt.h"
+#include "sdx/prompt/prompt_list.h"
+#include "sdx/tensor/noise.h"
+
+namespace sdx {
+
+namespace {
+
+/// Where in the schedule prompts are told apart: with less noise every prompt explains a picture,
+/// with more none does.
+constexpr double kLeastNoise = 0.4;
+constexpr double kMostNoise = 0.9;
+
+std::vector<float> unit_mean(const std::vector<std::vector<float>>& vectors) {
+  std::vector<float> mean(vectors.empty() ? 0 : vectors.front().size());
+  for (const auto& vector : vectors) {
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += vector[i];
+  }
+  const auto length = static_cast<float>(std::sqrt(std::max(cosine(mean, mean), 1e-12)));
+  for (float& value : mean) value /= length;
+  return mean;
+}
+
+bool mostly_one_person(const std::vector<std::vector<float>>& vectors, double same_person) {
+  int pairs = 0;
+  int same = 0;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      ++pairs;
+      if (cosine(vectors[i], vectors[j]) >= same_person) ++same;
+    }
+  }
+  return 2 * same > pairs;
+}
+
+}  // namespace
+
+struct Judge::Impl {
+  Impl(Inversion::Model parts, const ComputeTarget& target, const IdentityEncoder* encoder,
+       const std::vector<Image>& portraits, JudgeOptions chosen)
+      : model(parts),
+        identity(encoder),
+        options(std::move(chosen)),
+        generator(parts.bundle, target, parts.tokenizer, parts.text_encoder, parts.unet),
+        schedule(parts.bundle.info().noise_schedule) {
+    context = plain_context();
+    if (identity != nullptr) meet(portraits);
+  }
+
+  void meet(const std::vector<Image>& portraits) {
+    std::vector<std::vector<float>> vectors;
+    for (const Image& portrait : portraits) {
+      if (auto vector = identity->encode(portrait)) vectors.push_back(std::move(*vector));
+    }
+    knows_the_person = 2 * vectors.size() > portraits.size() &&
+                       mostly_one_person(vectors, identity->same_person_cosine());
+    person = unit_mean(vectors);
+  }
+
+  /// The prompts with the model's own word for a person: [P,S,W].
+  at::Tensor plain_context() const {
+    const at::NoGradGuard no_grad;
+    std::vector<TokenizedPrompt> prompts;
+    for (const std::string& text : fill_names(options.prompts, {"x"})) {
+      std::string plain = text;
+      plain.replace(plain.find("<x>"), 3, model.bundle.info().init_text);
+      prompts.push_back(tokenize_prompt(plain, model.tokenizer, {}));
+    }
+    return encode_prompts(prompts, model.tokenizer, {}, model.text_encoder);
+  }
+
+  double likeness(const Image& picture) const {
+    if (!knows_the_person) return 0;
+    const auto vector = identity->encode(picture);
+    return vector ? std::max(cosine(*vector, person), 0.0) : 0;
+  }
+
+  /// Squared errors of the UNet in `latents` [1,4,h,w] under every prompt, [P].
+  at::Tensor errors(const at::Tensor& latents, int timestep, const at::Tensor& noise) const {
+    const double alpha = schedule.alpha(timestep);
+    const double sigma = schedule.sigma(timestep);
+    const bool velocity = schedule.config().prediction_type == PredictionType::kVelocity;
+    const at::Tensor noisy = latents * alpha + noise * sigma;
+    const at::Tensor target = velocity ? noise * alpha - latents * sigma : noise;
+    const std::int64_t prompts = context.size(0);
+    const at::Tensor prediction = model.unet.forward(
+        noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), context);
+    return (prediction.cpu() - target).pow(2).mean({1, 2, 3});
+  }
+
+  /// Share of the draws in which prompt `right` explains the picture best.
+  double obedience(const at::Tensor& latents, std::int64_t right,
+                   const std::function<void()>& may_stop) const {
+    RandomStream stream(options.seed, RandomPurpose::kJudge);
+    int obeyed = 0;
+    for (int draw = 0; draw < options.draws; ++draw) {
+      const double place = (draw + 0.5) / options.draws;
+      const double level = kLeastNoise + (kMostNoise - kLeastNoise) * place;
+      const auto timestep = static_cast<int>(level * schedule.train_timesteps());
+      const at::Tensor noise = normal_noise(latents.sizes(), stream);
+      const at::Tensor best = at::argmin(errors(latents, timestep, noise));
+      if (best.item<std::int64_t>() == right) ++obeyed;
+      if (may_stop) may_stop();
+    }
+    return static_cast<double>(obeyed) / options.draws;
+  }
+
+  Inversion::Model model;
+  const IdentityEncoder* identity;
+  JudgeOptions options;
+  Generator generator;
+  NoiseSchedule schedule;
+  bool knows_the_person = false;
+  std::vector<float> person;  ///< mean of the portraits
+  at::Tensor context;         ///< [P,S,W]
+};
+
+Judge::Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,
+             const std::vector<Image>& portraits, JudgeOptions options)
+    : impl_(std::make_unique<Impl>(model, target, identity, portraits, std::move(options))) {}
+
+Judge::~Judge() = default;
+
+bool Judge::knows_the_person() const { return impl_->knows_the_person; }
+
+JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>& may_stop) const {
+  const at::NoGradGuard no_grad;
+  EmbeddingTable table;
+  table.add(word);
+  std::vector<ImageRequest> requests;
+  for (const std::string& prompt : fill_names(impl_->options.prompts, {word.name})) {
+    requests.push_back({prompt, "", impl_->options.seed + requests.size()});
+  }
+  GenerationOptions generation;
+  generation.steps = impl_->options.steps;
+  generation.guidance_scale = impl_->model.bundle.info().guidance_scale;
+
+  JudgedPictures result;
+  const auto count = static_cast<double>(requests.size());
+  impl_->generator.generate(
+      requests, generation, table,
+      [&](std::size_t index, const GeneratedImage& made) {
+        result.verdict.likeness += impl_->likeness(made.image) / count;
+        result.verdict.obedience +=
+            impl_->obedience(made.latents, static_cast<std::int64_t>(index), may_stop) / count;
+        result.pictures.push_back(made.image);
+      },
+      [&](int, int) {
+        if (may_stop) may_stop();
+      });
+  return result;
+}
+
+}  // namespace sdx
