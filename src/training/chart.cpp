@@ -15,7 +15,7 @@ constexpr double kWidth = 440;
 constexpr double kHeight = 256;
 constexpr double kLeft = 56;
 constexpr double kRight = 14;
-constexpr double kTop = 30;
+constexpr double kTop = 34;
 constexpr double kBottom = 40;
 /// Dots show where few measurements are; more would hide the line.
 constexpr std::size_t kMostDots = 40;
