@@ -12,8 +12,8 @@ namespace sdx {
 /// What forward() keeps for the gradient.
 enum class GradientMemory {
   kNormal,  ///< every intermediate result
-  kLow,     ///< only what passes between the UNet's blocks; backward computes the rest again, which
-            ///< takes about 1.3 times as long with a seventh of the memory (Chen et al. 2016)
+  kLow,     ///< only what passes between the blocks; backward computes the rest again: less than half
+            ///< the memory for Stable Diffusion 1.5 (docs/training-memory.md), one more forward pass
 };
 
 /// The frozen denoiser, UNet2DConditionModel.
