@@ -12,8 +12,8 @@ namespace sdx {
 /// What forward() keeps for the gradient.
 enum class GradientMemory {
   kNormal,  ///< every intermediate result
-  kLow,     ///< only what passes between the blocks; backward computes the rest again: less than half
-            ///< the memory for Stable Diffusion 1.5 (docs/training-memory.md), one more forward pass
+  kLow,     ///< only what passes between the blocks; backward computes the rest again: one more
+            ///< forward pass, less than half the memory for Stable Diffusion 1.5
 };
 
 /// The frozen denoiser, UNet2DConditionModel.
