@@ -39,6 +39,17 @@ void bind_weights(const torch::jit::Module& module, const TensorMap& weights,
   }
 }
 
+/// Runs a method and reads its result, both under one translation of c10's exceptions.
+template <typename Read>
+auto invoke(const torch::jit::Module& module, const std::string& method,
+            std::vector<c10::IValue> arguments, Read read) {
+  try {
+    return read(module.get_method(method)(std::move(arguments)));
+  } catch (const c10::Error& error) {
+    throw InternalError("the model's \"" + method + "\": " + error.what_without_backtrace());
+  }
+}
+
 }  // namespace
 
 torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
@@ -68,11 +79,14 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
 
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,
                       std::vector<c10::IValue> arguments) {
-  try {
-    return module.get_method(method)(std::move(arguments)).toTensor();
-  } catch (const c10::Error& error) {
-    throw InternalError("the model's \"" + method + "\": " + error.what_without_backtrace());
-  }
+  return invoke(module, method, std::move(arguments),
+                [](const c10::IValue& result) { return result.toTensor(); });
+}
+
+std::vector<at::Tensor> run_list_method(const torch::jit::Module& module, const std::string& method,
+                                        std::vector<c10::IValue> arguments) {
+  return invoke(module, method, std::move(arguments),
+                [](const c10::IValue& result) { return result.toTensorVector(); });
 }
 
 std::vector<at::Tensor> parameters_of(const torch::jit::Module& module) {

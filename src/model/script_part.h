@@ -22,6 +22,10 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,
                       std::vector<c10::IValue> arguments);
 
+/// The same for a method that gives a list of tensors.
+std::vector<at::Tensor> run_list_method(const torch::jit::Module& module, const std::string& method,
+                                        std::vector<c10::IValue> arguments);
+
 /// Its parameters as tensors.
 std::vector<at::Tensor> parameters_of(const torch::jit::Module& module);
 

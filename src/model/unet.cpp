@@ -1,28 +1,91 @@
 #include "sdx/model/unet.h"
 
+#include "model/checkpointed.h"
 #include "model/script_part.h"
+#include "sdx/util/error.h"
 
 namespace sdx {
+
+namespace {
+
+std::string up_block(int index) { return "up_" + std::to_string(index); }
+
+/// How many `up_…` segments the program has.
+/// @throws DataError if it is not cut into segments.
+int count_up_blocks(const torch::jit::Module& module, const std::string& program_file) {
+  for (const char* segment : {"time", "down", "mid", "up_0", "head"}) {
+    if (module.find_method(segment)) continue;
+    throw DataError(program_file + ": has no method \"" + segment +
+                    "\", which saving memory needs; import the model again, or train with "
+                    "--memory normal");
+  }
+  int count = 1;
+  while (module.find_method(up_block(count))) ++count;
+  return count;
+}
+
+/// The forward pass in the program's segments, each checkpointed.
+at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
+                               const at::Tensor& sample, const at::Tensor& timesteps,
+                               const at::Tensor& context) {
+  const at::Tensor emb = run_method(module, "time", {timesteps, sample});
+  const std::vector<at::Tensor> skips = run_checkpointed(
+      [module](const std::vector<at::Tensor>& in) {
+        return run_list_method(module, "down", {in[0], in[1], in[2]});
+      },
+      {sample, emb, context});
+  at::Tensor x = run_checkpointed(
+                     [module](const std::vector<at::Tensor>& in) {
+                       return std::vector{run_method(module, "mid", {in[0], in[1], in[2]})};
+                     },
+                     {skips.back(), emb, context})
+                     .front();
+  for (int block = 0; block < up_blocks; ++block) {
+    std::vector<at::Tensor> inputs = {x, emb, context};
+    inputs.insert(inputs.end(), skips.begin(), skips.end());
+    x = run_checkpointed(
+            [module, block](const std::vector<at::Tensor>& in) {
+              const std::vector<at::Tensor> joined(in.begin() + 3, in.end());
+              return std::vector{
+                  run_method(module, up_block(block), {in[0], joined, in[1], in[2]})};
+            },
+            inputs)
+            .front();
+  }
+  return run_checkpointed(
+             [module](const std::vector<at::Tensor>& in) {
+               return std::vector{run_method(module, "head", {in[0]})};
+             },
+             {x})
+      .front();
+}
+
+}  // namespace
 
 struct UNet::Impl {
   torch::jit::Module module;
   ComputeTarget target;
+  std::string program_file;
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(
-          std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target), target})) {}
+    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target), target,
+                                        (bundle.folder() / "unet.ts").string()})) {}
 
 UNet::~UNet() = default;
 UNet::UNet(UNet&&) noexcept = default;
 UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
-                         const at::Tensor& context) const {
-  const auto [device, dtype] = impl_->target;
+                         const at::Tensor& context, GradientMemory memory) const {
+  const auto& [module, target, program_file] = *impl_;
+  const at::Tensor x = sample.to(target.device, target.dtype);
+  const at::Tensor steps = timesteps.to(target.device);
+  const at::Tensor words = context.to(target.device, target.dtype);
   const at::Tensor output =
-      run_method(impl_->module, "forward",
-                 {sample.to(device, dtype), timesteps.to(device), context.to(device, dtype)});
+      memory == GradientMemory::kNormal
+          ? run_method(module, "forward", {x, steps, words})
+          : forward_in_segments(module, count_up_blocks(module, program_file), x, steps, words);
   return output.to(at::kFloat);
 }
 

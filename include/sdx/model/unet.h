@@ -9,6 +9,13 @@
 
 namespace sdx {
 
+/// What forward() keeps for the gradient.
+enum class GradientMemory {
+  kNormal,  ///< every intermediate result
+  kLow,     ///< only what passes between the blocks; backward computes the rest again: one more
+            ///< forward pass, less than half the memory for Stable Diffusion 1.5
+};
+
 /// The frozen denoiser, UNet2DConditionModel.
 class UNet {
  public:
@@ -23,9 +30,12 @@ class UNet {
   /// @param sample    [B,4,h,w], any float dtype.
   /// @param timesteps [B] int64, 0 … train_timesteps − 1.
   /// @param context   [B,S,W], the text encoder's output.
+  /// @param memory    kLow gives the same output, and the gradient but for rounding.
   /// @return          [B,4,h,w] float32.
+  /// @throws DataError with kLow, if the bundle's program does not offer its segments.
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timesteps,
-                     const at::Tensor& context) const;
+                     const at::Tensor& context,
+                     GradientMemory memory = GradientMemory::kNormal) const;
 
   /// The parameters, for tests that prove them frozen.
   std::vector<at::Tensor> parameters() const;

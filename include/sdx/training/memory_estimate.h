@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sdx/model/text_encoder.h"
+#include "sdx/model/unet.h"
+
+namespace sdx {
+
+/// The size of a training step.
+struct StepShape {
+  int batch_size = 4;
+  int without_gradient = 16;  ///< pictures of the largest batch that is run without a gradient
+  int latent_height = 64;
+  int latent_width = 64;
+  int tokens = 77;  ///< positions of a prompt, 77 × its chunks
+};
+
+/// What training will take.
+struct MemoryEstimate {
+  std::int64_t resident_bytes = 0;  ///< the process as it is: libraries, and the weights in use
+  std::int64_t step_bytes = 0;      ///< on top of that, at the peak of a step
+  std::int64_t total_bytes() const { return resident_bytes + step_bytes; }
+};
+
+/// Estimates the memory of training on the CPU from two real steps on small pictures, one at a
+/// time: what lives at their peaks grows linearly with the area (attention is computed in pieces)
+/// and the batch. Takes less than half the time of a step on one picture of 512 × 512; call it
+/// when the models are loaded. Compared with the truth in docs/training-memory.md.
+/// @throws DataError as UNet::forward.
+MemoryEstimate estimate_memory(const TextEncoder& text_encoder, const UNet& unet,
+                               const StepShape& shape, GradientMemory memory);
+
+}  // namespace sdx

@@ -1,0 +1,75 @@
+#include "sdx/training/memory_estimate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sdx/tensor/allocation_meter.h"
+#include "sdx/util/memory.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr std::int64_t kLatentChannels = 4;
+constexpr std::int64_t kChunkTokens = 77;
+/// Side of the small pictures in latents: two sizes that every depth of UNet divides evenly.
+constexpr std::int64_t kSmallSide = 16;
+constexpr std::int64_t kLargeSide = 32;
+
+/// The parts that a step runs.
+struct Parts {
+  const TextEncoder& text_encoder;
+  const UNet& unet;
+  GradientMemory memory;
+  std::int64_t chunks;
+};
+
+/// The most that lives at one time in a step on one square picture.
+std::int64_t peak_bytes(const Parts& parts, std::int64_t side, bool with_gradient) {
+  const at::AutoGradMode mode(with_gradient);
+  const at::Tensor ids = at::zeros({parts.chunks, kChunkTokens}, at::kLong);
+  const at::Tensor words = parts.text_encoder.embed(ids).detach().set_requires_grad(with_gradient);
+  const at::Tensor sample = at::zeros({1, kLatentChannels, side, side});
+  const AllocationMeter meter;
+  const at::Tensor encoded = parts.text_encoder.encode(words);
+  const at::Tensor context = encoded.reshape({1, -1, encoded.size(-1)});
+  const at::Tensor loss =
+      parts.unet.forward(sample, at::zeros({1}, at::kLong), context, parts.memory).pow(2).mean();
+  if (with_gradient) torch::autograd::grad({loss}, {words});
+  return meter.peak_bytes();
+}
+
+/// The same for one picture of another area, by the line through two measurements.
+double peak_bytes_for(const Parts& parts, double area, bool with_gradient) {
+  const auto small = static_cast<double>(peak_bytes(parts, kSmallSide, with_gradient));
+  const auto large = static_cast<double>(peak_bytes(parts, kLargeSide, with_gradient));
+  const double per_latent = (large - small) / (kLargeSide * kLargeSide - kSmallSide * kSmallSide);
+  return small + per_latent * (area - kSmallSide * kSmallSide);
+}
+
+/// Convolutions rearrange a copy of their weights. Without a gradient little else lives at the
+/// peak, and the copy is one for all pictures.
+double largest_parameter_bytes(const UNet& unet) {
+  std::size_t most = 0;
+  for (const at::Tensor& parameter : unet.parameters()) most = std::max(most, parameter.nbytes());
+  return static_cast<double>(most);
+}
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const TextEncoder& text_encoder, const UNet& unet,
+                               const StepShape& shape, GradientMemory memory) {
+  const Parts parts{text_encoder, unet, memory, (shape.tokens + kChunkTokens - 1) / kChunkTokens};
+  const double area = static_cast<double>(shape.latent_height) * shape.latent_width;
+  const double step = shape.batch_size * peak_bytes_for(parts, area, /*with_gradient=*/true);
+  const double copy = largest_parameter_bytes(unet);
+  const double look_on_one = peak_bytes_for(parts, area, /*with_gradient=*/false);
+  const double look = copy + shape.without_gradient * std::max(0.0, look_on_one - copy);
+  return {resident_memory_bytes(), std::llround(std::max(step, look))};
+}
+
+}  // namespace sdx

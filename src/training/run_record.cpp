@@ -1,0 +1,81 @@
+#include "training/run_record.h"
+
+#include <charconv>
+#include <sstream>
+
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Json read_object(const fs::path& file) {
+  if (!fs::exists(file)) return Json::object();
+  Json json = read_json_file(file);
+  if (!json.is_object()) throw DataError(file.string() + ": expected one JSON object");
+  return json;
+}
+
+void add_line(RunRecord& run, const Json& line) {
+  const auto step = line.find("step");
+  if (step == line.end() || !json_holds<int>(*step)) return;
+  const auto add = [&](const char* key, Series& series) {
+    const auto value = line.find(key);
+    if (value != line.end() && value->is_number()) series[step->get<int>()] = value->get<double>();
+  };
+  add("fixed_loss", run.fixed_loss);
+  add("learning_rate", run.learning_rate);
+  add("gradient_norm", run.gradient_norm);
+  add("vector_norm", run.vector_norm);
+  add("likeness", run.likeness);
+  add("obedience", run.obedience);
+  add("score", run.score);
+  const auto best = line.find("best");
+  if (best != line.end() && *best == true) run.best_step = step->get<int>();
+}
+
+void read_metrics(RunRecord& run, const fs::path& file) {
+  if (!fs::exists(file)) return;
+  std::istringstream lines(read_file(file));
+  for (std::string text; std::getline(lines, text);) {
+    const Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (line.is_object()) {
+      add_line(run, line);
+    } else if (!lines.eof()) {  // the last line may be half-written: the run goes on or was killed
+      ++run.unread_lines;
+    }
+  }
+}
+
+void find_previews(RunRecord& run, const fs::path& folder) {
+  if (!fs::is_directory(folder)) return;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().stem();
+    int step = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), step);
+    const bool is_step = error == std::errc() && end == name.data() + name.size();
+    if (is_step && entry.path().extension() == ".png") run.previews[step] = entry.path();
+  }
+}
+
+}  // namespace
+
+RunRecord read_run(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw MissingInputError(folder.string() + ": no such folder; a run's is runs/NAME");
+  }
+  RunRecord run;
+  run.config = read_object(folder / "config.json");
+  run.summary = read_object(folder / "summary.json");
+  read_metrics(run, folder / "metrics.jsonl");
+  const auto best = run.summary.find("best_step");
+  if (best != run.summary.end() && json_holds<int>(*best)) run.best_step = best->get<int>();
+  if (fs::exists(folder / "portraits.png")) run.portraits = folder / "portraits.png";
+  find_previews(run, folder / "previews");
+  return run;
+}
+
+}  // namespace sdx
