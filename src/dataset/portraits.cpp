@@ -38,9 +38,9 @@ std::pair<Rect, Crop> choose_area(const Image& image, const FaceFinder* faces) {
     return {{0, 0, image.width_px, image.height_px}, Crop::kNone};
   }
   if (faces != nullptr) {
-    const std::vector<Rect> found = faces->find(image);
+    const std::vector<Face> found = faces->find(image);
     if (!found.empty()) {
-      return {portrait_square(found.front(), image.width_px, image.height_px), Crop::kFace};
+      return {portrait_square(found.front().box, image.width_px, image.height_px), Crop::kFace};
     }
   }
   return {centre_square(image.width_px, image.height_px), Crop::kCentre};
