@@ -216,8 +216,8 @@ void train_command(int argc, char** argv) {
   prepare_output_folder(run_folder);
 
   const std::optional<FaceFinder> faces = FaceFinder::installed();
-  const std::vector<Portrait> portraits =
-      load_portraits(options.folder, bundle.info().native_size_px, faces ? &*faces : nullptr);
+  const std::vector<Portrait> portraits = load_portraits(
+      options.folder, {.size_px = bundle.info().native_size_px}, faces ? &*faces : nullptr);
   show_portraits(portraits, common);
   check_enough_portraits(options.folder, portraits);
   write_crops(portraits, run_folder / "portraits.png");
