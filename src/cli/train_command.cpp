@@ -5,16 +5,11 @@
 #include <filesystem>
 #include <sstream>
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
-
+#include "cli/portrait_table.h"
 #include "sdx/cli/options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
-#include "sdx/dataset/portraits.h"
-#include "sdx/dataset/templates.h"
 #include "sdx/image/contact_sheet.h"
-#include "sdx/image/convert.h"
 #include "sdx/image/png.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/training/inversion.h"
@@ -30,6 +25,7 @@ namespace {
 
 struct TrainOptions {
   std::string folder;
+  PortraitInput input;
   InversionOptions inversion;
   std::string embeddings = "embeddings";
   std::string runs = "runs";
@@ -73,44 +69,6 @@ double peak_memory_gb() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
-}
-
-void show_portraits(const std::vector<Portrait>& portraits, const CommonOptions& common) {
-  for (const Portrait& portrait : portraits) {
-    std::string line = "  " + portrait.file.filename().string();
-    line.resize(std::max<std::size_t>(line.size(), 30), ' ');
-    if (portrait.width_px > 0) {
-      line += "  " + std::to_string(portrait.width_px) + "x" + std::to_string(portrait.height_px);
-    }
-    if (portrait.exif_orientation != 1) line += ", turned upright";
-    if (portrait.used() && portrait.crop != Crop::kNone) {
-      line += ", cropped to " + std::to_string(portrait.area.width_px) + " px around the " +
-              std::string(to_string(portrait.crop));
-    }
-    line += portrait.used() ? "  used" : "  skipped: " + portrait.problem;
-    say(common, line);
-    say_json(common, {{"file", portrait.file.filename().string()},
-                      {"used", portrait.used()},
-                      {"problem", portrait.problem},
-                      {"width_px", portrait.width_px},
-                      {"height_px", portrait.height_px},
-                      {"crop", to_string(portrait.crop)}});
-  }
-}
-
-LatentDistribution encode_portraits(const std::vector<Portrait>& portraits, const Bundle& bundle,
-                                    const ComputeTarget& target) {
-  const at::NoGradGuard no_grad;
-  const VaeEncoder encoder(bundle, target);
-  std::vector<at::Tensor> means;
-  std::vector<at::Tensor> deviations;
-  for (const Portrait& portrait : portraits) {
-    if (!portrait.used()) continue;
-    const LatentDistribution latents = encoder.encode(to_tensor(portrait.image));
-    means.push_back(latents.mean.cpu());
-    deviations.push_back(latents.deviation.cpu());
-  }
-  return {at::cat(means), at::cat(deviations)};
 }
 
 void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
@@ -181,6 +139,7 @@ void train_command(int argc, char** argv) {
   table.add("Input", "folder", options.folder, "Folder with portraits (JPEG, PNG, WebP)")
       ->required();
   table.add("Input", "--name", inversion.name, "The new word, without brackets")->required();
+  add_portrait_options(table, options.input);
   table.add("Training", "--init", inversion.init_text,
             "Text that the word starts as; default: what the model advises");
   table.add("Training", "--vectors", inversion.vectors, "Positions of the prompt the word takes")
@@ -215,19 +174,19 @@ void train_command(int argc, char** argv) {
   prepare_output_folder(options.embeddings);
   prepare_output_folder(run_folder);
 
-  const std::optional<FaceFinder> faces = FaceFinder::installed();
-  const std::vector<Portrait> portraits = load_portraits(
-      options.folder, {.size_px = bundle.info().native_size_px}, faces ? &*faces : nullptr);
-  show_portraits(portraits, common);
-  check_enough_portraits(options.folder, portraits);
+  const std::vector<std::string> templates = input_templates(options.input);
+  const std::vector<Portrait> portraits =
+      load_input(options.folder, options.input, bundle, nullptr, common);
   write_crops(portraits, run_folder / "portraits.png");
   write_file_atomically(run_folder / "config.json", table.effective().dump(2) + "\n");
 
-  LatentDistribution latents = encode_portraits(portraits, bundle, target);
+  PortraitLatents latents = encode_portraits(portraits, bundle, target, options.input.latents,
+                                             run_folder / "latents.safetensors");
+  if (!latents.cache_problem.empty()) say(common, "Encoded again: " + latents.cache_problem);
   const TextEncoder text_encoder(bundle, target.device);
   const UNet unet(bundle, target);
-  Inversion trainer({bundle, *tokenizer, text_encoder, unet}, std::move(latents),
-                    person_templates(), inversion);
+  Inversion trainer({bundle, *tokenizer, text_encoder, unet}, std::move(latents.distribution),
+                    templates, inversion);
   const double loss_before = trainer.fixed_batch_loss();
   MetricsFile metrics(run_folder / "metrics.jsonl");
   metrics.write({{"step", 0}, {"fixed_loss", loss_before}});

@@ -1,6 +1,5 @@
 #include "sdx/dataset/portraits.h"
 
-#include "sdx/dataset/templates.h"
 #include "sdx/image/decode.h"
 #include "sdx/image/png.h"
 #include "sdx/image/transform.h"
@@ -260,12 +259,4 @@ TEST_CASE("dataset: of several faces the largest, the middle one or the one that
   CHECK(area_of_first(sdx::FaceChoice::kCentre, nullptr) > 600);
   CHECK(area_of_first(sdx::FaceChoice::kMatch, &identity) > 600);
   CHECK(area_of_first(sdx::FaceChoice::kMatch, nullptr) < 500);
-}
-
-TEST_CASE("dataset: templates have a place for the name", "[dataset]") {
-  ::setenv("SDX_DATA", SDX_SHARE_DIR, 1);
-  const auto templates = sdx::person_templates();
-  ::unsetenv("SDX_DATA");
-  CHECK(templates.size() >= 10);
-  CHECK(std::find(templates.begin(), templates.end(), "a rendering of {name}") != templates.end());
 }
