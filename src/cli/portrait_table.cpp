@@ -155,6 +155,9 @@ void add_portrait_options(OptionTable& table, PortraitInput& input) {
       "face: learn little from what is not face or hair; none");
   table.add(group, "--face-detector", input.face_detector,
             "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
+  table.add(
+      group, "--face-network", input.face_network,
+      "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
   table.add_flag(group, "--strict", input.portraits.strict,
                  "Stop at a file that can't be used, in place of skipping it");
 }

@@ -19,10 +19,12 @@ struct PortraitInput {
   PortraitOptions portraits;  ///< size_px and crop are set by load_input()
   LatentOptions latents;
   std::string templates_file;  ///< empty: those of the kind
+  std::string face_network;    ///< folder; empty: see FaceNetwork::installed()
   std::string face_detector;   ///< YuNet's file; empty: see FaceFinder::installed()
 };
 
-/// --kind, --templates, --crop, --face, --mirror, --mask, --face-detector, --strict, in group
+/// --kind, --templates, --crop, --face, --mirror, --mask, --face-detector, --face-network,
+/// --strict, in group
 /// "Input".
 void add_portrait_options(OptionTable& table, PortraitInput& input);
 

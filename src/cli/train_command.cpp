@@ -10,6 +10,7 @@
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/image/contact_sheet.h"
+#include "sdx/image/face_network.h"
 #include "sdx/image/png.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/training/inversion.h"
@@ -175,8 +176,9 @@ void train_command(int argc, char** argv) {
   prepare_output_folder(run_folder);
 
   const std::vector<std::string> templates = input_templates(options.input);
+  const std::optional<FaceNetwork> network = FaceNetwork::installed(options.input.face_network);
   const std::vector<Portrait> portraits =
-      load_input(options.folder, options.input, bundle, nullptr, common);
+      load_input(options.folder, options.input, bundle, network ? &*network : nullptr, common);
   write_crops(portraits, run_folder / "portraits.png");
   write_file_atomically(run_folder / "config.json", table.effective().dump(2) + "\n");
 
