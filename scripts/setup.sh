@@ -7,6 +7,8 @@
 #                     of PyTorch's CPU builds (else it may be a build for NVIDIA GPUs, several GB)
 #   SDX_CACHE         where libtorch and sentencepiece are kept (default: ~/.cache/sdx)
 #   SDX_SENTENCEPIECE_SDIST  sentencepiece's source archive, if it cannot be fetched
+#   SDX_DLIB=1        install dlib as well, for the face network (CMake: SDX_WITH_DLIB); its two model
+#                     files are in the Python package face-recognition-models (docs/user-guide.md)
 #   SDX_NO_APT=1      do not ask for system packages (they are there under other names)
 #   SDX_PYTHON        the Python whose pip fetches the archives (default: the system's)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -52,6 +54,10 @@ SYSTEM_PACKAGES=(
   "libssl-dev|SHA-256"
   "libutf8proc-dev|Unicode tables: CLIP's tokenizer"
 )
+
+if [[ "${SDX_DLIB:-}" == "1" ]]; then
+  SYSTEM_PACKAGES+=("libdlib-dev|dlib: face network" "libopenblas-pthread-dev|dlib: fast matrices")
+fi
 
 ROOT_COMMAND=()
 

@@ -1,13 +1,15 @@
 #include "sdx/dataset/portraits.h"
 
 #include <algorithm>
-#include <map>
-#include <span>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
 
 #include "sdx/image/decode.h"
+#include "sdx/image/quality.h"
 #include "sdx/image/transform.h"
 #include "sdx/util/error.h"
-#include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -32,74 +34,245 @@ std::vector<fs::path> visible_files(const fs::path& folder) {
   return files;
 }
 
-/// The square that is taken of a picture, and why that one.
-std::pair<Rect, Crop> choose_area(const Image& image, const FaceFinder* faces) {
-  if (image.width_px == image.height_px) {
-    return {{0, 0, image.width_px, image.height_px}, Crop::kNone};
+// A square picture whose face takes less of it than this is no portrait yet. One with a larger face
+// was cropped by somebody who wanted it so, or made so, like the built-in model's cartoons.
+constexpr double kSmallFace = 0.25;
+
+/// One of the faces of a picture (or none of them), and the square that is taken for it.
+struct Candidate {
+  std::optional<Face> face;
+  Rect area;
+  Crop crop = Crop::kNone;
+  double sharpness = 0;
+  Image image;
+  std::vector<float> identity;
+};
+
+struct Loaded {
+  Portrait portrait;
+  std::vector<Candidate> candidates;  ///< several only for FaceChoice::kMatch
+};
+
+std::pair<Rect, Crop> choose_area(const Image& image, const std::optional<Face>& face,
+                                  Crop wanted) {
+  const int width_px = image.width_px;
+  const int height_px = image.height_px;
+  const int longer_px = std::max(width_px, height_px);
+  const bool is_square = width_px == height_px;
+  const bool is_small = face && face->box.height_px < kSmallFace * longer_px;
+  if (wanted == Crop::kFace && face && (!is_square || is_small)) {
+    return {portrait_square(face->box, width_px, height_px), Crop::kFace};
   }
-  if (faces != nullptr) {
-    const std::vector<Rect> found = faces->find(image);
-    if (!found.empty()) {
-      return {portrait_square(found.front(), image.width_px, image.height_px), Crop::kFace};
-    }
+  if (wanted == Crop::kNone || is_square) {
+    return {{(width_px - longer_px) / 2, (height_px - longer_px) / 2, longer_px, longer_px},
+            Crop::kNone};
   }
-  return {centre_square(image.width_px, image.height_px), Crop::kCentre};
+  return {centre_square(width_px, height_px), Crop::kCentre};
 }
 
-Portrait load_portrait(const fs::path& file, int size_px, const FaceFinder* faces) {
-  Portrait portrait;
+/// What identity encoders look at: the face in the picture's own pixels, whatever the square is.
+Image identity_view(const Image& image, const Candidate& candidate) {
+  if (!candidate.face) return crop_beyond(image, candidate.area);
+  return crop(image, portrait_square(candidate.face->box, image.width_px, image.height_px));
+}
+
+Candidate cut(const Image& image, const std::optional<Face>& face, const PortraitOptions& options,
+              const IdentityEncoder* identity) {
+  Candidate candidate;
+  candidate.face = face;
+  std::tie(candidate.area, candidate.crop) = choose_area(image, face, options.crop);
+  const Image square = crop_beyond(image, candidate.area);
+  candidate.sharpness = sharpness(square);
+  candidate.image = resize(square, options.size_px, options.size_px);
+  if (identity != nullptr) {
+    candidate.identity =
+        identity->encode(identity_view(image, candidate)).value_or(std::vector<float>());
+  }
+  return candidate;
+}
+
+double distance_to_middle(const Rect& box, const Image& image) {
+  return std::hypot(box.x_px + (box.width_px - image.width_px) / 2.0,
+                    box.y_px + (box.height_px - image.height_px) / 2.0);
+}
+
+/// The faces of which one will be taken: all of them if the other pictures have to decide.
+std::vector<std::optional<Face>> faces_to_try(const Image& image, const std::vector<Face>& found,
+                                              FaceChoice choice, bool can_match) {
+  if (found.empty()) return {std::nullopt};
+  if (choice == FaceChoice::kMatch && can_match) return {found.begin(), found.end()};
+  if (choice != FaceChoice::kCentre) return {found.front()};
+  return {*std::min_element(found.begin(), found.end(), [&](const Face& a, const Face& b) {
+    return distance_to_middle(a.box, image) < distance_to_middle(b.box, image);
+  })};
+}
+
+Loaded load_portrait(const fs::path& file, const PortraitOptions& options, const FaceFinder* finder,
+                     const IdentityEncoder* identity) {
+  Loaded loaded;
+  Portrait& portrait = loaded.portrait;
   portrait.file = file;
   DecodedImage decoded;
   try {
     decoded = decode_image(file);
   } catch (const Error& error) {
+    if (options.strict) throw Error(error.exit_code(), file.string() + ": " + error.what());
     portrait.problem = error.what();
-    return portrait;
+    return loaded;
   }
-  portrait.width_px = decoded.image.width_px;
-  portrait.height_px = decoded.image.height_px;
+  const Image& image = decoded.image;
+  portrait.width_px = image.width_px;
+  portrait.height_px = image.height_px;
   portrait.exif_orientation = decoded.exif_orientation;
+  const std::vector<Face> found = finder != nullptr ? finder->find(image) : std::vector<Face>();
+  portrait.faces = static_cast<int>(found.size());
+  for (const auto& face : faces_to_try(image, found, options.face, identity != nullptr)) {
+    loaded.candidates.push_back(cut(image, face, options, identity));
+  }
+  return loaded;
+}
+
+/// The cosine of a face with the likest of another picture; −1 where none is known.
+double nearest_cosine(const Candidate& face, const std::vector<Candidate>& others) {
+  double nearest = -1;
+  for (const Candidate& other : others) {
+    if (other.identity.empty()) continue;
+    nearest = std::max(nearest, cosine(face.identity, other.identity));
+  }
+  return nearest;
+}
+
+/// Which candidate's person recurs: it is the most like the likest faces of all other pictures.
+std::size_t best_match(const std::vector<Loaded>& all, const Loaded& picture) {
+  std::size_t best = 0;
+  double best_support = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < picture.candidates.size(); ++i) {
+    if (picture.candidates[i].identity.empty()) continue;
+    double support = 0;
+    for (const Loaded& other : all) {
+      if (&other != &picture) support += nearest_cosine(picture.candidates[i], other.candidates);
+    }
+    if (support > best_support) {
+      best_support = support;
+      best = i;
+    }
+  }
+  return best;
+}
+
+Portrait with_candidate(Portrait portrait, Candidate candidate, int size_px) {
+  portrait.face = candidate.face;
+  portrait.crop = candidate.crop;
+  portrait.area = candidate.area;
+  portrait.sharpness = candidate.sharpness;
+  portrait.is_blurred = is_blurred(candidate.sharpness);
+  portrait.identity = std::move(candidate.identity);
   const int smallest_px = std::max(size_px / 4, 1);
-  const int side_px = std::min(portrait.width_px, portrait.height_px);
-  if (side_px < smallest_px) {
-    portrait.problem = "too small: its shorter side has " + std::to_string(side_px) +
-                       " px, at least " + std::to_string(smallest_px) + " are needed";
+  const int side_px = std::min({portrait.width_px, portrait.height_px, portrait.area.width_px});
+  if (side_px >= smallest_px) {
+    portrait.image = std::move(candidate.image);
     return portrait;
   }
-  std::tie(portrait.area, portrait.crop) = choose_area(decoded.image, faces);
-  portrait.image = resize(crop(decoded.image, portrait.area), size_px, size_px);
+  const bool is_face = side_px < std::min(portrait.width_px, portrait.height_px);
+  portrait.problem = std::string("too small: ") +
+                     (is_face ? "the square around its face has " : "its shorter side has ") +
+                     std::to_string(side_px) + " px, at least " + std::to_string(smallest_px) +
+                     " are needed";
   return portrait;
+}
+
+/// Of a picture that is there more than once the largest counts.
+void drop_copies(std::vector<Portrait>& portraits, const std::vector<Fingerprint>& prints) {
+  const auto pixels = [](const Portrait& portrait) {
+    return std::int64_t{portrait.width_px} * portrait.height_px;
+  };
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < portraits.size(); ++i) {
+    if (!portraits[i].used()) continue;
+    const auto first = std::find_if(kept.begin(), kept.end(), [&](std::size_t k) {
+      return is_same_picture(prints[k], prints[i]);
+    });
+    if (first == kept.end()) {
+      kept.push_back(i);
+      continue;
+    }
+    std::size_t copy = i;
+    if (pixels(portraits[i]) > pixels(portraits[*first])) std::swap(*first, copy);
+    portraits[copy].problem = "the same picture as " + portraits[*first].file.filename().string();
+    portraits[copy].image = {};
+  }
+}
+
+/// @throws UsageError naming the words that there are.
+template <typename Enum>
+Enum parse_word(std::string_view text, const char* option, std::initializer_list<Enum> values) {
+  std::vector<std::string> words;
+  for (const Enum value : values) {
+    if (text == to_string(value)) return value;
+    words.emplace_back(to_string(value));
+  }
+  throw UsageError(std::string(option) + ": expected " + join(words, ", ") + ", found \"" +
+                   std::string(text) + "\"");
 }
 
 }  // namespace
 
 std::string_view to_string(Crop crop) {
   switch (crop) {
-    case Crop::kNone:
-      return "whole";
     case Crop::kFace:
       return "face";
     case Crop::kCentre:
-      return "centre";
+      return "center";
+    case Crop::kNone:
+      return "none";
   }
   return "";
 }
 
-std::vector<Portrait> load_portraits(const fs::path& folder, int size_px, const FaceFinder* faces) {
-  std::vector<Portrait> portraits;
-  std::map<std::string, fs::path> seen;
+Crop parse_crop(std::string_view text) {
+  return parse_word(text, "--crop", {Crop::kFace, Crop::kCentre, Crop::kNone});
+}
+
+std::string_view to_string(FaceChoice choice) {
+  switch (choice) {
+    case FaceChoice::kLargest:
+      return "largest";
+    case FaceChoice::kCentre:
+      return "center";
+    case FaceChoice::kMatch:
+      return "match";
+  }
+  return "";
+}
+
+FaceChoice parse_face_choice(std::string_view text) {
+  return parse_word(text, "--face",
+                    {FaceChoice::kLargest, FaceChoice::kCentre, FaceChoice::kMatch});
+}
+
+std::vector<Portrait> load_portraits(const fs::path& folder, const PortraitOptions& options,
+                                     const FaceFinder* faces, const IdentityEncoder* identity) {
+  std::vector<Loaded> all;
   for (const fs::path& file : visible_files(folder)) {
-    Portrait portrait = load_portrait(file, size_px, faces);
+    all.push_back(load_portrait(file, options, faces, identity));
+  }
+  std::vector<std::size_t> chosen;
+  for (const Loaded& loaded : all) chosen.push_back(best_match(all, loaded));
+  std::vector<Portrait> portraits;
+  std::vector<Fingerprint> prints;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Portrait portrait = std::move(all[i].portrait);
     if (portrait.used()) {
-      const std::string hash = sha256_hex(std::as_bytes(std::span(portrait.image.rgb)));
-      const auto [first, is_new] = seen.emplace(hash, file);
-      if (!is_new) {
-        portrait.problem = "the same picture as " + first->second.filename().string();
-        portrait.image = {};
+      portrait = with_candidate(std::move(portrait), std::move(all[i].candidates[chosen[i]]),
+                                options.size_px);
+      if (options.strict && !portrait.used()) {
+        throw DataError(portrait.file.string() + ": " + portrait.problem);
       }
     }
+    prints.push_back(portrait.used() ? fingerprint(portrait.image) : Fingerprint());
     portraits.push_back(std::move(portrait));
   }
+  drop_copies(portraits, prints);
   return portraits;
 }
 
@@ -119,6 +292,13 @@ void check_enough_portraits(const fs::path& folder, const std::vector<Portrait>&
       (problems.empty()
            ? std::string(" in a folder of ") + std::to_string(portraits.size()) + " files"
            : ". Not used: " + join(problems, "; ")));
+}
+
+Rect in_square(const Portrait& portrait, const Rect& area) {
+  const double scale = static_cast<double>(portrait.image.width_px) / portrait.area.width_px;
+  const auto scaled = [scale](int length) { return static_cast<int>(std::lround(length * scale)); };
+  return {scaled(area.x_px - portrait.area.x_px), scaled(area.y_px - portrait.area.y_px),
+          scaled(area.width_px), scaled(area.height_px)};
 }
 
 }  // namespace sdx

@@ -50,6 +50,23 @@ Image crop(const Image& image, const Rect& area) {
   return result;
 }
 
+Image crop_beyond(const Image& image, const Rect& area) {
+  const int left = std::max(0, -area.x_px);
+  const int top = std::max(0, -area.y_px);
+  const int right = std::max(0, area.x_px + area.width_px - image.width_px);
+  const int bottom = std::max(0, area.y_px + area.height_px - image.height_px);
+  if (left + top + right + bottom == 0) return crop(image, area);
+  Image source = image;
+  Image whole(left + image.width_px + right, top + image.height_px + bottom);
+  cv::Mat target = as_mat(whole);
+  try {
+    cv::copyMakeBorder(as_mat(source), target, top, bottom, left, right, cv::BORDER_REFLECT);
+  } catch (const cv::Exception& error) {
+    throw InternalError(std::string("OpenCV cannot widen a picture: ") + error.what());
+  }
+  return crop(whole, {area.x_px + left, area.y_px + top, area.width_px, area.height_px});
+}
+
 Image resize(const Image& image, int width_px, int height_px) {
   if (width_px < 1 || height_px < 1 || image.width_px < 1 || image.height_px < 1) {
     throw InternalError("resize: a picture has no pixels");

@@ -19,8 +19,6 @@ namespace sdx {
 
 namespace {
 
-/// The batch on which progress is measured has this many times the rows of a pass through the UNet:
-/// enough that its timesteps cover the schedule, and no more memory than a pass with its gradient.
 constexpr int kFixedBatchFactor = 4;
 
 /// Of cross initialization: how strongly the vectors are pulled back to their start, as a share of
@@ -52,6 +50,10 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
 }
 
 }  // namespace
+
+int fixed_batch_rows(const InversionOptions& options) {
+  return kFixedBatchFactor * options.batch_size;
+}
 
 std::string_view to_string(NormPolicy policy) {
   switch (policy) {
@@ -144,14 +146,15 @@ struct Inversion::Impl {
   }
 
   TrainingBatch draw_fixed_batch() const {
-    return draw(kFixedBatchFactor * options.batch_size, RandomPurpose::kFixedBatch,
-                RandomPurpose::kFixedBatch, 0, 1);
+    return draw(fixed_batch_rows(options), RandomPurpose::kFixedBatch, RandomPurpose::kFixedBatch,
+                0, 1);
   }
 
   at::Tensor loss(const TrainingBatch& batch, const at::Tensor& values) const {
     const at::Tensor context =
         encode_prompts(batch.prompts, model.tokenizer, table_with(values), model.text_encoder);
-    const at::Tensor prediction = model.unet.forward(batch.noisy_latents, batch.timesteps, context);
+    const at::Tensor prediction =
+        model.unet.forward(batch.noisy_latents, batch.timesteps, context, options.memory);
     const at::Tensor error = (prediction - batch.target.to(prediction.device())).pow(2);
     return batch.weight.defined() ? (error * batch.weight.to(error.device())).mean() : error.mean();
   }

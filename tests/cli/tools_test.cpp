@@ -62,10 +62,15 @@ TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next com
   CHECK(config["vectors"] == 3);
   CHECK(config["name"] == "Ada");
   const auto metrics = json_lines(sdx::test::bytes_of(place.path() / "runs/Ada/metrics.jsonl"));
-  REQUIRE(metrics.size() == 3);
+  REQUIRE(metrics.size() == 5);
   CHECK(metrics[0].contains("fixed_loss"));
-  CHECK(metrics[2]["step"] == 2);
-  CHECK(metrics[2]["gradient_norm"] > 0);
+  CHECK(metrics[1].contains("obedience"));
+  CHECK(metrics[3]["step"] == 2);
+  CHECK(metrics[3]["gradient_norm"] > 0);
+  CHECK(metrics[4]["step"] == 2);
+  CHECK(metrics[4].contains("obedience"));
+  CHECK(fs::file_size(place.path() / "runs/Ada/previews/000002.png") > 100);
+  CHECK(fs::file_size(place.path() / "runs/Ada/report.html") > 1000);
   CHECK(fs::file_size(place.path() / "runs/Ada/portraits.png") > 100);
 }
 
@@ -264,7 +269,7 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   INFO(result.err);
   CHECK(result.exit_code == 130);
   CHECK_THAT(result.err, ContainsSubstring("stopped after "));
-  CHECK_THAT(result.err, ContainsSubstring("--force"));
+  CHECK_THAT(result.err, ContainsSubstring("sdx-train --resume runs/Ada goes on"));
   CHECK(sdx::read_embedding(place.path() / "embeddings/Ada.safetensors").name == "Ada");
   CHECK(place.run("sdx-generate", {"<Ada>", "--steps", "2"}).exit_code == 0);
 }

@@ -1,14 +1,18 @@
 #include "sdx/dataset/portraits.h"
 
-#include "sdx/dataset/templates.h"
+#include "sdx/image/decode.h"
 #include "sdx/image/png.h"
+#include "sdx/image/transform.h"
 #include "sdx/util/error.h"
+#include "support/image_files.h"
 #include "support/temp_folder.h"
 
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
 using sdx::test::TempFolder;
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -27,10 +31,10 @@ sdx::Image two_tone(int width_px, int height_px, std::uint8_t left, std::uint8_t
 TEST_CASE("dataset: pictures become squares of the model's size, never squashed", "[dataset]") {
   const TempFolder folder;
   sdx::write_png(folder.path() / "1-wide.png", two_tone(200, 100, 10));
-  sdx::write_png(folder.path() / "2-tall.png", two_tone(90, 120, 20));
-  sdx::write_png(folder.path() / "3-square.png", two_tone(64, 64, 30));
+  sdx::write_png(folder.path() / "2-tall.png", two_tone(90, 120, 20, 90));
+  sdx::write_png(folder.path() / "3-square.png", two_tone(64, 64, 250, 30));
   folder.file(".hidden", "x");
-  const auto portraits = sdx::load_portraits(folder.path(), 64, nullptr);
+  const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 64}, nullptr);
   REQUIRE(portraits.size() == 3);
   for (const sdx::Portrait& portrait : portraits) {
     INFO(portrait.file.string() << ": " << portrait.problem);
@@ -38,6 +42,8 @@ TEST_CASE("dataset: pictures become squares of the model's size, never squashed"
     CHECK(portrait.image.width_px == 64);
     CHECK(portrait.image.height_px == 64);
     CHECK(portrait.area.width_px == portrait.area.height_px);
+    CHECK(portrait.faces == 0);
+    CHECK_FALSE(portrait.face.has_value());
   }
   CHECK(portraits[0].crop == sdx::Crop::kCentre);
   CHECK(portraits[0].area.x_px == 50);
@@ -46,14 +52,36 @@ TEST_CASE("dataset: pictures become squares of the model's size, never squashed"
   CHECK_NOTHROW(sdx::check_enough_portraits(folder.path(), portraits));
 }
 
+TEST_CASE("dataset: without a crop the whole picture is in the square", "[dataset]") {
+  const TempFolder folder;
+  sdx::write_png(folder.path() / "wide.png", two_tone(200, 100, 10));
+  const sdx::PortraitOptions options{.size_px = 200, .crop = sdx::Crop::kNone};
+  const auto portraits = sdx::load_portraits(folder.path(), options, nullptr);
+  REQUIRE(portraits.size() == 1);
+  const sdx::Portrait& portrait = portraits[0];
+  CHECK(portrait.crop == sdx::Crop::kNone);
+  CHECK(portrait.area.y_px == -50);
+  CHECK(portrait.area.width_px == 200);
+  // Left and right are as they were, above and below they go on.
+  for (const int y : {0, 60, 199}) {
+    CHECK(portrait.image.rgb[3 * static_cast<std::size_t>(200 * y)] == 10);
+    CHECK(portrait.image.rgb[3 * static_cast<std::size_t>(200 * y + 199)] == 200);
+  }
+  const sdx::Rect inside = sdx::in_square(portrait, {20, 0, 40, 30});
+  CHECK(inside.x_px == 20);
+  CHECK(inside.y_px == 50);
+  CHECK(inside.height_px == 30);
+}
+
 TEST_CASE("dataset: a file that cannot be used says why", "[dataset]") {
   const TempFolder folder;
   folder.file("a.jpg", "I am a text.");
   sdx::write_png(folder.path() / "b.png", two_tone(1, 1, 10));
   sdx::write_png(folder.path() / "c.png", two_tone(80, 80, 10));
   sdx::write_png(folder.path() / "d.png", two_tone(80, 80, 10));
-  sdx::write_png(folder.path() / "e.png", two_tone(80, 80, 11));
-  const auto portraits = sdx::load_portraits(folder.path(), 64, nullptr);
+  sdx::write_png(folder.path() / "e.png", two_tone(80, 80, 200, 10));
+  const sdx::PortraitOptions options{.size_px = 64};
+  const auto portraits = sdx::load_portraits(folder.path(), options, nullptr);
   REQUIRE(portraits.size() == 5);
   CHECK_FALSE(portraits[0].used());
   CHECK_THAT(portraits[1].problem, ContainsSubstring("too small: its shorter side has 1 px"));
@@ -70,19 +98,165 @@ TEST_CASE("dataset: a file that cannot be used says why", "[dataset]") {
   }
 }
 
+TEST_CASE("dataset: strict, a file that cannot be used is an error that names it", "[dataset]") {
+  const sdx::PortraitOptions options{.size_px = 64, .strict = true};
+  const TempFolder folder;
+  sdx::write_png(folder.path() / "a.png", two_tone(80, 80, 10));
+  sdx::write_png(folder.path() / "b.png", two_tone(80, 80, 10));  // a copy is no fault
+  CHECK_NOTHROW(sdx::load_portraits(folder.path(), options, nullptr));
+  const auto refused = [&] {
+    try {
+      sdx::load_portraits(folder.path(), options, nullptr);
+      return std::string("nothing");
+    } catch (const sdx::Error& error) {
+      CHECK(error.exit_code() == sdx::ExitCode::kData);
+      return std::string(error.what());
+    }
+  };
+  sdx::write_png(folder.path() / "c.png", two_tone(8, 8, 10));
+  CHECK_THAT(refused(), ContainsSubstring("c.png: too small"));
+  folder.file("b.jpg", "I am a text.");
+  CHECK_THAT(refused(), ContainsSubstring("b.jpg: "));
+}
+
+TEST_CASE("dataset: of a picture saved twice the larger counts, six cartoons of one are six",
+          "[dataset]") {
+  const TempFolder folder;
+  const fs::path ada = fs::path(SDX_SOURCE_DIR) / "configs/demo/portraits/ada";
+  for (const auto& entry : fs::directory_iterator(ada)) {
+    fs::copy(entry.path(), folder.path() / entry.path().filename());
+  }
+  const sdx::Image picture = sdx::decode_image(ada / "03.png").image;
+  folder.file("00.jpg", sdx::test::jpeg_bytes(sdx::resize(picture, 64, 64)));
+  const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, nullptr);
+  REQUIRE(portraits.size() == 7);
+  CHECK(portraits[0].problem == "the same picture as 03.png");
+  for (std::size_t i = 1; i < 7; ++i) {
+    INFO(portraits[i].problem);
+    CHECK(portraits[i].used());
+    CHECK_FALSE(portraits[i].is_blurred);
+  }
+}
+
+TEST_CASE("dataset: a blurred picture is used and flagged", "[dataset]") {
+  const TempFolder folder;
+  const fs::path ada = fs::path(SDX_SOURCE_DIR) / "configs/demo/portraits/ada/01.png";
+  const sdx::Image picture = sdx::decode_image(ada).image;
+  sdx::write_png(folder.path() / "a.png", sdx::resize(sdx::resize(picture, 24, 24), 128, 128));
+  const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, nullptr);
+  CHECK(portraits.at(0).used());
+  CHECK(portraits.at(0).is_blurred);
+  CHECK(portraits.at(0).sharpness < 15);
+}
+
+TEST_CASE("dataset: the words of --crop and --face", "[dataset]") {
+  CHECK(sdx::parse_crop("center") == sdx::Crop::kCentre);
+  CHECK(sdx::parse_crop("none") == sdx::Crop::kNone);
+  CHECK(sdx::parse_face_choice("match") == sdx::FaceChoice::kMatch);
+  CHECK(sdx::parse_face_choice("center") == sdx::FaceChoice::kCentre);
+  CHECK_THROWS_AS(sdx::parse_crop("middle"), sdx::UsageError);
+  CHECK_THROWS_AS(sdx::parse_face_choice(""), sdx::UsageError);
+}
+
 TEST_CASE("dataset: a missing folder, a file and an empty folder are missing inputs", "[dataset]") {
   const TempFolder folder;
-  CHECK_THROWS_AS(sdx::load_portraits(folder.path() / "absent", 64, nullptr),
+  CHECK_THROWS_AS(sdx::load_portraits(folder.path() / "absent", {}, nullptr),
                   sdx::MissingInputError);
-  CHECK_THROWS_AS(sdx::load_portraits(folder.file("file", "x"), 64, nullptr),
+  CHECK_THROWS_AS(sdx::load_portraits(folder.file("file", "x"), {}, nullptr),
                   sdx::MissingInputError);
   CHECK_THROWS_AS(sdx::check_enough_portraits(folder.path(), {}), sdx::MissingInputError);
 }
 
-TEST_CASE("dataset: templates have a place for the name", "[dataset]") {
-  ::setenv("SDX_DATA", SDX_SHARE_DIR, 1);
-  const auto templates = sdx::person_templates();
-  ::unsetenv("SDX_DATA");
-  CHECK(templates.size() >= 10);
-  CHECK(std::find(templates.begin(), templates.end(), "a rendering of {name}") != templates.end());
+// ---------------------------------------------------------------- with photographs
+
+namespace {
+
+/// Knows a face by whether its picture is light or dark.
+class ByLight : public sdx::IdentityEncoder {
+ public:
+  std::optional<std::vector<float>> encode(const sdx::Image& image) const override {
+    double sum = 0;
+    for (const std::uint8_t value : image.rgb) sum += value;
+    const bool is_light = sum / static_cast<double>(image.rgb.size()) > kMiddle;
+    return std::vector<float>{is_light ? 1.0F : 0.0F, is_light ? 0.0F : 1.0F};
+  }
+  double same_person_cosine() const override { return 0.5; }
+
+ private:
+  static constexpr double kMiddle = 60;
+};
+
+const fs::path kLisa = fs::path(SDX_SHARED_DATA) / "portraits/lisa";
+const fs::path kYuNet = fs::path(SDX_SHARED_DATA) / "models/face_detection_yunet_2022mar.onnx";
+
+sdx::Image with_pasted(sdx::Image canvas, const sdx::Image& part, int left_px, int top_px) {
+  for (int y = 0; y < part.height_px; ++y) {
+    for (int x = 0; x < part.width_px; ++x) {
+      sdx::test::set_colour(canvas, left_px + x, top_px + y, sdx::test::colour_at(part, x, y));
+    }
+  }
+  return canvas;
+}
+
+sdx::Image darkened(sdx::Image image) {
+  for (std::uint8_t& value : image.rgb) value = static_cast<std::uint8_t>(value / 3);
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("dataset: a square photograph is cropped only where its face is small", "[dataset]") {
+  if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
+  const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
+  const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;
+  const TempFolder folder;
+  sdx::write_png(folder.path() / "1-large.png",
+                 sdx::crop(photo, sdx::centre_square(photo.width_px, photo.height_px)));
+  const sdx::Image grey = sdx::test::plain_picture(800, 800, {120, 120, 120});
+  sdx::write_png(folder.path() / "2-small.png",
+                 with_pasted(grey, sdx::resize(photo, 180, 240), 550, 450));
+  sdx::write_png(folder.path() / "3-upright.png", photo);
+  const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, &faces);
+  REQUIRE(portraits.size() == 3);
+  for (const sdx::Portrait& portrait : portraits) {
+    INFO(portrait.file.filename() << " " << portrait.problem);
+    CHECK(portrait.faces == 1);
+    REQUIRE(portrait.face.has_value());
+  }
+  CHECK(portraits[0].crop == sdx::Crop::kNone);
+  CHECK(portraits[1].crop == sdx::Crop::kFace);
+  CHECK(portraits[1].area.x_px > 400);
+  CHECK(portraits[1].area.width_px < 400);
+  CHECK(portraits[2].crop == sdx::Crop::kFace);
+  const sdx::Rect face = sdx::in_square(portraits[2], portraits[2].face->box);
+  CHECK(face.x_px > 20);
+  CHECK(face.x_px + face.width_px < 108);
+  const sdx::PortraitOptions centre{.size_px = 128, .crop = sdx::Crop::kCentre};
+  CHECK(sdx::load_portraits(folder.path(), centre, &faces)[2].crop == sdx::Crop::kCentre);
+}
+
+TEST_CASE("dataset: of several faces the largest, the middle one or the one that recurs",
+          "[dataset]") {
+  if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
+  const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
+  const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;
+  const TempFolder folder;
+  // A dark face large at the left, a light one smaller in the middle; and two dark and light alone.
+  sdx::Image both = sdx::test::plain_picture(1600, 800, {90, 90, 90});
+  both = with_pasted(both, darkened(photo), 0, 0);
+  both = with_pasted(both, sdx::resize(photo, 450, 600), 720, 100);
+  sdx::write_png(folder.path() / "1-both.png", both);
+  sdx::write_png(folder.path() / "2-light.png", photo);
+  sdx::write_png(folder.path() / "3-light.png", sdx::decode_image(kLisa / "lisa2.jpg").image);
+  const auto area_of_first = [&](sdx::FaceChoice choice, const sdx::IdentityEncoder* identity) {
+    const sdx::PortraitOptions options{.size_px = 64, .face = choice};
+    const auto portraits = sdx::load_portraits(folder.path(), options, &faces, identity);
+    CHECK(portraits[0].faces == 2);
+    return portraits[0].area.x_px + portraits[0].area.width_px / 2;
+  };
+  const ByLight identity;
+  CHECK(area_of_first(sdx::FaceChoice::kLargest, &identity) < 500);
+  CHECK(area_of_first(sdx::FaceChoice::kCentre, nullptr) > 600);
+  CHECK(area_of_first(sdx::FaceChoice::kMatch, &identity) > 600);
+  CHECK(area_of_first(sdx::FaceChoice::kMatch, nullptr) < 500);
 }

@@ -31,26 +31,32 @@ std::vector<fs::path> portraits() {
     files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
-  if (files.empty()) WARN("skipped 8 portraits: " << folder.string() << " is not there");
   return files;
 }
 
-std::optional<FaceFinder> finder() {
-  std::optional<FaceFinder> found = FaceFinder::installed();
-  if (!found) WARN("skipped: no face cascade is installed (package opencv-data)");
+const fs::path kYuNetFile =
+    fs::path(SDX_SHARED_DATA) / "models" / "face_detection_yunet_2022mar.onnx";
+
+/// The finders that this machine has: the cascade, and YuNet with the shared test data.
+std::vector<FaceFinder> finders() {
+  std::vector<FaceFinder> found;
+  if (auto cascade = FaceFinder::installed()) found.push_back(std::move(*cascade));
+  if (fs::exists(kYuNetFile)) found.push_back(FaceFinder::yunet(kYuNetFile));
   return found;
 }
 
-}  // namespace
+std::vector<Rect> boxes(const std::vector<Face>& faces) {
+  std::vector<Rect> rects;
+  for (const Face& face : faces) rects.push_back(face.box);
+  return rects;
+}
 
-TEST_CASE("image: the face of a portrait is found", "[image]") {
-  const auto faces = finder();
-  const std::vector<fs::path> files = portraits();
-  if (!faces || files.empty()) return;
-  std::size_t found = 0;
+/// How many of the portraits' faces are found, each checked to be a large one near the middle.
+std::size_t count_found(const FaceFinder& finder, const std::vector<fs::path>& files) {
+  std::size_t count = 0;
   for (const fs::path& file : files) {
     const Image image = decode_image(file).image;
-    const std::vector<Rect> rects = faces->find(image);
+    const std::vector<Rect> rects = boxes(finder.find(image));
     for (const Rect& rect : rects) {
       CHECK(rect.x_px >= 0);
       CHECK(rect.y_px >= 0);
@@ -73,15 +79,49 @@ TEST_CASE("image: the face of a portrait is found", "[image]") {
     CHECK(rects[0].width_px > 0.2 * image.width_px);
     CHECK(std::abs(middle_x / image.width_px - 0.5) < 0.1);
     CHECK(std::abs(middle_y / image.height_px - 0.5) < 0.2);
-    ++found;
+    ++count;
   }
-  CHECK(found == files.size());
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("image: the cascade finds the face of seven portraits of eight", "[image]") {
+  const std::vector<fs::path> files = portraits();
+  const auto faces = FaceFinder::installed();
+  if (!faces || files.empty()) SDX_SKIP("the cascade or the photographs are not here");
+  CHECK(std::string(faces->method()) == "Haar cascade");
+  CHECK(count_found(*faces, files) >= 7);
+  for (const Face& face : faces->find(decode_image(files.front()).image)) {
+    CHECK_FALSE(face.landmarks.has_value());
+  }
+}
+
+TEST_CASE("image: YuNet finds the face of eight portraits of eight, with its parts", "[image]") {
+  const std::vector<fs::path> files = portraits();
+  if (files.empty() || !fs::exists(kYuNetFile)) SDX_SKIP("shared/data is not here");
+  const FaceFinder faces = FaceFinder::yunet(kYuNetFile);
+  CHECK(std::string(faces.method()) == "YuNet");
+  CHECK(count_found(faces, files) == files.size());
+  for (const fs::path& file : files) {
+    INFO(file.filename().string());
+    const Face face = faces.find(decode_image(file).image).front();
+    CHECK(face.score >= 0.9);
+    CHECK(face.score <= 1);
+    REQUIRE(face.landmarks.has_value());
+    const auto& [left_eye, right_eye, nose, left_mouth, right_mouth] = *face.landmarks;
+    CHECK(left_eye.x_px < right_eye.x_px);
+    CHECK(left_mouth.x_px < right_mouth.x_px);
+    CHECK(left_eye.y_px < nose.y_px);
+    CHECK(nose.y_px < left_mouth.y_px);
+    CHECK(left_eye.x_px > face.box.x_px);
+    CHECK(right_mouth.y_px < face.box.y_px + face.box.height_px);
+  }
 }
 
 TEST_CASE("image: of two faces the larger comes first", "[image]") {
-  const auto faces = finder();
   const std::vector<fs::path> files = portraits();
-  if (!faces || files.empty()) return;
+  if (files.empty()) SDX_SKIP("the photographs in shared/data are not here");
   // One portrait twice: small at the left, large at the right.
   const Image portrait = decode_image(files.front()).image;
   Image both = plain_picture(1200, 800, {128, 128, 128});
@@ -99,32 +139,37 @@ TEST_CASE("image: of two faces the larger comes first", "[image]") {
   REQUIRE(large.width_px < 760);
   paste(high(450), 0, 100);
   paste(large, 1200 - large.width_px, 50);
-  const std::vector<Rect> found = faces->find(both);
-  REQUIRE(found.size() >= 2);
-  CHECK(found[0].width_px > found[1].width_px);
-  CHECK(found[0].x_px > 1200 - large.width_px);
-  CHECK(found[1].x_px < 450);
-  const std::vector<Rect> again = faces->find(both);
-  REQUIRE(again.size() == found.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    CHECK(again[i].x_px == found[i].x_px);
-    CHECK(again[i].y_px == found[i].y_px);
+  for (const FaceFinder& faces : finders()) {
+    INFO(faces.method());
+    const std::vector<Rect> found = boxes(faces.find(both));
+    REQUIRE(found.size() >= 2);
+    CHECK(found[0].width_px > found[1].width_px);
+    CHECK(found[0].x_px > 1200 - large.width_px);
+    CHECK(found[1].x_px < 450);
+    const std::vector<Rect> again = boxes(faces.find(both));
+    REQUIRE(again.size() == found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(again[i].x_px == found[i].x_px);
+      CHECK(again[i].y_px == found[i].y_px);
+    }
   }
 }
 
 TEST_CASE("image: where there is no face none is found", "[image]") {
-  const auto faces = finder();
-  if (!faces) return;
-  CHECK(faces->find(plain_picture(300, 200, {90, 90, 90})).empty());
-  CHECK(faces->find(quartered_picture(300, 200)).empty());
-  CHECK(faces->find(plain_picture(1, 1, {90, 90, 90})).empty());
-  CHECK(faces->find(plain_picture(3000, 1, {90, 90, 90})).empty());
-  CHECK(faces->find(Image()).empty());
+  for (const FaceFinder& faces : finders()) {
+    INFO(faces.method());
+    CHECK(faces.find(plain_picture(300, 200, {90, 90, 90})).empty());
+    CHECK(faces.find(quartered_picture(300, 200)).empty());
+    CHECK(faces.find(plain_picture(65, 97, {90, 90, 90})).empty());
+    CHECK(faces.find(plain_picture(1, 1, {90, 90, 90})).empty());
+    CHECK(faces.find(plain_picture(3000, 1, {90, 90, 90})).empty());
+    CHECK(faces.find(Image()).empty());
+  }
 }
 
 TEST_CASE("image: a face finder can be moved", "[image]") {
-  auto faces = finder();
-  if (!faces) return;
+  auto faces = FaceFinder::installed();
+  if (!faces) SDX_SKIP("no face cascade is installed (package opencv-data)");
   FaceFinder moved(std::move(*faces));
   CHECK(moved.find(plain_picture(30, 20, {90, 90, 90})).empty());
 }
@@ -141,13 +186,54 @@ TEST_CASE("image: what is no cascade is refused with its path", "[image]") {
   for (const std::string& content : contents) {
     INFO(content);
     const fs::path path = folder.file("cascade.xml", content);
-    const std::string message = message_of<DataError>([&] { FaceFinder finder_of_it(path); });
+    const std::string message = message_of<DataError>([&] { FaceFinder::cascade(path); });
     CHECK(contains(message, path.string()));
   }
-  CHECK_THROWS_AS(FaceFinder(folder.path()), DataError);
+  CHECK_THROWS_AS(FaceFinder::cascade(folder.path()), DataError);
 }
 
-TEST_CASE("image: a missing cascade is missing input", "[image]") {
+TEST_CASE("image: what is no YuNet is refused with its path", "[image]") {
   const TempFolder folder;
-  CHECK_THROWS_AS(FaceFinder(folder.file("no.xml")), MissingInputError);
+  for (const std::string& content :
+       {std::string(), std::string("a text"), std::string(3000, 'x')}) {
+    for (const char* name : {"model.onnx", "model.bin"}) {
+      const fs::path path = folder.file(name, content);
+      const std::string message = message_of<DataError>([&] { FaceFinder::yunet(path); });
+      CHECK(contains(message, path.string()));
+      CHECK(contains(message, "YuNet"));
+      CHECK_FALSE(contains(message, "\n"));
+    }
+  }
+  CHECK_THROWS_AS(FaceFinder::yunet(folder.path()), DataError);
+}
+
+TEST_CASE("image: a missing cascade or YuNet is missing input", "[image]") {
+  const TempFolder folder;
+  CHECK_THROWS_AS(FaceFinder::cascade(folder.file("no.xml")), MissingInputError);
+  CHECK_THROWS_AS(FaceFinder::yunet(folder.file("no.onnx")), MissingInputError);
+  CHECK_THROWS_AS(FaceFinder::installed(folder.file("no.onnx")), MissingInputError);
+}
+
+TEST_CASE("image: YuNet is taken from the option, the variable, the bundle or the data folder",
+          "[image]") {
+  if (!fs::exists(kYuNetFile)) SDX_SKIP("the face detector in shared/data is not here");
+  const TempFolder folder;
+  const auto method = [](const fs::path& file, const fs::path& bundle) {
+    const auto finder = FaceFinder::installed(file, bundle);
+    return std::string(finder ? finder->method() : "none");
+  };
+  CHECK(method({}, folder.path()) != "YuNet");
+  CHECK(method(kYuNetFile, {}) == "YuNet");
+  ::setenv("SDX_FACE_DETECTOR", kYuNetFile.c_str(), 1);
+  CHECK(method({}, {}) == "YuNet");
+  ::setenv("SDX_FACE_DETECTOR", "/nowhere.onnx", 1);
+  CHECK_THROWS_AS(FaceFinder::installed(), MissingInputError);
+  ::unsetenv("SDX_FACE_DETECTOR");
+  fs::copy(kYuNetFile, folder.path() / "face_detector.onnx");
+  CHECK(method({}, folder.path()) == "YuNet");
+  fs::create_directory(folder.path() / "face");
+  fs::rename(folder.path() / "face_detector.onnx", folder.path() / "face" / "face_detector.onnx");
+  ::setenv("SDX_DATA", folder.path().c_str(), 1);
+  CHECK(method({}, {}) == "YuNet");
+  ::unsetenv("SDX_DATA");
 }

@@ -2,14 +2,47 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sdx/dataset/portraits.h"
+#include "sdx/model/bundle.h"
 #include "sdx/model/vae.h"
+#include "sdx/util/device.h"
 
 namespace sdx {
 
-/// What training sees of a folder of portraits.
-struct PortraitLatents {
-  LatentDistribution distribution;  ///< [N,4,h,w]
-  at::Tensor mask;                  ///< [N,1,h,w] in 0 … 1, or undefined: all counts
+/// What of portraits' latents is made.
+struct LatentOptions {
+  bool mirror = false;     ///< each picture a second time, left and right exchanged
+  bool mask_face = false;  ///< weights for the loss that leave little of the background
 };
+
+/// What is learnt from: N rows for the used portraits in their order, each followed by its mirror
+/// image if that was asked for.
+struct PortraitLatents {
+  LatentDistribution distribution;  ///< [N,4,h,w] float32, on the CPU
+  at::Tensor mask = {};  ///< [N,1,h,w] float32 in 0 … 1; undefined unless masks were asked for
+  int encoded = 0;       ///< how many rows were not in the cache
+  std::string cache_problem = {};  ///< why the cache was not read; empty if it was, or is not there
+};
+
+/// Encodes portraits with the bundle's VAE, each once: what `cache_file` holds for the same pixels,
+/// the same VAE and the same dtype is taken from there, and if that is everything the VAE is not
+/// even loaded. A damaged cache counts as none. The file is written anew where it lacks something
+/// or holds too much.
+/// @param portraits at least one used.
+/// @param cache_file a safetensors file in a folder that exists; empty: no cache.
+/// @throws as write_safetensors, and what loading the VAE throws.
+PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const Bundle& bundle,
+                                 const ComputeTarget& target, const LatentOptions& options,
+                                 const std::filesystem::path& cache_file = {});
+
+/// How much each latent of a portrait counts: 1 in an ellipse around the face and the hair,
+/// falling smoothly to 0.1 at half as far again; the mean over the pixels of each latent. All 1
+/// where no face is known.
+/// @return [1,1,s/f,s/f] float32 for a square of s pixels and f pixels to a latent.
+at::Tensor face_mask(const Portrait& portrait, int vae_factor);
 
 }  // namespace sdx

@@ -7,6 +7,9 @@ namespace sdx {
 /// The part of `image` inside `area`, which must lie within it.
 Image crop(const Image& image, const Rect& area);
 
+/// The same for an area that may reach beyond the picture: what lies there mirrors the edge.
+Image crop_beyond(const Image& image, const Rect& area);
+
 /// `image` at another size: area averaging when it shrinks, Lanczos when it grows. Never crops; the
 /// caller keeps the aspect ratio.
 Image resize(const Image& image, int width_px, int height_px);

@@ -49,7 +49,12 @@ struct InversionOptions {
   int first_timestep = 0;   ///< least noise that is trained on
   int last_timestep = 999;  ///< most noise
   std::uint64_t seed = 0;   ///< of all picks and all noise
+  GradientMemory memory = GradientMemory::kNormal;
 };
+
+/// Rows of the batch on which progress is measured: enough that its timesteps cover the schedule,
+/// and no more memory than a batch with its gradient.
+int fixed_batch_rows(const InversionOptions& options);
 
 /// What one step saw.
 struct StepResult {

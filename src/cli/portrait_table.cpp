@@ -1,0 +1,195 @@
+#include "cli/portrait_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sdx/dataset/strays.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+/// How the camera's tag turned a picture, by its EXIF orientation 1 … 8.
+int turned_degrees(int exif_orientation) {
+  constexpr std::array<int, 9> kDegrees = {0, 0, 0, 180, 180, 90, 90, 270, 270};
+  return kDegrees.at(static_cast<std::size_t>(std::clamp(exif_orientation, 0, 8)));
+}
+
+bool is_mirrored(int exif_orientation) {
+  return exif_orientation == 2 || exif_orientation == 4 || exif_orientation == 5 ||
+         exif_orientation == 7;
+}
+
+std::string size_text(int width_px, int height_px) {
+  return std::to_string(width_px) + "x" + std::to_string(height_px);
+}
+
+std::string face_text(const Portrait& portrait) {
+  if (!portrait.face) return "none";
+  const Rect& box = portrait.face->box;
+  return size_text(box.width_px, box.height_px) + "+" + std::to_string(box.x_px) + "+" +
+         std::to_string(box.y_px) +
+         (portrait.faces > 1 ? " of " + std::to_string(portrait.faces) : "");
+}
+
+std::string verdict(const Portrait& portrait) {
+  if (!portrait.used()) return "skipped: " + portrait.problem;
+  const std::string side = std::to_string(portrait.area.width_px) + " px ";
+  std::string text = "used, whole";
+  if (portrait.crop == Crop::kFace) text = "used, " + side + "around the face";
+  if (portrait.crop == Crop::kCentre) text = "used, " + side + "from the middle";
+  if (portrait.is_blurred) text += "; blurred";
+  if (portrait.is_stray) text += "; someone else";
+  return text;
+}
+
+using Row = std::array<std::string, 6>;
+
+Row row_of(const Portrait& portrait) {
+  const std::string file = portrait.file.filename().string();
+  if (portrait.width_px == 0) return {file, "", "", "", "", verdict(portrait)};
+  const int orientation = portrait.exif_orientation;
+  return {
+      file,
+      size_text(portrait.width_px, portrait.height_px),
+      std::to_string(turned_degrees(orientation)) + (is_mirrored(orientation) ? " mirrored" : ""),
+      face_text(portrait),
+      std::to_string(std::lround(portrait.sharpness)),
+      verdict(portrait)};
+}
+
+void show_table(const std::vector<Portrait>& portraits, const CommonOptions& common) {
+  std::vector<Row> rows = {{"file", "size", "turned", "face", "sharp", "verdict"}};
+  for (const Portrait& portrait : portraits) rows.push_back(row_of(portrait));
+  std::array<std::size_t, 6> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+      line += "  " + row[i] + std::string(widths[i] - row[i].size(), ' ');
+    }
+    say(common, line + "  " + row.back());
+  }
+}
+
+Json json_of(const Portrait& portrait) {
+  Json face = nullptr;
+  if (portrait.face) {
+    const Rect& box = portrait.face->box;
+    face = {{"x_px", box.x_px},
+            {"y_px", box.y_px},
+            {"width_px", box.width_px},
+            {"height_px", box.height_px},
+            {"score", portrait.face->score}};
+  }
+  return {{"file", portrait.file.filename().string()},
+          {"used", portrait.used()},
+          {"problem", portrait.problem},
+          {"width_px", portrait.width_px},
+          {"height_px", portrait.height_px},
+          {"turned_degrees", turned_degrees(portrait.exif_orientation)},
+          {"mirrored", is_mirrored(portrait.exif_orientation)},
+          {"faces", portrait.faces},
+          {"face", face},
+          {"crop", to_string(portrait.crop)},
+          {"sharpness", portrait.sharpness},
+          {"blurred", portrait.is_blurred},
+          {"stray", portrait.is_stray}};
+}
+
+/// What the table does not say by itself: how many faces, by what; who else is there.
+void show_summary(const std::vector<Portrait>& portraits, const char* finder,
+                  const std::vector<std::size_t>& strays, const CommonOptions& common) {
+  const auto count = [&](auto holds) {
+    return std::to_string(std::count_if(portraits.begin(), portraits.end(), holds));
+  };
+  const std::string used = count([](const Portrait& portrait) { return portrait.used(); });
+  const std::string faces = count([](const Portrait& portrait) { return portrait.faces > 0; });
+  const std::string all = std::to_string(portraits.size());
+  say(common, used + " of " + all + " files used; " +
+                  (finder == nullptr ? "no face finder is installed (package opencv-data)"
+                                     : std::string(finder) + " found a face in " + faces));
+  if (strays.empty()) return;
+  std::vector<std::string> names;
+  for (const std::size_t i : strays) names.push_back(portraits[i].file.filename().string());
+  say(common, std::to_string(strays.size()) + " of " + used + " pictures " +
+                  (strays.size() == 1 ? "shows" : "show") + " someone else: " + join(names, ", ") +
+                  ". They are used; take them out of the folder if that is not meant");
+}
+
+}  // namespace
+
+void add_portrait_options(OptionTable& table, PortraitInput& input) {
+  const char* const group = "Input";
+  table.add_parsed(
+      group, "--kind", "person",
+      [&input](const std::string& text) { input.kind = parse_subject_kind(text); },
+      "What the word stands for: person, object or style");
+  table.add(group, "--templates", input.templates_file,
+            "File of sentences with {name} to learn from; default: those of the kind");
+  table.add_parsed(
+      group, "--crop", "auto",
+      [&input](const std::string& text) {
+        input.crop = text == "auto" ? std::nullopt : std::optional(parse_crop(text));
+      },
+      "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
+  table.add_parsed(
+      group, "--face", "largest",
+      [&input](const std::string& text) { input.portraits.face = parse_face_choice(text); },
+      "Whose face, of several: largest, center, match (who recurs in the folder)");
+  table.add_flag(group, "--mirror", input.latents.mirror,
+                 "Learn from each picture's mirror image as well");
+  table.add_parsed(
+      group, "--mask", "none",
+      [&input](const std::string& text) {
+        if (text != "none" && text != "face") {
+          throw UsageError("--mask: expected none or face, found \"" + text + "\"");
+        }
+        input.latents.mask_face = text == "face";
+      },
+      "face: learn little from what is not face or hair; none");
+  table.add(group, "--face-detector", input.face_detector,
+            "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
+  table.add(
+      group, "--face-network", input.face_network,
+      "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
+  table.add_flag(group, "--strict", input.portraits.strict,
+                 "Stop at a file that can't be used, in place of skipping it");
+}
+
+std::vector<Portrait> load_input(const std::string& folder, PortraitInput& input,
+                                 const Bundle& bundle, const IdentityEncoder* identity,
+                                 const CommonOptions& common) {
+  const Crop usual = input.kind == SubjectKind::kPerson ? Crop::kFace : Crop::kCentre;
+  input.portraits.crop = input.crop.value_or(usual);
+  input.portraits.size_px = bundle.info().native_size_px;
+  const auto finder = FaceFinder::installed(input.face_detector, bundle.folder());
+  std::vector<Portrait> portraits =
+      load_portraits(folder, input.portraits, finder ? &*finder : nullptr, identity);
+  std::vector<std::size_t> strays;
+  if (identity != nullptr && input.kind == SubjectKind::kPerson) {
+    strays = flag_strays(portraits, *identity);
+  }
+  show_table(portraits, common);
+  for (const Portrait& portrait : portraits) say_json(common, json_of(portrait));
+  show_summary(portraits, finder ? finder->method() : nullptr, strays, common);
+  if (input.portraits.face == FaceChoice::kMatch && identity == nullptr) {
+    say(common,
+        "--face match needs something that tells faces apart, which is not here: "
+        "of several faces the largest is taken");
+  }
+  check_enough_portraits(folder, portraits);
+  return portraits;
+}
+
+std::vector<std::string> input_templates(const PortraitInput& input) {
+  return input.templates_file.empty() ? load_templates(input.kind)
+                                      : load_templates(input.templates_file);
+}
+
+}  // namespace sdx

@@ -1,0 +1,50 @@
+#include "sdx/dataset/strays.h"
+
+#include <algorithm>
+
+namespace sdx {
+
+namespace {
+
+constexpr std::size_t kFewestFaces = 4;
+
+/// The upper one of the two in the middle where their number is even.
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+std::vector<std::size_t> flag_strays(std::vector<Portrait>& portraits,
+                                     const IdentityEncoder& encoder) {
+  std::vector<std::size_t> seen;
+  for (std::size_t i = 0; i < portraits.size(); ++i) {
+    Portrait& portrait = portraits[i];
+    if (!portrait.used()) continue;
+    if (portrait.identity.empty()) {
+      portrait.identity = encoder.encode(portrait.image).value_or(std::vector<float>());
+    }
+    if (!portrait.identity.empty()) seen.push_back(i);
+  }
+  if (seen.size() < kFewestFaces) return {};
+
+  const double threshold = encoder.same_person_cosine();
+  std::vector<std::size_t> strays;
+  std::size_t unlike = 0;
+  for (const std::size_t i : seen) {
+    std::vector<double> cosines;
+    for (const std::size_t other : seen) {
+      if (other != i) cosines.push_back(cosine(portraits[i].identity, portraits[other].identity));
+    }
+    unlike += static_cast<std::size_t>(
+        std::count_if(cosines.begin(), cosines.end(), [&](double c) { return c < threshold; }));
+    if (median(std::move(cosines)) < threshold) strays.push_back(i);
+  }
+  if (2 * unlike > seen.size() * (seen.size() - 1)) return {};
+  for (const std::size_t i : strays) portraits[i].is_stray = true;
+  return strays;
+}
+
+}  // namespace sdx
