@@ -46,6 +46,10 @@ inline RunResult run(const Run& what) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
+  // Here and not in the child, which may be killed before it gets so far.
+  for (const std::string& stream : {out, err}) {
+    ::close(::open(stream.c_str(), O_WRONLY | O_CREAT, 0600));
+  }
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork failed");
