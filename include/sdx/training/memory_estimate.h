@@ -26,7 +26,8 @@ struct MemoryEstimate {
 /// Estimates the memory of training on the CPU from two real steps on small pictures, one at a
 /// time: what lives at their peaks grows linearly with the area (attention is computed in pieces)
 /// and the batch. Takes about half the time of a step on one picture of 512 × 512 (three quarters
-/// with kLow); call it when the models are loaded. Compared with the truth in docs/training-memory.md.
+/// with kLow); call it when the models are loaded. Compared with the truth in
+/// docs/training-memory.md.
 /// @throws DataError as UNet::forward.
 MemoryEstimate estimate_memory(const TextEncoder& text_encoder, const UNet& unet,
                                const StepShape& shape, GradientMemory memory);
