@@ -145,7 +145,7 @@ def switches(bench, args):
             bench.train(f"switch-{k}-{person}", person, 0, *options)
 
 
-def evaluations(summary, run, upto):
+def evaluations(run, upto):
     """UNet passes of single pictures, those of measuring and judging included: (training, all)."""
     trained = upto * 4
     measured = sum("fixed_loss" in line and line["step"] <= upto for line in lines(run)) * 16
@@ -178,7 +178,7 @@ def table(bench, args):
             for file in milestones[1:]:
                 step = int(file.stem)
                 if bench.judge(f"{path.name}/{step}", file, person)["likeness"] >= goal["likeness"]:
-                    reached.append(evaluations(summary, run, step))
+                    reached.append(evaluations(run, step))
                     break
             else:
                 reached.append(None)

@@ -117,9 +117,9 @@ void OptionTable::add_parsed(const std::string& group, const std::string& names,
   app_.add_option_function<std::string>(names, parse, help)->group(group)->default_str(shown);
 }
 
-void OptionTable::add_flag(const std::string& group, const std::string& names, bool& value,
-                           const std::string& help) {
-  app_.add_flag(names, value, help)->group(group);
+CLI::Option* OptionTable::add_flag(const std::string& group, const std::string& names, bool& value,
+                                   const std::string& help) {
+  return app_.add_flag(names, value, help)->group(group);
 }
 
 void OptionTable::parse(int argc, const char* const* argv) {

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::chrono::seconds kCheckpointAtLeast{30};
 
-std::string step_name(int step) {
-  std::string digits = std::to_string(step);
-  return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-}
-
 fs::path prepared(fs::path folder) {
   prepare_output_folder(folder);
   return folder;

@@ -64,16 +64,18 @@ std::unique_ptr<Judge> make_judge(const Inversion::Model& model, const ComputeTa
   }
   JudgeOptions look;
   look.prompts = prompts;
+  const IdentityEncoder* witness = nullptr;
   if (options.input.kind == SubjectKind::kPerson) {
     for (const IdentityEncoder* identity : identities.all()) {
-      auto judge = std::make_unique<Judge>(model, target, identity, pictures, look);
-      if (judge->knows_the_person()) return judge;
+      if (witness == nullptr && knows_the_person(*identity, pictures)) witness = identity;
     }
-    say(common,
-        "Likeness cannot be told, no network here knows this face: the last word is kept, not the "
-        "best");
+    if (witness == nullptr) {
+      say(common,
+          "Likeness cannot be told, no network here knows this face: the last word is kept, not "
+          "the best");
+    }
   }
-  return std::make_unique<Judge>(model, target, nullptr, pictures, look);
+  return std::make_unique<Judge>(model, target, witness, pictures, look);
 }
 
 /// Goes on from a checkpoint only if it is of the same training.
@@ -172,11 +174,11 @@ void train_command(int argc, char** argv) {
   std::optional<InversionState> resumed;
   if (options.resume.empty()) {
     run.clear();
-    write_file_atomically(run.path() / "config.json", effective.dump(2) + "\n");
   } else {
     state = resume_from(run, origin, options, common).state;
     resumed = state.inversion;
   }
+  write_file_atomically(run.path() / "config.json", effective.dump(2) + "\n");
   write_crops(portraits, run.path() / "portraits.png");
 
   const TextEncoder text_encoder(bundle, target.device);

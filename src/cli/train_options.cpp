@@ -155,8 +155,10 @@ void add_output_options(OptionTable& table, TrainOptions& options) {
   table
       .add(group, "--resume", options.resume, "Go on with the training in this folder: runs/<Name>")
       ->configurable(false);
-  table.add_flag(group, "--resume-anyway", options.resume_anyway,
-                 "Go on although options or pictures are others than before");
+  table
+      .add_flag(group, "--resume-anyway", options.resume_anyway,
+                "Go on although options or pictures are others than before")
+      ->configurable(false);
   table.add(
       group, "--trace", options.trace_file,
       "Write what the first steps computed to this file (safetensors), to replay them elsewhere");

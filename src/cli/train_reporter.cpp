@@ -136,7 +136,7 @@ StepTrace* TrainReporter::trace(int step) {
 }
 
 void TrainReporter::write_trace() const {
-  if (options_.trace_file.empty()) return;
+  if (traces_.empty()) return;  // not wanted, or recorded before the run was resumed
   TensorMap tensors;
   for (std::size_t i = 0; i < traces_.size(); ++i) {
     add_trace(tensors, static_cast<int>(i), *traces_[i]);

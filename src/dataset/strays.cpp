@@ -29,20 +29,19 @@ std::vector<std::size_t> flag_strays(std::vector<Portrait>& portraits,
     if (!portrait.identity.empty()) seen.push_back(i);
   }
   if (seen.size() < kFewestFaces) return {};
+  std::vector<std::vector<float>> vectors;
+  for (const std::size_t i : seen) vectors.push_back(portraits[i].identity);
+  if (!are_mostly_one_person(vectors, encoder)) return {};
 
   const double threshold = encoder.same_person_cosine();
   std::vector<std::size_t> strays;
-  std::size_t unlike = 0;
   for (const std::size_t i : seen) {
     std::vector<double> cosines;
     for (const std::size_t other : seen) {
       if (other != i) cosines.push_back(cosine(portraits[i].identity, portraits[other].identity));
     }
-    unlike += static_cast<std::size_t>(
-        std::count_if(cosines.begin(), cosines.end(), [&](double c) { return c < threshold; }));
     if (median(std::move(cosines)) < threshold) strays.push_back(i);
   }
-  if (2 * unlike > seen.size() * (seen.size() - 1)) return {};
   for (const std::size_t i : strays) portraits[i].is_stray = true;
   return strays;
 }

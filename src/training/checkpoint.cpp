@@ -21,9 +21,9 @@ constexpr const char* kFormat = "sdx-checkpoint-1";
 constexpr std::size_t kKeptForSafety = 2;
 
 /// Options that say how long and where to, not what is learnt: they may differ without a word.
-constexpr std::array kHarmless = {
-    "embeddings", "runs",  "force",       "resume", "resume-anyway", "threads", "json",   "quiet",
-    "verbose",    "trace", "trace-steps", "keep",   "device",        "memory",  "folder", "model"};
+constexpr std::array kHarmless = {"embeddings", "runs",    "force",  "threads",     "json",
+                                  "quiet",      "verbose", "trace",  "trace-steps", "keep",
+                                  "device",     "memory",  "folder", "model"};
 
 /// Rows of numbers as one tensor [N,M] float64, whose bits are kept.
 at::Tensor table_of(const std::vector<std::vector<double>>& rows, std::int64_t columns) {
@@ -38,12 +38,6 @@ at::Tensor table_of(const std::vector<std::vector<double>>& rows, std::int64_t c
 
 double cell(const at::Tensor& table, std::int64_t row, std::int64_t column) {
   return table[row][column].item<double>();
-}
-
-std::string file_name(int step) {
-  char name[40];
-  std::snprintf(name, sizeof name, "%06d.safetensors", step);
-  return name;
 }
 
 /// Newest first.
@@ -64,6 +58,12 @@ void hash_into(std::string& bytes, const at::Tensor& tensor) {
 }
 
 }  // namespace
+
+std::string step_name(int step) {
+  char name[16];
+  std::snprintf(name, sizeof name, "%06d", step);
+  return name;
+}
 
 std::string hash_of(const PortraitLatents& portraits) {
   std::string bytes;
@@ -94,7 +94,7 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
     tensors["adam.square"] = inversion.adam.square;
   }
   if (state.best_vectors.defined()) tensors["best_vectors"] = state.best_vectors;
-  write_safetensors(folder / file_name(inversion.steps), tensors,
+  write_safetensors(folder / (step_name(inversion.steps) + ".safetensors"), tensors,
                     {{"format", kFormat},
                      {"steps", std::to_string(inversion.steps)},
                      {"skipped_in_a_row", std::to_string(inversion.skipped_in_a_row)},

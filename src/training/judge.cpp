@@ -33,19 +33,22 @@ std::vector<float> unit_mean(const std::vector<std::vector<float>>& vectors) {
   return mean;
 }
 
-bool mostly_one_person(const std::vector<std::vector<float>>& vectors, double same_person) {
-  int pairs = 0;
-  int same = 0;
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      ++pairs;
-      if (cosine(vectors[i], vectors[j]) >= same_person) ++same;
-    }
+/// Of the pictures in which a face is seen.
+std::vector<std::vector<float>> vectors_of(const std::vector<Image>& pictures,
+                                           const IdentityEncoder& encoder) {
+  std::vector<std::vector<float>> vectors;
+  for (const Image& picture : pictures) {
+    if (auto vector = encoder.encode(picture)) vectors.push_back(std::move(*vector));
   }
-  return 2 * same > pairs;
+  return vectors;
 }
 
 }  // namespace
+
+bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& portraits) {
+  const auto vectors = vectors_of(portraits, encoder);
+  return 2 * vectors.size() > portraits.size() && are_mostly_one_person(vectors, encoder);
+}
 
 struct Judge::Impl {
   Impl(Inversion::Model parts, const ComputeTarget& target, const IdentityEncoder* encoder,
@@ -56,17 +59,8 @@ struct Judge::Impl {
         generator(parts.bundle, target, parts.tokenizer, parts.text_encoder, parts.unet),
         schedule(parts.bundle.info().noise_schedule) {
     context = plain_context();
-    if (identity != nullptr) meet(portraits);
-  }
-
-  void meet(const std::vector<Image>& portraits) {
-    std::vector<std::vector<float>> vectors;
-    for (const Image& portrait : portraits) {
-      if (auto vector = identity->encode(portrait)) vectors.push_back(std::move(*vector));
-    }
-    knows_the_person = 2 * vectors.size() > portraits.size() &&
-                       mostly_one_person(vectors, identity->same_person_cosine());
-    person = unit_mean(vectors);
+    knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
+    if (knows_the_person) person = unit_mean(vectors_of(portraits, *identity));
   }
 
   /// The prompts with the model's own word for a person: [P,S,W].

@@ -118,6 +118,8 @@ TEST_CASE("resume: other options and other pictures are refused with the differe
   CHECK(longer.exit_code == 0);
   CHECK_THAT(longer.err, ContainsSubstring("Going on after step 2"));
   CHECK_THAT(longer.err, ContainsSubstring("4 steps"));
+  // The run has the new options from then on.
+  CHECK(place.run("sdx-train", {"--resume", "runs/Ada"}).exit_code == 0);
 
   fs::remove(place.path() / "faces/0.png");
   sdx::write_png(place.path() / "faces/0.png", sdx::Image(96, 96));

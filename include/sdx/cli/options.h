@@ -36,8 +36,8 @@ class OptionTable {
   void add_parsed(const std::string& group, const std::string& names, const std::string& shown,
                   const std::function<void(const std::string&)>& parse, const std::string& help);
 
-  void add_flag(const std::string& group, const std::string& names, bool& value,
-                const std::string& help);
+  CLI::Option* add_flag(const std::string& group, const std::string& names, bool& value,
+                        const std::string& help);
 
   /// @throws UsageError with the nearest options' names; TextAnswer.
   void parse(int argc, const char* const* argv);

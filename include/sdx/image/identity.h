@@ -24,4 +24,9 @@ class IdentityEncoder {
 /// The scalar product of two unit vectors of one length: 1 for the same direction.
 double cosine(const std::vector<float>& a, const std::vector<float>& b);
 
+/// Whether more than half of all pairs are one person to `encoder`. If pictures of one person are
+/// not, it does not know such faces, and what it says of them means nothing.
+bool are_mostly_one_person(const std::vector<std::vector<float>>& vectors,
+                           const IdentityEncoder& encoder);
+
 }  // namespace sdx

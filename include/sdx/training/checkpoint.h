@@ -45,7 +45,10 @@ struct Checkpoint {
 /// SHA-256 of what training sees of the portraits.
 std::string hash_of(const PortraitLatents& portraits);
 
-/// Writes `<folder>/<step, 6 digits>.safetensors`, atomically. Format: docs/formats.md.
+/// A step as files are named by it, 6 digits: "000050".
+std::string step_name(int step);
+
+/// Writes `<folder>/<step_name>.safetensors`, atomically. Format: docs/formats.md.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
 /// @throws DataError for a damaged file or another format.

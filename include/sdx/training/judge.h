@@ -37,6 +37,10 @@ struct JudgedPictures {
   std::vector<Image> pictures;  ///< one for each prompt
 };
 
+/// Whether `encoder` sees a face in most of the portraits, and mostly one person. If not, its
+/// likeness means nothing.
+bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& portraits);
+
 /// Looks at a word as its user will: pictures from fixed seeds and prompts.
 ///
 /// Likeness comes from an identity encoder. Obedience from the model itself, which has no other
@@ -52,8 +56,7 @@ class Judge {
         const std::vector<Image>& portraits, JudgeOptions options);
   ~Judge();
 
-  /// Whether the encoder makes one person of the portraits: most pairs are the same one to it. If
-  /// not, its likeness means nothing.
+  /// Whether likeness can be told: there is an encoder, and it knows the person.
   bool knows_the_person() const;
 
   /// @param may_stop called between steps; may throw to stop
