@@ -87,11 +87,9 @@ class Bench:
             (copy / "done").touch()
             print(f"{run}-on", flush=True)
 
-    def recipe(self, person, seed):
-        folder = self.work / "runs" / f"reference-{person}-{seed}"
-        if not (folder / f"{REFERENCE_STEPS:05}.safetensors").exists():
-            subprocess.run([sys.executable, ROOT / "scripts/training/recipe.py", "--person", str(person), "--seed", str(seed),
-                            "--out", folder], check=True, stderr=subprocess.DEVNULL)
+    def recipe(self, people, seed):
+        subprocess.run([sys.executable, ROOT / "scripts/training/recipe.py", "--people", *map(str, people), "--seed", str(seed),
+                        "--out", self.work / "runs"], check=True, stderr=subprocess.DEVNULL)
 
     def judge(self, key, embedding, person):
         """{"likeness", "obedience"} of a word, remembered."""
@@ -135,8 +133,7 @@ def run(bench, args):
             if seed == 0:
                 bench.go_on(f"ours-{person}-{seed}", person, 3)
     for seed in range(args.reference_seeds):
-        for person in range(args.people):
-            bench.recipe(person, seed)
+        bench.recipe(range(args.people), seed)
 
 
 def switches(bench, args):

@@ -6,7 +6,7 @@ lr 5e-4, constant; batch 4; 3,000 steps; the 27 object templates; pictures mirro
 in every step (from means and deviations that are computed once, which is the same); timesteps uniform; mean squared
 error; float32.
 
-Writes <out>/<step>.safetensors every 500 steps (the script's --save_steps), in the form that sdx-generate reads.
+Writes <out>/reference-<person>-<seed>/<step>.safetensors every 500 steps (the script's --save_steps), in the form that sdx-generate reads.
 """
 
 import argparse
@@ -47,50 +47,71 @@ def load_model(folder):
     return *parts, scheduler, sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer/spiece.model"))
 
 
-def train(pictures, folder, out, name, steps, batch, lr, seed, save_every, initializer):
-    torch.manual_seed(seed)
-    rng = random.Random(seed)
+class Draws:
+    """What one word is trained on, from its own random numbers: pictures, noise, timesteps, sentences."""
+
+    def __init__(self, person, seed, vae):
+        self.tensors = torch.Generator().manual_seed(seed)
+        self.sentences = random.Random(seed)
+        pictures = to_tensor(bench_portraits(person))
+        with torch.no_grad():
+            encoded = [vae.encode(x).latent_dist for x in (pictures, pictures.flip(3))]
+        self.means, self.stds = (torch.stack([getattr(d, key) for d in encoded]) for key in ("mean", "std"))
+
+    def batch(self, size, timesteps):
+        """(sentences, latents of the VAE, noise, timesteps)."""
+        which = torch.randint(self.means.shape[1], (size,), generator=self.tensors)
+        mirrored = (torch.rand(size, generator=self.tensors) < .5).long()
+        mean, std = self.means[mirrored, which], self.stds[mirrored, which]
+        latents = mean + std * torch.randn(mean.shape, generator=self.tensors)
+        noise = torch.randn(mean.shape, generator=self.tensors)
+        t = torch.randint(0, timesteps, (size,), generator=self.tensors)
+        return [self.sentences.choice(OBJECT_TEMPLATES) for _ in range(size)], latents, noise, t
+
+
+def train(people, seed, folder, out, steps, batch, lr, save_every, initializer):
+    """Several people at once, only for speed: every word has its own draws, its own loss over its own rows of the batch,
+    and, as AdamW works value by value, its own optimiser."""
     text, unet, vae, scheduler, tokenizer = load_model(folder)
+    draws = [Draws(person, seed, vae) for person in people]
     table = text.get_input_embeddings()
     old = table.weight.data
     (start,) = tokenizer.encode(initializer)
-    table.weight = torch.nn.Parameter(torch.cat([old, old[start:start + 1]]))
-    word = len(old)  # the row of the new word
+    table.weight = torch.nn.Parameter(torch.cat([old, old[start:start + 1].repeat(len(people), 1)]))
+    first = len(old)  # the row of the first new word
     original = table.weight.data.clone()
     optimiser = torch.optim.AdamW([table.weight], lr=lr, weight_decay=1e-2, betas=(.9, .999), eps=1e-8)
-    pictures = to_tensor(pictures)
-    with torch.no_grad():
-        encoded = [vae.encode(x).latent_dist for x in (pictures, pictures.flip(3))]
-    means, stds = (torch.stack([getattr(d, key) for d in encoded]) for key in ("mean", "std"))
+    words = torch.arange(first, first + len(people)).repeat_interleave(batch)[:, None]
     began = time.time()
     for step in range(1, steps + 1):
-        ids, slots = encode_batch(tokenizer, [rng.choice(OBJECT_TEMPLATES) for _ in range(batch)], [1] * batch)
-        ids = torch.where(slots >= 0, word, ids)
-        which = torch.randint(len(pictures), (batch,))
-        mirrored = (torch.rand(batch) < .5).long()
-        mean, std = means[mirrored, which], stds[mirrored, which]
-        latents = (mean + std * torch.randn_like(mean)) * vae.config.scaling_factor
-        noise = torch.randn_like(latents)
-        t = torch.randint(0, scheduler.config.num_train_timesteps, (batch,))
-        hidden = text(ids).last_hidden_state
-        predicted = unet(scheduler.add_noise(latents, noise, t), t, hidden).sample
-        loss = F.mse_loss(predicted, noise)
-        loss.backward()
+        sentences, latents, noise, t = zip(*(d.batch(batch, scheduler.config.num_train_timesteps) for d in draws))
+        ids, slots = encode_batch(tokenizer, [s for part in sentences for s in part], [1] * len(words))
+        ids = torch.where(slots >= 0, words, ids)
+        latents, noise, t = (torch.cat(part) for part in (latents, noise, t))
+        noisy = scheduler.add_noise(latents * vae.config.scaling_factor, noise, t)
+        predicted = unet(noisy, t, text(ids).last_hidden_state).sample
+        losses = F.mse_loss(predicted, noise, reduction="none").view(len(people), -1).mean(1)
+        losses.sum().backward()
         optimiser.step()
         optimiser.zero_grad()
         with torch.no_grad():
-            table.weight[:word] = original[:word]
+            table.weight[:first] = original[:first]
         if step % save_every == 0 or step == steps:
-            partial = out / "partial"
-            save_file({f"<{name}>": table.weight.data[word:].clone()}, partial, {"format": "pt"})
-            partial.rename(out / f"{step:05}.safetensors")
-            print(f"{out.name}  step {step}  loss {loss.item():.4f}  {time.time() - began:.0f} s", flush=True)
+            for k, person in enumerate(people):
+                save(out / f"reference-{person}-{seed}", step, person, table.weight.data[first + k:first + k + 1])
+            print(f"{people} seed {seed}  step {step}  loss {losses.mean().item():.4f}  {time.time() - began:.0f} s", flush=True)
+
+
+def save(folder, step, person, vectors):
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({f"<Person{person}>": vectors.clone()}, folder / "partial", {"format": "pt"})
+    (folder / "partial").rename(folder / f"{step:05}.safetensors")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "configs/models/mini", help="a diffusers folder")
-    parser.add_argument("--person", type=int, required=True)
+    parser.add_argument("--people", type=int, nargs="+", required=True, help="trained in one pass; finished ones are left out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=4)
@@ -98,16 +119,15 @@ def main():
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--initializer", default="person")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder; a finished one is left alone")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    if (args.out / f"{args.steps:05}.safetensors").exists():
+    people = [p for p in args.people if not (args.out / f"reference-{p}-{args.seed}/{args.steps:05}.safetensors").exists()]
+    if not people:
         return
     torch.set_num_threads(args.threads)
-    args.out.mkdir(parents=True, exist_ok=True)
     # The same attention by another kernel: the default one is slow for narrow heads on a CPU.
     with sdpa_kernel(SDPBackend.MATH):
-        train(bench_portraits(args.person), args.model, args.out, f"Person{args.person}", args.steps, args.batch, args.lr,
-              args.seed, args.save_every, args.initializer)
+        train(people, args.seed, args.model, args.out, args.steps, args.batch, args.lr, args.save_every, args.initializer)
 
 
 if __name__ == "__main__":
