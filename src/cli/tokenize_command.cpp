@@ -19,7 +19,35 @@ struct TokenizeOptions {
   std::string tokenizer;  ///< a tokenizer folder or a sentencepiece file; empty: the model's
   std::vector<std::string> embeddings = {"embeddings"};
   std::vector<std::int64_t> decode;
+  Grammar grammar = Grammar::kA1111;
+  int steps = 20;
 };
+
+/// A text of a prompt, and when it holds.
+struct Stage {
+  std::size_t part = 1;  ///< between ANDs, from 1
+  double part_weight = 1;
+  int first_step = 1;
+  int last_step = 1;
+  bool is_all = true;  ///< of the prompt
+  TokenizedPrompt tokenized;
+};
+
+std::vector<Stage> stages_of(const std::string& prompt, const TokenizeOptions& options,
+                             const Tokenizer& tokenizer, const EmbeddingTable& embeddings) {
+  const std::vector<PromptPart> parts = parse_prompt(prompt, options.grammar, {options.steps, 0});
+  std::vector<Stage> stages;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    int first_step = 1;
+    for (const PromptStage& stage : parts[i].stages) {
+      stages.push_back({i + 1, parts[i].weight, first_step, stage.last_step,
+                        parts.size() == 1 && parts[i].stages.size() == 1,
+                        tokenize_prompt(stage.text, tokenizer, embeddings, options.grammar)});
+      first_step = stage.last_step + 1;
+    }
+  }
+  return stages;
+}
 
 std::vector<std::string> read_lines(std::istream& input) {
   std::vector<std::string> lines;
@@ -50,30 +78,32 @@ const Splice* splice_at(const PromptChunk& chunk, std::size_t position) {
 struct Token {
   std::string text;
   Json id;  ///< null where a vector is spliced in
+  double weight = 1;
 };
 
 std::vector<Token> tokens_of(const PromptChunk& chunk, const Tokenizer& tokenizer) {
   std::vector<Token> tokens;
   const std::size_t first = tokenizer.special_tokens().has_begin() ? 1 : 0;
   for (std::size_t i = first; i < first + static_cast<std::size_t>(chunk.token_count); ++i) {
+    const double weight = chunk.weights.empty() ? 1 : static_cast<double>(chunk.weights[i]);
     if (const Splice* splice = splice_at(chunk, i)) {
       tokens.push_back(
-          {placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr});
+          {placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr, weight});
     } else {
-      tokens.push_back({tokenizer.piece(chunk.ids[i]), chunk.ids[i]});
+      tokens.push_back({tokenizer.piece(chunk.ids[i]), chunk.ids[i], weight});
     }
   }
   return tokens;
 }
 
-void print_json(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
-                const CommonOptions& common) {
+void print_json(const Stage& stage, const Tokenizer& tokenizer, const CommonOptions& common) {
+  const TokenizedPrompt& prompt = stage.tokenized;
   Json chunks = Json::array();
   int count = 0;
   for (const PromptChunk& chunk : prompt.chunks) {
     Json tokens = Json::array();
     for (const Token& token : tokens_of(chunk, tokenizer)) {
-      tokens.push_back({{"token", token.text}, {"id", token.id}});
+      tokens.push_back({{"token", token.text}, {"id", token.id}, {"weight", token.weight}});
     }
     Json splices = Json::array();
     for (const Splice& splice : chunk.splices) {
@@ -83,11 +113,20 @@ void print_json(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
     count += chunk.token_count;
     chunks.push_back({{"ids", chunk.ids}, {"tokens", tokens}, {"splices", splices}});
   }
-  say_json(common, {{"text", prompt.text}, {"token_count", count}, {"chunks", chunks}});
+  say_json(common, {{"text", prompt.text},
+                    {"part", stage.part},
+                    {"part_weight", stage.part_weight},
+                    {"steps", {stage.first_step, stage.last_step}},
+                    {"token_count", count},
+                    {"chunks", chunks}});
 }
 
-void print_table(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
-                 const CommonOptions& common) {
+void print_table(const Stage& stage, const Tokenizer& tokenizer, const CommonOptions& common) {
+  const TokenizedPrompt& prompt = stage.tokenized;
+  if (!stage.is_all) {
+    std::printf("part %zu, weight %g, steps %d to %d: ", stage.part, stage.part_weight,
+                stage.first_step, stage.last_step);
+  }
   std::printf("%s\n", prompt.text.c_str());
   int count = 0;
   for (std::size_t i = 0; i < prompt.chunks.size(); ++i) {
@@ -95,8 +134,9 @@ void print_table(const TokenizedPrompt& prompt, const Tokenizer& tokenizer,
     std::size_t position = 0;
     for (const Token& token : tokens_of(chunk, tokenizer)) {
       ++position;
-      std::printf("  chunk %zu  %2zu  %6s  %s\n", i + 1, position,
-                  token.id.is_null() ? "vector" : token.id.dump().c_str(), token.text.c_str());
+      std::printf("  chunk %zu  %2zu  %6s  %5.3g  %s\n", i + 1, position,
+                  token.id.is_null() ? "vector" : token.id.dump().c_str(), token.weight,
+                  token.text.c_str());
     }
     count += chunk.token_count;
   }
@@ -125,6 +165,12 @@ void tokenize_command(int argc, char** argv) {
             "A tokenizer folder or sentencepiece file instead of the model's");
   table.add("Input", "--embeddings", options.embeddings,
             "Folders or files in which <Name> is looked up");
+  table.add_parsed(
+      "Input", "--grammar", std::string(to_string(options.grammar)),
+      [&](const std::string& text) { options.grammar = parse_grammar(text); },
+      "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
+  table.add("Input", "--steps", options.steps, "Of the picture, for [edits:like this:0.5]")
+      ->check(CLI::PositiveNumber);
   table.add("Input", "--decode", options.decode, "Token ids to turn back into text");
   add_common_options(table, common);
   table.parse(argc, argv);
@@ -141,11 +187,12 @@ void tokenize_command(int argc, char** argv) {
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   for (const std::string& text : texts_to_tokenize(options)) {
-    const TokenizedPrompt prompt = tokenize_prompt(text, *tokenizer, embeddings);
-    if (common.json) {
-      print_json(prompt, *tokenizer, common);
-    } else {
-      print_table(prompt, *tokenizer, common);
+    for (const Stage& stage : stages_of(text, options, *tokenizer, embeddings)) {
+      if (common.json) {
+        print_json(stage, *tokenizer, common);
+      } else {
+        print_table(stage, *tokenizer, common);
+      }
     }
   }
 }

@@ -1,11 +1,13 @@
 #include "sdx/prompt/prompt.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/index_put.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sdx/util/error.h"
 
@@ -49,12 +51,25 @@ std::vector<Segment> split_segments(const std::string& text) {
   return segments;
 }
 
+constexpr int kCommaReach = 20;  ///< tokens within which an overflowing chunk looks for a comma
+
 /// Fills chunk after chunk.
 class ChunkWriter {
  public:
-  explicit ChunkWriter(const SpecialTokens& tokens) : tokens_(tokens) { open_chunk(); }
+  /// @param commas ids after which an overflowing chunk may end; none: it is just full.
+  explicit ChunkWriter(const SpecialTokens& tokens, std::vector<std::int64_t> commas = {})
+      : tokens_(tokens), commas_(std::move(commas)) {}
+
+  void set_weight(double weight) { weight_ = static_cast<float>(weight); }
 
   void add_token(std::int64_t id) {
+    const bool is_comma = std::find(commas_.begin(), commas_.end(), id) != commas_.end();
+    const int count = token_count();
+    if (is_comma) {
+      after_comma_ = count + 1;
+    } else if (count == capacity() && after_comma_ > 0 && count + 1 - after_comma_ <= kCommaReach) {
+      move_to_next_chunk(after_comma_);
+    }
     make_room(1);
     put(id);
   }
@@ -66,44 +81,120 @@ class ChunkWriter {
     }
     make_room(count);
     for (int row = 0; row < count; ++row) {
-      chunks_.back().splices.push_back({static_cast<int>(chunks_.back().ids.size()), name, row});
+      splices_.push_back({token_count(), name, row});
       put(tokens_.pad);
     }
   }
 
+  /// Closes the chunk, even if nothing is in it.
+  void end_chunk() {
+    PromptChunk chunk;
+    chunk.token_count = token_count();
+    std::vector<float> weights;
+    if (tokens_.has_begin()) {
+      chunk.ids.push_back(tokens_.begin);
+      weights.push_back(1);
+    }
+    for (const Splice& splice : splices_) {
+      const int position = splice.position + static_cast<int>(chunk.ids.size());
+      chunk.splices.push_back({position, splice.name, splice.row});
+    }
+    chunk.ids.insert(chunk.ids.end(), ids_.begin(), ids_.end());
+    weights.insert(weights.end(), weights_.begin(), weights_.end());
+    if (tokens_.has_end()) chunk.ids.push_back(tokens_.end);
+    const auto length = static_cast<std::size_t>(tokens_.max_length);
+    chunk.ids.resize(length, tokens_.pad);
+    weights.resize(length, 1);
+    const bool is_weighted =
+        std::any_of(weights.begin(), weights.end(), [](float weight) { return weight != 1; });
+    if (is_weighted) chunk.weights = std::move(weights);
+    chunks_.push_back(std::move(chunk));
+    ids_.clear();
+    weights_.clear();
+    splices_.clear();
+    after_comma_ = 0;
+  }
+
   std::vector<PromptChunk> finish() {
-    close_chunk();
+    if (token_count() > 0 || chunks_.empty()) end_chunk();
     return std::move(chunks_);
   }
 
  private:
   int capacity() const { return tokens_.capacity(); }
+  int token_count() const { return static_cast<int>(ids_.size()); }
 
   void put(std::int64_t id) {
-    chunks_.back().ids.push_back(id);
-    ++chunks_.back().token_count;
+    ids_.push_back(id);
+    weights_.push_back(weight_);
   }
 
   void make_room(int count) {
-    if (chunks_.back().token_count + count <= capacity()) return;
-    close_chunk();
-    open_chunk();
+    if (token_count() + count > capacity()) end_chunk();
   }
 
-  void open_chunk() {
-    chunks_.emplace_back();
-    if (tokens_.has_begin()) chunks_.back().ids.push_back(tokens_.begin);
-  }
-
-  void close_chunk() {
-    std::vector<std::int64_t>& ids = chunks_.back().ids;
-    if (tokens_.has_end()) ids.push_back(tokens_.end);
-    ids.resize(static_cast<std::size_t>(tokens_.max_length), tokens_.pad);
+  /// What begins at `start` goes into a chunk of its own.
+  void move_to_next_chunk(int start) {
+    const std::vector<std::int64_t> ids(ids_.begin() + start, ids_.end());
+    const std::vector<float> weights(weights_.begin() + start, weights_.end());
+    std::vector<Splice> splices;
+    for (const Splice& splice : splices_) {
+      if (splice.position >= start) {
+        splices.push_back({splice.position - start, splice.name, splice.row});
+      }
+    }
+    splices_.resize(splices_.size() - splices.size());
+    ids_.resize(static_cast<std::size_t>(start));
+    weights_.resize(static_cast<std::size_t>(start));
+    end_chunk();
+    ids_ = ids;
+    weights_ = weights;
+    splices_ = splices;
   }
 
   SpecialTokens tokens_;
+  std::vector<std::int64_t> commas_;
   std::vector<PromptChunk> chunks_;
+  float weight_ = 1;
+
+  // The chunk that is being filled, without begin and end.
+  std::vector<std::int64_t> ids_;
+  std::vector<float> weights_;
+  std::vector<Splice> splices_;
+  int after_comma_ = 0;  ///< the position behind its last comma; 0: none
 };
+
+/// The ids of a comma, behind a word and alone.
+std::vector<std::int64_t> comma_ids(const Tokenizer& tokenizer) {
+  std::vector<std::int64_t> ids;
+  for (const std::string_view text : {",", "a,"}) {
+    const std::vector<std::int64_t> encoded = tokenizer.encode(text);
+    if (!encoded.empty()) ids.push_back(encoded.back());
+  }
+  return ids;
+}
+
+/// The weights of all chunks [N,L], or nothing if all are 1.
+std::optional<at::Tensor> weights_of(const std::vector<const PromptChunk*>& chunks) {
+  const bool is_weighted = std::any_of(chunks.begin(), chunks.end(),
+                                       [](const PromptChunk* c) { return !c->weights.empty(); });
+  if (!is_weighted) return std::nullopt;
+  std::vector<at::Tensor> rows;
+  for (const PromptChunk* chunk : chunks) {
+    rows.push_back(chunk->weights.empty()
+                       ? at::ones({static_cast<std::int64_t>(chunk->ids.size())}, at::kFloat)
+                       : at::tensor(chunk->weights, at::kFloat));
+  }
+  return at::stack(rows);
+}
+
+/// @param encoded [N,L,W]
+at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
+  const auto mean_of = [](const at::Tensor& chunks) { return chunks.mean({1, 2}, true); };
+  const at::Tensor scaled = encoded * weights.to(encoded.device()).unsqueeze(2);
+  const at::Tensor is_plain = (weights == 1).all(1).to(encoded.device()).view({-1, 1, 1});
+  return at::where(is_plain, encoded, scaled * (mean_of(encoded) / mean_of(scaled)));
+}
 
 void check_width(const Embedding& embedding, std::int64_t width) {
   if (embedding.vectors.size(1) == width) return;
@@ -124,50 +215,59 @@ std::vector<std::string> placeholder_names(const std::string& text) {
 }
 
 TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
-                                const EmbeddingTable& embeddings) {
-  ChunkWriter writer(tokenizer.special_tokens());
-  for (const Segment& segment : split_segments(text)) {
-    if (segment.is_placeholder) {
-      const Embedding& embedding = embeddings.at(segment.text);
-      writer.add_vectors(embedding.name, static_cast<int>(embedding.vectors.size(0)));
-    } else {
-      for (const std::int64_t id : tokenizer.encode(segment.text)) writer.add_token(id);
+                                const EmbeddingTable& embeddings, Grammar grammar) {
+  const bool seeks_commas = grammar == Grammar::kA1111;
+  ChunkWriter writer(tokenizer.special_tokens(),
+                     seeks_commas ? comma_ids(tokenizer) : std::vector<std::int64_t>{});
+  for (const WeightedText& piece : parse_weights(text, grammar)) {
+    if (piece.opens_chunk) writer.end_chunk();
+    writer.set_weight(piece.weight);
+    for (const Segment& segment : split_segments(piece.text)) {
+      if (segment.is_placeholder) {
+        const Embedding& embedding = embeddings.at(segment.text);
+        writer.add_vectors(embedding.name, static_cast<int>(embedding.vectors.size(0)));
+      } else {
+        for (const std::int64_t id : tokenizer.encode(segment.text)) writer.add_token(id);
+      }
     }
   }
   return {text, writer.finish()};
 }
 
 at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const EmbeddingTable& embeddings, const TextEncoder& encoder) {
+                          const EmbeddingTable& embeddings, const TextEncoder& encoder,
+                          int skip_last_layers) {
   std::size_t chunk_count = 1;
   for (const TokenizedPrompt& prompt : prompts) {
     chunk_count = std::max(chunk_count, prompt.chunks.size());
   }
   const PromptChunk empty = ChunkWriter(tokenizer.special_tokens()).finish().front();
 
+  std::vector<const PromptChunk*> chunks;
+  for (const TokenizedPrompt& prompt : prompts) {
+    for (std::size_t i = 0; i < chunk_count; ++i) {
+      chunks.push_back(i < prompt.chunks.size() ? &prompt.chunks[i] : &empty);
+    }
+  }
+
   std::vector<at::Tensor> chunk_ids;
   std::vector<at::Tensor> spliced_vectors;
   std::vector<std::int64_t> spliced_chunks;
   std::vector<std::int64_t> spliced_positions;
-  for (const TokenizedPrompt& prompt : prompts) {
-    for (std::size_t i = 0; i < chunk_count; ++i) {
-      const PromptChunk& chunk = i < prompt.chunks.size() ? prompt.chunks[i] : empty;
-      for (const Splice& splice : chunk.splices) {
-        spliced_chunks.push_back(static_cast<std::int64_t>(chunk_ids.size()));
-        spliced_positions.push_back(splice.position);
-        spliced_vectors.push_back(embeddings.at(splice.name).vectors[splice.row]);
-      }
-      chunk_ids.push_back(at::tensor(chunk.ids, at::kLong));
+  for (const PromptChunk* chunk : chunks) {
+    for (const Splice& splice : chunk->splices) {
+      spliced_chunks.push_back(static_cast<std::int64_t>(chunk_ids.size()));
+      spliced_positions.push_back(splice.position);
+      spliced_vectors.push_back(embeddings.at(splice.name).vectors[splice.row]);
     }
+    chunk_ids.push_back(at::tensor(chunk->ids, at::kLong));
   }
 
   at::Tensor vectors = encoder.embed(at::stack(chunk_ids));
   if (!spliced_vectors.empty()) {
-    for (const TokenizedPrompt& prompt : prompts) {
-      for (const PromptChunk& chunk : prompt.chunks) {
-        for (const Splice& splice : chunk.splices) {
-          check_width(embeddings.at(splice.name), vectors.size(2));
-        }
+    for (const PromptChunk* chunk : chunks) {
+      for (const Splice& splice : chunk->splices) {
+        check_width(embeddings.at(splice.name), vectors.size(2));
       }
     }
     vectors = at::index_put(vectors,
@@ -175,7 +275,8 @@ at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tok
                              at::tensor(spliced_positions, at::kLong).to(vectors.device())},
                             at::stack(spliced_vectors).to(vectors.device()));
   }
-  const at::Tensor encoded = encoder.encode(vectors);
+  at::Tensor encoded = encoder.encode(vectors, skip_last_layers);
+  if (const auto weights = weights_of(chunks)) encoded = weighted(encoded, *weights);
   return encoded.reshape({static_cast<std::int64_t>(prompts.size()), -1, encoded.size(2)});
 }
 

@@ -184,6 +184,21 @@ TEST_CASE("cli: sdx-tokenize shows tokens, ids, chunks and splices") {
              ContainsSubstring("robot"));
 }
 
+TEST_CASE("cli: sdx-tokenize shows parts, stages and weights") {
+  const Workplace place;
+  const std::string prompt = "a (red:1.5) hat AND [snow:robot:5] :0.5";
+  const RunResult table = place.run("sdx-tokenize", {prompt, "--steps", "10"});
+  CHECK(table.exit_code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("part 1, weight 1, steps 1 to 10: a (red:1.5) hat\n"));
+  CHECK_THAT(table.out, ContainsSubstring("  1.5  "));
+  CHECK_THAT(table.out, ContainsSubstring("part 2, weight 0.5, steps 1 to 5:  snow\n"));
+  CHECK_THAT(table.out, ContainsSubstring("part 2, weight 0.5, steps 6 to 10:  robot\n"));
+  CHECK_THAT(place.run("sdx-tokenize", {prompt, "--grammar", "plain"}).out,
+             StartsWith(prompt + "\n"));
+  const RunResult wrong = place.run("sdx-tokenize", {prompt, "--grammar", "comfy"});
+  CHECK(wrong.exit_code == 64);
+}
+
 TEST_CASE("cli: sdx-tokenize takes CLIP's tokenizer and models without a begin token") {
   const Workplace place;
   const auto read = [&place](const std::string& tokenizer, const std::string& text) {

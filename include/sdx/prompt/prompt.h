@@ -8,6 +8,7 @@
 
 #include "sdx/embedding/embedding.h"
 #include "sdx/model/text_encoder.h"
+#include "sdx/prompt/grammar.h"
 #include "sdx/tokenizer/tokenizer.h"
 
 namespace sdx {
@@ -24,7 +25,8 @@ struct PromptChunk {
   std::vector<std::int64_t>
       ids;  ///< max_length of them; the padding id where a vector is spliced in
   std::vector<Splice> splices;
-  int token_count = 0;  ///< without begin, end and padding
+  std::vector<float> weights;  ///< of each position's output; empty if all are 1
+  int token_count = 0;         ///< without begin, end and padding
 };
 
 struct TokenizedPrompt {
@@ -36,17 +38,23 @@ struct TokenizedPrompt {
 /// brackets; "<3" and "a < b > c" hold none.
 std::vector<std::string> placeholder_names(const std::string& text);
 
-/// Text → chunks. Each `<Name>` becomes the positions of its vectors, which are never split over
-/// two chunks; everything else, brackets and all, is plain text.
+/// A text with a single meaning, such as a stage of a prompt → chunks. Each `<Name>` becomes the
+/// positions of its vectors, which are never split over two chunks. With Grammar::kA1111 brackets
+/// weight, BREAK begins a chunk, and a chunk that overflows ends after a comma if there is one
+/// among its last 20 tokens; with kPlain all of that is text.
 /// @throws UsageError for a `<Name>` that `embeddings` doesn't hold, naming the nearest ones.
 TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
-                                const EmbeddingTable& embeddings);
+                                const EmbeddingTable& embeddings,
+                                Grammar grammar = Grammar::kPlain);
 
 /// Chunks → what the UNet attends to. Prompts with fewer chunks than the longest are filled up with
-/// empty ones. Differentiable in the embeddings' vectors.
+/// empty ones. Weights multiply a chunk's output, of which the mean is then made what it was before
+/// (as AUTOMATIC1111 does). Differentiable in the embeddings' vectors.
+/// @param skip_last_layers of the text encoder, see TextEncoder::encode.
 /// @return [B,S,W] float32, S = chunks × max_length.
 /// @throws DataError for an embedding of another width than the encoder's (made for another model).
 at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const EmbeddingTable& embeddings, const TextEncoder& encoder);
+                          const EmbeddingTable& embeddings, const TextEncoder& encoder,
+                          int skip_last_layers = 0);
 
 }  // namespace sdx
