@@ -1,29 +1,27 @@
-#include <cmath>
+#include <ATen/ops/cat.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <set>
 
-#include <ATen/ops/cat.h>
-
+#include "cli/picture_jobs.h"
+#include "cli/picture_options.h"
+#include "cli/picture_writer.h"
 #include "sdx/cli/options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/infotext.h"
-#include "sdx/image/contact_sheet.h"
-#include "sdx/image/png.h"
+#include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
-#include "sdx/prompt/prompt_list.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -31,90 +29,156 @@ struct GenerateOptions {
   std::vector<std::string> prompts;
   std::string prompt_file;
   std::string names;
-  std::string negative;
-  int count = 1;  ///< pictures of each prompt
-  std::optional<std::uint64_t> seed;
-  std::optional<double> guidance_scale;
-  GenerationOptions generation;
   std::vector<std::string> embeddings = {"embeddings"};
-  std::string out = "pictures";
-  bool grid = false;
+  bool bare_names = false;
+  std::string styles_file = "styles.csv";
+  std::string wildcards_folder;
+  DynamicPrompts dynamic = DynamicPrompts::kRandom;
+  std::string source_picture;  ///< --from-image
+  int count = 1;
+  std::vector<std::string> axes;
+  PictureOptions picture;
+  BatchOptions batches;
+  OutputOptions output;
   std::string latents_in;
   std::string latents_out;
+  bool list_samplers = false;
 };
 
-void parse_size(const std::string& text, GenerationOptions& options) {
-  if (text == "auto") return;
-  int width_px = 0;
-  int height_px = 0;
-  char rest = 0;
-  const int fields = std::sscanf(text.c_str(), "%dx%d%c", &width_px, &height_px, &rest);
-  if (fields != 2 || width_px < 1 || height_px < 1) {
-    throw UsageError("--size: expected WIDTHxHEIGHT, for example 512x512; found \"" + text + "\"");
+/// The picture whose metadata hold where the command line says nothing.
+struct SourcePicture {
+  std::string file;
+  Infotext infotext;
+};
+
+std::optional<SourcePicture> source_picture(int argc, char** argv) {
+  const auto file = peek_option({argv + 1, argv + argc}, "--from-image");
+  if (!file) return std::nullopt;
+  const auto text = read_parameters(*file);
+  if (!text) {
+    throw DataError("--from-image " + *file + ": the picture doesn't say how it was made");
   }
-  options.width_px = width_px;
-  options.height_px = height_px;
+  return SourcePicture{*file, parse_infotext(*text)};
 }
 
-std::optional<std::uint64_t> parse_seed(const std::string& text) {
-  if (text == "random") return std::nullopt;
-  std::uint64_t seed = 0;
-  // CLI11 takes "-1" for the largest number.
-  if (text.front() != '-' && CLI::detail::lexical_cast(text, seed)) return seed;
-  throw UsageError(
-      "--seed: expected random or a whole number from 0 to 18446744073709551615, found \"" + text +
-      "\"");
+void add_input_options(OptionTable& table, GenerateOptions& options) {
+  const std::string group = "Input";
+  table.add(group, "prompt", options.prompts, "Prompts");
+  table.add(group, "--prompts", options.prompt_file,
+            "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7");
+  table.add(group, "--names", options.names, "Comma-separated names, for {name} in prompts");
+  table.add(group, "--from-image", options.source_picture,
+            "Prompt and settings of this picture; options on the command line come before");
+  table.add(group, "--embeddings", options.embeddings,
+            "Folders or files in which <Name> is looked up");
+  table.add_flag(group, "--bare-names", options.bare_names,
+                 "A learnt name means its embedding without < > as well");
+  table.add(group, "--styles", options.styles_file, "CSV file with the styles that --style names");
+  table.add(group, "--wildcards", options.wildcards_folder,
+            "Folder with the lists that __list__ in a prompt takes a line from");
+  table.add_parsed(
+      group, "--dynamic", std::string(to_string(options.dynamic)),
+      [&](const std::string& text) { options.dynamic = parse_dynamic_prompts(text); },
+      "{a|b} in a prompt: random by the seed, all combinations, or off");
+  table.add_flag(group, "--list-samplers", options.list_samplers, "Show what --sampler can be")
+      ->configurable(false);
 }
 
-std::optional<double> parse_guidance_scale(const std::string& text) {
-  if (text == "auto") return std::nullopt;
-  double scale = 0;
-  if (CLI::detail::lexical_cast(text, scale) && std::isfinite(scale)) return scale;
-  throw UsageError("--cfg: expected auto or a number, for example 7; found \"" + text + "\"");
+void add_output_options(OptionTable& table, GenerateOptions& options) {
+  OutputOptions& output = options.output;
+  const std::string group = "Output";
+  table.add(group, "--out", output.folder, "Folder for the pictures");
+  table.add_parsed(
+      group, "--format", std::string(to_string(output.encoding.format)),
+      [&](const std::string& text) { output.encoding.format = parse_image_format(text); },
+      "png, jpeg or webp");
+  table.add(group, "--quality", output.encoding.quality,
+            "1 to 100 for JPEG and WebP; 0: 95 and 90");
+  table.add_flag(group, "--grid", output.grid, "Also write a labelled contact sheet");
+  table.add(group, "--xy", options.axes,
+            "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
+      ->expected(1, 2);
+  table.add_flag(group, "--sidecar", output.sidecar, "Also write prompt and settings as JSON");
+  table.add(group, "--batch", options.batches.size,
+            "Pictures that are made at once; 0: as many as the memory allows")
+      ->check(CLI::NonNegativeNumber);
+  table.add(group, "--latents", options.latents_in,
+            "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
+  table.add(group, "--save-latents", options.latents_out,
+            "Write the final latents (safetensors) to this file");
 }
 
-std::uint64_t any_seed() {
-  std::random_device source;
-  return source();  // 32 bits: short enough to type again
+std::string sampler_list() {
+  std::string text = "  --sampler        in pictures       evaluations a step  noise on the way\n";
+  for (const SamplerInfo& sampler : all_samplers()) {
+    char line[200];
+    std::snprintf(line, sizeof line, "  %-15s  %-16s  %-18d  %-3s  %s\n", sampler.typed.data(),
+                  sampler.displayed.data(), sampler.evaluations_per_step,
+                  sampler.draws_noise ? "yes" : "no", sampler.advice.data());
+    text += line;
+  }
+  return text;
 }
 
-std::vector<ImageRequest> make_requests(const GenerateOptions& options) {
-  std::vector<std::string> prompts = options.prompts;
+/// Words that were asked for by file must be of use.
+void check_all_used(const GenerateOptions& options, const EmbeddingTable& embeddings,
+                    const std::vector<PictureJob>& jobs) {
+  std::set<std::string> used;
+  for (const PictureJob& job : jobs) {
+    for (const std::string* text : {&job.request.prompt, &job.request.negative_prompt}) {
+      for (const std::string& name : placeholder_names(*text)) used.insert(name);
+    }
+  }
+  const std::vector<std::string> unused = embeddings.unused(used);
+  if (unused.empty()) return;
+  throw UsageError("no prompt uses " + join(unused, ", ") + ", which --embeddings names" +
+                   (options.bare_names ? "" : "; --bare-names finds names without < >"));
+}
+
+std::vector<PictureOptions> prompts_of(const GenerateOptions& options) {
+  std::vector<PictureOptions> prompts;
+  for (const std::string& prompt : options.prompts) {
+    prompts.push_back(options.picture);
+    prompts.back().prompt = prompt;
+  }
   if (!options.prompt_file.empty()) {
-    for (std::string& prompt : read_prompt_file(options.prompt_file)) {
+    for (PictureOptions& prompt : prompts_of_file(options.prompt_file, options.picture)) {
       prompts.push_back(std::move(prompt));
     }
   }
+  if (prompts.empty() && !options.source_picture.empty()) prompts.push_back(options.picture);
   if (prompts.empty()) {
     throw UsageError("expected a prompt or --prompts FILE; see sdx-generate --help");
   }
-  const std::uint64_t seed = options.seed.value_or(any_seed());
-  std::vector<ImageRequest> requests;
-  for (const std::string& prompt : fill_names(prompts, split_list(options.names, ','))) {
-    for (int i = 0; i < options.count; ++i) {
-      requests.push_back({prompt, options.negative, seed + static_cast<std::uint64_t>(i)});
-    }
-  }
-  return requests;
+  return prompts;
 }
 
-/// One more than the highest number that a file in the folder begins with, so that nothing is
-/// overwritten and pictures stay in the order in which they were made.
-int first_free_number(const fs::path& folder) {
-  int highest = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    int number = 0;
-    if (std::sscanf(entry.path().filename().c_str(), "%d", &number) == 1) {
-      highest = std::max(highest, number);
-    }
+std::vector<PictureJob> jobs_of(const GenerateOptions& options, double guidance_scale,
+                                const EmbeddingTable& embeddings) {
+  JobSettings settings;
+  settings.count = options.count;
+  settings.names = split_list(options.names, ',');
+  settings.dynamic = options.dynamic;
+  settings.guidance_scale = guidance_scale;
+  if (!options.wildcards_folder.empty()) {
+    settings.wildcards = read_wildcards(options.wildcards_folder);
   }
-  return highest + 1;
-}
+  for (const std::string& axis : options.axes) settings.axes.push_back(parse_grid_axis(axis));
 
-std::string number_text(int number) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%04d", number);
-  return text;
+  const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
+  std::vector<PictureJob> jobs;
+  for (PictureOptions prompt : prompts_of(options)) {
+    if (!prompt.seed) prompt.seed = any_seed;
+    if (!prompt.styles.empty() && settings.styles.empty()) {
+      settings.styles = read_styles(options.styles_file);
+    }
+    if (options.bare_names) {
+      prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
+      prompt.negative = bracket_bare_names(prompt.negative, embeddings);
+    }
+    for (PictureJob& job : jobs_of(prompt, settings)) jobs.push_back(std::move(job));
+  }
+  return jobs;
 }
 
 std::optional<at::Tensor> read_latents(const std::string& file) {
@@ -127,106 +191,106 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
   return found->second.to(at::kFloat);
 }
 
+/// Thrown between two steps after Ctrl-C.
+struct Stopped {
+  int signal;
+};
+
+void make_pictures(const GenerateOptions& options, const CommonOptions& common,
+                   const Bundle& bundle, const EmbeddingTable& embeddings,
+                   const std::vector<PictureJob>& jobs, PictureWriter& writer) {
+  const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
+  const Generator generator(bundle, choose_target(common.device));
+  std::vector<ImageRequest> requests;
+  for (const PictureJob& job : jobs) requests.push_back(job.request);
+  generator.check(requests, embeddings);
+
+  std::vector<at::Tensor> final_latents;
+  std::optional<ProgressBar> bar;
+  const std::string of_all = " of " + std::to_string(jobs.size()) + " pictures";
+  const auto consume = [&](std::size_t index, const GeneratedImage& made) {
+    writer.write(jobs[index],
+                 infotext(requests[index], bundle, embeddings, version_text(), made.place),
+                 made.image);
+    if (!options.latents_out.empty()) final_latents.push_back(made.latents);
+  };
+  const auto observe = [&](int done, int total) {
+    if (!bar) bar.emplace("Generating", total, common.quiet);
+    bar->update(done, std::to_string(writer.count()) + of_all);
+    if (const int signal = stop_signal(); signal != 0 && done < total) throw Stopped{signal};
+  };
+  try {
+    generator.generate(requests, embeddings, options.batches, consume, observe, initial_latents);
+  } catch (const Stopped& stopped) {
+    throw Error(static_cast<ExitCode>(128 + stopped.signal),
+                "stopped; " + std::to_string(writer.count()) + of_all + " are in " +
+                    options.output.folder);
+  }
+  if (!options.latents_out.empty()) {
+    write_safetensors(options.latents_out, {{"latents", at::cat(final_latents)}});
+  }
+}
+
+void report(const GenerateOptions& options, const CommonOptions& common,
+            const std::vector<PictureJob>& jobs, PictureWriter& writer) {
+  for (const Json& line : writer.written()) {
+    say_json(common, line);
+    if (!common.json) std::puts(line["picture"].get<std::string>().c_str());
+  }
+  std::size_t cells = jobs.size();
+  int columns = 0;
+  if (!options.axes.empty()) {
+    cells = 1;
+    for (const std::string& axis : options.axes) cells *= parse_grid_axis(axis).values.size();
+    columns = static_cast<int>(parse_grid_axis(options.axes.front()).values.size());
+  }
+  for (const std::filesystem::path& file : writer.write_grids(cells, columns)) {
+    say_json(common, {{"grid", file.string()}});
+    if (!common.json) std::puts(file.c_str());
+  }
+}
+
 }  // namespace
 
 void generate_command(int argc, char** argv) {
   GenerateOptions options;
   CommonOptions common;
-  GenerationOptions& generation = options.generation;
-  OptionTable table("sdx-generate",
-                    "Make pictures from prompts; <Name> stands for a learnt person.",
-                    "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
-                    "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n");
-  table.add("Input", "prompt", options.prompts, "Prompts");
-  table.add("Input", "--prompts", options.prompt_file, "File with a prompt on each line");
-  table.add("Input", "--names", options.names, "Comma-separated names, for {name} in prompts");
-  table.add("Input", "--negative", options.negative, "What should not be seen");
-  table.add("Input", "--embeddings", options.embeddings,
-            "Folders or files in which <Name> is looked up");
+  const std::optional<SourcePicture> source = source_picture(argc, argv);
+  if (source) {
+    apply_arguments(arguments_of(source->infotext), "--from-image " + source->file,
+                    options.picture);
+    options.dynamic = DynamicPrompts::kOff;
+    options.batches = replayed_batch(source->infotext);
+  }
+  OptionTable table(
+      "sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person.",
+      "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
+      "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n"
+      "  sdx-generate --from-image pictures/0001-7-johannes.png --seed +1\n"
+      "  sdx-generate \"<Johannes>, snow\" --xy \"cfg=3,5,7\" \"sampler=euler,dpmpp_2m\"\n");
+  add_input_options(table, options);
   table.add("Picture", "-n,--count", options.count, "Pictures of each prompt, seed + 0, 1, …")
       ->check(CLI::PositiveNumber);
-  table.add("Picture", "--steps", generation.steps, "Evaluations of the model")
-      ->check(CLI::PositiveNumber);
-  table.add_parsed(
-      "Picture", "--cfg", "auto",
-      [&](const std::string& text) { options.guidance_scale = parse_guidance_scale(text); },
-      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what "
-      "the "
-      "model advises");
-  table.add_parsed(
-      "Picture", "--seed", "random",
-      [&](const std::string& text) { options.seed = parse_seed(text); }, "Of the starting noise");
-  table.add_parsed(
-      "Picture", "--sampler", std::string(to_string(generation.sampler)),
-      [&](const std::string& text) { generation.sampler = parse_sampler(text); },
-      "ddim or dpmpp_2m");
-  table.add_parsed(
-      "Picture", "--size", "auto", [&](const std::string& text) { parse_size(text, generation); },
-      "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size");
-  table.add("Picture", "--latents", options.latents_in,
-            "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
-  table.add("Output", "--out", options.out, "Folder for the pictures");
-  table.add_flag("Output", "--grid", options.grid, "Also write a labelled contact sheet");
-  table.add("Output", "--save-latents", options.latents_out,
-            "Write the final latents (safetensors) to this file");
+  add_picture_options(table, options.picture);
+  add_output_options(table, options);
   add_common_options(table, common);
   table.parse(argc, argv);
+  if (options.list_samplers) throw TextAnswer{sampler_list()};
+  options.output.grid = options.output.grid || !options.axes.empty();
 
   set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device);
-  const std::vector<ImageRequest> requests = make_requests(options);
-  prepare_output_folder(options.out);
   const Bundle bundle = open_model(common);
-  generation.guidance_scale = options.guidance_scale.value_or(bundle.info().guidance_scale);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
-  const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
-  const Generator generator(bundle, target);
-  generator.check(requests, generation, embeddings);
-
-  const int first_number = first_free_number(options.out);
-  const auto batches = (requests.size() + static_cast<std::size_t>(generation.batch_size) - 1) /
-                       static_cast<std::size_t>(generation.batch_size);
-  ProgressBar bar("Generating", static_cast<int>(batches) * generation.steps, common.quiet);
-  std::vector<SheetCell> cells;
-  std::vector<at::Tensor> final_latents;
-  std::vector<Json> written;
-  const auto consume = [&](std::size_t index, const GeneratedImage& generated) {
-    const ImageRequest& request = requests[index];
-    const fs::path file = fs::path(options.out) /
-                          (number_text(first_number + static_cast<int>(index)) + "-" +
-                           std::to_string(request.seed) + "-" + slug(request.prompt) + ".png");
-    write_png(file, generated.image,
-              {{"parameters", infotext(request, generation, bundle, version_text())}});
-    written.push_back(
-        {{"picture", file.string()}, {"prompt", request.prompt}, {"seed", request.seed}});
-    if (options.grid) cells.push_back({generated.image, request.prompt});
-    if (!options.latents_out.empty()) final_latents.push_back(generated.latents);
-  };
-  const auto observe = [&](int done, int total) {
-    bar.update(done, std::to_string(written.size()) + " of " + std::to_string(requests.size()) +
-                         " pictures");
-    if (const int signal = stop_signal(); signal != 0 && done < total) {
-      throw Error(static_cast<ExitCode>(128 + signal),
-                  "stopped; " + std::to_string(written.size()) + " of " +
-                      std::to_string(requests.size()) + " pictures are in " + options.out);
-    }
-  };
-  generator.generate(requests, generation, embeddings, consume, observe, initial_latents);
-
-  for (const Json& line : written) {
-    say_json(common, line);
-    if (!common.json) std::puts(line["picture"].get<std::string>().c_str());
+  const std::vector<PictureJob> jobs =
+      jobs_of(options, bundle.info().guidance_scale, embeddings);
+  check_all_used(options, embeddings, jobs);
+  if (options.dynamic == DynamicPrompts::kAll) {
+    say(common, std::to_string(jobs.size()) + " pictures will be made");
   }
-  if (!options.latents_out.empty()) {
-    write_safetensors(options.latents_out, {{"latents", at::cat(final_latents)}});
-  }
-  if (options.grid) {
-    const fs::path file = fs::path(options.out) / (number_text(first_number) + "-grid.png");
-    write_png(file, contact_sheet(cells));
-    say_json(common, {{"grid", file.string()}});
-    if (!common.json) std::puts(file.c_str());
-  }
+  PictureWriter writer(options.output);
+  make_pictures(options, common, bundle, embeddings, jobs, writer);
+  report(options, common, jobs, writer);
 }
 
 }  // namespace sdx

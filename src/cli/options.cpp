@@ -142,6 +142,15 @@ void OptionTable::parse(int argc, const char* const* argv) {
 
 Json OptionTable::effective() const { return JsonConfig::effective(&app_); }
 
+std::optional<std::string> peek_option(const std::vector<std::string>& arguments,
+                                       const std::string& name) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with(name + "=")) return arguments[i].substr(name.size() + 1);
+    if (arguments[i] == name && i + 1 < arguments.size()) return arguments[i + 1];
+  }
+  return std::nullopt;
+}
+
 void add_common_options(OptionTable& table, CommonOptions& options) {
   const char* chosen = std::getenv("SDX_MODEL");
   options.model = chosen != nullptr ? chosen : "mini";

@@ -33,16 +33,6 @@ MemoryChoice parse_memory_choice(std::string_view text) {
   throw UsageError("--memory: expected auto, normal or low, found \"" + std::string(text) + "\"");
 }
 
-/// The value of `--name VALUE` or `--name=VALUE`, before the options are parsed.
-std::optional<std::string> peek_option(const std::vector<std::string>& arguments,
-                                       const std::string& name) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].starts_with(name + "=")) return arguments[i].substr(name.size() + 1);
-    if (arguments[i] == name && i + 1 < arguments.size()) return arguments[i + 1];
-  }
-  return std::nullopt;
-}
-
 /// A preset's values become the defaults of the options that it names.
 void apply_preset(const std::string& name, TrainOptions& options) {
   const fs::path file = data_folder() / "presets" / (name + ".json");

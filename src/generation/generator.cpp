@@ -1,22 +1,32 @@
 #include "sdx/generation/generator.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cmath>
+#include <future>
 
+#include "sdx/generation/guidance.h"
+#include "sdx/generation/noise.h"
 #include "sdx/image/convert.h"
-#include "sdx/model/text_encoder.h"
-#include "sdx/model/unet.h"
+#include "sdx/image/transform.h"
 #include "sdx/model/vae.h"
 #include "sdx/prompt/prompt.h"
-#include "sdx/tensor/noise.h"
+#include "sdx/scheduler/sample_along.h"
+#include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
+#include "sdx/util/memory.h"
+#include "start_image.h"
 
 namespace sdx {
 
 namespace {
+
+constexpr int kMostAtOnce = 8;
+constexpr int kTileMargin = 8;  ///< latents that are repeated around a tile for the VAE
 
 /// What a generator that is on its own loads for itself.
 struct OwnParts {
@@ -30,69 +40,275 @@ struct OwnParts {
   UNet unet;
 };
 
+/// Latents of a picture.
+struct LatentSize {
+  int channels;
+  int height;
+  int width;
+};
+
+/// A walk of a batch from noise, or from pictures, to latents.
+struct PassPlan {
+  Pass pass = Pass::kFirst;
+  SamplerSettings sampler;
+  PromptSteps prompt_steps;
+  int first_step = 0;
+};
+
+/// The step at which a walk begins that takes a share of the steps; at least one is taken.
+int first_step_of(int steps, double strength) {
+  const int taken = static_cast<int>(std::lround(steps * strength));
+  return steps - std::clamp(taken, 1, steps);
+}
+
+/// The plan of a pass with all its points.
+int step_count(const SamplerSettings& sampler) {
+  return sampler.schedule == ScheduleKind::kCustom
+             ? static_cast<int>(sampler.custom_sigmas.size() -
+                                (sampler.custom_sigmas.back() == 0 ? 1 : 0))
+             : sampler.steps;
+}
+
+PassPlan first_pass(const PictureSettings& settings, PredictionType prediction_type) {
+  PassPlan plan;
+  plan.sampler = settings.sampler;
+  plan.sampler.prediction_type = prediction_type;
+  plan.prompt_steps = {step_count(plan.sampler), 0};
+  if (settings.start) plan.first_step = first_step_of(plan.prompt_steps.steps, settings.strength);
+  return plan;
+}
+
+PassPlan hires_pass(const PictureSettings& settings, PredictionType prediction_type) {
+  PassPlan plan = first_pass(settings, prediction_type);
+  const int steps_before = plan.prompt_steps.steps;
+  plan.pass = Pass::kHires;
+  if (settings.hires.steps > 0) plan.sampler.steps = settings.hires.steps;
+  plan.prompt_steps = {step_count(plan.sampler), steps_before};
+  plan.first_step = first_step_of(plan.prompt_steps.steps, settings.hires.strength);
+  return plan;
+}
+
+int steps_to_take(const PassPlan& plan) { return plan.prompt_steps.steps - plan.first_step; }
+
+int steps_to_take(const PictureSettings& settings, PredictionType type) {
+  const int first = steps_to_take(first_pass(settings, type));
+  return settings.hires.scale > 1 ? first + steps_to_take(hires_pass(settings, type)) : first;
+}
+
+/// Does one thing at a time beside the caller, if there is more than one thread.
+class Background {
+ public:
+  void run(std::function<void()> work) {
+    wait();
+    if (at::get_num_threads() == 1) {
+      work();
+    } else {
+      pending_ = std::async(std::launch::async, std::move(work));
+    }
+  }
+
+  /// @throws what the work threw.
+  void wait() {
+    if (pending_.valid()) pending_.get();
+  }
+
+ private:
+  std::future<void> pending_;
+};
+
+/// Requests that go through the UNet together.
+struct Batch {
+  std::size_t first = 0;               ///< of the requests
+  std::size_t count = 0;               ///< of them
+  std::vector<ImageRequest> requests;  ///< of each row; with a replay the same picture in all
+  std::size_t first_row = 0;           ///< of the requests
+};
+
+/// What decides which rows go through the UNet together.
+std::vector<std::int64_t> lengths_of(const ImageRequest& request, int steps,
+                                     ContextCache& contexts) {
+  const auto [grammar, clip_skip] =
+      std::pair(request.settings.grammar, request.settings.clip_skip);
+  std::vector<PromptPart> parts = parse_prompt(request.prompt, grammar, {steps, 0});
+  parts.push_back(parse_negative_prompt(request.negative_prompt, grammar, {steps, 0}));
+  std::vector<std::int64_t> lengths;
+  for (const PromptPart& part : parts) {
+    lengths.push_back(contexts.context(part.stages.front().text, grammar, clip_skip).size(0));
+  }
+  return lengths;
+}
+
 }  // namespace
 
 struct Generator::Impl {
-  Impl(const Bundle& bundle, const ComputeTarget& where, const Tokenizer& given_tokenizer,
+  Impl(const Bundle& from, const ComputeTarget& where, const Tokenizer& given_tokenizer,
        const TextEncoder& given_text_encoder, const UNet& given_unet)
-      : info(bundle.info()),
-        schedule(bundle.info().noise_schedule),
+      : bundle(from),
+        schedule(from.info().noise_schedule),
         tokenizer(given_tokenizer),
         text_encoder(given_text_encoder),
         unet(given_unet),
-        decoder(bundle, where),
+        decoder(from, where),
         target(where) {}
 
-  Impl(const Bundle& bundle, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
-      : Impl(bundle, where, *parts->tokenizer, parts->text_encoder, parts->unet) {
+  Impl(const Bundle& from, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
+      : Impl(from, where, *parts->tokenizer, parts->text_encoder, parts->unet) {
     own_parts = std::move(parts);
   }
 
-  int width_px(const GenerationOptions& options) const {
-    return options.width_px > 0 ? options.width_px : info.native_size_px;
+  const BundleInfo& info() const { return bundle.info(); }
+  PredictionType prediction_type() const { return info().noise_schedule.prediction_type; }
+
+  int width_px(const PictureSettings& settings) const {
+    return settings.width_px > 0 ? settings.width_px : info().native_size_px;
   }
-  int height_px(const GenerationOptions& options) const {
-    return options.height_px > 0 ? options.height_px : info.native_size_px;
+  int height_px(const PictureSettings& settings) const {
+    return settings.height_px > 0 ? settings.height_px : info().native_size_px;
   }
 
-  at::Tensor encode(const std::vector<std::string>& texts, const EmbeddingTable& embeddings) const {
-    std::vector<TokenizedPrompt> prompts;
-    for (const std::string& text : texts) {
-      prompts.push_back(tokenize_prompt(text, tokenizer, embeddings));
+  LatentSize latent_size(const PictureSettings& settings, double scale = 1) const {
+    const auto side = [&](int px) {
+      return static_cast<int>(std::lround(px * scale)) / info().vae_factor;
+    };
+    return {info().latent_channels, side(height_px(settings)), side(width_px(settings))};
+  }
+
+  /// Needed for start images and second passes only, so loaded when it is.
+  const VaeEncoder& vae_encoder() const {
+    if (!encoder) encoder = std::make_unique<VaeEncoder>(bundle, target);
+    return *encoder;
+  }
+
+  at::Tensor decode(const at::Tensor& latents, bool tile) const {
+    if (!tile) return decoder.decode(latents);
+    const std::int64_t margin = std::min<std::int64_t>(
+        {kTileMargin, latents.size(2), latents.size(3)});
+    const at::Tensor wide =
+        at::cat({latents.narrow(3, latents.size(3) - margin, margin), latents,
+                 latents.narrow(3, 0, margin)},
+                3);
+    const at::Tensor around = at::cat(
+        {wide.narrow(2, wide.size(2) - margin, margin), wide, wide.narrow(2, 0, margin)}, 2);
+    const std::int64_t factor = info().vae_factor;
+    return decoder.decode(around)
+        .narrow(2, margin * factor, latents.size(2) * factor)
+        .narrow(3, margin * factor, latents.size(3) * factor);
+  }
+
+  /// @param noise [B,4,h,w]; with `original` what it is noised with.
+  at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
+                  const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
+                  ContextCache& contexts, const std::function<void()>& after_step) const {
+    const std::vector<SamplingPoint> points = sampling_points(schedule, plan.sampler);
+    Guidance guidance(batch.requests, plan.prompt_steps, unet, contexts);
+    const SamplingPoint& begin = points.at(static_cast<std::size_t>(plan.first_step));
+    const at::Tensor sample = original.defined()
+                                  ? noised(original, noise, begin)
+                                  : starting_sample(plan.sampler.sampler, noise, begin);
+    return sample_along(
+        schedule, plan.sampler, points, plan.first_step, sample,
+        [&](const at::Tensor& x, const SamplingPoint& point, int step) {
+          const at::Tensor output = guidance.predict(x, point.timestep, step - plan.first_step);
+          const at::Tensor seen = predicted_original(x, output, point, prediction_type());
+          return mask.defined() ? seen * mask + original * (1 - mask) : seen;
+        },
+        [&](int draw) {
+          std::vector<at::Tensor> rows;
+          for (const ImageRequest& request : batch.requests) {
+            rows.push_back(sampler_noise(request.seed, plan.pass, draw, size.channels, size.height,
+                                         size.width));
+          }
+          return at::cat(rows).to(target.device);
+        },
+        [&](int, const at::Tensor&) { after_step(); });
+  }
+
+  /// The same picture larger, as latents of the second pass.
+  at::Tensor enlarged(const at::Tensor& latents, const PictureSettings& settings,
+                      const LatentSize& size) const {
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < latents.size(0); ++i) {
+      const Image image = to_image(decode(latents.narrow(0, i, 1), settings.tile));
+      const Image larger =
+          resize(image, size.width * info().vae_factor, size.height * info().vae_factor);
+      rows.push_back(vae_encoder().encode(to_tensor(larger)).mean);
     }
-    return encode_prompts(prompts, tokenizer, embeddings, text_encoder);
+    return at::cat(rows);
   }
 
-  /// What the UNet attends to for a batch: the negative prompts, then the prompts ([2B,S,W]);
-  /// without guidance the prompts alone ([B,S,W]).
-  at::Tensor context(const std::vector<ImageRequest>& batch, bool guided,
-                     const EmbeddingTable& embeddings) const {
-    std::vector<std::string> texts;
-    if (guided) {
-      for (const ImageRequest& request : batch) texts.push_back(request.negative_prompt);
+  at::Tensor start_noise_of(const Batch& batch, const LatentSize& size,
+                            const std::optional<at::Tensor>& given) const {
+    if (given) {
+      const auto count = static_cast<std::int64_t>(batch.count);
+      const auto repeats = static_cast<std::int64_t>(batch.requests.size()) / count;
+      return given->narrow(0, static_cast<std::int64_t>(batch.first), count)
+          .repeat({repeats, 1, 1, 1})
+          .to(target.device);
     }
-    for (const ImageRequest& request : batch) texts.push_back(request.prompt);
-    return encode(texts, embeddings);
+    std::vector<at::Tensor> rows;
+    for (const ImageRequest& request : batch.requests) {
+      rows.push_back(start_noise(request, size.channels, size.height, size.width));
+    }
+    return at::cat(rows).to(target.device);
   }
 
-  at::Tensor guided_output(const at::Tensor& sample, int timestep, const at::Tensor& context,
-                           double guidance_scale) const {
-    const bool guided = context.size(0) == 2 * sample.size(0);
-    const at::Tensor input = guided ? at::cat({sample, sample}) : sample;
-    const at::Tensor timesteps = at::full({input.size(0)}, timestep, at::kLong);
-    const at::Tensor output = unet.forward(input, timesteps, context);
-    if (!guided) return output;
-    const auto halves = output.chunk(2);
-    return halves[0] + (halves[1] - halves[0]) * guidance_scale;
+  /// As many pictures as half of the free memory holds, by a measured evaluation of the UNet.
+  int automatic_batch_size(const ImageRequest& request, ContextCache& contexts) const {
+    if (!target.device.is_cpu()) return kMostAtOnce / 2;
+    const PictureSettings& settings = request.settings;
+    const LatentSize size = latent_size(settings, settings.hires.scale);
+    Guidance guidance({request}, {1, 0}, unet, contexts);
+    const AllocationMeter meter;
+    guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
+    const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
+    const double pictures = static_cast<double>(available_memory_bytes()) / 2 / bytes;
+    return static_cast<int>(std::clamp(pictures, 1.0, static_cast<double>(kMostAtOnce)));
   }
 
-  BundleInfo info;
+  Batch next_batch(const std::vector<ImageRequest>& requests, std::size_t first,
+                   const BatchOptions& options, ContextCache& contexts) const {
+    if (options.replay) {
+      const auto [size, position] = *options.replay;
+      return {first, 1, std::vector(static_cast<std::size_t>(size), requests[first]),
+              static_cast<std::size_t>(position)};
+    }
+    const PictureSettings& settings = requests[first].settings;
+    const auto shape = lengths_of(requests[first], settings.sampler.steps, contexts);
+    const std::size_t end =
+        std::min(requests.size(),
+                 first + static_cast<std::size_t>(options.size > 0 ? options.size : kMostAtOnce));
+    std::size_t last = first + 1;
+    while (last < end && requests[last].settings == settings &&
+           lengths_of(requests[last], settings.sampler.steps, contexts) == shape) {
+      ++last;
+    }
+    if (last > first + 1 && options.size == 0) {
+      const int most = automatic_batch_size(requests[first], contexts);
+      last = std::min(last, first + static_cast<std::size_t>(most));
+    }
+    return {first, last - first,
+            {requests.begin() + static_cast<std::ptrdiff_t>(first),
+             requests.begin() + static_cast<std::ptrdiff_t>(last)},
+            0};
+  }
+
+  void check_size(const std::string& what, int width, int height) const {
+    const int factor = info().vae_factor;
+    if (width > 0 && height > 0 && width % factor == 0 && height % factor == 0) return;
+    const auto down = [factor](int value) { return std::max(value / factor, 1) * factor; };
+    throw UsageError(what + " " + std::to_string(width) + "x" + std::to_string(height) +
+                     ": both sides must be divisible by " + std::to_string(factor) + "; try " +
+                     std::to_string(down(width)) + "x" + std::to_string(down(height)));
+  }
+
+  Bundle bundle;
   NoiseSchedule schedule;
   std::unique_ptr<OwnParts> own_parts;
   const Tokenizer& tokenizer;
   const TextEncoder& text_encoder;
   const UNet& unet;
   VaeDecoder decoder;
+  mutable std::unique_ptr<VaeEncoder> encoder;
   ComputeTarget target;
 };
 
@@ -105,74 +321,109 @@ Generator::Generator(const Bundle& bundle, const ComputeTarget& target, const To
 
 Generator::~Generator() = default;
 
-void Generator::check(const std::vector<ImageRequest>& requests, const GenerationOptions& options,
+void Generator::check(const std::vector<ImageRequest>& requests,
                       const EmbeddingTable& embeddings) const {
-  const int width_px = impl_->width_px(options);
-  const int height_px = impl_->height_px(options);
-  const int factor = impl_->info.vae_factor;
-  if (width_px % factor != 0 || height_px % factor != 0) {
-    const auto down = [factor](int value) { return std::max(value / factor, 1) * factor; };
-    throw UsageError("--size " + std::to_string(width_px) + "x" + std::to_string(height_px) +
-                     ": both sides must be divisible by " + std::to_string(factor) + "; try " +
-                     std::to_string(down(width_px)) + "x" + std::to_string(down(height_px)));
-  }
-  sampling_points(impl_->schedule, options.sampler, options.steps);
+  const BundleInfo& info = impl_->info();
   for (const ImageRequest& request : requests) {
-    tokenize_prompt(request.prompt, impl_->tokenizer, embeddings);
-    tokenize_prompt(request.negative_prompt, impl_->tokenizer, embeddings);
+    const PictureSettings& settings = request.settings;
+    const int width_px = impl_->width_px(settings);
+    const int height_px = impl_->height_px(settings);
+    impl_->check_size("--size", width_px, height_px);
+    if (settings.hires.scale > 1) {
+      impl_->check_size("--hires gives",
+                        static_cast<int>(std::lround(width_px * settings.hires.scale)),
+                        static_cast<int>(std::lround(height_px * settings.hires.scale)));
+    }
+    if (settings.start && settings.start->mask && settings.hires.scale > 1) {
+      throw UsageError("--mask and --hires: the second pass would change what the mask keeps; make "
+                       "the picture, then --hires with --init-image");
+    }
+    if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers) {
+      throw UsageError("--clip-skip: expected 1 to " + std::to_string(info.text_layers) +
+                       ", found " + std::to_string(settings.clip_skip));
+    }
+    PassPlan plan = first_pass(settings, impl_->prediction_type());
+    sampling_points(impl_->schedule, plan.sampler);
+    for (const std::string* text : {&request.prompt, &request.negative_prompt}) {
+      for (const PromptPart& part : parse_prompt(*text, settings.grammar, plan.prompt_steps)) {
+        for (const PromptStage& stage : part.stages) {
+          tokenize_prompt(stage.text, impl_->tokenizer, embeddings, settings.grammar);
+        }
+      }
+    }
   }
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,
-                         const GenerationOptions& options, const EmbeddingTable& embeddings,
+                         const EmbeddingTable& embeddings, const BatchOptions& options,
                          const ImageConsumer& consume, const StepObserver& observe,
                          const std::optional<at::Tensor>& initial_latents) const {
-  check(requests, options, embeddings);
+  check(requests, embeddings);
+  if (requests.empty()) return;
+  const Impl& impl = *impl_;
   const at::NoGradGuard no_grad;
-  const int height = impl_->height_px(options) / impl_->info.vae_factor;
-  const int width = impl_->width_px(options) / impl_->info.vae_factor;
-  const int channels = impl_->info.latent_channels;
-  const auto count = static_cast<std::int64_t>(requests.size());
-  if (initial_latents &&
-      initial_latents->sizes() != at::IntArrayRef({count, channels, height, width})) {
-    throw DataError("--latents: expected " + std::to_string(count) + " × " +
-                    std::to_string(channels) + " × " + std::to_string(height) + " × " +
-                    std::to_string(width) + " values, one set for each picture");
-  }
-
-  const auto batch_size = static_cast<std::size_t>(std::max(options.batch_size, 1));
-  const std::size_t batches = (requests.size() + batch_size - 1) / batch_size;
-  const int total_steps = static_cast<int>(batches) * options.steps;
-  int steps_done = 0;
-  for (std::size_t first = 0; first < requests.size(); first += batch_size) {
-    const std::size_t last = std::min(first + batch_size, requests.size());
-    const std::vector<ImageRequest> batch(requests.begin() + static_cast<std::ptrdiff_t>(first),
-                                          requests.begin() + static_cast<std::ptrdiff_t>(last));
-    std::vector<at::Tensor> starts;
-    for (std::size_t i = first; i < last; ++i) {
-      starts.push_back(initial_latents ? initial_latents->narrow(0, static_cast<std::int64_t>(i), 1)
-                                       : seed_latents(requests[i].seed, channels, height, width));
-    }
-    const at::Tensor context = impl_->context(batch, options.guidance_scale != 1, embeddings);
-    Sampler sampler(options.sampler, impl_->schedule.config().prediction_type,
-                    sampling_points(impl_->schedule, options.sampler, options.steps));
-    at::Tensor sample = at::cat(starts).to(impl_->target.device);
-    for (int step = 0; step < sampler.steps(); ++step) {
-      const at::Tensor output = impl_->guided_output(sample, sampler.point(step).timestep, context,
-                                                     options.guidance_scale);
-      sample = sampler.advance(step, sample, output);
-      if (observe) observe(++steps_done, total_steps);
-    }
-    for (std::size_t i = first; i < last; ++i) {
-      const at::Tensor latents = sample.narrow(0, static_cast<std::int64_t>(i - first), 1);
-      consume(i, {to_image(impl_->decoder.decode(latents)), latents.cpu()});
+  if (initial_latents) {
+    const LatentSize size = impl.latent_size(requests.front().settings);
+    const auto count = static_cast<std::int64_t>(requests.size());
+    if (initial_latents->sizes() !=
+        at::IntArrayRef({count, size.channels, size.height, size.width})) {
+      throw DataError("--latents: expected " + std::to_string(count) + " × " +
+                      std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
+                      std::to_string(size.width) + " values, one set for each picture");
     }
   }
-}
 
-at::Tensor seed_latents(std::uint64_t seed, int channels, int height, int width) {
-  RandomStream stream(seed, RandomPurpose::kInitialLatents);
-  return normal_noise({1, channels, height, width}, stream);
+  int total = 0;
+  for (const ImageRequest& request : requests) {
+    total += steps_to_take(request.settings, impl.prediction_type());
+  }
+  int done = 0;
+  ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder);
+  Background background;
+  for (std::size_t first = 0; first < requests.size();) {
+    const Batch batch = impl.next_batch(requests, first, options, contexts);
+    const PictureSettings& settings = batch.requests.front().settings;
+    const LatentSize size = impl.latent_size(settings);
+    const auto after_step = [&] {
+      done += static_cast<int>(batch.count);
+      if (observe) observe(done, total);
+    };
+
+    std::shared_ptr<const PreparedStart> start;
+    if (settings.start) {
+      background.wait();
+      start = std::make_shared<PreparedStart>(
+          prepare_start(*settings.start, impl.width_px(settings), impl.height_px(settings),
+                        impl.info().vae_factor, impl.vae_encoder()));
+    }
+    at::Tensor latents = impl.walk(
+        batch, first_pass(settings, impl.prediction_type()), size,
+        impl.start_noise_of(batch, size, initial_latents), start ? start->latents : at::Tensor(),
+        start ? start->latent_mask : at::Tensor(), contexts, after_step);
+    if (settings.hires.scale > 1) {
+      const LatentSize larger = impl.latent_size(settings, settings.hires.scale);
+      background.wait();
+      latents = impl.walk(batch, hires_pass(settings, impl.prediction_type()), larger,
+                          impl.start_noise_of(batch, larger, std::nullopt),
+                          impl.enlarged(latents, settings, larger), at::Tensor(), contexts,
+                          after_step);
+    }
+
+    background.run([&impl, &consume, latents, start, batch] {
+      const at::NoGradGuard no_grad_here;
+      const PictureSettings& made_by = batch.requests.front().settings;
+      for (std::size_t i = 0; i < batch.count; ++i) {
+        const std::size_t row = batch.first_row + i;
+        const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
+        const Image image = to_image(impl.decode(one, made_by.tile));
+        const BatchPlace place{static_cast<int>(batch.requests.size()), static_cast<int>(row)};
+        consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
+                                  place, one.cpu()});
+      }
+    });
+    first += batch.count;
+  }
+  background.wait();
 }
 
 }  // namespace sdx

@@ -14,12 +14,6 @@ namespace {
 
 constexpr double kRoundBracketFactor = 1.1;
 
-/// Letters beyond ASCII count as letters, which is what they mostly are.
-bool is_word_character(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return std::isalnum(byte) != 0 || c == '_' || byte >= 0x80;
-}
-
 /// Where `word` next stands as a word of its own, or npos.
 std::size_t find_word(std::string_view text, std::string_view word, std::size_t from) {
   for (std::size_t at = text.find(word, from); at != std::string_view::npos;

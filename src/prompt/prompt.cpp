@@ -214,6 +214,32 @@ std::vector<std::string> placeholder_names(const std::string& text) {
   return names;
 }
 
+std::string bracket_bare_names(const std::string& text, const EmbeddingTable& embeddings) {
+  std::vector<std::string> names;
+  for (const auto& [name, embedding] : embeddings.all()) names.push_back(name);
+  std::stable_sort(names.begin(), names.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t bracketed = placeholder_length(text, i);
+    const bool begins_word = i == 0 || !is_word_character(text[i - 1]);
+    const auto named = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+      const std::size_t end = i + name.size();
+      return begins_word && text.compare(i, name.size(), name) == 0 &&
+             (end == text.size() || !is_word_character(text[end]));
+    });
+    if (bracketed > 0 || named == names.end()) {
+      const std::size_t length = std::max<std::size_t>(bracketed, 1);
+      result += text.substr(i, length);
+      i += length;
+    } else {
+      result += placeholder(*named);
+      i += named->size();
+    }
+  }
+  return result;
+}
+
 TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
                                 const EmbeddingTable& embeddings, Grammar grammar) {
   const bool seeks_commas = grammar == Grammar::kA1111;

@@ -17,12 +17,24 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-std::vector<std::string> read_prompt_file(const std::filesystem::path& file) {
-  std::string text = read_file(file);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  std::vector<std::string> prompts = split_list(text, '\n');
+std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file) {
+  std::string content = read_file(file);
+  if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
+  std::vector<PromptLine> prompts;
+  std::istringstream lines(content);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line = trim(line); !line.empty()) prompts.push_back({line, number});
+  }
   if (prompts.empty())
     throw DataError(file.string() + ": holds no prompt; expected one on each line");
+  return prompts;
+}
+
+std::vector<std::string> read_prompt_file(const std::filesystem::path& file) {
+  std::vector<std::string> prompts;
+  for (PromptLine& line : read_prompt_lines(file)) prompts.push_back(std::move(line.text));
   return prompts;
 }
 

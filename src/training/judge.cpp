@@ -135,16 +135,18 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
   table.add(word);
   std::vector<ImageRequest> requests;
   for (const std::string& prompt : fill_names(impl_->options.prompts, {word.name})) {
-    requests.push_back({prompt, "", impl_->options.seed + requests.size()});
+    ImageRequest request;
+    request.prompt = prompt;
+    request.seed = impl_->options.seed + requests.size();
+    request.settings.sampler.steps = impl_->options.steps;
+    request.settings.guidance_scale = impl_->model.bundle.info().guidance_scale;
+    requests.push_back(std::move(request));
   }
-  GenerationOptions generation;
-  generation.steps = impl_->options.steps;
-  generation.guidance_scale = impl_->model.bundle.info().guidance_scale;
 
   JudgedPictures result;
   const auto count = static_cast<double>(requests.size());
   impl_->generator.generate(
-      requests, generation, table,
+      requests, table, {},
       [&](std::size_t index, const GeneratedImage& made) {
         result.verdict.likeness += impl_->likeness(made.image) / count;
         result.verdict.obedience +=

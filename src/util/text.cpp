@@ -55,6 +55,11 @@ std::string trim(std::string_view text) {
   return std::string(text);
 }
 
+bool is_word_character(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return std::isalnum(byte) != 0 || c == '_' || byte >= 0x80;
+}
+
 std::vector<std::string> nearest_words(const std::string& word, std::vector<std::string> known,
                                        std::size_t most) {
   std::vector<std::pair<std::size_t, std::string>> ranked;

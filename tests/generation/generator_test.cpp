@@ -1,30 +1,42 @@
 #include "sdx/generation/generator.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/equal.h>
 
 #include <cmath>
 
+#include "sdx/generation/noise.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
+using sdx::ImageRequest;
 using sdx::test::tiny_bundle;
 
 namespace {
 
-std::vector<sdx::GeneratedImage> generate(const std::vector<sdx::ImageRequest>& requests,
-                                          const sdx::GenerationOptions& options,
+ImageRequest request(const std::string& prompt, std::uint64_t seed, const std::string& negative = "") {
+  ImageRequest result;
+  result.prompt = prompt;
+  result.negative_prompt = negative;
+  result.seed = seed;
+  result.settings.sampler.steps = 4;
+  return result;
+}
+
+std::vector<sdx::GeneratedImage> generate(const std::vector<ImageRequest>& requests,
+                                          const sdx::BatchOptions& batches = {},
                                           const std::optional<at::Tensor>& latents = std::nullopt) {
   static const sdx::Generator generator(tiny_bundle(), {});
   std::vector<sdx::GeneratedImage> images;
   generator.generate(
-      requests, options, {},
+      requests, {}, batches,
       [&](std::size_t, const sdx::GeneratedImage& image) { images.push_back(image); }, {}, latents);
   return images;
 }
+
+std::vector<std::uint8_t> pixels(const ImageRequest& of) { return generate({of})[0].image.rgb; }
 
 double psnr_db(const sdx::Image& a, const sdx::Image& b) {
   double sum = 0;
@@ -36,92 +48,250 @@ double psnr_db(const sdx::Image& a, const sdx::Image& b) {
                   : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.rgb.size()) / sum);
 }
 
-sdx::GenerationOptions few_steps() {
-  sdx::GenerationOptions options;
-  options.steps = 4;
-  return options;
+std::string refusal(const ImageRequest& of) {
+  try {
+    generate({of});
+  } catch (const sdx::UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
 }
 
 }  // namespace
 
 TEST_CASE("generation: the same request gives the same picture, another seed another",
           "[generation]") {
-  const auto a = generate({{"a robot", "", 3}}, few_steps());
-  const auto b = generate({{"a robot", "", 3}}, few_steps());
-  const auto c = generate({{"a robot", "", 4}}, few_steps());
+  const auto a = generate({request("a robot", 3)});
   CHECK(a[0].image.width_px == 64);
-  CHECK(a[0].image.rgb == b[0].image.rgb);
-  CHECK(a[0].image.rgb != c[0].image.rgb);
-}
-
-TEST_CASE("generation: a seed's noise is its own", "[generation]") {
-  const at::Tensor noise = sdx::seed_latents(7, 4, 8, 8);
-  CHECK(at::equal(noise, sdx::seed_latents(7, 4, 8, 8)));
-  CHECK_FALSE(at::equal(noise, sdx::seed_latents(8, 4, 8, 8)));
-  CHECK(std::abs(noise.mean().item<double>()) < 0.2);
-  CHECK(std::abs(noise.std().item<double>() - 1) < 0.2);
+  CHECK(a[0].image.rgb == pixels(request("a robot", 3)));
+  CHECK(a[0].image.rgb != pixels(request("a robot", 4)));
 }
 
 TEST_CASE("generation: a picture made in a batch is the one made alone", "[generation]") {
-  std::vector<sdx::ImageRequest> requests;
-  for (std::uint64_t seed = 0; seed < 5; ++seed)
-    requests.push_back({"a robot in the snow", "", seed});
-  const auto together = generate(requests, few_steps());
+  std::vector<ImageRequest> requests;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    requests.push_back(request("a robot in the snow", seed));
+    requests.back().settings.sampler.sampler = sdx::SamplerKind::kEulerAncestral;
+  }
+  const auto together = generate(requests);
   REQUIRE(together.size() == 5);
+  CHECK(together[2].place.size == 5);
+  CHECK(together[2].place.position == 2);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK(psnr_db(together[i].image, generate({requests[i]}, few_steps())[0].image) >= 50);
+    CHECK(psnr_db(together[i].image, generate({requests[i]})[0].image) >= 50);
+    const auto again = generate({requests[i]}, {0, together[i].place});
+    REQUIRE(again.size() == 1);
+    CHECK(again[0].image.rgb == together[i].image.rgb);
+  }
+}
+
+TEST_CASE("generation: pictures of different settings come in their order", "[generation]") {
+  std::vector<ImageRequest> requests = {request("a robot", 1), request("snow", 2),
+                                        request("a hat", 3), request("a man AND snow", 4)};
+  requests[1].settings.width_px = 72;
+  requests[1].settings.height_px = 64;
+  const auto images = generate(requests, {2, std::nullopt});
+  REQUIRE(images.size() == 4);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    CHECK(images[i].place.size == 1);
+    CHECK(images[i].image.rgb == pixels(requests[i]));
   }
 }
 
 TEST_CASE("generation: prompt, negative prompt and guidance each matter", "[generation]") {
-  const auto base = generate({{"a robot", "", 3}}, few_steps())[0].image.rgb;
-  CHECK(generate({{"snow", "", 3}}, few_steps())[0].image.rgb != base);
-  CHECK(generate({{"a robot", "hat", 3}}, few_steps())[0].image.rgb != base);
-  auto options = few_steps();
-  options.guidance_scale = 1;
-  const auto unguided = generate({{"a robot", "", 3}}, options)[0].image.rgb;
-  CHECK(unguided != base);
-  CHECK(generate({{"a robot", "hat", 3}}, options)[0].image.rgb == unguided);
+  const auto base = pixels(request("a robot", 3));
+  CHECK(pixels(request("snow", 3)) != base);
+  CHECK(pixels(request("a robot", 3, "hat")) != base);
+  ImageRequest unguided = request("a robot", 3);
+  unguided.settings.guidance_scale = 1;
+  const auto plain = pixels(unguided);
+  CHECK(plain != base);
+  unguided.negative_prompt = "hat";
+  CHECK(pixels(unguided) == plain);
+}
+
+TEST_CASE("generation: the prompt's grammar reaches the picture", "[generation]") {
+  const auto robot = pixels(request("robot", 3));
+  const auto snow = pixels(request("snow", 3));
+  CHECK(pixels(request("(robot:1.3)", 3)) != robot);
+  CHECK(pixels(request("[robot:snow:0]", 3)) == snow);
+  CHECK(pixels(request("[robot:snow:1.0]", 3)) == robot);
+  const auto edited = pixels(request("[robot:snow:2]", 3));
+  CHECK(edited != robot);
+  CHECK(edited != snow);
+  CHECK(pixels(request("[robot|snow]", 3)) != robot);
+  ImageRequest plain = request("(robot:1.3)", 3);
+  plain.settings.grammar = sdx::Grammar::kPlain;
+  CHECK(pixels(plain) != pixels(request("(robot:1.3)", 3)));
+  ImageRequest skipped = request("robot", 3);
+  skipped.settings.clip_skip = 2;
+  CHECK(pixels(skipped) != robot);
+}
+
+TEST_CASE("generation: AND adds directions", "[generation]") {
+  const sdx::Image robot = generate({request("robot", 3)})[0].image;
+  CHECK(psnr_db(generate({request("robot AND snow :0", 3)})[0].image, robot) >= 50);
+  CHECK(psnr_db(generate({request("robot:.5 AND robot:.5", 3)})[0].image, robot) >= 50);
+  CHECK(psnr_db(generate({request("robot AND snow", 3)})[0].image, robot) < 50);
+}
+
+TEST_CASE("generation: prompts of different lengths share no context", "[generation]") {
+  std::string text = "robot";
+  for (int i = 0; i < 90; ++i) text += " snow";
+  const auto images = generate({request(text, 1, "hat"), request("robot", 1, "hat")});
+  CHECK(images[0].place.size == 1);
+  CHECK(images[1].image.rgb == pixels(request("robot", 1, "hat")));
+}
+
+TEST_CASE("generation: rescaled guidance", "[generation]") {
+  ImageRequest rescaled = request("a robot", 3);
+  rescaled.settings.guidance_scale = 15;
+  const auto plain = pixels(rescaled);
+  rescaled.settings.guidance_rescale = 0.7;
+  CHECK(pixels(rescaled) != plain);
+}
+
+TEST_CASE("generation: a variation lies between two seeds", "[generation]") {
+  ImageRequest varied = request("a robot", 3);
+  varied.variation_seed = 4;
+  CHECK(pixels(varied) == pixels(request("a robot", 3)));
+  varied.variation_strength = 1;
+  CHECK(psnr_db(generate({varied})[0].image, generate({request("a robot", 4)})[0].image) >= 50);
+  varied.variation_strength = 0.1;
+  const sdx::Image near = generate({varied})[0].image;
+  CHECK(psnr_db(near, generate({request("a robot", 3)})[0].image) >
+        psnr_db(near, generate({request("a robot", 4)})[0].image));
 }
 
 TEST_CASE("generation: given latents take the place of the seed's noise", "[generation]") {
   const at::Tensor noise = at::cat({sdx::seed_latents(3, 4, 8, 8), sdx::seed_latents(4, 4, 8, 8)});
-  const auto given = generate({{"a robot", "", 0}, {"a robot", "", 0}}, few_steps(), noise);
-  CHECK(psnr_db(given[1].image, generate({{"a robot", "", 4}}, few_steps())[0].image) >= 50);
-  CHECK_THROWS_AS(generate({{"a robot", "", 0}}, few_steps(), noise), sdx::DataError);
+  const auto given = generate({request("a robot", 0), request("a robot", 0)}, {}, noise);
+  CHECK(psnr_db(given[1].image, generate({request("a robot", 4)})[0].image) >= 50);
+  CHECK_THROWS_AS(generate({request("a robot", 0)}, {}, noise), sdx::DataError);
 }
 
 TEST_CASE("generation: any size divisible by 8, others are refused with the nearest",
           "[generation]") {
-  auto options = few_steps();
-  options.width_px = 72;
-  options.height_px = 40;
-  const auto images = generate({{"a robot", "", 3}}, options);
+  ImageRequest sized = request("a robot", 3);
+  sized.settings.width_px = 72;
+  sized.settings.height_px = 40;
+  const auto images = generate({sized});
   CHECK(images[0].image.width_px == 72);
   CHECK(images[0].image.height_px == 40);
   CHECK(images[0].latents.sizes() == at::IntArrayRef({1, 4, 5, 9}));
-  options.width_px = 130;
-  options.height_px = 128;
-  try {
-    generate({{"a robot", "", 3}}, options);
-    FAIL("accepted");
-  } catch (const sdx::UsageError& error) {
-    CHECK_THAT(error.what(), ContainsSubstring("130x128"));
-    CHECK_THAT(error.what(), ContainsSubstring("try 128x128"));
+  sized.settings.width_px = 130;
+  sized.settings.height_px = 128;
+  CHECK_THAT(refusal(sized),
+             ContainsSubstring("130x128") && ContainsSubstring("try 128x128"));
+}
+
+TEST_CASE("generation: a start image is kept the more, the less strength", "[generation]") {
+  auto start = std::make_shared<sdx::StartImage>();
+  start->image = generate({request("a hat", 9)})[0].image;
+  ImageRequest from = request("a robot", 3);
+  from.settings.sampler.steps = 10;
+  from.settings.start = start;
+  const auto likeness = [&](double strength) {
+    from.settings.strength = strength;
+    return psnr_db(generate({from})[0].image, start->image);
+  };
+  const double little = likeness(0.1);
+  CHECK(little > likeness(0.5));
+  CHECK(likeness(0.5) > likeness(1));
+}
+
+TEST_CASE("generation: what a mask keeps, stays to the last pixel", "[generation]") {
+  auto start = std::make_shared<sdx::StartImage>();
+  start->image = generate({request("a hat", 9)})[0].image;
+  start->mask = sdx::Image(64, 64);
+  for (int y = 0; y < 64; ++y) {
+    for (int x = 32; x < 64; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        start->mask->rgb[static_cast<std::size_t>(3 * (64 * y + x) + c)] = 255;
+      }
+    }
   }
+  ImageRequest from = request("a robot", 3);
+  from.settings.start = start;
+  from.settings.strength = 1;
+  const sdx::Image made = generate({from})[0].image;
+  int changed_left = 0;
+  int changed_right = 0;
+  for (int y = 0; y < 64; ++y) {
+    for (int x = 0; x < 64; ++x) {
+      const auto at = static_cast<std::size_t>(3 * (64 * y + x));
+      const bool differs = made.rgb[at] != start->image.rgb[at];
+      if (x < 12) changed_left += differs ? 1 : 0;
+      if (x >= 44) changed_right += differs ? 1 : 0;
+    }
+  }
+  CHECK(changed_left == 0);
+  CHECK(changed_right > 100);
+  from.settings.hires.scale = 2;
+  CHECK_THAT(refusal(from), ContainsSubstring("--mask and --hires"));
+}
+
+TEST_CASE("generation: a second pass makes the picture larger and keeps it", "[generation]") {
+  ImageRequest larger = request("a robot", 3);
+  larger.settings.hires = {2, 0.3, 4};
+  const auto made = generate({larger});
+  CHECK(made[0].image.width_px == 128);
+  CHECK(made[0].latents.sizes() == at::IntArrayRef({1, 4, 16, 16}));
+  larger.settings.hires.scale = 1.3;
+  CHECK_THAT(refusal(larger), ContainsSubstring("--hires gives 83x83"));
+}
+
+TEST_CASE("generation: the edges of a tile fit", "[generation]") {
+  const auto seam = [](const sdx::Image& image) {
+    double sum = 0;
+    for (int y = 0; y < image.height_px; ++y) {
+      for (int c = 0; c < 3; ++c) {
+        const auto row = static_cast<std::size_t>(3 * image.width_px * y + c);
+        const auto last = row + static_cast<std::size_t>(3 * (image.width_px - 1));
+        sum += std::abs(image.rgb[row] - image.rgb[last]);
+      }
+    }
+    return sum;
+  };
+  double plain = 0;
+  double tiled = 0;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    ImageRequest tile = request("a robot", seed);
+    plain += seam(generate({tile})[0].image);
+    tile.settings.tile = true;
+    tiled += seam(generate({tile})[0].image);
+  }
+  CHECK(tiled < plain);
+}
+
+TEST_CASE("generation: settings that the model cannot have are refused", "[generation]") {
+  ImageRequest wrong = request("a robot", 3);
+  wrong.settings.clip_skip = 9;
+  CHECK_THAT(refusal(wrong), ContainsSubstring("--clip-skip: expected 1 to 3, found 9"));
+  wrong = request("[robot:<Nobody>:2]", 3);
+  CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
+  wrong = request("a robot", 3, "<Nobody>");
+  CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
 }
 
 TEST_CASE("generation: the observer counts every step and may stop the work", "[generation]") {
   const sdx::Generator generator(tiny_bundle(), {});
   std::vector<int> seen;
   const auto ignore = [](std::size_t, const sdx::GeneratedImage&) {};
-  generator.generate({{"a", "", 1}, {"b", "", 2}}, few_steps(), {}, ignore,
-                     [&](int done, int total) {
-                       seen.push_back(done);
-                       CHECK(total == 4);
-                     });
-  CHECK(seen == std::vector<int>{1, 2, 3, 4});
-  CHECK_THROWS_AS(generator.generate({{"a", "", 1}}, few_steps(), {}, ignore,
+  generator.generate({request("a", 1), request("b", 2)}, {}, {}, ignore, [&](int done, int total) {
+    seen.push_back(done);
+    CHECK(total == 8);
+  });
+  CHECK(seen == std::vector<int>{2, 4, 6, 8});
+  CHECK_THROWS_AS(generator.generate({request("a", 1)}, {}, {}, ignore,
                                      [](int, int) { throw sdx::TryAgainError("stop"); }),
                   sdx::TryAgainError);
+}
+
+TEST_CASE("generation: what a consumer throws arrives", "[generation]") {
+  const sdx::Generator generator(tiny_bundle(), {});
+  CHECK_THROWS_AS(
+      generator.generate({request("a", 1), request("b", 2)}, {}, {1, std::nullopt},
+                         [](std::size_t, const sdx::GeneratedImage&) { throw sdx::IoError("full"); }),
+      sdx::IoError);
 }

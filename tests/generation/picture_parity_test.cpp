@@ -23,13 +23,13 @@ double psnr_db(const at::Tensor& a, const at::Tensor& b) {
 TEST_CASE("generation: a picture from given latents is diffusers' picture") {
   const sdx::Generator generator(sdx::test::tiny_bundle(), {});
   for (const std::string sampler : {"ddim", "dpmpp_2m"}) {
-    sdx::GenerationOptions options;
-    options.steps = 20;
-    options.guidance_scale = 7.5;
-    options.sampler = sdx::parse_sampler(sampler);
+    sdx::ImageRequest request;
+    request.prompt = "a portrait of a man in the snow";
+    request.settings.guidance_scale = 7.5;
+    request.settings.sampler.sampler = sdx::parse_sampler(sampler);
     at::Tensor picture;
     generator.generate(
-        {{"a portrait of a man in the snow", "", 0}}, options, {},
+        {request}, {}, {},
         [&](std::size_t /*request*/, const sdx::GeneratedImage& image) {
           picture = ((sdx::to_tensor(image.image) + 1) * 127.5).round();
         },

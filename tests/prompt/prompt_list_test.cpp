@@ -13,6 +13,7 @@ TEST_CASE("prompt: a file has a prompt on each line", "[prompt]") {
                                 "\xEF\xBB\xBF"
                                 "one\r\n\r\n  two · \n");
   CHECK(sdx::read_prompt_file(file) == Lines{"one", "two ·"});
+  CHECK(sdx::read_prompt_lines(file).back().number == 3);
   CHECK_THROWS_AS(sdx::read_prompt_file(folder.file("empty.txt", "\n\n")), sdx::DataError);
   CHECK_THROWS_AS(sdx::read_prompt_file(folder.path() / "absent"), sdx::MissingInputError);
 }

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "sdx/generation/generator.h"
+#include "sdx/generation/noise.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <map>
 
-#include "sdx/generation/generator.h"
+#include "sdx/generation/noise.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "support/temp_folder.h"

@@ -52,6 +52,10 @@ class OptionTable {
   bool show_version_ = false;
 };
 
+/// The value of `--name VALUE` or `--name=VALUE`, before the options are parsed.
+std::optional<std::string> peek_option(const std::vector<std::string>& arguments,
+                                       const std::string& name);
+
 /// The options that every tool with a model has.
 struct CommonOptions {
   std::string model;            ///< name or folder of a bundle; $SDX_MODEL, else "mini"

@@ -38,6 +38,10 @@ struct TokenizedPrompt {
 /// brackets; "<3" and "a < b > c" hold none.
 std::vector<std::string> placeholder_names(const std::string& text);
 
+/// The text with `< >` around every name of an embedding that stands in it as a word of its own,
+/// longest names first, as AUTOMATIC1111 finds its embeddings.
+std::string bracket_bare_names(const std::string& text, const EmbeddingTable& embeddings);
+
 /// A text with a single meaning, such as a stage of a prompt → chunks. Each `<Name>` becomes the
 /// positions of its vectors, which are never split over two chunks. With Grammar::kA1111 brackets
 /// weight, BREAK begins a chunk, and a chunk that overflows ends after a comma if there is one

@@ -6,9 +6,17 @@
 
 namespace sdx {
 
+struct PromptLine {
+  std::string text;
+  int number = 0;  ///< of the line, from 1
+};
+
 /// The prompts of a text file, one a line, UTF-8; blank lines are left out, a byte-order mark and
 /// carriage returns are removed.
 /// @throws MissingInputError, IoError; DataError if there is none.
+std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file);
+
+/// The same without the numbers.
 std::vector<std::string> read_prompt_file(const std::filesystem::path& file);
 
 /// The prompts with every `{name}` replaced by the placeholder of a name: a prompt with `{name}`

@@ -15,6 +15,10 @@ std::vector<std::string> split_list(std::string_view text, char separator);
 /// `text` without white space at its ends.
 std::string trim(std::string_view text);
 
+/// Whether a byte of UTF-8 belongs to a word: ASCII letters and digits, "_", and all beyond ASCII,
+/// which are letters mostly.
+bool is_word_character(char c);
+
 /// Up to `most` of `known`, most like `word` first (Levenshtein's distance, case ignored).
 std::vector<std::string> nearest_words(const std::string& word, std::vector<std::string> known,
                                        std::size_t most = 5);

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sdx/embedding/embedding.h"
+#include "sdx/generation/settings.h"
+#include "sdx/model/text_encoder.h"
+#include "sdx/model/unet.h"
+#include "sdx/tokenizer/tokenizer.h"
+
+namespace sdx {
+
+/// Texts → what the UNet attends to, each text encoded once.
+class ContextCache {
+ public:
+  /// The arguments outlive the cache.
+  ContextCache(const Tokenizer& tokenizer, const EmbeddingTable& embeddings,
+               const TextEncoder& encoder)
+      : tokenizer_(tokenizer), embeddings_(embeddings), encoder_(encoder) {}
+
+  /// [S,W] float32 on the encoder's device, S a multiple of the encoder's positions.
+  /// @throws as tokenize_prompt and encode_prompts.
+  const at::Tensor& context(const std::string& text, Grammar grammar, int clip_skip);
+
+ private:
+  const Tokenizer& tokenizer_;
+  const EmbeddingTable& embeddings_;
+  const TextEncoder& encoder_;
+  std::map<std::tuple<std::string, Grammar, int>, at::Tensor> known_;
+};
+
+/// Classifier-free guidance of a batch (Ho & Salimans 2022), with several weighted parts for each
+/// picture (Liu et al. 2022, "Compositional Visual Generation with Composable Diffusion Models").
+class Guidance {
+ public:
+  /// @param requests all with the same settings.
+  /// @param steps    of the pass, for the prompts' edits.
+  /// The UNet and the cache outlive the guidance.
+  Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, const UNet& unet,
+           ContextCache& contexts);
+
+  /// The guided output of the UNet in what its prediction type is.
+  /// @param sample   [B,4,h,w], one for each request.
+  /// @param timestep the same for all.
+  /// @param step     of the pass, from 0: what the prompts' edits go by.
+  /// @return         [B,4,h,w] float32.
+  at::Tensor predict(const at::Tensor& sample, double timestep, int step);
+
+ private:
+  /// A picture that goes through the UNet with one context.
+  struct Row {
+    std::int64_t picture;
+    double weight;  ///< of a part
+    at::Tensor context;
+  };
+
+  std::vector<Row> unconditional_rows(int step);
+  std::vector<Row> conditional_rows(int step);
+  std::vector<at::Tensor> outputs(const std::vector<Row>& rows, const at::Tensor& sample,
+                                  double timestep) const;
+
+  PictureSettings settings_;
+  std::vector<std::vector<PromptPart>> parts_;  ///< of each picture
+  std::vector<PromptPart> negatives_;
+  bool is_guided_;
+  const UNet& unet_;
+  ContextCache& contexts_;
+};
+
+}  // namespace sdx

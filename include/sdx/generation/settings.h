@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sdx/image/image.h"
+#include "sdx/prompt/grammar.h"
+#include "sdx/scheduler/sampling_points.h"
+
+namespace sdx {
+
+/// A picture to begin with, in place of noise.
+struct StartImage {
+  Image image;
+  /// White where the picture is to be made anew, black where it is to stay; of any size.
+  std::optional<Image> mask;
+};
+
+/// A second pass at a larger size, which adds the detail that a model cannot compose at once.
+struct HiresSettings {
+  double scale = 1;       ///< of both sides; 1: no second pass
+  double strength = 0.5;  ///< of the second pass, see PictureSettings::strength
+  int steps = 0;          ///< of the second pass; 0: as many as of the first
+
+  bool operator==(const HiresSettings&) const = default;
+};
+
+/// All that decides a picture besides its prompts and seeds.
+struct PictureSettings {
+  SamplerSettings sampler;
+  /// prediction = uncond + scale × Σ weight × (cond − uncond); 1 switches guidance off
+  double guidance_scale = 7.0;
+  /// How far the guided prediction's deviation is put back to the unguided one's, 0 … 1: for models
+  /// with zero terminal SNR, 0.7. Lin et al. 2023, "Common Diffusion Noise Schedules and Sample
+  /// Steps are Flawed".
+  double guidance_rescale = 0;
+  int width_px = 0;  ///< divisible by the bundle's vae_factor; 0 is the model's native size
+  int height_px = 0;
+  int clip_skip = 1;  ///< 1: the text encoder's last layer; 2: the one before; …
+  Grammar grammar = Grammar::kA1111;
+  bool tile = false;  ///< the edges fit each other, left to right and top to bottom
+  std::shared_ptr<const StartImage> start;
+  double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
+  HiresSettings hires;
+
+  bool operator==(const PictureSettings&) const = default;
+};
+
+/// One picture to make. Its noise depends on its seeds alone, not on the batch.
+struct ImageRequest {
+  std::string prompt;
+  std::string negative_prompt;
+  std::uint64_t seed = 0;
+  std::uint64_t variation_seed = 0;
+  double variation_strength = 0;  ///< way from the seed's noise to the variation seed's, 0 … 1
+  PictureSettings settings;
+};
+
+}  // namespace sdx

@@ -1,0 +1,71 @@
+#include "cli/picture_writer.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "sdx/image/png.h"
+#include "sdx/util/file.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// One more than the highest number that a file in the folder begins with.
+int first_free_number(const fs::path& folder) {
+  int highest = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    int number = 0;
+    if (std::sscanf(entry.path().filename().c_str(), "%d", &number) == 1) {
+      highest = std::max(highest, number);
+    }
+  }
+  return highest + 1;
+}
+
+}  // namespace
+
+PictureWriter::PictureWriter(const OutputOptions& options) : options_(options) {
+  prepare_output_folder(options_.folder);
+  first_number_ = first_free_number(options_.folder);
+}
+
+fs::path PictureWriter::numbered(std::size_t index, const std::string& rest) const {
+  char number[16];
+  std::snprintf(number, sizeof number, "%04d", first_number_ + static_cast<int>(index));
+  return fs::path(options_.folder) / (number + ("-" + rest));
+}
+
+void PictureWriter::write(const PictureJob& job, const Infotext& infotext, const Image& image) {
+  const ImageRequest& request = job.request;
+  const fs::path stem =
+      numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
+  const fs::path file = stem.string() + std::string(file_extension(options_.encoding.format));
+  ImageMetadata metadata;
+  metadata.parameters = format_infotext(infotext);
+  write_image(file, image, options_.encoding, metadata);
+  Json line = {{"picture", file.string()}, {"prompt", request.prompt}, {"seed", request.seed}};
+  if (options_.sidecar) {
+    const fs::path sidecar = stem.string() + ".json";
+    write_file_atomically(sidecar, to_json(infotext).dump(2) + "\n");
+    line["sidecar"] = sidecar.string();
+  }
+  written_.push_back(std::move(line));
+  if (options_.grid) cells_.push_back({image, job.label});
+  ++count_;
+}
+
+std::vector<fs::path> PictureWriter::write_grids(std::size_t cells, int columns) {
+  std::vector<fs::path> files;
+  for (std::size_t first = 0; first < cells_.size(); first += cells) {
+    const auto begin = cells_.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(cells, cells_.size() - first));
+    files.push_back(numbered(first, "grid.png"));
+    write_png(files.back(), contact_sheet({begin, end}, columns));
+  }
+  return files;
+}
+
+}  // namespace sdx
