@@ -196,8 +196,9 @@ void generate_command(int argc, char** argv) {
     const fs::path file = fs::path(options.out) /
                           (number_text(first_number + static_cast<int>(index)) + "-" +
                            std::to_string(request.seed) + "-" + slug(request.prompt) + ".png");
-    write_png(file, generated.image,
-              {{"parameters", infotext(request, generation, bundle, version_text())}});
+    write_png(
+        file, generated.image,
+        {{"parameters", format_infotext(infotext(request, generation, bundle, version_text()))}});
     written.push_back(
         {{"picture", file.string()}, {"prompt", request.prompt}, {"seed", request.seed}});
     if (options.grid) cells.push_back({generated.image, request.prompt});
