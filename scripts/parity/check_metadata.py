@@ -12,14 +12,16 @@ the XMP says that a model made the picture, and that no text in the file names t
 
 import getpass
 import json
+import re
 import socket
 import sys
 from pathlib import Path
 
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 from sd_parsers import ParserManager
 
-SOURCE_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
 def found_by_sd_parsers(file: Path) -> dict:
@@ -35,10 +37,13 @@ def found_by_sd_parsers(file: Path) -> dict:
                 settings={key: value for key, value in settings.items() if value is not None})
 
 
-def xmp_of(file: Path) -> bytes:
+def metadata_of(file: Path) -> str:
+    """Every text in the file, whatever it is called there."""
     with Image.open(file) as image:
-        xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    return xmp.encode() if isinstance(xmp, str) else xmp
+        values = [*image.info.values(), image.getexif().get_ifd(IFD.Exif).get(Base.UserComment, b"")]
+    texts = [value.decode("utf-16-be" if value.startswith(b"UNICODE") else "latin-1", "replace")
+             if isinstance(value, bytes) else str(value) for value in values]
+    return "\n".join(texts)
 
 
 def check(file: Path) -> None:
@@ -49,12 +54,10 @@ def check(file: Path) -> None:
     readable = {key: value for key, value in ours["settings"].items() if not set(value) & set(',:"')}
     faults += [f"{key}: {theirs['settings'].get(key)!r} for {value!r}" for key, value in readable.items()
                if str(theirs["settings"].get(key)) != value]
-    if SOURCE_TYPE not in xmp_of(file):
+    if SOURCE_TYPE not in metadata_of(file):
         faults.append("the XMP does not say what made it")
-    content = file.read_bytes()
-    for word in (socket.gethostname(), str(Path.home()), getpass.getuser() + "@"):
-        if len(word) > 1 and any(word.encode(code) in content for code in ("utf-8", "utf-16-be")):
-            faults.append(f"{word!r} is in the file")
+    faults += [f"{word!r} is in the metadata" for word in (socket.gethostname(), getpass.getuser(), str(Path.home()))
+               if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", metadata_of(file))]
     if faults:
         raise SystemExit(f"{file}: " + "; ".join(faults))
     print(f"{file}: sd-parsers finds the same prompt, negative prompt and {len(readable)} of "
