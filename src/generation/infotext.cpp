@@ -1,37 +1,40 @@
 #include "sdx/generation/infotext.h"
 
-#include <sstream>
-
-#include "sdx/util/json.h"
+#include <array>
+#include <charconv>
 
 namespace sdx {
 
 namespace {
 
-/// Quoted as JSON where the value would end the field too early.
-std::string field_value(const std::string& value) {
-  const bool needs_quotes = value.find_first_of(",:\n\"") != std::string::npos;
-  return needs_quotes ? Json(value).dump() : value;
+/// The shortest text that reads back as the same number: "7", "7.5".
+std::string number_text(double value) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  return {digits.data(), end};
 }
 
 }  // namespace
 
-std::string infotext(const ImageRequest& request, const GenerationOptions& options,
-                     const Bundle& bundle, const std::string& version) {
+Infotext infotext(const ImageRequest& request, const GenerationOptions& options,
+                  const Bundle& bundle, const std::string& version) {
   const BundleInfo& info = bundle.info();
   const int width_px = options.width_px > 0 ? options.width_px : info.native_size_px;
   const int height_px = options.height_px > 0 ? options.height_px : info.native_size_px;
-  std::ostringstream text;
-  text << request.prompt << '\n';
-  if (!request.negative_prompt.empty()) {
-    text << "Negative prompt: " << request.negative_prompt << '\n';
-  }
-  text << "Steps: " << options.steps << ", Sampler: " << display_name(options.sampler)
-       << ", CFG scale: " << options.guidance_scale << ", Seed: " << request.seed
-       << ", Size: " << width_px << 'x' << height_px << ", Model hash: " << bundle.short_hash()
-       << ", Model: " << field_value(info.name)
-       << ", RNG: Philox, Version: " << field_value(version);
-  return text.str();
+  Infotext infotext{request.prompt, request.negative_prompt, {}};
+  const auto add = [&infotext](const char* key, std::string value) {
+    infotext.fields.emplace_back(key, std::move(value));
+  };
+  add("Steps", std::to_string(options.steps));
+  add("Sampler", std::string(display_name(options.sampler)));
+  add("CFG scale", number_text(options.guidance_scale));
+  add("Seed", std::to_string(request.seed));
+  add("Size", std::to_string(width_px) + "x" + std::to_string(height_px));
+  add("Model hash", bundle.short_hash());
+  add("Model", info.name);
+  add("RNG", "Philox");
+  add("Version", version);
+  return infotext;
 }
 
 }  // namespace sdx

@@ -71,8 +71,10 @@ bool is_webp(std::string_view file) {
   throw DataError(what + ", whatever its name says; save it as JPEG, PNG or WebP");
 }
 
-/// read_file, whose complaints about the file's kind begin with the path: ours are shown beside it.
+}  // namespace
+
 std::string read_picture_file(const std::filesystem::path& path) {
+  // read_file's complaints about the kind of the file begin with the path.
   try {
     return read_file(path, kMaxFileBytes);
   } catch (const DataError& error) {
@@ -83,7 +85,12 @@ std::string read_picture_file(const std::filesystem::path& path) {
   }
 }
 
-}  // namespace
+ImageFormat image_format(std::string_view file) {
+  if (file.starts_with(kJpegSignature)) return ImageFormat::kJpeg;
+  if (file.starts_with(kPngSignature)) return ImageFormat::kPng;
+  if (is_webp(file)) return ImageFormat::kWebp;
+  refuse_format(file);
+}
 
 void require_size(std::uint64_t width, std::uint64_t height) {
   if (width == 0 || height == 0) throw DataError("damaged: its header says that it has no pixels");
@@ -132,16 +139,10 @@ int exif_orientation(std::string_view block) {
 
 DecodedImage decode_image(const std::filesystem::path& path) {
   const std::string file = read_picture_file(path);
-  DecodedImage decoded;
-  if (file.starts_with(kJpegSignature)) {
-    decoded = decode_jpeg(file);
-  } else if (file.starts_with(kPngSignature)) {
-    decoded = decode_png(file);
-  } else if (is_webp(file)) {
-    decoded = decode_webp(file);
-  } else {
-    refuse_format(file);
-  }
+  const ImageFormat format = image_format(file);
+  DecodedImage decoded = format == ImageFormat::kJpeg  ? decode_jpeg(file)
+                         : format == ImageFormat::kPng ? decode_png(file)
+                                                       : decode_webp(file);
   decoded.image = upright(std::move(decoded.image), decoded.exif_orientation);
   return decoded;
 }

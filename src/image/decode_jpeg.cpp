@@ -96,6 +96,16 @@ bool read_jpeg_pixels(JpegReader& reader, std::uint8_t* pixels, std::size_t stri
   return true;
 }
 
+/// The first APP1 segment with EXIF data (XMP is in APP1 as well), or nothing.
+std::string exif_segment(const jpeg_decompress_struct& info) {
+  for (const jpeg_marker_struct* marker = info.marker_list; marker != nullptr;
+       marker = marker->next) {
+    const std::string_view data{reinterpret_cast<const char*>(marker->data), marker->data_length};
+    if (data.starts_with(kExifPrefix)) return std::string(data);
+  }
+  return {};
+}
+
 /// CMYK by the plain formula: there is no colour profile of the press to go by.
 Image from_cmyk(const std::vector<std::uint8_t>& cmyk, int width, int height, bool inverted) {
   Image image(width, height);
@@ -122,14 +132,8 @@ DecodedImage decode_jpeg(std::string_view file) {
   require_size(info.image_width, info.image_height);
 
   DecodedImage decoded;
-  for (const jpeg_marker_struct* marker = info.marker_list; marker != nullptr;
-       marker = marker->next) {
-    const std::string_view data{reinterpret_cast<const char*>(marker->data), marker->data_length};
-    if (data.starts_with(kExifPrefix)) {  // APP1 holds XMP as well
-      decoded.exif_orientation = exif_orientation(data);
-      break;
-    }
-  }
+  const std::string exif = exif_segment(info);
+  if (!exif.empty()) decoded.exif_orientation = exif_orientation(exif);
 
   const int width = static_cast<int>(info.image_width);
   const int height = static_cast<int>(info.image_height);
@@ -148,6 +152,13 @@ DecodedImage decode_jpeg(std::string_view file) {
     }
   }
   return decoded;
+}
+
+std::string jpeg_exif(std::string_view file) {
+  decode_jpeg(file);
+  JpegReader reader;
+  if (!read_jpeg_header(reader, unsigned_bytes(file), file.size())) reader.throw_failure();
+  return exif_segment(reader.info);
 }
 
 }  // namespace sdx

@@ -80,4 +80,6 @@ DecodedImage decode_webp(std::string_view file) {
   return decoded;
 }
 
+std::string webp_exif(std::string_view file) { return std::string(webp_chunk(file, "EXIF")); }
+
 }  // namespace sdx

@@ -2,10 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "sdx/image/decode.h"
+#include "sdx/image/format.h"
 
 namespace sdx {
 
@@ -17,7 +21,21 @@ DecodedImage decode_jpeg(std::string_view file);
 DecodedImage decode_png(std::string_view file);
 DecodedImage decode_webp(std::string_view file);
 
+// The metadata of such a file; empty if it has none. JPEG has neither lengths nor checksums, so its
+// pixels are decoded to see that nothing is missing.
+
+std::map<std::string, std::string> png_texts(std::string_view file);
+std::string jpeg_exif(std::string_view file);
+std::string webp_exif(std::string_view file);
+
 // What they share.
+
+/// A picture's bytes, at most 256 MiB. Its DataErrors have no path, as decode_image's.
+std::string read_picture_file(const std::filesystem::path& path);
+
+/// What the file is by its signature.
+/// @throws DataError that says what it is instead.
+ImageFormat image_format(std::string_view file);
 
 inline constexpr std::string_view kExifPrefix("Exif\0\0", 6);
 

@@ -8,80 +8,19 @@
 #include <optional>
 #include <vector>
 
-#include "png_chunks.h"
+#include "image/decoders.h"
+#include "image/encoders.h"
+#include "image/png_chunks.h"
+#include "image/text_encoding.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 
 namespace sdx {
 namespace {
 
-// Of XMP it is laid down that it stands in an iTXt chunk, whatever its letters.
-constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
-constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::size_t kMaxPngBytes = std::size_t{1} << 30U;
 constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20U;
 constexpr std::size_t kMaxKeywordBytes = 79;
-
-/// Length of the valid UTF-8 sequence that `text` begins with, 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
-  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
-      (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) {
-    return 0;
-  }
-  return length;
-}
-
-/// What a PNG can hold: valid UTF-8 without NUL. A prompt from the command line may be anything.
-std::string sanitised(std::string_view text) {
-  std::string clean;
-  while (!text.empty()) {
-    const std::size_t length = text[0] == '\0' ? 0 : utf8_length(text);
-    clean += length == 0 ? kReplacementCharacter : text.substr(0, length);
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return clean;
-}
-
-/// Valid UTF-8 as Latin-1, or nothing if it has a letter that Latin-1 does not.
-std::optional<std::string> to_latin1(std::string_view utf8) {
-  std::string latin1;
-  for (std::size_t i = 0; i < utf8.size(); ++i) {
-    const auto byte = static_cast<std::uint8_t>(utf8[i]);
-    if (byte < 0x80) {
-      latin1 += utf8[i];
-    } else if (byte <= 0xC3) {
-      ++i;
-      latin1 +=
-          static_cast<char>(((byte & 3U) << 6U) | (static_cast<std::uint8_t>(utf8[i]) & 0x3FU));
-    } else {
-      return std::nullopt;
-    }
-  }
-  return latin1;
-}
-
-std::string from_latin1(std::string_view latin1) {
-  std::string utf8;
-  for (const char letter : latin1) {
-    const auto byte = static_cast<std::uint8_t>(letter);
-    if (byte < 0x80) {
-      utf8 += letter;
-    } else {
-      utf8 += static_cast<char>(0xC0U | (byte >> 6U));
-      utf8 += static_cast<char>(0x80U | (byte & 0x3FU));
-    }
-  }
-  return utf8;
-}
 
 struct Text {
   std::string keyword;
@@ -192,16 +131,12 @@ char take_byte(std::string_view& data) {
 
 void write_png(const std::filesystem::path& path, const Image& image,
                const std::map<std::string, std::string>& texts) {
-  const std::size_t row_bytes = std::size_t{3} * static_cast<std::size_t>(image.width_px);
-  if (image.width_px < 1 || image.height_px < 1 ||
-      image.rgb.size() != row_bytes * static_cast<std::size_t>(image.height_px)) {
-    throw InternalError(path.string() + ": a picture without pixels cannot be written");
-  }
+  const std::size_t row_bytes = checked_row_bytes(image);
   std::vector<Text> contents;
   contents.reserve(texts.size());
   for (const auto& [keyword, text] : texts) {
-    std::string utf8 = sanitised(text);
-    std::optional<std::string> latin1 = keyword == kXmpKeyword ? std::nullopt : to_latin1(utf8);
+    std::string utf8 = sanitised_utf8(text);
+    std::optional<std::string> latin1 = keyword == kPngXmpKeyword ? std::nullopt : to_latin1(utf8);
     const int compression = latin1 ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
     contents.push_back(
         {checked_keyword(keyword), latin1 ? std::move(*latin1) : std::move(utf8), compression});
@@ -233,33 +168,37 @@ void write_png(const std::filesystem::path& path, const Image& image,
   write_file_atomically(path, writer.output);
 }
 
+std::map<std::string, std::string> png_texts(std::string_view file) {
+  std::map<std::string, std::string> texts;
+  for (const PngChunk& chunk : png_chunks(file)) {
+    if (chunk.type != "tEXt" && chunk.type != "zTXt" && chunk.type != "iTXt") continue;
+    std::string_view data = chunk.data;
+    const std::string keyword = from_latin1(take_to_nul(data));
+    std::string text;
+    if (chunk.type == "tEXt") {
+      text = from_latin1(data);
+    } else if (chunk.type == "zTXt") {
+      take_byte(data);  // the method; there is only one
+      text = from_latin1(inflated(data));
+    } else {
+      const bool compressed = take_byte(data) != 0;
+      take_byte(data);    // the method
+      take_to_nul(data);  // language
+      take_to_nul(data);  // the keyword in that language
+      text = sanitised_utf8(compressed ? inflated(data) : data);
+    }
+    texts.emplace(keyword, std::move(text));  // the first of two with one keyword
+  }
+  return texts;
+}
+
 std::map<std::string, std::string> read_png_texts(const std::filesystem::path& path) {
   const std::string file = read_file(path, kMaxPngBytes);
-  std::map<std::string, std::string> texts;
   try {
-    for (const PngChunk& chunk : png_chunks(file)) {
-      if (chunk.type != "tEXt" && chunk.type != "zTXt" && chunk.type != "iTXt") continue;
-      std::string_view data = chunk.data;
-      const std::string keyword = from_latin1(take_to_nul(data));
-      std::string text;
-      if (chunk.type == "tEXt") {
-        text = from_latin1(data);
-      } else if (chunk.type == "zTXt") {
-        take_byte(data);  // the method; there is only one
-        text = from_latin1(inflated(data));
-      } else {
-        const bool compressed = take_byte(data) != 0;
-        take_byte(data);    // the method
-        take_to_nul(data);  // language
-        take_to_nul(data);  // the keyword in that language
-        text = sanitised(compressed ? inflated(data) : data);
-      }
-      texts.emplace(keyword, std::move(text));  // the first of two with one keyword
-    }
+    return png_texts(file);
   } catch (const DataError& error) {
     throw DataError(path.string() + ": " + error.what());
   }
-  return texts;
 }
 
 }  // namespace sdx

@@ -68,7 +68,7 @@ check() {
 
   # Every source has its header: the public one, or one beside it. Exempt are the sources of one
   # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h),
-  # image/decode_*.cpp (decoders.h).
+  # image/decode_*.cpp (decoders.h), image/encode_*.cpp (encoders.h).
   while IFS= read -r source; do
     header="${source#"$root"/src/}"
     header="${header%.cpp}.h"
@@ -76,6 +76,7 @@ check() {
       model/import/*_program.h) header="model/import/programs.h" ;;
       cli/*_command.h) header="cli/tool.h" ;;
       image/decode_*.h) header="image/decoders.h" ;;
+      image/encode_*.h) header="image/encoders.h" ;;
     esac
     if [[ ! -f "$root/include/sdx/$header" && ! -f "$root/src/$header" ]]; then
       fault "$source: has no header include/sdx/$header or src/$header"

@@ -21,6 +21,7 @@ enum class RandomPurpose : std::uint32_t {
   kTrainingNoise = 3,   ///< index: step
   kFixedBatch = 4,      ///< index: 0; the batch on which progress is measured
   kJudge = 5,           ///< index: 0; the noise by which prompts are told apart
+  kDynamicPrompt = 6,   ///< index: 0; the choices of a dynamic prompt
 };
 
 /// The random numbers of one (seed, purpose, index): cheap to make, never shared.

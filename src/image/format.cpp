@@ -1,0 +1,40 @@
+#include "sdx/image/format.h"
+
+#include <string>
+
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+std::string_view to_string(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kPng:
+      return "png";
+    case ImageFormat::kJpeg:
+      return "jpeg";
+    case ImageFormat::kWebp:
+      return "webp";
+  }
+  throw InternalError("an unknown picture format");
+}
+
+std::string_view file_extension(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kPng:
+      return ".png";
+    case ImageFormat::kJpeg:
+      return ".jpg";
+    case ImageFormat::kWebp:
+      return ".webp";
+  }
+  throw InternalError("an unknown picture format");
+}
+
+ImageFormat parse_image_format(std::string_view text) {
+  if (text == "png") return ImageFormat::kPng;
+  if (text == "jpeg" || text == "jpg") return ImageFormat::kJpeg;
+  if (text == "webp") return ImageFormat::kWebp;
+  throw UsageError("\"" + std::string(text) + "\" is no picture format; choose png, jpeg or webp");
+}
+
+}  // namespace sdx

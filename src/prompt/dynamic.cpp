@@ -1,0 +1,155 @@
+#include "sdx/prompt/dynamic.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+
+#include "prompt/dynamic_tree.h"
+#include "sdx/util/error.h"
+#include "sdx/util/random.h"
+
+namespace sdx {
+
+namespace {
+
+// Wildcards that use each other twice, level after level, grow without end.
+constexpr std::size_t kMaxBytes = std::size_t{1} << 20U;
+
+void append(std::string& text, std::string_view more) {
+  if (text.size() + more.size() > kMaxBytes) {
+    throw UsageError("the prompt's choices make it longer than a megabyte");
+  }
+  text += more;
+}
+
+/// By weight; all alike if the weights are all 0.
+std::size_t draw(const std::vector<double>& weights, RandomStream& random) {
+  double total = 0;
+  for (const double weight : weights) total += weight;
+  if (total <= 0) return random.below(static_cast<std::uint32_t>(weights.size()));
+  constexpr double kWordUnit = 1.0 / 4294967296.0;  // 2^-32
+  const double target = static_cast<double>(random.word()) * kWordUnit * total;
+  double passed = 0;
+  std::size_t drawn = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] <= 0) continue;
+    drawn = i;
+    passed += weights[i];
+    if (target < passed) break;
+  }
+  return drawn;
+}
+
+void expand(const Phrase& phrase, RandomStream& random, std::string& text);
+
+void expand(const Choice& choice, RandomStream& random, std::string& text) {
+  const std::size_t spread = choice.most - choice.least;
+  const std::size_t count =
+      choice.least + (spread == 0 ? 0 : random.below(static_cast<std::uint32_t>(spread + 1)));
+  std::vector<const Option*> left;
+  std::vector<double> weights;
+  for (const Option& option : choice.options) {
+    left.push_back(&option);
+    weights.push_back(option.weight);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t drawn = draw(weights, random);
+    const Option* const option = left[drawn];
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(drawn));
+    weights.erase(weights.begin() + static_cast<std::ptrdiff_t>(drawn));
+    if (i > 0) append(text, choice.separator);
+    expand(option->phrase, random, text);
+  }
+}
+
+void expand(const Phrase& phrase, RandomStream& random, std::string& text) {
+  for (const Piece& piece : phrase) {
+    append(text, piece.text);
+    if (piece.choice != nullptr) expand(*piece.choice, random, text);
+  }
+}
+
+using Texts = std::vector<std::string>;
+
+/// Each of `beginnings` with each of `endings`.
+Texts joined(const Texts& beginnings, std::string_view separator, const Texts& endings) {
+  Texts texts;
+  for (const std::string& beginning : beginnings) {
+    for (const std::string& ending : endings) {
+      texts.push_back(beginning);
+      append(texts.back(), separator);
+      append(texts.back(), ending);
+    }
+  }
+  return texts;
+}
+
+Texts texts_of(const Phrase& phrase);
+
+/// All orders of `count` options, of which `begun` are taken, each with all their texts.
+void add_orders(const Choice& choice, const std::vector<Texts>& options, std::size_t count,
+                std::vector<std::size_t>& begun, Texts& texts) {
+  if (begun.size() == count) {
+    Texts order(1);
+    for (std::size_t i = 0; i < count; ++i) {
+      order = joined(order, i > 0 ? choice.separator : std::string(), options[begun[i]]);
+    }
+    texts.insert(texts.end(), order.begin(), order.end());
+    return;
+  }
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if (std::find(begun.begin(), begun.end(), i) != begun.end()) continue;
+    begun.push_back(i);
+    add_orders(choice, options, count, begun, texts);
+    begun.pop_back();
+  }
+}
+
+Texts texts_of(const Choice& choice) {
+  std::vector<Texts> options;
+  for (const Option& option : choice.options) options.push_back(texts_of(option.phrase));
+  Texts texts;
+  for (std::size_t count = choice.least; count <= choice.most; ++count) {
+    std::vector<std::size_t> begun;
+    add_orders(choice, options, count, begun, texts);
+  }
+  return texts;
+}
+
+Texts texts_of(const Phrase& phrase) {
+  Texts texts(1);
+  for (const Piece& piece : phrase) {
+    texts = joined(texts, {}, {piece.text});
+    if (piece.choice != nullptr) texts = joined(texts, {}, texts_of(*piece.choice));
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::string expand_random(const std::string& text, const Wildcards& wildcards, std::uint64_t seed) {
+  RandomStream random(seed, RandomPurpose::kDynamicPrompt);
+  std::string expanded;
+  expand(parse_dynamic(text, wildcards), random, expanded);
+  return expanded;
+}
+
+std::uint64_t count_combinations(const std::string& text, const Wildcards& wildcards) {
+  return combinations_of(parse_dynamic(text, wildcards));
+}
+
+std::vector<std::string> all_combinations(const std::string& text, const Wildcards& wildcards,
+                                          std::uint64_t limit) {
+  const Phrase phrase = parse_dynamic(text, wildcards);
+  const std::uint64_t count = combinations_of(phrase);
+  constexpr std::uint64_t kCountless = std::numeric_limits<std::uint64_t>::max();
+  if (count > limit || count == kCountless) {
+    throw UsageError("the prompt stands for " +
+                     (count == kCountless ? "countless" : std::to_string(count)) +
+                     " combinations, more than the " + std::to_string(limit) +
+                     " that are allowed; take some by chance, or raise the limit");
+  }
+  return texts_of(phrase);
+}
+
+}  // namespace sdx

@@ -1,0 +1,17 @@
+#include "sdx/image/format.h"
+
+#include "sdx/util/error.h"
+
+#include "support/catch.h"
+
+using sdx::ImageFormat;
+
+TEST_CASE("image: formats have names and endings", "[image]") {
+  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kJpeg, ImageFormat::kWebp}) {
+    CHECK(sdx::parse_image_format(sdx::to_string(format)) == format);
+    CHECK(sdx::parse_image_format(sdx::file_extension(format).substr(1)) == format);
+  }
+  CHECK(sdx::file_extension(ImageFormat::kJpeg) == ".jpg");
+  CHECK_THROWS_AS(sdx::parse_image_format("gif"), sdx::UsageError);
+  CHECK_THROWS_AS(sdx::parse_image_format(""), sdx::UsageError);
+}
