@@ -3,9 +3,15 @@
 #include <array>
 #include <charconv>
 
+#include "sdx/prompt/prompt.h"
+#include "sdx/util/sha256.h"
+#include "sdx/util/text.h"
+
 namespace sdx {
 
 namespace {
+
+constexpr std::size_t kShortHashDigits = 12;
 
 /// The shortest text that reads back as the same number: "7", "7.5".
 std::string number_text(double value) {
@@ -14,27 +20,110 @@ std::string number_text(double value) {
   return {digits.data(), end};
 }
 
+/// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
+std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
+  std::vector<std::string> hashes;
+  for (const std::string& name :
+       placeholder_names(request.prompt + "\n" + request.negative_prompt)) {
+    if (!embeddings.contains(name)) continue;
+    const Embedding& embedding = embeddings.at(name);
+    if (embedding.file.empty()) continue;
+    hashes.push_back(name + ": " + sha256_of_file(embedding.file).substr(0, kShortHashDigits));
+  }
+  return join(hashes, ", ");
+}
+
+class FieldList {
+ public:
+  explicit FieldList(Infotext& infotext) : infotext_(infotext) {}
+
+  void add(const char* key, std::string value) {
+    infotext_.fields.emplace_back(key, std::move(value));
+  }
+  void add_unless(bool is_usual, const char* key, std::string value) {
+    if (!is_usual) add(key, std::move(value));
+  }
+
+ private:
+  Infotext& infotext_;
+};
+
+void add_sampling(FieldList& fields, const SamplerSettings& sampler) {
+  fields.add("Steps", std::to_string(sampler.steps));
+  fields.add("Sampler", std::string(display_name(sampler.sampler)));
+  if (sampler.schedule == ScheduleKind::kCustom) {
+    std::vector<std::string> sigmas;
+    for (const double sigma : sampler.custom_sigmas) sigmas.push_back(number_text(sigma));
+    fields.add("Sigmas", join(sigmas, ", "));
+  } else {
+    fields.add_unless(sampler.schedule == ScheduleKind::kAuto, "Schedule type",
+                      std::string(display_name(sampler.schedule)));
+  }
+}
+
 }  // namespace
 
-Infotext infotext(const ImageRequest& request, const GenerationOptions& options,
-                  const Bundle& bundle, const std::string& version) {
+Infotext infotext(const ImageRequest& request, const Bundle& bundle,
+                  const EmbeddingTable& embeddings, const std::string& version,
+                  const BatchPlace& place) {
   const BundleInfo& info = bundle.info();
-  const int width_px = options.width_px > 0 ? options.width_px : info.native_size_px;
-  const int height_px = options.height_px > 0 ? options.height_px : info.native_size_px;
+  const PictureSettings& settings = request.settings;
+  const HiresSettings& hires = settings.hires;
+  const int width_px = settings.width_px > 0 ? settings.width_px : info.native_size_px;
+  const int height_px = settings.height_px > 0 ? settings.height_px : info.native_size_px;
+  const bool is_larger = hires.scale > 1;
+
   Infotext infotext{request.prompt, request.negative_prompt, {}};
-  const auto add = [&infotext](const char* key, std::string value) {
-    infotext.fields.emplace_back(key, std::move(value));
-  };
-  add("Steps", std::to_string(options.steps));
-  add("Sampler", std::string(display_name(options.sampler)));
-  add("CFG scale", number_text(options.guidance_scale));
-  add("Seed", std::to_string(request.seed));
-  add("Size", std::to_string(width_px) + "x" + std::to_string(height_px));
-  add("Model hash", bundle.short_hash());
-  add("Model", info.name);
-  add("RNG", "Philox");
-  add("Version", version);
+  FieldList fields(infotext);
+  add_sampling(fields, settings.sampler);
+  fields.add("CFG scale", number_text(settings.guidance_scale));
+  fields.add_unless(settings.guidance_rescale == 0, "CFG Rescale",
+                    number_text(settings.guidance_rescale));
+  fields.add("Seed", std::to_string(request.seed));
+  fields.add("Size", std::to_string(width_px) + "x" + std::to_string(height_px));
+  fields.add("Model hash", bundle.short_hash());
+  fields.add("Model", info.name);
+  if (request.variation_strength > 0) {
+    fields.add("Variation seed", std::to_string(request.variation_seed));
+    fields.add("Variation seed strength", number_text(request.variation_strength));
+  }
+  if (settings.start || is_larger) {
+    fields.add("Denoising strength", number_text(is_larger ? hires.strength : settings.strength));
+  }
+  fields.add_unless(!settings.start || !settings.start->mask, "Mask", "True");
+  fields.add_unless(settings.clip_skip == 1, "Clip skip", std::to_string(settings.clip_skip));
+  fields.add_unless(!settings.tile, "Tiling", "True");
+  fields.add_unless(settings.grammar == Grammar::kA1111, "Grammar",
+                    std::string(to_string(settings.grammar)));
+  if (place.size > 1) {
+    fields.add("Batch size", std::to_string(place.size));
+    fields.add("Batch pos", std::to_string(place.position));
+  }
+  fields.add("RNG", "Philox");
+  const std::string hashes = embedding_hashes(request, embeddings);
+  fields.add_unless(hashes.empty(), "TI hashes", hashes);
+  if (is_larger) {
+    fields.add("Hires upscale", number_text(hires.scale));
+    fields.add_unless(hires.steps == 0, "Hires steps", std::to_string(hires.steps));
+    fields.add("Hires upscaler", "Lanczos");
+  }
+  fields.add("Version", version);
   return infotext;
+}
+
+std::optional<BatchPlace> batch_place_of(const Infotext& infotext) {
+  const auto number_of = [&infotext](std::string_view key) {
+    int number = -1;
+    if (const auto text = infotext.field(key)) {
+      std::from_chars(text->data(), text->data() + text->size(), number);
+    }
+    return number;
+  };
+  constexpr int kLargest = 64;
+  const BatchPlace place{number_of("Batch size"), number_of("Batch pos")};
+  const bool is_place = place.size > 1 && place.size <= kLargest && place.position >= 0 &&
+                        place.position < place.size;
+  return is_place ? std::optional(place) : std::nullopt;
 }
 
 }  // namespace sdx

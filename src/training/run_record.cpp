@@ -33,8 +33,6 @@ void add_line(RunRecord& run, const Json& line) {
   add("likeness", run.likeness);
   add("obedience", run.obedience);
   add("score", run.score);
-  const auto best = line.find("best");
-  if (best != line.end() && *best == true) run.best_step = step->get<int>();
 }
 
 void read_metrics(RunRecord& run, const fs::path& file) {

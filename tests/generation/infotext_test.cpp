@@ -10,26 +10,63 @@
 using Catch::Matchers::ContainsSubstring;
 using sdx::test::tiny_bundle;
 
+namespace {
+
+sdx::ImageRequest request(const std::string& prompt, const std::string& negative = "") {
+  sdx::ImageRequest result;
+  result.prompt = prompt;
+  result.negative_prompt = negative;
+  result.seed = 9;
+  return result;
+}
+
+std::string text_of(const sdx::ImageRequest& of, const sdx::BatchPlace& place = {}) {
+  return format_infotext(sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", place));
+}
+
+}  // namespace
+
 TEST_CASE("generation: infotext is what AUTOMATIC1111 writes and reads", "[generation]") {
-  sdx::GenerationOptions options;
-  options.guidance_scale = 7.5;
+  auto made = request("<Ada>, snow", "blurry");
+  made.settings.guidance_scale = 7.5;
   const std::string hash = tiny_bundle().short_hash();
   CHECK(hash.size() == 10);
-  CHECK(format_infotext(sdx::infotext({"<Ada>, snow", "blurry", 9}, options, tiny_bundle(),
-                                      "sdx 0.1.0 (abc), libtorch 2")) ==
+  CHECK(text_of(made) ==
         "<Ada>, snow\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: "
-        "9, "
-        "Size: 64x64, Model hash: " +
+        "9, Size: 64x64, Model hash: " +
             hash + ", Model: tiny, RNG: Philox, Version: \"sdx 0.1.0 (abc), libtorch 2\"");
-  CHECK_THAT(format_infotext(sdx::infotext({"snow", "", 9}, options, tiny_bundle(), "1")),
-             !ContainsSubstring("Negative prompt"));
+  CHECK_THAT(text_of(request("snow")), !ContainsSubstring("Negative prompt"));
+}
+
+TEST_CASE("generation: infotext names every setting that is not the usual one", "[generation]") {
+  auto made = request("snow");
+  made.variation_seed = 3;
+  made.variation_strength = 0.25;
+  made.settings.sampler.schedule = sdx::ScheduleKind::kKarras;
+  made.settings.guidance_rescale = 0.7;
+  made.settings.clip_skip = 2;
+  made.settings.tile = true;
+  made.settings.grammar = sdx::Grammar::kPlain;
+  made.settings.hires = {2, 0.4, 12};
+  CHECK_THAT(text_of(made, {4, 1}),
+             ContainsSubstring("Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, CFG "
+                               "Rescale: 0.7, Seed: 9, Size: 64x64,") &&
+                 ContainsSubstring("Variation seed: 3, Variation seed strength: 0.25, Denoising "
+                                   "strength: 0.4, Clip skip: 2, Tiling: True, Grammar: plain, "
+                                   "Batch size: 4, Batch pos: 1, RNG: Philox, Hires upscale: 2, "
+                                   "Hires steps: 12, Hires upscaler: Lanczos, Version"));
+  const auto place = sdx::batch_place_of(sdx::parse_infotext(text_of(made, {4, 1})));
+  REQUIRE(place);
+  CHECK(place->size == 4);
+  CHECK(place->position == 1);
+  CHECK_FALSE(sdx::batch_place_of(sdx::parse_infotext(text_of(made))));
 }
 
 TEST_CASE("generation: the guidance scale of an infotext is exact", "[generation]") {
-  sdx::GenerationOptions options;
+  auto made = request("snow");
   for (const double scale : {7.0, 0.1, 7.123456789012345, 1e-7}) {
-    options.guidance_scale = scale;
-    const sdx::Infotext text = sdx::infotext({"snow", "", 9}, options, tiny_bundle(), "1");
+    made.settings.guidance_scale = scale;
+    const sdx::Infotext text = sdx::infotext(made, tiny_bundle(), {}, "1", {});
     CHECK(std::stod(text.field("CFG scale").value()) == scale);
   }
 }

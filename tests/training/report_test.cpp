@@ -65,9 +65,9 @@ void write_full_run(const TempFolder& folder) {
                "\"vector_norm\":0.9,\"unknown\":[1]}\n";
   }
   metrics +=
-      "{\"step\":50,\"fixed_loss\":0.04,\"likeness\":0.7,\"obedience\":0.9,\"score\":0.63,"
-      "\"best\":true}\n"
-      "{\"step\":100,\"likeness\":0.72,\"obedience\":0.8,\"score\":0.576,\"best\":false}\n"
+      "{\"step\":50,\"fixed_loss\":0.04,\"likeness\":0.7,\"obedience\":0.9,\"score\":0.63"
+      "}\n"
+      "{\"step\":100,\"likeness\":0.72,\"obedience\":0.8,\"score\":0.576}\n"
       "{\"step\":101,\"los";
   folder.file("metrics.jsonl", metrics);
   fs::create_directory(folder.path() / "previews");
