@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/image/image.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoder.h"
