@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <random>
-#include <set>
 
 #include "cli/picture_jobs.h"
 #include "cli/picture_options.h"
@@ -121,18 +120,15 @@ std::string sampler_list() {
 }
 
 /// Words that were asked for by file must be of use.
-void check_all_used(const GenerateOptions& options, const EmbeddingTable& embeddings,
-                    const std::vector<PictureJob>& jobs) {
-  std::set<std::string> used;
+void check_all_used(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs) {
+  std::vector<std::string> used;
   for (const PictureJob& job : jobs) {
-    for (const std::string* text : {&job.request.prompt, &job.request.negative_prompt}) {
-      for (const std::string& name : placeholder_names(*text)) used.insert(name);
+    for (std::string& name :
+         placeholder_names(job.request.prompt + "\n" + job.request.negative_prompt)) {
+      used.push_back(std::move(name));
     }
   }
-  const std::vector<std::string> unused = embeddings.unused(used);
-  if (unused.empty()) return;
-  throw UsageError("no prompt uses " + join(unused, ", ") + ", which --embeddings names" +
-                   (options.bare_names ? "" : "; --bare-names finds names without < >"));
+  embeddings.check_used(used);
 }
 
 std::vector<PictureOptions> prompts_of(const GenerateOptions& options) {
@@ -260,7 +256,6 @@ void generate_command(int argc, char** argv) {
     apply_arguments(arguments_of(source->infotext), "--from-image " + source->file,
                     options.picture);
     options.dynamic = DynamicPrompts::kOff;
-    options.batches = replayed_batch(source->infotext);
   }
   OptionTable table(
       "sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person.",
@@ -284,10 +279,11 @@ void generate_command(int argc, char** argv) {
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const std::vector<PictureJob> jobs =
       jobs_of(options, bundle.info().guidance_scale, embeddings);
-  check_all_used(options, embeddings, jobs);
+  check_all_used(embeddings, jobs);
   if (options.dynamic == DynamicPrompts::kAll) {
     say(common, std::to_string(jobs.size()) + " pictures will be made");
   }
+  if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
   PictureWriter writer(options.output);
   make_pictures(options, common, bundle, embeddings, jobs, writer);
   report(options, common, jobs, writer);

@@ -24,11 +24,6 @@ fs::path models_folder(const std::string& chosen) {
   throw UsageError("no home folder; --models-dir DIR says where models are kept");
 }
 
-void add_message_options(OptionTable& table, CommonOptions& common) {
-  table.add_flag("Messages", "--json", common.json, "One JSON object a line on stdout");
-  table.add_flag("Messages", "-q,--quiet", common.quiet, "Say nothing but errors");
-}
-
 std::string with_unit(double value, const std::array<const char*, 4>& units, double base) {
   std::size_t unit = 0;
   while (value >= base && unit + 1 < units.size()) {
@@ -261,10 +256,11 @@ struct Action {
   void (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Action, 4> kActions = {{{"import", import_action},
+constexpr std::array<Action, 5> kActions = {{{"import", import_action},
                                              {"list", list_action},
                                              {"show", show_action},
-                                             {"verify", verify_action}}};
+                                             {"verify", verify_action},
+                                             {"embedding", embedding_command}}};
 
 }  // namespace
 
@@ -278,12 +274,14 @@ void model_command(int argc, char** argv) {
                     "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
                     "  sdx-model list\n"
                     "  sdx-model show sd15\n"
-                    "  sdx-model verify sd15\n");
+                    "  sdx-model verify sd15\n"
+                    "  sdx-model embedding show embeddings/Ada.pt\n");
   table
-      .add("Input", "action", action, "import, list, show or verify; each has a --help of its own")
+      .add("Input", "action", action,
+           "import, list, show, verify or embedding; each has a --help of its own")
       ->required();
   table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected import, list, show or verify, found \"" + typed + "\"");
+  throw UsageError("expected import, list, show, verify or embedding, found \"" + typed + "\"");
 }
 
 }  // namespace sdx

@@ -158,9 +158,13 @@ void add_common_options(OptionTable& table, CommonOptions& options) {
   table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
+  add_message_options(table, options);
+  table.add_flag("Messages", "-v,--verbose", options.verbose, "Say more");
+}
+
+void add_message_options(OptionTable& table, CommonOptions& options) {
   table.add_flag("Messages", "--json", options.json, "One JSON object a line on stdout");
   table.add_flag("Messages", "-q,--quiet", options.quiet, "Say nothing but errors");
-  table.add_flag("Messages", "-v,--verbose", options.verbose, "Say more");
 }
 
 }  // namespace sdx

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/png.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"

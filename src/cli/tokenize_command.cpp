@@ -5,7 +5,7 @@
 
 #include "sdx/cli/options.h"
 #include "sdx/cli/tool.h"
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"

@@ -88,7 +88,8 @@ void say(const CommonOptions& options, const std::string& line) {
 
 void say_json(const CommonOptions& options, const Json& object) {
   if (!options.json) return;
-  const std::string line = object.dump() + "\n";
+  // Names of files need not be UTF-8, JSON must be.
+  const std::string line = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::fputs(line.c_str(), stdout);
   std::fflush(stdout);
 }

@@ -10,6 +10,7 @@
 #include "sdx/cli/options.h"
 #include "sdx/cli/tool.h"
 #include "sdx/dataset/latents.h"
+#include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/contact_sheet.h"
 #include "sdx/image/face_network.h"
 #include "sdx/image/png.h"

@@ -196,13 +196,6 @@ at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
   return at::where(is_plain, encoded, scaled * (mean_of(encoded) / mean_of(scaled)));
 }
 
-void check_width(const Embedding& embedding, std::int64_t width) {
-  if (embedding.vectors.size(1) == width) return;
-  throw DataError((embedding.file.empty() ? placeholder(embedding.name) : embedding.file.string()) +
-                  ": made for another model: expected vectors of width " + std::to_string(width) +
-                  ", found " + std::to_string(embedding.vectors.size(1)));
-}
-
 }  // namespace
 
 std::vector<std::string> placeholder_names(const std::string& text) {

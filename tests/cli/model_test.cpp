@@ -133,7 +133,8 @@ TEST_CASE("cli: sdx-model's other refusals") {
                       {"--prediction", "x0"});
   place.check_refused(place.import("sd15.safetensors", {"--link", "--dtype", "fp16"}), 64,
                       {"--link", "--dtype"});
-  place.check_refused(place.model({"imprt"}), 64, {"imprt", "import, list, show or verify"});
+  place.check_refused(place.model({"imprt"}), 64,
+                      {"imprt", "import, list, show, verify or embedding"});
   place.check_refused(place.model({"show", "nothing"}), 66, {"nothing", "known are"});
 
   const fs::path folder = place.path() / "folder";

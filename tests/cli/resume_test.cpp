@@ -10,7 +10,7 @@
 
 #include <ATen/ops/equal.h>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_reader.h"
 #include "sdx/training/checkpoint.h"
 #include "sdx/util/json.h"
 #include "sdx/util/random.h"

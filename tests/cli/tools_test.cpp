@@ -7,7 +7,7 @@
 #include <sstream>
 #include <thread>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_reader.h"
 #include "sdx/image/png.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"

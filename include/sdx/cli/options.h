@@ -68,4 +68,7 @@ struct CommonOptions {
 
 void add_common_options(OptionTable& table, CommonOptions& options);
 
+/// Of these --json and -q, for what computes nothing.
+void add_message_options(OptionTable& table, CommonOptions& options);
+
 }  // namespace sdx

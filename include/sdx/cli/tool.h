@@ -18,6 +18,8 @@ void train_command(int argc, char** argv);
 void generate_command(int argc, char** argv);
 void tokenize_command(int argc, char** argv);
 void model_command(int argc, char** argv);
+/// `sdx-model embedding`, a part of model_command().
+void embedding_command(int argc, char** argv);
 
 /// A line for the person at the terminal, on stderr; nothing with --quiet.
 void say(const CommonOptions& options, const std::string& line);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -12,42 +13,21 @@ namespace sdx {
 struct Embedding {
   std::string name;    ///< without brackets, case as written
   at::Tensor vectors;  ///< [K,W] float32: K positions of the prompt, W the text encoder's width
-  std::map<std::string, std::string> metadata;  ///< how it was made; never a path, host or user
+  std::map<std::string, std::string> metadata;  ///< how it was made, as its file says it
   std::filesystem::path file;  ///< where it was read from; empty if it was made here
+  std::string remark = {};     ///< what a person should know before using it; mostly empty
 };
 
 /// What stands in a prompt for the embedding of this name: "<Name>".
 std::string placeholder(const std::string& name);
 
-/// Reads diffusers' form: a `.safetensors` file with one tensor, [W] or [K,W], F32, F16 or BF16,
-/// named as the placeholder.
-/// @throws DataError for a damaged file, another form, or values that are not finite.
-Embedding read_embedding(const std::filesystem::path& file);
+/// The models whose text encoder has vectors of this width, for messages: "SD 1.x" (768), "SD 2.x"
+/// (1024), "the second text encoder of SDXL" (1280), else "a model of width 128".
+std::string made_for(std::int64_t width);
 
-/// Writes diffusers' form, atomically: `vectors` as float32 under the placeholder's name, metadata
-/// `format` = "pt". Loads in diffusers by `load_textual_inversion(file)`.
-/// @throws IoError when the disk is full: an older file is still intact.
-void write_embedding(const std::filesystem::path& file, const Embedding& embedding);
-
-/// The embeddings that prompts may use, by name.
-class EmbeddingTable {
- public:
-  /// Adds one; an embedding of the same name is replaced.
-  void add(Embedding embedding);
-
-  /// Adds a file, or every `.safetensors` file of a folder. An absent folder holds none.
-  /// @throws DataError as read_embedding, or naming both files if two of them claim one name.
-  void add_from(const std::filesystem::path& file_or_folder);
-
-  bool contains(const std::string& name) const { return embeddings_.contains(name); }
-
-  /// @throws UsageError (64) listing the nearest known names.
-  const Embedding& at(const std::string& name) const;
-
-  const std::map<std::string, Embedding>& all() const { return embeddings_; }
-
- private:
-  std::map<std::string, Embedding> embeddings_;
-};
+/// Refuses an embedding that was made for another model.
+/// @param width of the vectors that the text encoder takes
+/// @throws DataError naming the file, and the models that either width belongs to.
+void check_width(const Embedding& embedding, std::int64_t width);
 
 }  // namespace sdx

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoder.h"

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/infotext_format.h"
 #include "sdx/model/bundle.h"

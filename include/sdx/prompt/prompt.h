@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sdx/embedding/embedding.h"
+#include "sdx/embedding/embedding_table.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/prompt/grammar.h"
 #include "sdx/tokenizer/tokenizer.h"

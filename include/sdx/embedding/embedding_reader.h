@@ -1,0 +1,71 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sdx/embedding/embedding.h"
+
+namespace sdx {
+
+/// Who wrote an embedding file, as far as its content tells.
+enum class EmbeddingFormat {
+  kDiffusersSafetensors,  ///< tensors named as their placeholders; ours are such
+  kDiffusersBin,          ///< the same as a pickle
+  kOriginal,              ///< textual inversion's own: a pickle with `string_to_param`
+  kA1111,                 ///< the same with `name`, `step`, `sd_checkpoint`
+  kA1111Png,              ///< that as JSON in the text chunk `sd-ti-embedding` of a picture
+  kKohya,                 ///< `emb_params`; ComfyUI's are such too
+  kOneTrainer,            ///< `emp_params` (their spelling)
+  kSdxlPair,              ///< `clip_l` and `clip_g`, for the two text encoders of SDXL
+};
+
+/// For a person: "AUTOMATIC1111 .pt".
+std::string_view to_string(EmbeddingFormat format);
+
+/// Vectors in an embedding file.
+struct StoredVectors {
+  std::string name;             ///< of the word that they are, or are part of
+  std::string key;              ///< of the tensor in the file
+  at::Tensor vectors;           ///< [K,W] float32
+  at::ScalarType stored_dtype;  ///< before they were converted
+};
+
+/// What an embedding file holds.
+struct EmbeddingFile {
+  std::filesystem::path path;
+  EmbeddingFormat format;
+  std::vector<StoredVectors> words;  ///< of an SDXL pair two with one name
+  std::map<std::string, std::string> metadata;
+  std::string remark;    ///< what of it is not used, and why; mostly empty
+  std::string unusable;  ///< why prompts cannot use it; empty if they can
+};
+
+/// Looks into a file of any EmbeddingFormat. The content decides, not the extension; pickles are
+/// read as data (see read_torch_file()), so nothing in a file is ever executed.
+///
+/// A word is called by its placeholder in the file, without brackets; where there is none or it is
+/// "*", by the file's name without extension, as AUTOMATIC1111 does it (for its pictures: by `name`
+/// inside).
+/// @throws DataError for a damaged file; for one that holds something else, a LoRA or kohya's XTI
+///         for example, saying what; for vectors that are not [W] or [K,W] of finite floating-point
+///         numbers; for more than kMaxEmbeddingBytes. MissingInputError, IoError.
+EmbeddingFile inspect_embedding(const std::filesystem::path& file);
+
+/// The words of a file, for use in prompts.
+/// @throws as inspect_embedding(); DataError for an SDXL pair.
+std::vector<Embedding> read_embeddings(const std::filesystem::path& file);
+
+/// The word of a file that holds one.
+/// @throws as read_embeddings(); DataError for several.
+Embedding read_embedding(const std::filesystem::path& file);
+
+/// Embeddings have some ten to some hundred kilobytes; more is a checkpoint, and isn't looked into.
+inline constexpr std::uint64_t kMaxEmbeddingBytes = std::uint64_t{64} << 20U;
+
+}  // namespace sdx

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sdx/embedding/embedding.h"
+
+namespace sdx {
+
+/// The embeddings that prompts may use, by name.
+class EmbeddingTable {
+ public:
+  /// Adds one; an embedding of the same name is replaced.
+  void add(Embedding embedding);
+
+  /// Adds the words of a file, or those of a folder (not of folders in it).
+  ///
+  /// A file must be there and readable, and is expected to be used: see check_used(). A folder may
+  /// be absent, and may hold anything: its `.safetensors`, `.pt`, `.bin` and `.png` files are
+  /// tried, and what prompts cannot use is kept as a reason that at() gives to whoever asks for it.
+  /// Pictures without an embedding in them count as not there.
+  /// @throws DataError, MissingInputError as read_embeddings(), for a file; DataError naming both
+  ///         files if two claim one name and differ in their vectors.
+  void add_from(const std::filesystem::path& file_or_folder);
+
+  bool contains(const std::string& name) const { return embeddings_.contains(name); }
+
+  /// @throws UsageError (64) listing the nearest known names; DataError with the reason if a file
+  ///         called so is in one of the folders and cannot be used.
+  const Embedding& at(const std::string& name) const;
+
+  const std::map<std::string, Embedding>& all() const { return embeddings_; }
+
+  /// Whether each file that was given by its path, not found in a folder, was of use.
+  /// @param names of all words that the prompts use
+  /// @throws UsageError naming a file none of whose words is among them.
+  void check_used(const std::vector<std::string>& names) const;
+
+ private:
+  void add_folder(const std::filesystem::path& folder);
+  void add_distinct(Embedding embedding);
+
+  std::map<std::string, Embedding> embeddings_;
+  std::map<std::filesystem::path, std::vector<std::string>> given_;  ///< the words of such files
+  std::map<std::filesystem::path, std::string> unusable_;            ///< files of folders, and why
+};
+
+}  // namespace sdx

@@ -1,0 +1,200 @@
+#include <ATen/ops/linalg_vector_norm.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "sdx/cli/options.h"
+#include "sdx/cli/tool.h"
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/embedding/embedding_writer.h"
+#include "sdx/tensor/safetensors.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string size_text(const at::Tensor& vectors) {
+  return std::to_string(vectors.size(0)) + " x " + std::to_string(vectors.size(1));
+}
+
+// ------------------------------------------------------------------------------------------ show
+
+/// Euclidean, of each vector.
+std::vector<double> norms_of(const at::Tensor& vectors) {
+  const at::Tensor norms = at::linalg_vector_norm(vectors.to(at::kDouble), 2, 1);
+  return {norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel()};
+}
+
+Json json_of(const EmbeddingFile& file) {
+  Json words = Json::array();
+  for (const StoredVectors& word : file.words) {
+    words.push_back({{"name", word.name},
+                     {"key", word.key},
+                     {"vectors", word.vectors.size(0)},
+                     {"width", word.vectors.size(1)},
+                     {"dtype", dtype_name(word.stored_dtype)},
+                     {"made_for", made_for(word.vectors.size(1))},
+                     {"norms", norms_of(word.vectors)}});
+  }
+  return {{"file", file.path.string()},      {"format", to_string(file.format)},
+          {"usable", file.unusable.empty()}, {"words", words},
+          {"metadata", file.metadata},       {"remark", file.remark},
+          {"unusable", file.unusable}};
+}
+
+std::string norms_text(const at::Tensor& vectors) {
+  const std::vector<double> norms = norms_of(vectors);
+  const auto [least, most] = std::minmax_element(norms.begin(), norms.end());
+  char text[64];
+  std::snprintf(text, sizeof text, norms.size() == 1 ? "%.3f" : "%.3f to %.3f", *least, *most);
+  return text;
+}
+
+void print(const EmbeddingFile& file) {
+  const auto line = [](const char* key, const std::string& value) {
+    std::printf("%-10s%s\n", key, value.c_str());
+  };
+  line("file", file.path.string());
+  line("format", std::string(to_string(file.format)));
+  for (const StoredVectors& word : file.words) {
+    line("word", placeholder(word.name) + (file.unusable.empty() ? "" : ", " + word.key));
+    line("vectors", size_text(word.vectors) + ", " + dtype_name(word.stored_dtype));
+    line("made for", made_for(word.vectors.size(1)));
+    line("norms", norms_text(word.vectors));
+    if (word.name.find(' ') != std::string::npos) {
+      line("note", "a name with blanks cannot stand in brackets; convert it with --name NAME");
+    }
+  }
+  for (const auto& [key, value] : file.metadata) line("metadata", key + " = " + value);
+  if (!file.remark.empty()) line("note", file.remark);
+  if (!file.unusable.empty()) line("unusable", file.unusable);
+}
+
+void show_action(int argc, char** argv) {
+  CommonOptions common;
+  std::vector<std::string> files;
+  OptionTable table("sdx-model embedding show",
+                    "What an embedding file is: its form, its words, what they were made for.",
+                    "  sdx-model embedding show embeddings/*\n");
+  table.add("Input", "files", files, "Embedding files of any tool")->required();
+  add_message_options(table, common);
+  table.parse(argc, argv);
+
+  std::optional<Error> first_error;
+  std::size_t bad = 0;
+  for (const std::string& path : files) {
+    try {
+      const EmbeddingFile file = inspect_embedding(path);
+      say_json(common, json_of(file));
+      if (common.json) continue;
+      if (&path != &files.front()) std::puts("");
+      print(file);
+    } catch (const Error& error) {
+      if (files.size() == 1) throw;
+      say(common, error.what());
+      say_json(common, {{"file", path}, {"problem", error.what()}});
+      if (!first_error) first_error = error;
+      ++bad;
+    }
+  }
+  if (first_error) {
+    throw Error(first_error->exit_code(), std::to_string(bad) + " of " +
+                                              std::to_string(files.size()) +
+                                              " files cannot be read as embeddings");
+  }
+}
+
+// --------------------------------------------------------------------------------------- convert
+
+struct ConvertOptions {
+  std::string file;
+  EmbeddingDialect dialect = EmbeddingDialect::kDiffusers;
+  std::string out;
+  std::string name;
+  bool replace = false;
+};
+
+/// A name becomes part of a path here, and it may come from anybody's file.
+void check_file_name(const std::string& name, const char* advice) {
+  if (name.find('/') != std::string::npos || name.starts_with('.')) {
+    throw UsageError(placeholder(name) + " cannot be the name of a file; " + advice);
+  }
+}
+
+void check_new_name(const std::string& name) {
+  if (name.find_first_of(" \t\n<>/") != std::string::npos || name.starts_with('.')) {
+    throw UsageError("--name \"" + name + "\": expected one word without blanks, '<', '>' or '/'");
+  }
+}
+
+fs::path convert(Embedding embedding, const ConvertOptions& options) {
+  if (!options.name.empty()) embedding.name = options.name;
+  if (options.out.empty()) check_file_name(embedding.name, "--out FILE or --name NAME");
+  const fs::path out = options.out.empty()
+                           ? fs::path(embedding.name + std::string(extension_of(options.dialect)))
+                           : fs::path(options.out);
+  if (fs::exists(out) && !options.replace) {
+    throw CannotCreateError(out.string() + ": is there already; --force replaces it");
+  }
+  write_embedding(out, embedding, options.dialect);
+  return out;
+}
+
+void convert_action(int argc, char** argv) {
+  ConvertOptions options;
+  CommonOptions common;
+  std::string form;
+  OptionTable table(
+      "sdx-model embedding convert", "Write an embedding in the form that another tool reads.",
+      "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n"
+      "  sdx-model embedding convert easynegative.pt --to diffusers --name negative\n");
+  table.add("Input", "file", options.file, "An embedding file of any tool")->required();
+  table
+      .add("Output", "--to", form,
+           "diffusers (ours too), a1111 (AUTOMATIC1111's .pt) or kohya (ComfyUI's too)")
+      ->required();
+  table.add("Output", "--out", options.out, "Default: <Name>.safetensors or <Name>.pt, here");
+  table.add("Output", "--name", options.name, "What the word will be called; default: as it is");
+  table.add_flag("Output", "--force", options.replace, "Replace a file that is there already");
+  add_message_options(table, common);
+  table.parse(argc, argv);
+
+  options.dialect = parse_embedding_dialect(form);
+  check_new_name(options.name);
+  const std::vector<Embedding> embeddings = read_embeddings(options.file);
+  if (embeddings.size() > 1 && !(options.out.empty() && options.name.empty())) {
+    throw UsageError(options.file + ": holds " + std::to_string(embeddings.size()) +
+                     " words, each goes into a file of its name; leave --out and --name away");
+  }
+  for (const Embedding& embedding : embeddings) {
+    const fs::path out = convert(embedding, options);
+    if (!embedding.remark.empty()) say(common, embedding.remark);
+    say(common, "Wrote " + out.string() + ": " + size_text(embedding.vectors) + ", for " +
+                    made_for(embedding.vectors.size(1)));
+    say_json(common, {{"file", out.string()}, {"to", to_string(options.dialect)}});
+    if (!common.json) std::puts(out.c_str());
+  }
+}
+
+}  // namespace
+
+void embedding_command(int argc, char** argv) {
+  const std::string typed = argc > 1 ? argv[1] : "";
+  if (typed == "show") return show_action(argc - 1, argv + 1);
+  if (typed == "convert") return convert_action(argc - 1, argv + 1);
+  std::string action;
+  OptionTable table("sdx-model embedding", "Look into embedding files, and convert them.",
+                    "  sdx-model embedding show embeddings/Ada.pt\n"
+                    "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n");
+  table.add("Input", "action", action, "show or convert; each has a --help of its own")->required();
+  table.parse(std::min(argc, 2), argv);
+  throw UsageError("expected show or convert, found \"" + typed + "\"");
+}
+
+}  // namespace sdx

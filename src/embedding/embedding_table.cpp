@@ -1,0 +1,120 @@
+#include "sdx/embedding/embedding_table.h"
+
+#include <ATen/ops/equal.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "embedding/png_embedding.h"
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// In lower case.
+std::string extension_of(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension;
+}
+
+/// Whether a file may be an embedding, by its name.
+bool has_known_extension(const fs::path& path) {
+  constexpr std::array<std::string_view, 4> kKnown = {".safetensors", ".pt", ".bin", ".png"};
+  return std::find(kKnown.begin(), kKnown.end(), extension_of(path)) != kKnown.end();
+}
+
+}  // namespace
+
+void EmbeddingTable::add(Embedding embedding) {
+  const std::string name = embedding.name;
+  embeddings_[name] = std::move(embedding);
+}
+
+void EmbeddingTable::add_from(const fs::path& file_or_folder) {
+  if (fs::is_directory(file_or_folder)) {
+    add_folder(file_or_folder);
+  } else if (fs::exists(file_or_folder)) {
+    std::vector<Embedding> words = read_embeddings(file_or_folder);
+    std::vector<std::string>& names = given_[file_or_folder];
+    for (Embedding& word : words) {
+      names.push_back(word.name);
+      add_distinct(std::move(word));
+    }
+  } else if (has_known_extension(file_or_folder)) {
+    throw MissingInputError(file_or_folder.string() + ": no such file");
+  }
+}
+
+void EmbeddingTable::add_folder(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_regular_file() || !has_known_extension(entry.path())) continue;
+    const bool is_picture = extension_of(entry.path()) == ".png";
+    if (!is_picture || is_png_embedding(entry.path())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const fs::path& file : files) {
+    std::vector<Embedding> words;
+    try {
+      words = read_embeddings(file);
+    } catch (const Error& error) {
+      unusable_[file] = error.what();
+    }
+    for (Embedding& word : words) add_distinct(std::move(word));
+  }
+}
+
+void EmbeddingTable::add_distinct(Embedding embedding) {
+  const auto known = embeddings_.find(embedding.name);
+  if (known == embeddings_.end()) return add(std::move(embedding));
+  if (at::equal(known->second.vectors, embedding.vectors)) return;  // a copy, or another form of it
+  throw DataError("two embeddings are called " + placeholder(embedding.name) + ": " +
+                  known->second.file.string() + " and " + embedding.file.string() +
+                  "; rename or remove one of them");
+}
+
+const Embedding& EmbeddingTable::at(const std::string& name) const {
+  const auto found = embeddings_.find(name);
+  if (found != embeddings_.end()) return found->second;
+  for (const auto& [file, reason] : unusable_) {
+    if (file.stem() == name) {
+      throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
+    }
+  }
+  std::vector<std::string> known;
+  for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
+  const std::string nearest = join(nearest_words(placeholder(name), known), ", ");
+  const std::string others =
+      unusable_.empty()
+          ? ""
+          : ". Files that cannot be used: " + unusable_.begin()->first.string() +
+                (unusable_.size() > 1 ? ", …" : "") + "; sdx-model embedding show FILE says why";
+  throw UsageError(
+      placeholder(name) + " is not known. " +
+      (nearest.empty() ? "There are no embeddings here yet" : "The nearest names are " + nearest) +
+      "; sdx-train FOLDER --name " + name + " makes it, --embeddings DIR says where to look" +
+      others);
+}
+
+void EmbeddingTable::check_used(const std::vector<std::string>& names) const {
+  const auto is_used = [&names](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const auto& [file, words] : given_) {
+    if (std::any_of(words.begin(), words.end(), is_used)) continue;
+    std::vector<std::string> placeholders;
+    for (const std::string& word : words) placeholders.push_back(placeholder(word));
+    throw UsageError(file.string() + ": given, but no prompt uses it; write " +
+                     join(placeholders, " or ") + " in a prompt, case as here, or leave it out");
+  }
+}
+
+}  // namespace sdx

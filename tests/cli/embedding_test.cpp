@@ -1,0 +1,147 @@
+// sdx-model embedding as a person uses it: embedding files of every tool, and what is none.
+
+#include <ATen/ops/equal.h>
+
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/tensor/safetensors.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "support/run.h"
+
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::RunResult;
+using sdx::test::TempFolder;
+
+namespace {
+
+fs::path made(const std::string& name) { return fs::path(SDX_TEST_DATA) / "embeddings" / name; }
+
+RunResult embedding(const TempFolder& folder, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "embedding");
+  sdx::test::Run command;
+  command.tool = "sdx-model";
+  command.arguments = std::move(arguments);
+  command.folder = folder.path();
+  return sdx::test::run(command);
+}
+
+/// Refused with this exit code and these words in one line.
+void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
+  INFO("stderr: " << result.err);
+  CHECK(result.exit_code == exit_code);
+  CHECK(result.out.empty());
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
+}
+
+}  // namespace
+
+TEST_CASE("cli: sdx-model embedding show says what a file is") {
+  const TempFolder folder;
+  const RunResult shown = embedding(folder, {"show", made("a1111.pt")});
+  INFO(shown.err);
+  CHECK(shown.exit_code == 0);
+  for (const char* words : {"AUTOMATIC1111 .pt", "<a1111>", "2 x 4, F32", "a model of width 4",
+                            "step = 1500", "sd_checkpoint_name = v1-5-pruned-emaonly"}) {
+    CHECK_THAT(shown.out, ContainsSubstring(words));
+  }
+  CHECK_THAT(embedding(folder, {"show", made("onetrainer_out.safetensors")}).out,
+             ContainsSubstring("\"emp_params_out\" is not used"));
+  CHECK_THAT(embedding(folder, {"show", made("sdxl.safetensors")}).out,
+             ContainsSubstring("<sdxl>, clip_g") && ContainsSubstring("made for SDXL"));
+  fs::copy(made("a1111.pt"), folder.path() / "two words.pt");
+  CHECK_THAT(embedding(folder, {"show", "two words.pt"}).out, ContainsSubstring("--name NAME"));
+}
+
+TEST_CASE("cli: sdx-model embedding show --json gives an object for each file") {
+  const TempFolder folder;
+  const RunResult shown = embedding(
+      folder,
+      {"show", "--json", made("half.bin"), made("xti.safetensors"), made("two_words.safetensors")});
+  CHECK(shown.exit_code == 65);
+  CHECK_THAT(shown.err, ContainsSubstring("1 of 3 files"));
+  std::istringstream stream(shown.out);
+  std::vector<sdx::Json> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(sdx::Json::parse(line));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0]["format"] == "diffusers .bin");
+  CHECK(lines[0]["usable"] == true);
+  CHECK(lines[0]["words"][0]["name"] == "birb-style");
+  CHECK(lines[0]["words"][0]["vectors"] == 2);
+  CHECK(lines[0]["words"][0]["width"] == 4);
+  CHECK(lines[0]["words"][0]["dtype"] == "F16");
+  CHECK(lines[0]["words"][0]["norms"].size() == 2);
+  CHECK_THAT(lines[1]["problem"].get<std::string>(), ContainsSubstring("kohya's XTI"));
+  CHECK(lines[2]["words"].size() == 2);
+}
+
+TEST_CASE("cli: an embedding goes through every form and stays what it was") {
+  const TempFolder folder;
+  const auto convert = [&](const std::string& from, const std::string& form,
+                           std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"convert", from, "--to", form};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const RunResult result = embedding(folder, arguments);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return result.out;
+  };
+  CHECK(convert(made("diffusers.bin"), "a1111") == "birb-style.pt\n");
+  CHECK(convert("birb-style.pt", "kohya", {"--out", "kohya.safetensors"}) == "kohya.safetensors\n");
+  CHECK(convert("kohya.safetensors", "diffusers", {"--name", "birb-style"}) ==
+        "birb-style.safetensors\n");
+  const sdx::Embedding first = sdx::read_embedding(made("diffusers.bin"));
+  for (const char* name : {"birb-style.pt", "kohya.safetensors", "birb-style.safetensors"}) {
+    INFO(name);
+    CHECK(at::equal(sdx::read_embedding(folder.path() / name).vectors, first.vectors));
+  }
+  CHECK(sdx::map_safetensors(folder.path() / "birb-style.safetensors").tensors.begin()->first ==
+        "<birb-style>");
+  CHECK(convert(made("two_words.safetensors"), "a1111") == "cat.pt\ndog.pt\n");
+  CHECK(sdx::test::entries_in(folder.path()) == 5);
+}
+
+TEST_CASE("cli: an embedding is converted over a file only by --force") {
+  const TempFolder folder;
+  folder.file("birb-style.pt", "older");
+  const std::vector<std::string> arguments = {"convert", made("diffusers.bin"), "--to", "a1111"};
+  check_refused(embedding(folder, arguments), 73, {"birb-style.pt", "--force"});
+  CHECK(sdx::test::bytes_of(folder.path() / "birb-style.pt") == "older");
+  std::vector<std::string> forced = arguments;
+  forced.push_back("--force");
+  CHECK(embedding(folder, forced).exit_code == 0);
+  CHECK(sdx::read_embedding(folder.path() / "birb-style.pt").vectors.size(0) == 2);
+}
+
+TEST_CASE("cli: sdx-model embedding's refusals") {
+  const TempFolder folder;
+  check_refused(embedding(folder, {"show", "absent.pt"}), 66, {"absent.pt"});
+  check_refused(embedding(folder, {"show", made("malicious.pt")}), 65,
+                {"malicious.pt", "posix.system"});
+  check_refused(embedding(folder, {"show", folder.file("empty.pt", "")}), 65, {"is empty"});
+  check_refused(embedding(folder, {"list"}), 64, {"show or convert", "list"});
+  const std::string good = made("diffusers.bin");
+  check_refused(embedding(folder, {"convert", "absent.pt", "--to", "a1111"}), 66, {"absent.pt"});
+  check_refused(embedding(folder, {"convert", good}), 64, {"--to"});
+  check_refused(embedding(folder, {"convert", good, "--to", "comfy"}), 64,
+                {"diffusers, a1111 or kohya", "comfy"});
+  check_refused(embedding(folder, {"convert", good, "--to", "a1111", "--name", "a b"}), 64,
+                {"--name \"a b\""});
+  check_refused(embedding(folder, {"convert", good, "--to", "a1111", "--out", "no/such/x.pt"}), 73,
+                {"no/such"});
+  check_refused(embedding(folder, {"convert", made("two_words.safetensors"), "--to", "a1111",
+                                   "--name", "cow"}),
+                64, {"2 words"});
+  check_refused(embedding(folder, {"convert", made("sdxl.safetensors"), "--to", "a1111"}), 65,
+                {"made for SDXL"});
+  check_refused(embedding(folder, {"convert", made("xti.safetensors"), "--to", "a1111"}), 65,
+                {"kohya's XTI"});
+  sdx::write_safetensors(folder.path() / "up.safetensors",
+                         {{"<../up>", sdx::read_embedding(good).vectors}});
+  check_refused(embedding(folder, {"convert", "up.safetensors", "--to", "a1111"}), 64,
+                {"<../up>", "--name NAME"});
+  CHECK_FALSE(fs::exists(folder.path().parent_path() / "up.pt"));
+}

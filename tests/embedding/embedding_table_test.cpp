@@ -1,0 +1,121 @@
+#include "sdx/embedding/embedding_table.h"
+
+#include <ATen/ops/arange.h>
+
+#include "sdx/embedding/embedding_writer.h"
+#include "sdx/util/error.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::message_of;
+using sdx::test::TempFolder;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path made(const std::string& name) { return fs::path(SDX_TEST_DATA) / "embeddings" / name; }
+
+void write_word(const fs::path& file, const std::string& name, float value = 0.5F) {
+  sdx::write_embedding(file, {name, at::arange(4, at::kFloat).reshape({1, 4}) + value, {}, {}});
+}
+
+}  // namespace
+
+TEST_CASE("embedding: a table finds names, and helps with those it lacks", "[embedding]") {
+  const TempFolder folder;
+  for (const std::string name : {"Johannes", "Markus", "Sarah"}) {
+    write_word(folder.path() / (name + ".safetensors"), name);
+  }
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  table.add_from(folder.path() / "Markus.safetensors");
+  table.add_from(folder.path() / "no-such-folder");
+  CHECK(table.all().size() == 3);
+  CHECK(table.contains("Markus"));
+  CHECK_FALSE(table.contains("markus"));
+  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("johanes"); }),
+             ContainsSubstring("<johanes> is not known. The nearest names are <Johannes>"));
+}
+
+TEST_CASE("embedding: two files of one name are a clash unless their vectors are the same",
+          "[embedding]") {
+  const TempFolder folder;
+  write_word(folder.path() / "1.safetensors", "Ada");
+  write_word(folder.path() / "2.safetensors", "Ada");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  CHECK(table.all().size() == 1);
+  write_word(folder.path() / "2.safetensors", "Ada", 1);
+  sdx::EmbeddingTable clash;
+  CHECK_THAT(message_of<sdx::DataError>([&] { clash.add_from(folder.path()); }),
+             ContainsSubstring("1.safetensors and ") && ContainsSubstring("<Ada>"));
+}
+
+TEST_CASE("embedding: a folder's files of every form are found, others don't matter",
+          "[embedding]") {
+  const TempFolder folder;
+  for (const char* name : {"diffusers.bin", "a1111.pt", "a1111.png", "two_words.safetensors"}) {
+    fs::copy(made(name), folder.path() / name);
+  }
+  fs::copy(made("kohya.safetensors"), folder.path() / "Kohya.SAFETENSORS");
+  fs::copy(made("picture.png"), folder.path() / "a1111.preview.png");
+  fs::copy(made("onetrainer.safetensors"), folder.path() / "a1111.pt.optim");
+  fs::create_directory(folder.path() / "folder.pt");
+  folder.file("notes.txt", "not an embedding");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  std::vector<std::string> names;
+  for (const auto& [name, embedding] : table.all()) names.push_back(name);
+  CHECK(names ==
+        std::vector<std::string>{"Kohya", "a1111", "birb-style", "cat", "dog", "in-the-picture"});
+  CHECK_THAT(
+      message_of<sdx::UsageError>([&] { table.at("bird-style"); }),
+      ContainsSubstring("nearest names are <birb-style>") && !ContainsSubstring("cannot be used"));
+}
+
+TEST_CASE("embedding: what a folder holds besides embeddings hinders only who asks for it",
+          "[embedding]") {
+  const TempFolder folder;
+  fs::copy(made("diffusers.bin"), folder.path() / "birb.bin");
+  fs::copy(made("lora.safetensors"), folder.path() / "style.safetensors");
+  fs::copy(made("malicious.pt"), folder.path() / "malicious.pt");
+  fs::copy(made("sdxl.safetensors"), folder.path() / "sdxl.safetensors");
+  folder.file("empty.pt", "");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  CHECK(table.all().size() == 1);
+  const auto refusal = [&table](const std::string& name) {
+    return message_of<sdx::DataError>([&] { table.at(name); });
+  };
+  CHECK_THAT(refusal("style"), ContainsSubstring("<style> is there but cannot be used") &&
+                                   ContainsSubstring("style.safetensors: holds weights"));
+  CHECK_THAT(refusal("malicious"), ContainsSubstring("posix.system"));
+  CHECK_THAT(refusal("sdxl"), ContainsSubstring("made for SDXL"));
+  CHECK_THAT(refusal("empty"), ContainsSubstring("is empty"));
+  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("other"); }),
+             ContainsSubstring("empty.pt, …") && ContainsSubstring("sdx-model embedding show"));
+}
+
+TEST_CASE("embedding: a file that is given must be there and readable", "[embedding]") {
+  const TempFolder folder;
+  sdx::EmbeddingTable table;
+  CHECK_THROWS_AS(table.add_from(made("lora.safetensors")), sdx::DataError);
+  CHECK_THROWS_AS(table.add_from(folder.path() / "absent.pt"), sdx::MissingInputError);
+  CHECK_THROWS_AS(table.add_from(folder.file("empty.pt", "")), sdx::DataError);
+}
+
+TEST_CASE("embedding: a file that is given must be used, a folder's need not", "[embedding]") {
+  const TempFolder folder;
+  write_word(folder.path() / "Sarah.safetensors", "Sarah");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  table.check_used({});
+  table.add_from(made("two_words.safetensors"));
+  table.check_used({"dog"});
+  CHECK_THAT(message_of<sdx::UsageError>([&] { table.check_used({"Sarah", "Cat"}); }),
+             ContainsSubstring("two_words.safetensors: given, but no prompt uses it") &&
+                 ContainsSubstring("<cat> or <dog>"));
+}
