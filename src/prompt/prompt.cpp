@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
