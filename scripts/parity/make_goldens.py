@@ -99,36 +99,6 @@ def model_goldens(text, unet, vae) -> dict:
     return golden
 
 
-def stand_in_model(sample: torch.Tensor, timestep: int) -> torch.Tensor:
-    """A smooth function in place of a UNet, which the C++ test repeats exactly."""
-    return torch.sin(sample * 0.7 + timestep * 0.003) * 0.9
-
-
-def sampler_goldens() -> dict:
-    torch.manual_seed(2)
-    start = torch.randn(1, 4, 6, 5, dtype=torch.float64)
-    golden = {"sampler.start": start}
-    makers = {
-        "ddim": lambda prediction: DDIMScheduler(
-            **BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type=prediction),
-        "dpmpp_2m": lambda prediction: DPMSolverMultistepScheduler(**BETAS, prediction_type=prediction),
-    }
-    for sampler, make in makers.items():
-        for prediction in ("epsilon", "v_prediction"):
-            for steps in (5, 20, 50):
-                scheduler = make(prediction)
-                scheduler.set_timesteps(steps)
-                sample = start.clone()
-                trajectory = []
-                for timestep in scheduler.timesteps:
-                    sample = scheduler.step(stand_in_model(sample, int(timestep)), timestep, sample).prev_sample
-                    trajectory.append(sample)
-                key = f"sampler.{sampler}.{prediction}.{steps}"
-                golden[key] = torch.stack(trajectory)
-                golden[f"{key}.timesteps"] = scheduler.timesteps.to(torch.int64)
-    return golden
-
-
 def chunks_of(segments: list, tokenizer, vectors: torch.Tensor):
     """Ids [S] and (position, row) of the vectors, for segments that are texts or None for the word that is learnt."""
     room, chunks, splices = POSITIONS - 2, [[]], []
@@ -212,7 +182,7 @@ def main(folder: Path) -> None:
     DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1).save_pretrained(tiny / "scheduler")
     (tiny / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}, indent=1))
     words = sentencepiece.SentencePieceProcessor(model_file=str(tiny / "tokenizer/spiece.model"))
-    golden = model_goldens(text, unet, vae) | sampler_goldens()
+    golden = model_goldens(text, unet, vae)
     golden |= splice_goldens(text, unet, words) | picture_goldens(text, unet, vae, words)
     versions = dict(diffusers=diffusers.__version__, transformers=transformers.__version__, torch=torch.__version__)
     save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors", versions)

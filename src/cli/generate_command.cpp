@@ -159,7 +159,8 @@ void generate_command(int argc, char** argv) {
   table.add_parsed(
       "Picture", "--sampler", std::string(to_string(generation.sampler)),
       [&](const std::string& text) { generation.sampler = parse_sampler(text); },
-      "ddim or dpmpp_2m");
+      "dpmpp_2m, euler_a, dpmpp_sde, dpmpp_2m_sde, euler, ddim, unipc, lcm, pndm, heun, lms, dpm2, "
+      "dpm2_a, dpmpp_2s_a, dpmpp_3m_sde or ddpm");
   table.add_parsed(
       "Picture", "--size", "auto", [&](const std::string& text) { parse_size(text, generation); },
       "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size");

@@ -11,6 +11,7 @@
 #include "sdx/model/unet.h"
 #include "sdx/model/vae.h"
 #include "sdx/prompt/prompt.h"
+#include "sdx/scheduler/sample_along.h"
 #include "sdx/tensor/noise.h"
 #include "sdx/util/error.h"
 
@@ -75,11 +76,19 @@ struct Generator::Impl {
     return encode(texts, embeddings);
   }
 
-  at::Tensor guided_output(const at::Tensor& sample, int timestep, const at::Tensor& context,
+  SamplerSettings sampler_settings(const GenerationOptions& options) const {
+    SamplerSettings settings;
+    settings.sampler = options.sampler;
+    settings.steps = options.steps;
+    settings.prediction_type = schedule.config().prediction_type;
+    return settings;
+  }
+
+  at::Tensor guided_output(const at::Tensor& sample, double timestep, const at::Tensor& context,
                            double guidance_scale) const {
     const bool guided = context.size(0) == 2 * sample.size(0);
     const at::Tensor input = guided ? at::cat({sample, sample}) : sample;
-    const at::Tensor timesteps = at::full({input.size(0)}, timestep, at::kLong);
+    const at::Tensor timesteps = at::full({input.size(0)}, timestep, at::kFloat);
     const at::Tensor output = unet.forward(input, timesteps, context);
     if (!guided) return output;
     const auto halves = output.chunk(2);
@@ -116,7 +125,7 @@ void Generator::check(const std::vector<ImageRequest>& requests, const Generatio
                      ": both sides must be divisible by " + std::to_string(factor) + "; try " +
                      std::to_string(down(width_px)) + "x" + std::to_string(down(height_px)));
   }
-  sampling_points(impl_->schedule, options.sampler, options.steps);
+  sampling_points(impl_->schedule, impl_->sampler_settings(options));
   for (const ImageRequest& request : requests) {
     tokenize_prompt(request.prompt, impl_->tokenizer, embeddings);
     tokenize_prompt(request.negative_prompt, impl_->tokenizer, embeddings);
@@ -140,6 +149,8 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                     std::to_string(width) + " values, one set for each picture");
   }
 
+  const SamplerSettings settings = impl_->sampler_settings(options);
+  const std::vector<SamplingPoint> points = sampling_points(impl_->schedule, settings);
   const auto batch_size = static_cast<std::size_t>(std::max(options.batch_size, 1));
   const std::size_t batches = (requests.size() + batch_size - 1) / batch_size;
   const int total_steps = static_cast<int>(batches) * options.steps;
@@ -154,15 +165,27 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                                        : seed_latents(requests[i].seed, channels, height, width));
     }
     const at::Tensor context = impl_->context(batch, options.guidance_scale != 1, embeddings);
-    Sampler sampler(options.sampler, impl_->schedule.config().prediction_type,
-                    sampling_points(impl_->schedule, options.sampler, options.steps));
-    at::Tensor sample = at::cat(starts).to(impl_->target.device);
-    for (int step = 0; step < sampler.steps(); ++step) {
-      const at::Tensor output = impl_->guided_output(sample, sampler.point(step).timestep, context,
-                                                     options.guidance_scale);
-      sample = sampler.advance(step, sample, output);
+    const Denoiser denoise = [&](const at::Tensor& sample, const SamplingPoint& point, int) {
+      const at::Tensor output =
+          impl_->guided_output(sample, point.timestep, context, options.guidance_scale);
+      return predicted_original(sample, output, point, settings.prediction_type);
+    };
+    const NoiseSource noise = [&](int draw) {
+      std::vector<at::Tensor> rows;
+      for (const ImageRequest& request : batch) {
+        RandomStream stream(request.seed, RandomPurpose::kSamplerNoise,
+                            static_cast<std::uint64_t>(draw));
+        rows.push_back(normal_noise({1, channels, height, width}, stream));
+      }
+      return at::cat(rows).to(impl_->target.device);
+    };
+    const SampleObserver count_step = [&](int, const at::Tensor&) {
       if (observe) observe(++steps_done, total_steps);
-    }
+    };
+    const at::Tensor start = at::cat(starts).to(impl_->target.device);
+    const at::Tensor sample = sample_along(impl_->schedule, settings, points, 0,
+                                           starting_sample(settings.sampler, start, points.front()),
+                                           denoise, noise, count_step);
     for (std::size_t i = first; i < last; ++i) {
       const at::Tensor latents = sample.narrow(0, static_cast<std::int64_t>(i - first), 1);
       consume(i, {to_image(impl_->decoder.decode(latents)), latents.cpu()});

@@ -1,33 +1,84 @@
 #include "sdx/scheduler/noise_schedule.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "sdx/util/error.h"
 
 namespace sdx {
 
+namespace {
+
+/// ᾱ of the last timestep where a sampler divides by α, in place of 0.
+constexpr double kLeastAlphaCumprod = 1.0 / (1 << 24);
+
+/// The value of which to_string() gives the text.
+template <typename Enum, std::size_t count>
+Enum parse(std::string_view text, const char* what, const std::array<Enum, count>& values) {
+  std::string known;
+  for (const Enum value : values) {
+    if (text == to_string(value)) return value;
+    known += (known.empty() ? "" : value == values.back() ? " or " : ", ");
+    known += to_string(value);
+  }
+  throw DataError(std::string(what) + ": expected " + known + ", found \"" + std::string(text) +
+                  "\"");
+}
+
+/// Lin et al. 2023, algorithm 1.
+void rescale_to_zero_terminal_snr(std::vector<double>& alphas_cumprod) {
+  const double first = std::sqrt(alphas_cumprod.front());
+  const double last = std::sqrt(alphas_cumprod.back());
+  for (double& alpha_cumprod : alphas_cumprod) {
+    const double alpha = (std::sqrt(alpha_cumprod) - last) * first / (first - last);
+    alpha_cumprod = alpha * alpha;
+  }
+}
+
+}  // namespace
+
 std::string_view to_string(PredictionType type) {
-  return type == PredictionType::kEpsilon ? "epsilon" : "v_prediction";
+  switch (type) {
+    case PredictionType::kVelocity:
+      return "v_prediction";
+    case PredictionType::kSample:
+      return "sample";
+    default:
+      return "epsilon";
+  }
 }
 
 std::string_view to_string(BetaSchedule schedule) {
   return schedule == BetaSchedule::kLinear ? "linear" : "scaled_linear";
 }
 
-PredictionType parse_prediction_type(std::string_view text) {
-  for (const auto type : {PredictionType::kEpsilon, PredictionType::kVelocity}) {
-    if (text == to_string(type)) return type;
+std::string_view to_string(TimestepSpacing spacing) {
+  switch (spacing) {
+    case TimestepSpacing::kTrailing:
+      return "trailing";
+    case TimestepSpacing::kLinspace:
+      return "linspace";
+    default:
+      return "leading";
   }
-  throw DataError("prediction type: expected epsilon or v_prediction, found \"" +
-                  std::string(text) + "\"");
+}
+
+PredictionType parse_prediction_type(std::string_view text) {
+  return parse(
+      text, "prediction type",
+      std::array{PredictionType::kEpsilon, PredictionType::kVelocity, PredictionType::kSample});
 }
 
 BetaSchedule parse_beta_schedule(std::string_view text) {
-  for (const auto schedule : {BetaSchedule::kLinear, BetaSchedule::kScaledLinear}) {
-    if (text == to_string(schedule)) return schedule;
-  }
-  throw DataError("beta schedule: expected linear or scaled_linear, found \"" + std::string(text) +
-                  "\"");
+  return parse(text, "beta schedule",
+               std::array{BetaSchedule::kLinear, BetaSchedule::kScaledLinear});
+}
+
+TimestepSpacing parse_timestep_spacing(std::string_view text) {
+  return parse(text, "timestep spacing",
+               std::array{TimestepSpacing::kLeading, TimestepSpacing::kTrailing,
+                          TimestepSpacing::kLinspace});
 }
 
 NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& config) : config_(config) {
@@ -49,6 +100,18 @@ NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& config) : config_(config
     alpha_cumprod *= 1 - (scaled ? value * value : value);
     alphas_cumprod_.push_back(alpha_cumprod);
   }
+  if (config.zero_terminal_snr) {
+    if (config.prediction_type == PredictionType::kEpsilon || count == 1) {
+      throw DataError(
+          "noise schedule: zero_terminal_snr: expected prediction type v_prediction or sample and "
+          "two timesteps at least; set zero_terminal_snr to false for a model of the noise");
+    }
+    rescale_to_zero_terminal_snr(alphas_cumprod_);
+  }
+  for (const double value : alphas_cumprod_) {
+    const double positive = std::max(value, kLeastAlphaCumprod);
+    levels_.push_back(std::sqrt((1 - positive) / positive));
+  }
 }
 
 double NoiseSchedule::alpha(int timestep) const {
@@ -57,6 +120,22 @@ double NoiseSchedule::alpha(int timestep) const {
 
 double NoiseSchedule::sigma(int timestep) const {
   return std::sqrt(1 - alphas_cumprod_.at(static_cast<std::size_t>(timestep)));
+}
+
+double NoiseSchedule::level(double timestep) const {
+  const double below = std::floor(timestep);
+  const double low = levels_.at(static_cast<std::size_t>(below));
+  if (timestep == below) return low;
+  return low + (levels_.at(static_cast<std::size_t>(below) + 1) - low) * (timestep - below);
+}
+
+double NoiseSchedule::timestep_of_level(double level) const {
+  const auto above = std::upper_bound(levels_.begin(), levels_.end(), level);
+  if (above == levels_.begin()) return 0;
+  const auto below = static_cast<double>(above - levels_.begin() - 1);
+  if (above == levels_.end()) return below;
+  const double low = *(above - 1);
+  return below + std::log(level / low) / std::log(*above / low);
 }
 
 }  // namespace sdx

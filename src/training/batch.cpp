@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sdx/scheduler/prediction.h"
 #include "sdx/tensor/noise.h"
 
 namespace sdx {
@@ -28,14 +29,21 @@ at::Tensor training_noise(const InversionOptions& options, at::IntArrayRef shape
 }
 
 /// Of a row's squared error: min(SNR, γ) / SNR for a prediction of the noise, over SNR + 1 for one
-/// of the velocity.
+/// of the velocity, over 1 for one of the picture.
 double snr_weight(const InversionOptions& options, const NoiseSchedule& schedule, int timestep) {
   if (options.min_snr == 0) return 1;
   const double alpha = schedule.alpha(timestep);
   const double sigma = schedule.sigma(timestep);
   const double snr = alpha * alpha / (sigma * sigma);
-  const bool velocity = schedule.config().prediction_type == PredictionType::kVelocity;
-  return std::min(snr, options.min_snr) / (velocity ? snr + 1 : snr);
+  const double capped = std::min(snr, options.min_snr);
+  switch (schedule.config().prediction_type) {
+    case PredictionType::kVelocity:
+      return capped / (snr + 1);
+    case PredictionType::kSample:
+      return capped;
+    default:
+      return capped / snr;
+  }
 }
 
 }  // namespace
@@ -46,7 +54,6 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
   const LatentDistribution& portraits = data.portraits.distribution;
   const auto pictures = static_cast<std::uint32_t>(portraits.mean.size(0));
   const auto sentences = static_cast<std::uint32_t>(data.sentences.size());
-  const bool velocity = data.schedule.config().prediction_type == PredictionType::kVelocity;
   std::vector<at::Tensor> clean;
   std::vector<at::Tensor> noises;
   std::vector<at::Tensor> noisy;
@@ -62,12 +69,12 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
     const at::Tensor spread = portraits.deviation[picture].cpu();
     const at::Tensor latents = mean + spread * normal_noise(mean.sizes(), noise);
     const at::Tensor epsilon = training_noise(options, mean.sizes(), noise);
-    const double alpha = data.schedule.alpha(timestep);
-    const double sigma = data.schedule.sigma(timestep);
+    const SamplingPoint point = point_at(data.schedule, timestep);
     clean.push_back(latents);
     noises.push_back(epsilon);
-    noisy.push_back(latents * alpha + epsilon * sigma);
-    targets.push_back(velocity ? epsilon * alpha - latents * sigma : epsilon);
+    noisy.push_back(noised(latents, epsilon, point));
+    targets.push_back(
+        prediction_target(latents, epsilon, point, data.schedule.config().prediction_type));
     timesteps.push_back(timestep);
     if (options.min_snr > 0 || data.portraits.mask.defined()) {
       const at::Tensor everywhere = mean.slice(0, 0, 1) * 0 + 1;

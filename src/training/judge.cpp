@@ -12,6 +12,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_list.h"
+#include "sdx/scheduler/prediction.h"
 #include "sdx/tensor/noise.h"
 
 namespace sdx {
@@ -83,11 +84,10 @@ struct Judge::Impl {
 
   /// Squared errors of the UNet in `latents` [1,4,h,w] under every prompt, [P].
   at::Tensor errors(const at::Tensor& latents, int timestep, const at::Tensor& noise) const {
-    const double alpha = schedule.alpha(timestep);
-    const double sigma = schedule.sigma(timestep);
-    const bool velocity = schedule.config().prediction_type == PredictionType::kVelocity;
-    const at::Tensor noisy = latents * alpha + noise * sigma;
-    const at::Tensor target = velocity ? noise * alpha - latents * sigma : noise;
+    const SamplingPoint point = point_at(schedule, timestep);
+    const at::Tensor noisy = noised(latents, noise, point);
+    const at::Tensor target =
+        prediction_target(latents, noise, point, schedule.config().prediction_type);
     const std::int64_t prompts = context.size(0);
     const at::Tensor prediction = model.unet.forward(
         noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), context);

@@ -66,10 +66,14 @@ TEST_CASE("generation: a picture made in a batch is the one made alone", "[gener
   std::vector<sdx::ImageRequest> requests;
   for (std::uint64_t seed = 0; seed < 5; ++seed)
     requests.push_back({"a robot in the snow", "", seed});
-  const auto together = generate(requests, few_steps());
-  REQUIRE(together.size() == 5);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK(psnr_db(together[i].image, generate({requests[i]}, few_steps())[0].image) >= 50);
+  sdx::GenerationOptions options = few_steps();
+  for (const auto sampler : {sdx::SamplerKind::kDpmpp2m, sdx::SamplerKind::kEulerAncestral}) {
+    options.sampler = sampler;
+    const auto together = generate(requests, options);
+    REQUIRE(together.size() == 5);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      CHECK(psnr_db(together[i].image, generate({requests[i]}, options)[0].image) >= 50);
+    }
   }
 }
 

@@ -3,8 +3,11 @@
 #include <cmath>
 
 #include "sdx/util/error.h"
+#include "support/sampler_golden.h"
 
 #include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("scheduler: the schedule of Stable Diffusion", "[scheduler]") {
   const sdx::NoiseSchedule schedule{sdx::NoiseScheduleConfig{}};
@@ -29,12 +32,49 @@ TEST_CASE("scheduler: impossible schedules are refused", "[scheduler]") {
 }
 
 TEST_CASE("scheduler: enums are spelt as in scheduler_config.json", "[scheduler]") {
-  for (const auto type : {sdx::PredictionType::kEpsilon, sdx::PredictionType::kVelocity}) {
+  for (const auto type : {sdx::PredictionType::kEpsilon, sdx::PredictionType::kVelocity,
+                          sdx::PredictionType::kSample}) {
     CHECK(sdx::parse_prediction_type(sdx::to_string(type)) == type);
   }
   for (const auto beta : {sdx::BetaSchedule::kLinear, sdx::BetaSchedule::kScaledLinear}) {
     CHECK(sdx::parse_beta_schedule(sdx::to_string(beta)) == beta);
   }
-  CHECK_THROWS_AS(sdx::parse_prediction_type("sample"), sdx::DataError);
+  for (const auto spacing : {sdx::TimestepSpacing::kLeading, sdx::TimestepSpacing::kTrailing,
+                             sdx::TimestepSpacing::kLinspace}) {
+    CHECK(sdx::parse_timestep_spacing(sdx::to_string(spacing)) == spacing);
+  }
+  CHECK_THROWS_WITH(sdx::parse_prediction_type("flow"),
+                    ContainsSubstring("epsilon, v_prediction or sample"));
+  CHECK_THROWS_AS(sdx::parse_timestep_spacing("even"), sdx::DataError);
   CHECK_THROWS_AS(sdx::parse_beta_schedule("cosine"), sdx::DataError);
+}
+
+TEST_CASE("scheduler: zero terminal SNR", "[scheduler]") {
+  sdx::NoiseScheduleConfig config;
+  config.zero_terminal_snr = true;
+  CHECK_THROWS_AS(sdx::NoiseSchedule(config), sdx::DataError);  // of a model of the noise
+  config.prediction_type = sdx::PredictionType::kVelocity;
+  const sdx::NoiseSchedule schedule(config);
+  const at::Tensor expected = sdx::test::sampler_golden().at("zero_snr.alphas_cumprod");
+  for (int t = 0; t < 1000; ++t) {
+    const double alpha_cumprod = std::pow(schedule.alpha(t), 2);
+    REQUIRE(std::abs(alpha_cumprod - expected[t].item<double>()) < 1e-6);
+  }
+  CHECK(schedule.alpha(999) == 0);
+  CHECK(schedule.sigma(999) == 1);
+  CHECK(std::abs(schedule.level(999) - 4096) < 0.01);
+}
+
+TEST_CASE("scheduler: noise levels and timesteps belong to each other", "[scheduler]") {
+  const sdx::NoiseSchedule schedule{sdx::NoiseScheduleConfig{}};
+  for (const int t : {0, 1, 500, 999}) {
+    CHECK(std::abs(schedule.level(t) - schedule.sigma(t) / schedule.alpha(t)) < 1e-12);
+    CHECK(std::abs(schedule.timestep_of_level(schedule.level(t)) - t) < 1e-9);
+  }
+  const double between = (schedule.level(500) + schedule.level(501)) / 2;
+  CHECK(std::abs(schedule.level(500.5) - between) < 1e-12);
+  const double geometric = std::sqrt(schedule.level(500) * schedule.level(501));
+  CHECK(std::abs(schedule.timestep_of_level(geometric) - 500.5) < 1e-9);
+  CHECK(schedule.timestep_of_level(0.001) == 0);
+  CHECK(schedule.timestep_of_level(1000) == 999);
 }

@@ -25,10 +25,10 @@ class UNet {
   UNet(UNet&&) noexcept;
   UNet& operator=(UNet&&) noexcept;
 
-  /// What the bundle's prediction type says: noise or velocity. Differentiable in `sample` and
-  /// `context`.
+  /// What the bundle's prediction type says: noise, velocity or picture. Differentiable in `sample`
+  /// and `context`.
   /// @param sample    [B,4,h,w], any float dtype.
-  /// @param timesteps [B] int64, 0 … train_timesteps − 1.
+  /// @param timesteps [B] integer or float, 0 … train_timesteps − 1; may lie between two.
   /// @param context   [B,S,W], the text encoder's output.
   /// @param memory    kLow gives the same output, and the gradient but for rounding.
   /// @return          [B,4,h,w] float32.

@@ -21,6 +21,7 @@ enum class RandomPurpose : std::uint32_t {
   kTrainingNoise = 3,   ///< index: step
   kFixedBatch = 4,      ///< index: 0; the batch on which progress is measured
   kJudge = 5,           ///< index: 0; the noise by which prompts are told apart
+  kSamplerNoise = 6,    ///< index: draw (step) of the sampler; the seed itself is the image's
 };
 
 /// The random numbers of one (seed, purpose, index): cheap to make, never shared.

@@ -1,0 +1,59 @@
+#include "scheduler/ancestral.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sdx {
+
+namespace {
+
+/// One way down from level `from` to `down`, above 0, with the picture seen at `from`.
+using WayDown = std::function<at::Tensor(int step, double from, double down, const at::Tensor& x,
+                                         const at::Tensor& original)>;
+
+at::Tensor sample_ancestral(const Walk& walk, const at::Tensor& sample, const WayDown& way_down) {
+  return take_level_steps(walk, sample, [&](int step, double from, double to, const at::Tensor& x) {
+    const at::Tensor original = original_at(walk, x, step, step);
+    if (to == 0) return original;
+    const AncestralSplit split = ancestral_split(from, to);
+    return way_down(step, from, split.down, x, original) + walk.noise(step) * split.up;
+  });
+}
+
+}  // namespace
+
+AncestralSplit ancestral_split(double from, double to) {
+  const double up = std::min(to, to * std::sqrt(from * from - to * to) / from);
+  return {std::sqrt(to * to - up * up), up};
+}
+
+at::Tensor sample_euler_ancestral(const Walk& walk, const at::Tensor& sample) {
+  return sample_ancestral(
+      walk, sample,
+      [](int, double from, double down, const at::Tensor& x, const at::Tensor& original) {
+        return straight_to(down, from, x, original);
+      });
+}
+
+at::Tensor sample_dpm2_ancestral(const Walk& walk, const at::Tensor& sample) {
+  return sample_ancestral(
+      walk, sample,
+      [&walk](int step, double from, double down, const at::Tensor& x, const at::Tensor& original) {
+        const double middle = std::sqrt(from * down);
+        const at::Tensor there = straight_to(middle, from, x, original);
+        const at::Tensor slope = (there - original_between(walk, there, middle, step)) / middle;
+        return x + slope * (down - from);
+      });
+}
+
+at::Tensor sample_dpmpp_2s_ancestral(const Walk& walk, const at::Tensor& sample) {
+  return sample_ancestral(
+      walk, sample,
+      [&walk](int step, double from, double down, const at::Tensor& x, const at::Tensor& original) {
+        const double middle = std::sqrt(from * down);
+        const at::Tensor there = straight_to(middle, from, x, original);
+        return straight_to(down, from, x, original_between(walk, there, middle, step));
+      });
+}
+
+}  // namespace sdx

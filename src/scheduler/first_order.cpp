@@ -1,0 +1,53 @@
+#include "scheduler/first_order.h"
+
+#include <cmath>
+
+namespace sdx {
+
+at::Tensor sample_euler(const Walk& walk, const at::Tensor& sample) {
+  return take_level_steps(walk, sample, [&](int step, double from, double to, const at::Tensor& x) {
+    return straight_to(to, from, x, original_at(walk, x, step, step));
+  });
+}
+
+at::Tensor sample_ddim(const Walk& walk, const at::Tensor& sample) {
+  return take_steps(
+      walk, sample,
+      [&](int step, const SamplingPoint& from, const SamplingPoint& to, const at::Tensor& x) {
+        const at::Tensor original = walk.denoise(x, from, step);
+        const at::Tensor noise = (x - original * from.alpha) / from.sigma;
+        return original * to.alpha + noise * to.sigma;
+      });
+}
+
+at::Tensor sample_ddpm(const Walk& walk, const at::Tensor& sample) {
+  return take_steps(
+      walk, sample,
+      [&](int step, const SamplingPoint& from, const SamplingPoint& to, const at::Tensor& x) {
+        const at::Tensor original = walk.denoise(x, from, step);
+        // α and β = 1 − α² of the step alone, in the paper √α_t and β_t.
+        const double alpha = from.alpha / to.alpha;
+        const double beta = 1 - alpha * alpha;
+        const double cleaner = to.sigma * to.sigma / (from.sigma * from.sigma);
+        const at::Tensor mean =
+            original * (to.alpha * beta / (from.sigma * from.sigma)) + x * (alpha * cleaner);
+        return to.sigma == 0 ? mean : mean + walk.noise(step) * std::sqrt(cleaner * beta);
+      });
+}
+
+at::Tensor sample_lcm(const Walk& walk, const at::Tensor& sample) {
+  constexpr double kDataDeviation = 0.5;
+  constexpr double kTimestepScale = 10;
+  return take_steps(
+      walk, sample,
+      [&](int step, const SamplingPoint& from, const SamplingPoint& to, const at::Tensor& x) {
+        // The boundary condition: at timestep 0 the sample is the picture.
+        const double scaled = from.timestep * kTimestepScale;
+        const double length = std::hypot(scaled, kDataDeviation);
+        const double skip = kDataDeviation * kDataDeviation / (length * length);
+        const at::Tensor original = walk.denoise(x, from, step) * (scaled / length) + x * skip;
+        return to.sigma == 0 ? original : noised(original, walk.noise(step), to);
+      });
+}
+
+}  // namespace sdx

@@ -1,0 +1,111 @@
+#include <ATen/ops/sin.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "sdx/scheduler/sample_along.h"
+#include "sdx/util/text.h"
+#include "support/sampler_golden.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+namespace {
+
+using sdx::test::sampler_golden;
+
+/// The smooth function that scripts/parity/make_sampler_goldens.py puts in place of a UNet.
+at::Tensor stand_in_model(const at::Tensor& sample, double timestep) {
+  return at::sin(sample * 0.7 + timestep * 0.003) * 0.9;
+}
+
+struct Trajectory {
+  sdx::NoiseScheduleConfig config;
+  sdx::SamplerSettings settings;
+};
+
+/// What a key of the golden file names: "walk", sampler, variant, prediction, steps.
+Trajectory parse_key(const std::vector<std::string>& parts) {
+  Trajectory trajectory;
+  trajectory.settings.sampler = sdx::parse_sampler(parts[1]);
+  trajectory.settings.steps = std::stoi(parts[4]);
+  trajectory.config.prediction_type = sdx::parse_prediction_type(parts[3]);
+  trajectory.settings.prediction_type = trajectory.config.prediction_type;
+  const std::string& variant = parts[2];
+  if (variant == "zero_snr") {
+    trajectory.config.zero_terminal_snr = true;
+    trajectory.config.timestep_spacing = sdx::TimestepSpacing::kTrailing;
+  } else if (variant == "leading" || variant == "trailing" || variant == "linspace") {
+    trajectory.config.timestep_spacing = sdx::parse_timestep_spacing(variant);
+  } else {
+    trajectory.settings.schedule = sdx::parse_schedule(variant);
+  }
+  if (variant == "custom") {
+    const at::Tensor sigmas = sampler_golden().at("custom");
+    trajectory.settings.custom_sigmas.assign(sigmas.data_ptr<double>(),
+                                             sigmas.data_ptr<double>() + sigmas.numel());
+  }
+  return trajectory;
+}
+
+struct Differences {
+  double sample = 0;
+  double timestep = 0;
+};
+
+/// Walks, and compares every evaluation's timestep and the samples that were recorded.
+Differences compare(const std::string& key, const Trajectory& trajectory) {
+  const at::Tensor expected = sampler_golden().at(key);
+  const at::Tensor timesteps = sampler_golden().at(key + ".timesteps");
+  const at::Tensor recorded =
+      sampler_golden().at("recorded." + std::to_string(trajectory.settings.steps));
+  const at::Tensor noise = sampler_golden().at("noise");
+  const sdx::NoiseSchedule schedule(trajectory.config);
+  Differences worst;
+  std::int64_t asked = 0;
+  std::int64_t compared = 0;
+  const auto denoise = [&](const at::Tensor& sample, const sdx::SamplingPoint& point, int) {
+    REQUIRE(asked < timesteps.numel());
+    const double off = std::abs(timesteps[asked++].item<double>() - point.timestep);
+    worst.timestep = std::max(worst.timestep, off);
+    return sdx::predicted_original(sample, stand_in_model(sample, point.timestep), point,
+                                   trajectory.config.prediction_type);
+  };
+  const auto observe = [&](int steps_done, const at::Tensor& sample) {
+    if (compared == recorded.numel() || recorded[compared].item<int>() != steps_done) return;
+    const double off = sdx::test::max_difference(sample, expected.narrow(0, compared++, 1));
+    worst.sample = std::max(worst.sample, off);
+  };
+  sdx::sample_along(
+      schedule, trajectory.settings, sdx::sampling_points(schedule, trajectory.settings), 0,
+      sampler_golden().at("start"), denoise, [&](int draw) { return noise[draw]; }, observe);
+  CHECK(asked == timesteps.numel());
+  CHECK(compared == recorded.numel());
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("scheduler: every sampler walks the trajectory of its reference", "[scheduler]") {
+  std::set<std::string> walked;
+  for (const auto& [key, value] : sampler_golden()) {
+    const std::vector<std::string> parts = sdx::split_list(key, '.');
+    if (parts.front() != "walk" || parts.size() != 5) continue;
+    INFO(key);
+    const Differences off = compare(key, parse_key(parts));
+    // diffusers keeps noise levels and timesteps in float32.
+    CHECK(off.sample < 1e-4);
+    CHECK(off.timestep < 5e-3);
+    walked.insert(key);
+  }
+  for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
+    for (const std::string prediction : {"epsilon", "v_prediction"}) {
+      for (const std::string steps : {"5", "20", "50"}) {
+        const std::string typed(info.typed);
+        CHECK(walked.contains("walk." + typed + ".auto." + prediction + "." + steps));
+      }
+    }
+  }
+  CHECK(walked.size() == 249);
+}
