@@ -45,6 +45,13 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.noise_schedule.prediction_type =
       parse_prediction_type(json_value<std::string>(schedule, "prediction_type", file));
   info.noise_schedule.steps_offset = json_value<int>(schedule, "steps_offset", file);
+  if (schedule.contains("zero_terminal_snr")) {
+    info.noise_schedule.zero_terminal_snr = json_value<bool>(schedule, "zero_terminal_snr", file);
+  }
+  if (schedule.contains("timestep_spacing")) {
+    info.noise_schedule.timestep_spacing =
+        parse_timestep_spacing(json_value<std::string>(schedule, "timestep_spacing", file));
+  }
   const Json tokenizer = json_value<Json>(json, "tokenizer", file);
   info.tokenizer.kind = parse_tokenizer_kind(json_value<std::string>(tokenizer, "kind", file));
   SpecialTokens& tokens = info.tokenizer.special_tokens;
@@ -95,6 +102,10 @@ Json to_json(const BundleInfo& info) {
                {"licence", info.licence},
                {"origin", info.origin},
                {"sha256", info.sha256}};
+  if (schedule.zero_terminal_snr) json["noise_schedule"]["zero_terminal_snr"] = true;
+  if (schedule.timestep_spacing) {
+    json["noise_schedule"]["timestep_spacing"] = to_string(*schedule.timestep_spacing);
+  }
   if (info.identity.size_px > 0) {
     json["identity"] = {{"size_px", info.identity.size_px},
                         {"same_person_cosine", info.identity.same_person_cosine}};

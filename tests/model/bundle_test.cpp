@@ -58,9 +58,24 @@ TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
   CHECK(back.guidance_scale == 4.5);
   CHECK(back.licence == "MIT");
   CHECK(back.noise_schedule.steps_offset == 1);
+  CHECK_FALSE(back.noise_schedule.zero_terminal_snr);
+  CHECK_FALSE(back.noise_schedule.timestep_spacing);
   CHECK(back.tokenizer.kind == sdx::TokenizerKind::kSentencePiece);
   CHECK(back.tokenizer.special_tokens.end == 2);
   CHECK(back.tokenizer.special_tokens.max_length == 77);
+}
+
+TEST_CASE("model: a schedule's rarer settings come back as they were written", "[model]") {
+  const TempFolder folder;
+  sdx::BundleInfo info = tiny_bundle().info();
+  info.noise_schedule.prediction_type = sdx::PredictionType::kSample;
+  info.noise_schedule.zero_terminal_snr = true;
+  info.noise_schedule.timestep_spacing = sdx::TimestepSpacing::kTrailing;
+  sdx::write_bundle_info(folder.path(), info);
+  const sdx::NoiseScheduleConfig back = sdx::Bundle::open(folder.path()).info().noise_schedule;
+  CHECK(back.prediction_type == sdx::PredictionType::kSample);
+  CHECK(back.zero_terminal_snr);
+  CHECK(back.timestep_spacing == sdx::TimestepSpacing::kTrailing);
 }
 
 TEST_CASE("model: one changed byte in any file is refused, the hashes named", "[model]") {

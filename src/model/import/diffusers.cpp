@@ -147,7 +147,13 @@ NoiseScheduleConfig read_noise_schedule(const Config& config) {
       parse_prediction_type(config.get<std::string>("prediction_type", "epsilon"));
   schedule.steps_offset = config.get<int>("steps_offset", 0);
   config.expect("trained_betas", nullptr);
-  config.expect("rescale_betas_zero_snr", false);
+  schedule.zero_terminal_snr = config.get<bool>("rescale_betas_zero_snr", false);
+  // Only this one is the model's own: the others stand in every file as its class's default, and
+  // the samplers here have theirs.
+  const auto spacing = config.get<std::string>("timestep_spacing", "");
+  if (spacing == to_string(TimestepSpacing::kTrailing)) {
+    schedule.timestep_spacing = TimestepSpacing::kTrailing;
+  }
   return schedule;
 }
 

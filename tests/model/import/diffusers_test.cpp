@@ -128,6 +128,25 @@ TEST_CASE("model: files that are missing are named", "[model]") {
   }
 }
 
+TEST_CASE("model: the scheduler's settings that are the model's own are taken over", "[model]") {
+  const auto imported = [](const sdx::Json& changes) {
+    const Checkpoint checkpoint;
+    const fs::path file = checkpoint.path / "scheduler/scheduler_config.json";
+    sdx::Json config = sdx::read_json_file(file);
+    config.update(changes);
+    sdx::write_file_atomically(file, config.dump());
+    return checkpoint.import().noise_schedule;
+  };
+  const auto zero_snr = imported({{"rescale_betas_zero_snr", true},
+                                  {"prediction_type", "v_prediction"},
+                                  {"timestep_spacing", "trailing"}});
+  CHECK(zero_snr.zero_terminal_snr);
+  CHECK(zero_snr.timestep_spacing == sdx::TimestepSpacing::kTrailing);
+  // What every file of that class says.
+  CHECK_FALSE(imported({{"timestep_spacing", "leading"}}).timestep_spacing);
+  CHECK(imported({{"prediction_type", "sample"}}).prediction_type == sdx::PredictionType::kSample);
+}
+
 TEST_CASE("model: keys of transformers 4 are the same tensors", "[model]") {
   const Checkpoint checkpoint;
   const fs::path file = checkpoint.path / "text_encoder/model.safetensors";
