@@ -2,10 +2,12 @@
 """Makes the reference trajectories of the samplers with diffusers and k-diffusion.
 
     pip install -r scripts/parity/requirements.txt
+    pip install --no-deps k-diffusion==0.1.1.post1    # only its samplers are used, not what it trains with
     python scripts/parity/make_sampler_goldens.py tests/data/samplers.safetensors
 
 Both packages run as published; only their random numbers are replaced, by the draws that are stored
-as `noise`. Where they have nothing (the schedules "simple" and, but for ten steps, "ays"; see
+as `noise`, and for DPM++ SDE and DPM++ 2M SDE diffusers' float32 tables by float64 ones (`exact`).
+Where they have nothing (the schedules "simple" and, but for ten steps, "ays"; see
 `levels_of`), the published formula stands here on its own.
 
 Keys: `walk.<sampler>.<variant>.<prediction>.<steps>` holds the sample after each of the steps in
@@ -98,18 +100,39 @@ torch.manual_seed(2)
 START = torch.randn(1, 4, 3, 2, dtype=torch.float64)
 
 
+def discrete_schedule():
+    betas = torch.linspace(BETAS["beta_start"] ** 0.5, BETAS["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
+    alphas_cumprod = torch.cumprod(1 - betas, 0)
+    return external.DiscreteSchedule(((1 - alphas_cumprod) / alphas_cumprod) ** 0.5, quantize=False)
+
+
+DISCRETE = discrete_schedule()
+
+
+def exact(scheduler):
+    """diffusers' noisiest level is off by 1.3e-5 of itself, for ᾱ is a product of a thousand float32 factors. The two
+    samplers on which noise is drawn from the noisiest level on and the model is asked for more than one slope multiply
+    that by twenty: they get ᾱ and the levels in float64."""
+    scheduler.alphas_cumprod = 1 / (DISCRETE.sigmas**2 + 1)
+    original_set_timesteps = scheduler.set_timesteps
+
+    def set_timesteps(steps):
+        original_set_timesteps(steps)
+        scheduler.sigmas = scheduler.sigmas.double()
+
+    scheduler.set_timesteps = set_timesteps
+    return scheduler
+
+
 def walk_preserving(scheduler, steps: int):
     """diffusers' schedulers of the variance preserving scaling. With exponential and beta sigmas they keep timesteps as
-    integers, which cuts them off: the model is asked where diffusers' Euler asks it."""
+    integers, which cuts them off: the model is asked where k-diffusion asks it."""
     scheduler.set_timesteps(steps)
     if hasattr(scheduler, "set_begin_index"):  # else equal timesteps at the start are taken for one step
         scheduler.set_begin_index(0)
     timesteps = scheduler.timesteps
-    for option in ("use_exponential_sigmas", "use_beta_sigmas"):
-        if scheduler.config.get(option):
-            euler = EulerDiscreteScheduler(**BETAS, **{option: True})
-            euler.set_timesteps(steps)
-            timesteps = euler.timesteps
+    if scheduler.config.get("use_exponential_sigmas") or scheduler.config.get("use_beta_sigmas"):
+        timesteps = DISCRETE.sigma_to_t(scheduler.sigmas[:-1].double())
     plms = isinstance(scheduler, PNDMScheduler)
     sample, samples, asked = START.clone(), [], []
     for i, timestep in enumerate(timesteps):
@@ -138,15 +161,6 @@ def walk_levels(scheduler, evaluations: int, steps: int, sigmas=None):
         if i % evaluations == evaluations - 1 or step == steps - 1:
             samples.append(sample / (levels[step + 1] ** 2 + 1) ** 0.5)
     return samples, asked
-
-
-def discrete_schedule():
-    betas = torch.linspace(BETAS["beta_start"] ** 0.5, BETAS["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
-    alphas_cumprod = torch.cumprod(1 - betas, 0)
-    return external.DiscreteSchedule(((1 - alphas_cumprod) / alphas_cumprod) ** 0.5, quantize=False)
-
-
-DISCRETE = discrete_schedule()
 
 
 def walk_k_diffusion(sampler: str, prediction: str, sigmas):
@@ -211,7 +225,8 @@ def automatic_walk(sampler: str, prediction: str, steps: int, **more):
     discrete = config | dict(steps_offset=1)
     if sampler in LEVEL_CLASSES:
         scheduler_class, evaluations = LEVEL_CLASSES[sampler]
-        return walk_levels(scheduler_class(**config), evaluations, steps)
+        scheduler = scheduler_class(**config)
+        return walk_levels(exact(scheduler) if sampler == "dpmpp_sde" else scheduler, evaluations, steps)
     if sampler in ("dpmpp_2s_a", "dpmpp_3m_sde"):  # none in diffusers; AUTOMATIC1111's default schedules
         function = sampling.get_sigmas_karras if sampler == "dpmpp_2s_a" else sampling.get_sigmas_exponential
         sigmas = function(steps, float(DISCRETE.sigma_min), float(DISCRETE.sigma_max))
@@ -224,7 +239,9 @@ def automatic_walk(sampler: str, prediction: str, steps: int, **more):
         "unipc": lambda: UniPCMultistepScheduler(**config),
         "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**config),
         "dpmpp_2m_sde": lambda: DPMSolverMultistepScheduler(**config, algorithm_type="sde-dpmsolver++")}
-    return walk_preserving(make[sampler](), steps)
+    scheduler = make[sampler]()
+    zero_snr = more.get("rescale_betas_zero_snr", False)
+    return walk_preserving(exact(scheduler) if sampler == "dpmpp_2m_sde" and not zero_snr else scheduler, steps)
 
 
 def scheduled_walk(sampler: str, schedule: str, prediction: str, steps: int):
@@ -233,6 +250,8 @@ def scheduled_walk(sampler: str, schedule: str, prediction: str, steps: int):
              "beta": dict(use_beta_sigmas=True)}
     if schedule in known:
         return automatic_walk(sampler, prediction, steps, **known[schedule])
+    if sampler == "euler" and schedule == "normal":
+        return automatic_walk(sampler, prediction, steps)
     sigmas, _ = levels_of(schedule, steps)
     if sampler == "dpmpp_2m":
         return walk_k_diffusion(sampler, prediction, sigmas)

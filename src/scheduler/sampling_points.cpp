@@ -87,7 +87,9 @@ std::vector<double> spaced_timesteps(const NoiseSchedule& schedule, SpacingFamil
     default:
       break;
   }
-  const auto timesteps = linspace_timesteps(schedule, steps, multistep ? steps + 1 : steps);
+  // No more points than timesteps: two points at one level are a step of no length.
+  const int points = multistep ? std::min(steps + 1, schedule.train_timesteps()) : steps;
+  const auto timesteps = linspace_timesteps(schedule, steps, points);
   return family == SpacingFamily::kKDiffusion ? timesteps : rounded(timesteps);
 }
 

@@ -1,7 +1,10 @@
 #include "sdx/scheduler/sampler.h"
 
+#include <ATen/ops/tanh.h>
+
 #include <set>
 #include <string>
+#include <utility>
 
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/error.h"
@@ -56,9 +59,10 @@ TEST_CASE("scheduler: a model that knows the picture is led to it", "[scheduler]
   const at::Tensor start = sampler_golden().at("start");
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
     for (const sdx::ScheduleKind kind : kSchedules) {
-      for (const int first_step : {0, 3, 6}) {
-        INFO(info.typed << " " << sdx::to_string(kind) << " from step " << first_step);
-        sdx::SamplerSettings settings = settings_of(info.kind, 7);
+      for (const auto& [steps, first_step] : {std::pair{7, 0}, {7, 3}, {7, 6}, {2, 0}, {1, 0}}) {
+        INFO(info.typed << " " << sdx::to_string(kind) << " from step " << first_step << " of "
+                        << steps);
+        sdx::SamplerSettings settings = settings_of(info.kind, steps);
         settings.schedule = kind;
         const auto points = sdx::sampling_points(stable_diffusion_schedule(), settings);
         const at::Tensor from =
@@ -67,10 +71,27 @@ TEST_CASE("scheduler: a model that knows the picture is led to it", "[scheduler]
         const at::Tensor end = sdx::noised(some_picture(), start, points.back());
         Asked asked;
         const double off = max_difference(walk(settings, first_step, from, asked), end);
-        // LCM mixes in a trace of the sample, but for timestep 0.
-        CHECK(off < (info.kind == sdx::SamplerKind::kLcm ? 1e-4 : 1e-9));
+        // LCM mixes in a trace of the sample, more of it the nearer the last timestep is to 0.
+        CHECK(off < (info.kind == sdx::SamplerKind::kLcm ? 0.1 : 1e-9));
       }
     }
+  }
+}
+
+TEST_CASE("scheduler: the longest walk stays finite", "[scheduler]") {
+  const sdx::NoiseSchedule schedule = stable_diffusion_schedule();
+  for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
+    INFO(info.typed);
+    sdx::SamplerSettings settings = settings_of(info.kind, 1000);
+    settings.lcm_original_steps = 1000;
+    const auto denoise = [](const at::Tensor& sample, const sdx::SamplingPoint& point, int) {
+      return at::tanh(sample * point.alpha);
+    };
+    const auto noise = [](int draw) { return sampler_golden().at("noise")[draw % 100]; };
+    const at::Tensor end =
+        sdx::sample_along(schedule, settings, sdx::sampling_points(schedule, settings), 0,
+                          sampler_golden().at("start"), denoise, noise, {});
+    CHECK(end.abs().max().item<double>() < 2);
   }
 }
 
