@@ -194,7 +194,7 @@ TEST_CASE("cli: sdx-tokenize shows parts, stages and weights") {
   CHECK_THAT(table.out, ContainsSubstring("part 2, weight 0.5, steps 1 to 5:  snow\n"));
   CHECK_THAT(table.out, ContainsSubstring("part 2, weight 0.5, steps 6 to 10:  robot\n"));
   CHECK_THAT(place.run("sdx-tokenize", {prompt, "--grammar", "plain"}).out,
-             StartsWith(prompt + "\n"));
+             Catch::Matchers::StartsWith(prompt + "\n"));
   const RunResult wrong = place.run("sdx-tokenize", {prompt, "--grammar", "comfy"});
   CHECK(wrong.exit_code == 64);
 }
