@@ -118,8 +118,13 @@ void Generator::check(const std::vector<ImageRequest>& requests, const Generatio
   }
   sampling_points(impl_->schedule, options.sampler, options.steps);
   for (const ImageRequest& request : requests) {
-    tokenize_prompt(request.prompt, impl_->tokenizer, embeddings);
-    tokenize_prompt(request.negative_prompt, impl_->tokenizer, embeddings);
+    for (const std::string& text : {request.prompt, request.negative_prompt}) {
+      for (const PromptChunk& chunk : tokenize_prompt(text, impl_->tokenizer, embeddings).chunks) {
+        for (const Splice& splice : chunk.splices) {
+          check_width(embeddings.at(splice.name), impl_->info.text_width);
+        }
+      }
+    }
   }
 }
 

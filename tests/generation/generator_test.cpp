@@ -2,6 +2,7 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
@@ -108,6 +109,18 @@ TEST_CASE("generation: any size divisible by 8, others are refused with the near
   } catch (const sdx::UsageError& error) {
     CHECK_THAT(error.what(), ContainsSubstring("130x128"));
     CHECK_THAT(error.what(), ContainsSubstring("try 128x128"));
+  }
+}
+
+TEST_CASE("generation: an embedding for another model is refused before the work", "[generation]") {
+  const sdx::Generator generator(tiny_bundle(), {});
+  sdx::EmbeddingTable table;
+  table.add({"Ada", at::zeros({1, 768}), {}, {}});
+  CHECK_NOTHROW(generator.check({{"a robot", "", 3}}, few_steps(), table));
+  for (const sdx::ImageRequest& request :
+       {sdx::ImageRequest{"<Ada>", "", 3}, sdx::ImageRequest{"a robot", "<Ada>", 3}}) {
+    CHECK_THROWS_WITH(generator.check({{"a robot", "", 3}, request}, few_steps(), table),
+                      ContainsSubstring("<Ada>: made for SD 1.x"));
   }
 }
 
