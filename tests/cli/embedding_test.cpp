@@ -50,7 +50,7 @@ TEST_CASE("cli: sdx-model embedding show says what a file is") {
   INFO(shown.err);
   CHECK(shown.exit_code == 0);
   for (const char* words : {"AUTOMATIC1111 .pt", "<a1111>", "2 x 4, F32", "a model of width 4",
-                            "step = 1500", "sd_checkpoint_name = v1-5-pruned-emaonly"}) {
+                            "\"step\" = \"1500\"", "= \"v1-5-pruned-emaonly\""}) {
     CHECK_THAT(shown.out, ContainsSubstring(words));
   }
   CHECK_THAT(embedding(folder, {"show", made("onetrainer_out.safetensors")}).out,
