@@ -11,7 +11,7 @@
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
-#include "sdx/util/text.h"
+#include "tensor/in_quotes.h"
 
 namespace sdx {
 
@@ -71,7 +71,9 @@ void print(const EmbeddingFile& file) {
       line("note", "a name with blanks cannot stand in brackets; convert it with --name NAME");
     }
   }
-  for (const auto& [key, value] : file.metadata) line("metadata", key + " = " + value);
+  for (const auto& [key, value] : file.metadata) {
+    line("metadata", in_quotes(key) + " = " + in_quotes(value));
+  }
   if (!file.remark.empty()) line("note", file.remark);
   if (!file.unusable.empty()) line("unusable", file.unusable);
 }

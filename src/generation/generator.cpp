@@ -19,6 +19,8 @@
 #include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/memory.h"
+#include "pass_plan.h"
+#include "request_check.h"
 #include "start_image.h"
 
 namespace sdx {
@@ -46,54 +48,6 @@ struct LatentSize {
   int height;
   int width;
 };
-
-/// A walk of a batch from noise, or from pictures, to latents.
-struct PassPlan {
-  Pass pass = Pass::kFirst;
-  SamplerSettings sampler;
-  PromptSteps prompt_steps;
-  int first_step = 0;
-};
-
-/// The step at which a walk begins that takes a share of the steps; at least one is taken.
-int first_step_of(int steps, double strength) {
-  const int taken = static_cast<int>(std::lround(steps * strength));
-  return steps - std::clamp(taken, 1, steps);
-}
-
-/// The plan of a pass with all its points.
-int step_count(const SamplerSettings& sampler) {
-  return sampler.schedule == ScheduleKind::kCustom
-             ? static_cast<int>(sampler.custom_sigmas.size() -
-                                (sampler.custom_sigmas.back() == 0 ? 1 : 0))
-             : sampler.steps;
-}
-
-PassPlan first_pass(const PictureSettings& settings, PredictionType prediction_type) {
-  PassPlan plan;
-  plan.sampler = settings.sampler;
-  plan.sampler.prediction_type = prediction_type;
-  plan.prompt_steps = {step_count(plan.sampler), 0};
-  if (settings.start) plan.first_step = first_step_of(plan.prompt_steps.steps, settings.strength);
-  return plan;
-}
-
-PassPlan hires_pass(const PictureSettings& settings, PredictionType prediction_type) {
-  PassPlan plan = first_pass(settings, prediction_type);
-  const int steps_before = plan.prompt_steps.steps;
-  plan.pass = Pass::kHires;
-  if (settings.hires.steps > 0) plan.sampler.steps = settings.hires.steps;
-  plan.prompt_steps = {step_count(plan.sampler), steps_before};
-  plan.first_step = first_step_of(plan.prompt_steps.steps, settings.hires.strength);
-  return plan;
-}
-
-int steps_to_take(const PassPlan& plan) { return plan.prompt_steps.steps - plan.first_step; }
-
-int steps_to_take(const PictureSettings& settings, PredictionType type) {
-  const int first = steps_to_take(first_pass(settings, type));
-  return settings.hires.scale > 1 ? first + steps_to_take(hires_pass(settings, type)) : first;
-}
 
 /// Does one thing at a time beside the caller, if there is more than one thread.
 class Background {
@@ -199,14 +153,13 @@ struct Generator::Impl {
   at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
                   const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
                   ContextCache& contexts, const std::function<void()>& after_step) const {
-    const std::vector<SamplingPoint> points = sampling_points(schedule, plan.sampler);
     Guidance guidance(batch.requests, plan.prompt_steps, unet, contexts);
-    const SamplingPoint& begin = points.at(static_cast<std::size_t>(plan.first_step));
+    const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)
                                   : starting_sample(plan.sampler.sampler, noise, begin);
     return sample_along(
-        schedule, plan.sampler, points, plan.first_step, sample,
+        schedule, plan.sampler, plan.points, plan.first_step, sample,
         [&](const at::Tensor& x, const SamplingPoint& point, int step) {
           const at::Tensor output = guidance.predict(x, point.timestep, step - plan.first_step);
           const at::Tensor seen = predicted_original(x, output, point, prediction_type());
@@ -292,15 +245,6 @@ struct Generator::Impl {
             0};
   }
 
-  void check_size(const std::string& what, int width, int height) const {
-    const int factor = info().vae_factor;
-    if (width > 0 && height > 0 && width % factor == 0 && height % factor == 0) return;
-    const auto down = [factor](int value) { return std::max(value / factor, 1) * factor; };
-    throw UsageError(what + " " + std::to_string(width) + "x" + std::to_string(height) +
-                     ": both sides must be divisible by " + std::to_string(factor) + "; try " +
-                     std::to_string(down(width)) + "x" + std::to_string(down(height)));
-  }
-
   Bundle bundle;
   NoiseSchedule schedule;
   std::unique_ptr<OwnParts> own_parts;
@@ -323,34 +267,8 @@ Generator::~Generator() = default;
 
 void Generator::check(const std::vector<ImageRequest>& requests,
                       const EmbeddingTable& embeddings) const {
-  const BundleInfo& info = impl_->info();
   for (const ImageRequest& request : requests) {
-    const PictureSettings& settings = request.settings;
-    const int width_px = impl_->width_px(settings);
-    const int height_px = impl_->height_px(settings);
-    impl_->check_size("--size", width_px, height_px);
-    if (settings.hires.scale > 1) {
-      impl_->check_size("--hires gives",
-                        static_cast<int>(std::lround(width_px * settings.hires.scale)),
-                        static_cast<int>(std::lround(height_px * settings.hires.scale)));
-    }
-    if (settings.start && settings.start->mask && settings.hires.scale > 1) {
-      throw UsageError("--mask and --hires: the second pass would change what the mask keeps; make "
-                       "the picture, then --hires with --init-image");
-    }
-    if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers) {
-      throw UsageError("--clip-skip: expected 1 to " + std::to_string(info.text_layers) +
-                       ", found " + std::to_string(settings.clip_skip));
-    }
-    PassPlan plan = first_pass(settings, impl_->prediction_type());
-    sampling_points(impl_->schedule, plan.sampler);
-    for (const std::string* text : {&request.prompt, &request.negative_prompt}) {
-      for (const PromptPart& part : parse_prompt(*text, settings.grammar, plan.prompt_steps)) {
-        for (const PromptStage& stage : part.stages) {
-          tokenize_prompt(stage.text, impl_->tokenizer, embeddings, settings.grammar);
-        }
-      }
-    }
+    check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings);
   }
 }
 
@@ -375,7 +293,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
 
   int total = 0;
   for (const ImageRequest& request : requests) {
-    total += steps_to_take(request.settings, impl.prediction_type());
+    total += steps_to_take(request.settings, impl.schedule);
   }
   int done = 0;
   ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder);
@@ -396,14 +314,15 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
           prepare_start(*settings.start, impl.width_px(settings), impl.height_px(settings),
                         impl.info().vae_factor, impl.vae_encoder()));
     }
+    const std::vector<PassPlan> passes = plan_passes(settings, impl.schedule);
     at::Tensor latents = impl.walk(
-        batch, first_pass(settings, impl.prediction_type()), size,
+        batch, passes.front(), size,
         impl.start_noise_of(batch, size, initial_latents), start ? start->latents : at::Tensor(),
         start ? start->latent_mask : at::Tensor(), contexts, after_step);
-    if (settings.hires.scale > 1) {
+    if (passes.size() > 1) {
       const LatentSize larger = impl.latent_size(settings, settings.hires.scale);
       background.wait();
-      latents = impl.walk(batch, hires_pass(settings, impl.prediction_type()), larger,
+      latents = impl.walk(batch, passes.back(), larger,
                           impl.start_noise_of(batch, larger, std::nullopt),
                           impl.enlarged(latents, settings, larger), at::Tensor(), contexts,
                           after_step);

@@ -1,7 +1,6 @@
 #include "sdx/tensor/torch_writer.h"
 
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <vector>
 

@@ -1,12 +1,17 @@
 // sdx-model embedding as a person uses it: embedding files of every tool, and what is none.
 
 #include <ATen/ops/equal.h>
+#include <ATen/ops/linspace.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "sdx/embedding/embedding_reader.h"
+#include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
-#include "support/run.h"
+#include "support/workplace.h"
 
 #include "support/catch.h"
 
@@ -45,7 +50,7 @@ TEST_CASE("cli: sdx-model embedding show says what a file is") {
   INFO(shown.err);
   CHECK(shown.exit_code == 0);
   for (const char* words : {"AUTOMATIC1111 .pt", "<a1111>", "2 x 4, F32", "a model of width 4",
-                            "step = 1500", "sd_checkpoint_name = v1-5-pruned-emaonly"}) {
+                            "\"step\" = \"1500\"", "= \"v1-5-pruned-emaonly\""}) {
     CHECK_THAT(shown.out, ContainsSubstring(words));
   }
   CHECK_THAT(embedding(folder, {"show", made("onetrainer_out.safetensors")}).out,
@@ -114,6 +119,29 @@ TEST_CASE("cli: an embedding is converted over a file only by --force") {
   forced.push_back("--force");
   CHECK(embedding(folder, forced).exit_code == 0);
   CHECK(sdx::read_embedding(folder.path() / "birb-style.pt").vectors.size(0) == 2);
+}
+
+TEST_CASE("cli: words of other tools are used in prompts, or refused with the reason") {
+  const sdx::test::Workplace place;
+  const fs::path words = place.path() / "embeddings";
+  fs::create_directory(words);
+  const sdx::Embedding word{"Ada", at::linspace(-0.1, 0.1, 64).reshape({2, 32}), {}, {}};
+  sdx::write_embedding(words / "ada-in-a1111.pt", word, sdx::EmbeddingDialect::kA1111);
+  for (const char* name : {"diffusers.bin", "lora.safetensors"}) fs::copy(made(name), words / name);
+  const auto generate = [&](const std::string& prompt, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {prompt, "--steps", "1", "--seed", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return place.run("sdx-generate", arguments);
+  };
+  const RunResult made_picture = generate("<ada-in-a1111> smiling");
+  INFO(made_picture.err);
+  CHECK(made_picture.exit_code == 0);
+  check_refused(generate("<birb-style>"), 65,
+                {"diffusers.bin: made for a model of width 4", "(width 32)"});
+  check_refused(generate("<lora>"), 65, {"<lora> is there but cannot be used", "a LoRA"});
+  check_refused(generate("a robot", {"--embeddings", "embeddings/lora.safetensors"}), 65,
+                {"lora.safetensors: holds weights"});
+  check_refused(generate("a robot", {"--embeddings", "embeddings/absent.pt"}), 66, {"absent.pt"});
 }
 
 TEST_CASE("cli: sdx-model embedding's refusals") {

@@ -3,6 +3,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 
+#include "sdx/image/png.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -180,6 +181,35 @@ TEST_CASE("embedding: empty, foreign and cut files are refused", "[embedding]") 
       CHECK_THAT(refusal(folder.file("a.pt", whole.substr(0, whole.size() / part))),
                  ContainsSubstring("a.pt: "));
     }
+  }
+}
+
+TEST_CASE("embedding: a picture's text that is no sound embedding is refused", "[embedding]") {
+  struct Case {
+    const char* base64;
+    const char* reason;
+  };
+  const std::vector<Case> cases = {
+      {"not base64!", "is not base64"},
+      {"e30=", "no object \"string_to_param\""},  // {}
+      {"eyJzdHJpbmdfdG9fcGFyYW0iOnsiKiI6MX19",
+       "expected a tensor as nested lists, found \"1\""},  // {"string_to_param":{"*":1}}
+      {"eyJzdHJpbmdfdG9fcGFyYW0iOnsiKiI6eyJUT1JDSFRFTlNPUiI6W1sxXSxbMSwyXV19fX0=",
+       "different lengths"},  // {"string_to_param":{"*":{"TORCHTENSOR":[[1],[1,2]]}}}
+      {"eyJzdHJpbmdfdG9fcGFyYW0iOnsiKiI6eyJUT1JDSFRFTlNPUiI6W1sxLCJhIl1dfX19",
+       "its tensor holds"},  // {"string_to_param":{"*":{"TORCHTENSOR":[[1,"a"]]}}}
+      {"eyJzdHJpbmdfdG9fcGFyYW0iOnsiKiI6eyJUT1JDSFRFTlNPUiI6W1tOYU5dXX19fQ==",
+       "not JSON"},  // {"string_to_param":{"*":{"TORCHTENSOR":[[NaN]]}}}
+      {"eyJzdHJpbmdfdG9fcGFyYW0iOnsiKiI6eyJUT1JDSFRFTlNPUiI6W1sxZTM5XV19fX0=",
+       "not finite"},  // {"string_to_param":{"*":{"TORCHTENSOR":[[1e39]]}}}
+      {"W1tbW1tbW1tbW1tbXV1dXV1dXV1dXV1d", "nested too deeply"},  // [[[[[[[[[[[[]]]]]]]]]]]]
+  };
+  const TempFolder folder;
+  for (const Case& each : cases) {
+    INFO(each.reason);
+    sdx::write_png(folder.file("a.png"), sdx::Image(1, 1), {{"sd-ti-embedding", each.base64}});
+    CHECK_THAT(refusal(folder.file("a.png")),
+               ContainsSubstring("a.png: ") && ContainsSubstring(each.reason));
   }
 }
 

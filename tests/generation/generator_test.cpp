@@ -1,6 +1,7 @@
 #include "sdx/generation/generator.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
@@ -275,6 +276,16 @@ TEST_CASE("generation: settings that the model cannot have are refused", "[gener
   CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
   wrong = request("a robot", 3, "<Nobody>");
   CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
+}
+
+TEST_CASE("generation: an embedding for another model is refused before the work",
+          "[generation]") {
+  const sdx::Generator generator(tiny_bundle(), {});
+  sdx::EmbeddingTable table;
+  table.add({"Ada", at::zeros({1, 1024}), {}, {}});
+  CHECK_THROWS_AS(generator.check({request("<Ada>", 1)}, table), sdx::DataError);
+  CHECK_THROWS_AS(generator.check({request("a [robot:<Ada>:3]", 1)}, table), sdx::DataError);
+  CHECK_NOTHROW(generator.check({request("a robot", 1)}, table));
 }
 
 TEST_CASE("generation: the observer counts every step and may stop the work", "[generation]") {

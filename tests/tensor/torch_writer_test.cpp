@@ -33,18 +33,21 @@ PickleValue read_back(const PickleValue& value) {
 
 TEST_CASE("tensor: what is written for torch.load is read as it was", "[tensor]") {
   const at::Tensor whole = at::arange(6, at::kFloat).reshape({2, 3});
-  const PickleValue back = read_back(dict_of({{"none", PickleValue()},
-                                              {"text", PickleValue::make_text("Grüße, 漢字")},
-                                              {"nested", dict_of({{"empty", dict_of({})}})},
-                                              {"whole", PickleValue::make_tensor(whole)},
-                                              {"view", PickleValue::make_tensor(whole.t())},
-                                              {"scalar", PickleValue::make_tensor(whole[1][2])}}));
-  CHECK(back.dict()->size() == 6);
+  const PickleValue back =
+      read_back(dict_of({{"none", PickleValue()},
+                         {"text", PickleValue::make_text("Grüße, 漢字")},
+                         {"nested", dict_of({{"empty", dict_of({})}})},
+                         {"whole", PickleValue::make_tensor(whole)},
+                         {"view", PickleValue::make_tensor(whole.t())},
+                         {"columns", PickleValue::make_tensor(whole.narrow(1, 1, 2))},
+                         {"scalar", PickleValue::make_tensor(whole[1][2])}}));
+  CHECK(back.dict()->size() == 7);
   CHECK(back.find("none")->is_none());
   CHECK(*back.find("text")->text() == "Grüße, 漢字");
   CHECK(back.find("nested")->find("empty")->dict()->empty());
   CHECK(at::equal(*back.find("whole")->tensor(), whole));
   CHECK(at::equal(*back.find("view")->tensor(), whole.t()));
+  CHECK(at::equal(*back.find("columns")->tensor(), whole.narrow(1, 1, 2)));
   CHECK(at::equal(*back.find("scalar")->tensor(), whole[1][2]));
 }
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "sdx/embedding/embedding_table.h"
+#include "sdx/generation/settings.h"
+#include "sdx/model/bundle.h"
+#include "sdx/tokenizer/tokenizer.h"
+
+namespace sdx {
+
+/// Whether a model can make what is asked for.
+/// @throws UsageError for sizes, steps, layers and names that it has not; DataError for embeddings
+///         of another model.
+void check_request(const ImageRequest& request, const BundleInfo& info,
+                   const NoiseSchedule& schedule, const Tokenizer& tokenizer,
+                   const EmbeddingTable& embeddings);
+
+}  // namespace sdx
