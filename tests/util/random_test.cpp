@@ -38,7 +38,8 @@ TEST_CASE("util: the purposes keep their numbers", "[util]") {
   CHECK(static_cast<int>(RandomPurpose::kTrainingPick) == 2);
   CHECK(static_cast<int>(RandomPurpose::kTrainingNoise) == 3);
   CHECK(static_cast<int>(RandomPurpose::kFixedBatch) == 4);
-  CHECK(static_cast<int>(RandomPurpose::kSamplerNoise) == 6);
+  CHECK(static_cast<int>(RandomPurpose::kDynamicPrompt) == 6);
+  CHECK(static_cast<int>(RandomPurpose::kSamplerNoise) == 7);
 }
 
 TEST_CASE("util: seed, purpose and index each make another stream", "[util]") {
