@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "cli/picture_jobs.h"
 #include "cli/picture_options.h"
@@ -94,12 +95,14 @@ void add_output_options(OptionTable& table, GenerateOptions& options) {
   table.add(group, "--quality", output.encoding.quality,
             "1 to 100 for JPEG and WebP; 0: 95 and 90");
   table.add_flag(group, "--grid", output.grid, "Also write a labelled contact sheet");
-  table.add(group, "--xy", options.axes,
-            "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
+  table
+      .add(group, "--xy", options.axes,
+           "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
       ->expected(1, 2);
   table.add_flag(group, "--sidecar", output.sidecar, "Also write prompt and settings as JSON");
-  table.add(group, "--batch", options.batches.size,
-            "Pictures that are made at once; 0: as many as the memory allows")
+  table
+      .add(group, "--batch", options.batches.size,
+           "Pictures that are made at once; 0: what is fastest, if the memory allows")
       ->check(CLI::NonNegativeNumber);
   table.add(group, "--latents", options.latents_in,
             "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
@@ -119,16 +122,22 @@ std::string sampler_list() {
   return text;
 }
 
-/// Words that were asked for by file must be of use.
-void check_all_used(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs) {
-  std::vector<std::string> used;
+/// Says what a person should know of the words that the prompts use; those that were given by file
+/// must be among them.
+void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs,
+                 const CommonOptions& common) {
+  std::set<std::string> used;
   for (const PictureJob& job : jobs) {
-    for (std::string& name :
+    for (const std::string& name :
          placeholder_names(job.request.prompt + "\n" + job.request.negative_prompt)) {
-      used.push_back(std::move(name));
+      used.insert(name);
     }
   }
-  embeddings.check_used(used);
+  for (const std::string& name : used) {
+    const std::string& remark = embeddings.at(name).remark;
+    if (!remark.empty()) say(common, placeholder(name) + ": " + remark);
+  }
+  embeddings.check_used({used.begin(), used.end()});
 }
 
 std::vector<PictureOptions> prompts_of(const GenerateOptions& options) {
@@ -218,9 +227,9 @@ void make_pictures(const GenerateOptions& options, const CommonOptions& common,
   try {
     generator.generate(requests, embeddings, options.batches, consume, observe, initial_latents);
   } catch (const Stopped& stopped) {
-    throw Error(static_cast<ExitCode>(128 + stopped.signal),
-                "stopped; " + std::to_string(writer.count()) + of_all + " are in " +
-                    options.output.folder);
+    throw Error(
+        static_cast<ExitCode>(128 + stopped.signal),
+        "stopped; " + std::to_string(writer.count()) + of_all + " are in " + options.output.folder);
   }
   if (!options.latents_out.empty()) {
     write_safetensors(options.latents_out, {{"latents", at::cat(final_latents)}});
@@ -277,9 +286,8 @@ void generate_command(int argc, char** argv) {
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
-  const std::vector<PictureJob> jobs =
-      jobs_of(options, bundle.info().guidance_scale, embeddings);
-  check_all_used(embeddings, jobs);
+  const std::vector<PictureJob> jobs = jobs_of(options, bundle.info().guidance_scale, embeddings);
+  check_words(embeddings, jobs, common);
   if (options.dynamic == DynamicPrompts::kAll) {
     say(common, std::to_string(jobs.size()) + " pictures will be made");
   }

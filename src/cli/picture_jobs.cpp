@@ -113,8 +113,7 @@ GridAxis parse_grid_axis(const std::string& text) {
   return axis;
 }
 
-std::vector<PictureOptions> prompts_of_file(const std::string& file,
-                                            const PictureOptions& base) {
+std::vector<PictureOptions> prompts_of_file(const std::string& file, const PictureOptions& base) {
   std::vector<PictureOptions> prompts;
   for (const PromptLine& line : read_prompt_lines(file)) {
     PictureOptions options = base;

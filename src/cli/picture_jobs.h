@@ -43,7 +43,7 @@ struct JobSettings {
   std::vector<std::string> names;  ///< for {name}
   DynamicPrompts dynamic = DynamicPrompts::kRandom;
   Wildcards wildcards;
-  std::vector<Style> styles;  ///< that may be named
+  std::vector<Style> styles;   ///< that may be named
   std::vector<GridAxis> axes;  ///< at most two: columns, rows
   double guidance_scale = 7;   ///< where none was said
 };
@@ -51,8 +51,7 @@ struct JobSettings {
 /// A prompts file: on each line a prompt, or options with `--prompt "…"` among them.
 /// @param base what holds where a line says nothing.
 /// @throws UsageError naming the line; as read_prompt_lines.
-std::vector<PictureOptions> prompts_of_file(const std::string& file,
-                                            const PictureOptions& base);
+std::vector<PictureOptions> prompts_of_file(const std::string& file, const PictureOptions& base);
 
 /// All pictures of a prompt: for each name, combination, seed and cell of the grid one; cells
 /// change fastest, row by row.

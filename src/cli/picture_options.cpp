@@ -17,7 +17,8 @@ namespace {
 double parse_number(const std::string& option, const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value)) return value;
+  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value))
+    return value;
   throw UsageError(option + ": expected a number, found \"" + text + "\"");
 }
 
@@ -106,13 +107,16 @@ void add_sampling_options(OptionTable& table, PictureOptions& options) {
         options.guidance_scale.reset();
         if (text != "auto") options.guidance_scale = parse_number("--cfg", text);
       },
-      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what the "
+      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what "
+      "the "
       "model advises");
-  table.add(group, "--cfg-rescale", settings.guidance_rescale,
-            "Against washed-out or burnt colours at a high --cfg, 0 to 1")
+  table
+      .add(group, "--cfg-rescale", settings.guidance_rescale,
+           "Against washed-out or burnt colours at a high --cfg, 0 to 1")
       ->check(CLI::Range(0.0, 1.0));
-  table.add(group, "--clip-skip", settings.clip_skip,
-            "Layer of the text encoder, counted from its end")
+  table
+      .add(group, "--clip-skip", settings.clip_skip,
+           "Layer of the text encoder, counted from its end")
       ->check(CLI::PositiveNumber);
 }
 
@@ -120,19 +124,23 @@ void add_start_options(OptionTable& table, PictureOptions& options) {
   PictureSettings& settings = options.settings;
   table.add("From pictures", "--init-image", options.start_image,
             "Begin with this picture, cropped to --size");
-  table.add("From pictures", "--strength", settings.strength,
-            "How much of --init-image may change, 0 to 1")
+  table
+      .add("From pictures", "--strength", settings.strength,
+           "How much of --init-image may change, 0 to 1")
       ->check(CLI::Range(0.0, 1.0));
   table.add("From pictures", "--mask", options.mask,
             "White where --init-image is to be made anew, black where it stays");
-  table.add("From pictures", "--hires", settings.hires.scale,
-            "Make the picture this many times larger in a second pass")
+  table
+      .add("From pictures", "--hires", settings.hires.scale,
+           "Make the picture this many times larger in a second pass")
       ->check(CLI::Range(1.0, 8.0));
-  table.add("From pictures", "--hires-strength", settings.hires.strength,
-            "How much the second pass may change, 0 to 1")
+  table
+      .add("From pictures", "--hires-strength", settings.hires.strength,
+           "How much the second pass may change, 0 to 1")
       ->check(CLI::Range(0.0, 1.0));
-  table.add("From pictures", "--hires-steps", settings.hires.steps,
-            "Steps of the second pass; 0: as --steps")
+  table
+      .add("From pictures", "--hires-steps", settings.hires.steps,
+           "Steps of the second pass; 0: as --steps")
       ->check(CLI::NonNegativeNumber);
 }
 
@@ -156,8 +164,9 @@ void add_picture_options(OptionTable& table, PictureOptions& options) {
         options.variation_seed = parse_whole("--variation-seed", text);
       },
       "The noise towards which --variation-strength goes");
-  table.add("Picture", "--variation-strength", options.variation_strength,
-            "0: the noise of --seed; 1: that of --variation-seed")
+  table
+      .add("Picture", "--variation-strength", options.variation_strength,
+           "0: the noise of --seed; 1: that of --variation-seed")
       ->check(CLI::Range(0.0, 1.0));
   table.add_parsed(
       "Picture", "--size", size_text(settings),
@@ -225,7 +234,8 @@ std::vector<std::string> arguments_of(const Infotext& infotext) {
   }
   if (const auto strength = infotext.field("Denoising strength")) {
     const bool is_second_pass = infotext.field("Hires upscale").has_value();
-    arguments.insert(arguments.end(), {is_second_pass ? "--hires-strength" : "--strength", *strength});
+    arguments.insert(arguments.end(),
+                     {is_second_pass ? "--hires-strength" : "--strength", *strength});
   }
   if (infotext.field("Tiling") == "True") arguments.push_back("--tile");
   return arguments;

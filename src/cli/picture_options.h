@@ -17,7 +17,7 @@ struct PictureOptions {
   std::string prompt;
   std::string negative;
   std::vector<std::string> styles;
-  std::optional<std::uint64_t> seed;  ///< nothing: by chance
+  std::optional<std::uint64_t> seed;     ///< nothing: by chance
   std::optional<double> guidance_scale;  ///< nothing: what the model advises
   std::uint64_t variation_seed = 0;
   double variation_strength = 0;

@@ -40,8 +40,7 @@ fs::path PictureWriter::numbered(std::size_t index, const std::string& rest) con
 
 void PictureWriter::write(const PictureJob& job, const Infotext& infotext, const Image& image) {
   const ImageRequest& request = job.request;
-  const fs::path stem =
-      numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
+  const fs::path stem = numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
   const fs::path file = stem.string() + std::string(file_extension(options_.encoding.format));
   ImageMetadata metadata;
   metadata.parameters = format_infotext(infotext);

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <future>
 
+#include "pass_plan.h"
+#include "request_check.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
 #include "sdx/image/convert.h"
@@ -19,8 +21,6 @@
 #include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/memory.h"
-#include "pass_plan.h"
-#include "request_check.h"
 #include "start_image.h"
 
 namespace sdx {
@@ -28,7 +28,8 @@ namespace sdx {
 namespace {
 
 constexpr int kMostAtOnce = 8;
-constexpr int kTileMargin = 8;  ///< latents that are repeated around a tile for the VAE
+constexpr int kBusyLatents = 4096;  ///< a picture of 512 px: enough work for all cores of a CPU
+constexpr int kTileMargin = 8;      ///< latents that are repeated around a tile for the VAE
 
 /// What a generator that is on its own loads for itself.
 struct OwnParts {
@@ -81,8 +82,7 @@ struct Batch {
 /// What decides which rows go through the UNet together.
 std::vector<std::int64_t> lengths_of(const ImageRequest& request, int steps,
                                      ContextCache& contexts) {
-  const auto [grammar, clip_skip] =
-      std::pair(request.settings.grammar, request.settings.clip_skip);
+  const auto [grammar, clip_skip] = std::pair(request.settings.grammar, request.settings.clip_skip);
   std::vector<PromptPart> parts = parse_prompt(request.prompt, grammar, {steps, 0});
   parts.push_back(parse_negative_prompt(request.negative_prompt, grammar, {steps, 0}));
   std::vector<std::int64_t> lengths;
@@ -135,12 +135,11 @@ struct Generator::Impl {
 
   at::Tensor decode(const at::Tensor& latents, bool tile) const {
     if (!tile) return decoder.decode(latents);
-    const std::int64_t margin = std::min<std::int64_t>(
-        {kTileMargin, latents.size(2), latents.size(3)});
-    const at::Tensor wide =
-        at::cat({latents.narrow(3, latents.size(3) - margin, margin), latents,
-                 latents.narrow(3, 0, margin)},
-                3);
+    const std::int64_t margin =
+        std::min<std::int64_t>({kTileMargin, latents.size(2), latents.size(3)});
+    const at::Tensor wide = at::cat({latents.narrow(3, latents.size(3) - margin, margin), latents,
+                                     latents.narrow(3, 0, margin)},
+                                    3);
     const at::Tensor around = at::cat(
         {wide.narrow(2, wide.size(2) - margin, margin), wide, wide.narrow(2, 0, margin)}, 2);
     const std::int64_t factor = info().vae_factor;
@@ -205,17 +204,20 @@ struct Generator::Impl {
     return at::cat(rows).to(target.device);
   }
 
-  /// As many pictures as half of the free memory holds, by a measured evaluation of the UNet.
+  /// As many pictures as keep the processor busy, if half of the free memory holds them, by a
+  /// measured evaluation of the UNet. More would only make the first one late.
   int automatic_batch_size(const ImageRequest& request, ContextCache& contexts) const {
     if (!target.device.is_cpu()) return kMostAtOnce / 2;
     const PictureSettings& settings = request.settings;
     const LatentSize size = latent_size(settings, settings.hires.scale);
+    const int useful = std::clamp(kBusyLatents / (size.height * size.width), 1, kMostAtOnce);
+    if (useful == 1) return 1;
     Guidance guidance({request}, {1, 0}, unet, contexts);
     const AllocationMeter meter;
     guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
     const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
     const double pictures = static_cast<double>(available_memory_bytes()) / 2 / bytes;
-    return static_cast<int>(std::clamp(pictures, 1.0, static_cast<double>(kMostAtOnce)));
+    return static_cast<int>(std::clamp(pictures, 1.0, static_cast<double>(useful)));
   }
 
   Batch next_batch(const std::vector<ImageRequest>& requests, std::size_t first,
@@ -239,7 +241,8 @@ struct Generator::Impl {
       const int most = automatic_batch_size(requests[first], contexts);
       last = std::min(last, first + static_cast<std::size_t>(most));
     }
-    return {first, last - first,
+    return {first,
+            last - first,
             {requests.begin() + static_cast<std::ptrdiff_t>(first),
              requests.begin() + static_cast<std::ptrdiff_t>(last)},
             0};
@@ -315,17 +318,16 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                         impl.info().vae_factor, impl.vae_encoder()));
     }
     const std::vector<PassPlan> passes = plan_passes(settings, impl.schedule);
-    at::Tensor latents = impl.walk(
-        batch, passes.front(), size,
-        impl.start_noise_of(batch, size, initial_latents), start ? start->latents : at::Tensor(),
-        start ? start->latent_mask : at::Tensor(), contexts, after_step);
+    at::Tensor latents =
+        impl.walk(batch, passes.front(), size, impl.start_noise_of(batch, size, initial_latents),
+                  start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
+                  contexts, after_step);
     if (passes.size() > 1) {
       const LatentSize larger = impl.latent_size(settings, settings.hires.scale);
       background.wait();
-      latents = impl.walk(batch, passes.back(), larger,
-                          impl.start_noise_of(batch, larger, std::nullopt),
-                          impl.enlarged(latents, settings, larger), at::Tensor(), contexts,
-                          after_step);
+      latents =
+          impl.walk(batch, passes.back(), larger, impl.start_noise_of(batch, larger, std::nullopt),
+                    impl.enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
     }
 
     background.run([&impl, &consume, latents, start, batch] {

@@ -52,9 +52,9 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
 std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; is_guided_ && i < negatives_.size(); ++i) {
-    rows.push_back({static_cast<std::int64_t>(i), 0,
-                    contexts_.context(text_at(negatives_[i], step), settings_.grammar,
-                                      settings_.clip_skip)});
+    rows.push_back(
+        {static_cast<std::int64_t>(i), 0,
+         contexts_.context(text_at(negatives_[i], step), settings_.grammar, settings_.clip_skip)});
   }
   return rows;
 }

@@ -18,8 +18,7 @@ Image cropped_to_shape(const Image& image, int width_px, int height_px) {
                                 image.height_px / static_cast<double>(height_px));
   const int width = std::clamp(static_cast<int>(scale * width_px + 0.5), 1, image.width_px);
   const int height = std::clamp(static_cast<int>(scale * height_px + 0.5), 1, image.height_px);
-  return crop(image,
-              {(image.width_px - width) / 2, (image.height_px - height) / 2, width, height});
+  return crop(image, {(image.width_px - width) / 2, (image.height_px - height) / 2, width, height});
 }
 
 Image fitted(const Image& image, int width_px, int height_px) {

@@ -11,10 +11,10 @@ namespace sdx {
 
 /// A start image as a pass needs it.
 struct PreparedStart {
-  Image image;               ///< cropped in its middle and resized to the picture's size
-  at::Tensor latents;        ///< [1,4,h,w] float32 on the VAE's device, the mean of the VAE's
-  std::optional<Image> mask; ///< of the picture's size, its edge softened
-  at::Tensor latent_mask;    ///< [1,1,h,w] in 0 … 1, 1 where the picture is made anew; or undefined
+  Image image;                ///< cropped in its middle and resized to the picture's size
+  at::Tensor latents;         ///< [1,4,h,w] float32 on the VAE's device, the mean of the VAE's
+  std::optional<Image> mask;  ///< of the picture's size, its edge softened
+  at::Tensor latent_mask;  ///< [1,1,h,w] in 0 … 1, 1 where the picture is made anew; or undefined
 };
 
 /// @param factor pixels to a latent.

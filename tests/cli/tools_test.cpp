@@ -209,7 +209,8 @@ TEST_CASE("cli: sdx-tokenize takes CLIP's tokenizer and models without a begin t
   };
   const std::string clip = std::string(SDX_SHARE_DIR) + "/tokenizers/clip";
   const sdx::Json cat = read(clip, "a photo of a Cat");
-  CHECK(cat["chunks"][0]["tokens"][4] == sdx::Json({{"token", "cat</w>"}, {"id", 2368}}));
+  CHECK(cat["chunks"][0]["tokens"][4] ==
+        sdx::Json({{"token", "cat</w>"}, {"id", 2368}, {"weight", 1.0}}));
   CHECK(cat["chunks"][0]["ids"][0] == 49406);
   CHECK(cat["chunks"][0]["ids"][76] == 49407);
   CHECK(place.run("sdx-tokenize", {"--tokenizer", clip, "--decode", "320", "2368"}).out ==
@@ -250,9 +251,10 @@ TEST_CASE("cli: default < --config < command line, and --print-config shows it")
 TEST_CASE("cli: Ctrl-C while generating keeps the pictures that are done") {
   const Workplace place;
   sdx::test::Run command = place.command(
-      "sdx-generate", {"a robot", "-n", "8", "--seed", "1", "--steps", "400", "--out", "pictures"});
+      "sdx-generate",
+      {"a robot", "-n", "8", "--seed", "1", "--steps", "400", "--batch", "4", "--out", "pictures"});
   command.meanwhile = [&](pid_t child) {
-    // The first batch of four is written before the second one is denoised.
+    // The first batch of four is written while the second one is denoised.
     while (sdx::test::is_running(child)) {
       if (fs::exists(place.path() / "pictures/0004-4-a-robot.png")) break;
       std::this_thread::yield();

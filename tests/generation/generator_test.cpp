@@ -19,7 +19,8 @@ using sdx::test::tiny_bundle;
 
 namespace {
 
-ImageRequest request(const std::string& prompt, std::uint64_t seed, const std::string& negative = "") {
+ImageRequest request(const std::string& prompt, std::uint64_t seed,
+                     const std::string& negative = "") {
   ImageRequest result;
   result.prompt = prompt;
   result.negative_prompt = negative;
@@ -187,8 +188,7 @@ TEST_CASE("generation: any size divisible by 8, others are refused with the near
   CHECK(images[0].latents.sizes() == at::IntArrayRef({1, 4, 5, 9}));
   sized.settings.width_px = 130;
   sized.settings.height_px = 128;
-  CHECK_THAT(refusal(sized),
-             ContainsSubstring("130x128") && ContainsSubstring("try 128x128"));
+  CHECK_THAT(refusal(sized), ContainsSubstring("130x128") && ContainsSubstring("try 128x128"));
 }
 
 TEST_CASE("generation: a start image is kept the more, the less strength", "[generation]") {
@@ -283,8 +283,7 @@ TEST_CASE("generation: settings that the model cannot have are refused", "[gener
   CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
 }
 
-TEST_CASE("generation: an embedding for another model is refused before the work",
-          "[generation]") {
+TEST_CASE("generation: an embedding for another model is refused before the work", "[generation]") {
   const sdx::Generator generator(tiny_bundle(), {});
   sdx::EmbeddingTable table;
   table.add({"Ada", at::zeros({1, 1024}), {}, {}});
@@ -309,8 +308,8 @@ TEST_CASE("generation: the observer counts every step and may stop the work", "[
 
 TEST_CASE("generation: what a consumer throws arrives", "[generation]") {
   const sdx::Generator generator(tiny_bundle(), {});
-  CHECK_THROWS_AS(
-      generator.generate({request("a", 1), request("b", 2)}, {}, {1, std::nullopt},
-                         [](std::size_t, const sdx::GeneratedImage&) { throw sdx::IoError("full"); }),
-      sdx::IoError);
+  CHECK_THROWS_AS(generator.generate(
+                      {request("a", 1), request("b", 2)}, {}, {1, std::nullopt},
+                      [](std::size_t, const sdx::GeneratedImage&) { throw sdx::IoError("full"); }),
+                  sdx::IoError);
 }

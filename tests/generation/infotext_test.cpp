@@ -21,7 +21,8 @@ sdx::ImageRequest request(const std::string& prompt, const std::string& negative
 }
 
 std::string text_of(const sdx::ImageRequest& of, const sdx::BatchPlace& place = {}) {
-  return format_infotext(sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", place));
+  return format_infotext(
+      sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", place));
 }
 
 }  // namespace

@@ -55,24 +55,24 @@ const std::vector<EditCase> kEdits = {
     {"a [b::.4] c", {{4, "a b c"}, {10, "a  c"}}},
     {"((a][:b:c [d:3]", {{3, "((a][:b:c "}, {10, "((a][:b:c d"}}},
     {"[<Ada>:<Ben>:0.25]", {{2, "<Ada>"}, {10, "<Ben>"}}},
-    {"[a:b:20]", {{10, "a"}}},                     // never reached
-    {"[a:b:0]", {{10, "b"}}},                      // from the start
-    {"x [a:b:-1] y", {{10, "x b y"}}},             // before the start
-    {"[a:b:1.0]", {{10, "a"}}},                    // a fraction: all steps
-    {"[a:b:1]", {{1, "a"}, {10, "b"}}},            // a step
-    {"[a:b:1e1]", {{10, "a"}}},                    // without a point, so a step
-    {"[a:b:+.5]", {{5, "a"}, {10, "b"}}},          //
-    {"[::3]x", {{3, "x"}, {10, "x"}}},             //
-    {"[a:b:c:3]", {{10, "[a:b:c:3]"}}},            // too many parts
-    {"[a:b:c]", {{10, "[a:b:c]"}}},                // no number
-    {"[a:b (c]:3]", {{10, "[a:b (c]:3]"}}},        // brackets that cross
-    {"[a [b:c:2]", {{2, "[a b"}, {10, "[a c"}}},   // the outer one is not closed
-    {"a] [b:3]", {{3, "a] "}, {10, "a] b"}}},      //
-    {"a\\[b:3]", {{10, "a\\[b:3]"}}},              // escaped
-    {"[a\\:b:3]", {{3, ""}, {10, "a\\:b"}}},       //
-    {"a | b [c:d:3]", {{10, "a | b [c:d:3]"}}},    // a | outside an alternation: all is text
-    {"[a|b:2]", {{10, "[a|b:2]"}}},                //
-    {"a\\", {{10, "a\\"}}},                        //
+    {"[a:b:20]", {{10, "a"}}},                    // never reached
+    {"[a:b:0]", {{10, "b"}}},                     // from the start
+    {"x [a:b:-1] y", {{10, "x b y"}}},            // before the start
+    {"[a:b:1.0]", {{10, "a"}}},                   // a fraction: all steps
+    {"[a:b:1]", {{1, "a"}, {10, "b"}}},           // a step
+    {"[a:b:1e1]", {{10, "a"}}},                   // without a point, so a step
+    {"[a:b:+.5]", {{5, "a"}, {10, "b"}}},         //
+    {"[::3]x", {{3, "x"}, {10, "x"}}},            //
+    {"[a:b:c:3]", {{10, "[a:b:c:3]"}}},           // too many parts
+    {"[a:b:c]", {{10, "[a:b:c]"}}},               // no number
+    {"[a:b (c]:3]", {{10, "[a:b (c]:3]"}}},       // brackets that cross
+    {"[a [b:c:2]", {{2, "[a b"}, {10, "[a c"}}},  // the outer one is not closed
+    {"a] [b:3]", {{3, "a] "}, {10, "a] b"}}},     //
+    {"a\\[b:3]", {{10, "a\\[b:3]"}}},             // escaped
+    {"[a\\:b:3]", {{3, ""}, {10, "a\\:b"}}},      //
+    {"a | b [c:d:3]", {{10, "a | b [c:d:3]"}}},   // a | outside an alternation: all is text
+    {"[a|b:2]", {{10, "[a|b:2]"}}},               //
+    {"a\\", {{10, "a\\"}}},                       //
     {"(a:b:c) [d:2]", {{2, "(a:b:c) "}, {10, "(a:b:c) d"}}},
     {"[[a:b:1]:c:2]", {{1, "a"}, {2, "b"}, {10, "c"}}},
     {"[x:y:.3] and [p:q:7]", {{3, "x and p"}, {7, "y and p"}, {10, "y and q"}}},
@@ -123,18 +123,21 @@ const std::vector<WeightCase> kWeights = {
 const std::vector<Weights> kMission = {
     {{1, "<Andreas> looks a lot like christmas, santa claus, snow"}},
     {{1, "Robot <Paul>"}},
-    {{1, "<Markus> as funko, trending on artstation, concept art, <Markus>, funko, digital art, "
-         "box "},
+    {{1,
+      "<Markus> as funko, trending on artstation, concept art, <Markus>, funko, digital art, "
+      "box "},
      {1.1, ", superman / batman / mario, nintendo, super mario"}},
     {{1, "<Johannes> is very thankful, art, 8k, trending on artstation, vinyl·"}},
     {{1, "<Markus> riding a unicorn, digital art, trending on artstation, unicorn, "},
      {1.1, "<Markus> / oil paiting"},
      {1, "·"}},
-    {{1, "<Max> in the new super hero movie, movie poster, 4k, huge explosions in the background, "
-         "everyone is literally dying expect for him"}},
+    {{1,
+      "<Max> in the new super hero movie, movie poster, 4k, huge explosions in the background, "
+      "everyone is literally dying expect for him"}},
     {{1, "a blonde emoji that looks like <Alex>"}},
-    {{1, "harry potter, hermione granger from harry potter, portrait of <Sarah>, concept art, "
-         "highly detailed"}},
+    {{1,
+      "harry potter, hermione granger from harry potter, portrait of <Sarah>, concept art, "
+      "highly detailed"}},
 };
 
 }  // namespace
@@ -205,8 +208,7 @@ TEST_CASE("grammar: brackets weight, BREAK opens a chunk", "[prompt]") {
 }
 
 TEST_CASE("grammar: the mission's prompts are read as AUTOMATIC1111 reads them", "[prompt]") {
-  const std::filesystem::path file =
-      std::filesystem::path(SDX_TEST_DATA) / "mission-prompts.txt";
+  const std::filesystem::path file = std::filesystem::path(SDX_TEST_DATA) / "mission-prompts.txt";
   const std::vector<std::string> prompts = sdx::read_prompt_file(file);
   REQUIRE(prompts.size() == kMission.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {

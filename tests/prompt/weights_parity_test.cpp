@@ -22,9 +22,9 @@ TEST_CASE("prompt: weighted conditioning is what transformers' outputs give by t
                              static_cast<std::size_t>(letters.numel()));
     INFO(key << ": " << prompt);
     const int clip_skip = golden.at(key + ".clip_skip").item<int>();
-    const at::Tensor context = sdx::encode_prompts(
-        {sdx::tokenize_prompt(prompt, *tokenizer, {}, sdx::Grammar::kA1111)}, *tokenizer, {},
-        encoder, clip_skip - 1);
+    const at::Tensor context =
+        sdx::encode_prompts({sdx::tokenize_prompt(prompt, *tokenizer, {}, sdx::Grammar::kA1111)},
+                            *tokenizer, {}, encoder, clip_skip - 1);
     const at::Tensor kept = context.slice(2, 0, std::nullopt, 4);
     REQUIRE(kept.sizes() == expected.sizes());
     CHECK(sdx::test::max_difference(kept, expected) < 1e-4);

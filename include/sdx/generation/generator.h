@@ -39,7 +39,8 @@ using ImageConsumer = std::function<void(std::size_t request, const GeneratedIma
 
 /// How much is done at once; changes speed and memory only.
 struct BatchOptions {
-  int size = 0;  ///< pictures denoised at once; 0: as many as the memory allows, at most 8
+  int size = 0;  ///< pictures denoised at once; 0: as keep the processor busy, at most 8, if the
+                 ///< memory allows
   /// To make a picture again, to the last bit: as if it stood in such a batch.
   std::optional<BatchPlace> replay;
 };
