@@ -1,5 +1,6 @@
 #include "sdx/cli/options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <vector>
@@ -13,6 +14,7 @@ namespace sdx {
 namespace {
 
 constexpr int kHelpWidth = 30;
+constexpr char kGuard = '\x1f';
 
 /// --config files and --print-config in JSON: one object, the keys are the long names of the
 /// options.
@@ -36,7 +38,8 @@ class JsonConfig : public CLI::Config {
       CLI::ConfigItem item;
       item.name = key;
       for (const Json& single : value.is_array() ? value : Json::array({value})) {
-        item.inputs.push_back(single.is_string() ? single.get<std::string>() : single.dump());
+        item.inputs.push_back(single.is_string() ? with_guard(single.get<std::string>())
+                                                 : single.dump());
       }
       settings.push_back(item);
     }
@@ -58,8 +61,10 @@ class JsonConfig : public CLI::Config {
   static Json option_value(const CLI::Option& option) {
     const bool is_flag = option.get_expected_max() == 0;
     if (is_flag) return option.count() > 0 && option.as<bool>();
-    if (option.get_expected_max() > 1) return option.results();
-    return typed(option.count() > 0 ? option.results().back() : option.get_default_str());
+    std::vector<std::string> values = option.results();
+    for (std::string& value : values) value = without_guard(std::move(value));
+    if (option.get_expected_max() > 1) return values;
+    return typed(option.count() > 0 ? values.back() : option.get_default_str());
   }
 
   /// A number where the text is one.
@@ -93,6 +98,16 @@ std::string explain(const CLI::App& app, const std::string& tool, const CLI::Par
 
 }  // namespace
 
+std::string with_guard(const std::string& argument) {
+  const bool looks_like_list = argument.starts_with('[') && argument.ends_with(']');
+  return looks_like_list ? argument + kGuard : argument;
+}
+
+std::string without_guard(std::string argument) {
+  if (argument.ends_with(kGuard)) argument.pop_back();
+  return argument;
+}
+
 OptionTable::OptionTable(const std::string& tool, const std::string& description,
                          const std::string& examples)
     : app_(description, tool), tool_(tool) {
@@ -114,7 +129,10 @@ void OptionTable::add_parsed(const std::string& group, const std::string& names,
                              const std::string& shown,
                              const std::function<void(const std::string&)>& parse,
                              const std::string& help) {
-  app_.add_option_function<std::string>(names, parse, help)->group(group)->default_str(shown);
+  app_.add_option_function<std::string>(
+          names, [parse](const std::string& text) { parse(without_guard(text)); }, help)
+      ->group(group)
+      ->default_str(shown);
 }
 
 CLI::Option* OptionTable::add_flag(const std::string& group, const std::string& names, bool& value,
@@ -128,8 +146,11 @@ void OptionTable::parse(int argc, const char* const* argv) {
   for (const std::string& argument : arguments) {
     if (argument == "-h" || argument == "--help") throw TextAnswer{app_.help()};
   }
+  std::vector<std::string> guarded;
+  for (const std::string& argument : arguments) guarded.push_back(with_guard(argument));
+  std::reverse(guarded.begin(), guarded.end());  // as CLI11 wants a vector
   try {
-    app_.parse(argc, argv);
+    app_.parse(std::move(guarded));
   } catch (const CLI::FileError& error) {
     throw MissingInputError(std::string("--config: ") + error.what());
   } catch (const CLI::ParseError& error) {

@@ -133,6 +133,22 @@ TEST_CASE("cli: pictures in three formats, with a sidecar and nothing about the 
   check_refused(place, {"a robot", "--format", "gif"}, 64, {"png", "gif"});
 }
 
+TEST_CASE("cli: a prompt in brackets stays one") {
+  const Workplace place;
+  generate(place, {"[robot, red:snow:1]", "a, hat", "--negative", "[red,hat:snow:1]", "--seed", "1",
+                   "--out", "pictures"});
+  const std::vector<fs::path> made = pictures_in(place.path() / "pictures");
+  REQUIRE(made.size() == 2);
+  CHECK_THAT(parameters_of(made[0]),
+             ContainsSubstring("[robot, red:snow:1]\nNegative prompt: [red,hat:snow:1]\n"));
+  sdx::write_file_atomically(place.path() / "c.json", R"({"prompt": ["[robot, red:snow:1]"]})");
+  const RunResult config = place.run("sdx-generate", {"--config", "c.json", "--print-config"});
+  CHECK(sdx::Json::parse(config.out)["prompt"] == sdx::Json({"[robot, red:snow:1]"}));
+  const RunResult tokens = place.run("sdx-tokenize", {"[robot, red:snow:1]", "a hat"});
+  CHECK_THAT(tokens.out, ContainsSubstring("steps 1 to 1: robot, red\n"));
+  CHECK_THAT(tokens.out, ContainsSubstring("a hat\n"));
+}
+
 TEST_CASE("cli: a prompts file may have options on its lines") {
   const Workplace place;
   sdx::write_file_atomically(

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <type_traits>
 
 #include "sdx/util/json.h"
 
@@ -15,6 +16,11 @@ namespace sdx {
 struct TextAnswer {
   std::string text;
 };
+
+/// CLI11 takes an argument "[a,b]" for a list of two; a guard behind the bracket keeps a prompt
+/// with an edit in one piece.
+std::string with_guard(const std::string& argument);
+std::string without_guard(std::string argument);
 
 /// The options of a tool, each bound to a field of a struct: name, default, help and the key in
 /// --config are written once, here. Precedence: default < --config FILE.json < command line.
@@ -28,7 +34,11 @@ class OptionTable {
   template <typename T>
   CLI::Option* add(const std::string& group, const std::string& names, T& value,
                    const std::string& help) {
-    return app_.add_option(names, value, help)->group(group)->capture_default_str();
+    CLI::Option* option = app_.add_option(names, value, help)->group(group)->capture_default_str();
+    if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<std::string>>) {
+      option->transform(&without_guard, "", "");
+    }
+    return option;
   }
 
   /// The same for a value with a spelling of its own: `parse` takes the text (and may throw
