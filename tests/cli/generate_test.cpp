@@ -234,6 +234,22 @@ TEST_CASE("cli: styles from a styles file") {
                 {"absent.csv"});
 }
 
+TEST_CASE("cli: options that may be repeated leave the prompt alone") {
+  const Workplace place;
+  sdx::write_file_atomically(
+      place.path() / "styles.csv",
+      "name,prompt,negative_prompt\na,\"{prompt}, snow\",\nb,\"{prompt}, hat\",\n");
+  generate(place, {"--style", "a", "--style", "b", "--embeddings", "embeddings", "a robot",
+                   "--seed", "1", "--out", "pictures"});
+  CHECK_THAT(parameters_of(pictures_in(place.path() / "pictures").at(0)),
+             ContainsSubstring("a robot, snow, hat\n"));
+  sdx::write_file_atomically(place.path() / "c.json",
+                             R"({"prompt": ["a robot"], "style": ["b", "a"], "seed": 1})");
+  generate(place, {"--config", "c.json", "--out", "config"});
+  CHECK_THAT(parameters_of(pictures_in(place.path() / "config").at(0)),
+             ContainsSubstring("a robot, hat, snow\n"));
+}
+
 TEST_CASE("cli: names without brackets, and files that no prompt uses") {
   const Workplace place;
   REQUIRE(place.train("Ada").exit_code == 0);

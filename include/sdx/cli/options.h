@@ -38,6 +38,8 @@ class OptionTable {
     if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<std::string>>) {
       option->transform(&without_guard, "", "");
     }
+    // A repeatable option takes one value each time, so that a prompt may stand behind it.
+    if (names.starts_with('-')) option->allow_extra_args(false);
     return option;
   }
 

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes the pictures of docs/generate.md with the built-in model: docs/generate/*.png.
+#   scripts/docs/generate_pictures.sh [WORK]     default: a folder that is removed afterwards
+# Needs the built programs (scripts/demo.sh) and about three minutes on two cores.
+set -euo pipefail
+source_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+bin="$source_dir/build/release/bin"
+if [[ $# -gt 0 ]]; then
+  work="$1"
+  mkdir -p "$work"
+else
+  work="$(mktemp -d)"
+  trap 'rm -rf "$work"' EXIT
+fi
+pictures="$source_dir/docs/generate"
+mkdir -p "$pictures"
+cd "$work"
+
+for person in ada ben; do
+  [[ -f "embeddings/${person^}.safetensors" ]] ||
+    "$bin/sdx-train" "$source_dir/configs/demo/portraits/$person" --name "${person^}" --quiet
+done
+
+# sheet NAME ARGUMENTS…: the contact sheet of a command.
+sheet() {
+  rm -rf "$1"
+  "$bin/sdx-generate" "${@:2}" --grid --quiet --out "$1" >/dev/null
+  cp "$1"/*-grid.png "$pictures/$1.png"
+}
+
+# picture NAME ARGUMENTS…: the picture of a command.
+picture() {
+  rm -rf "$1"
+  "$bin/sdx-generate" "${@:2}" --quiet --out "$1" >/dev/null
+  cp "$1"/*.png "$pictures/$1.png"
+}
+
+sheet weights "robot <Ada>" --seed 5 --xy "prompt=<Ada>|(<Ada>:0.3)|(<Ada>:1.5)|(<Ada>:2)"
+sheet edits "[a man:<Ada>:0.1]" "[a man:<Ada>:0.4]" "[<Ada>|a robot]" "<Ada> AND snow :0.6" --seed 5
+sheet samplers "<Ada>, smiling" --seed 5 --steps 12 --xy \
+  "sampler=euler,dpmpp_2m,unipc,dpmpp_sde" "schedule=karras,sgm_uniform"
+sheet variations "<Ada>, smiling" --seed 3 --variation-seed 8 --xy "variation-strength=0,0.2,0.4,0.6"
+sheet combinations "<Ada>, {smiling|sad}, {a hat|snow}" --seed 5 --dynamic all
+
+picture start "<Ada>, smiling" --seed 3
+sheet strengths "<Ada> wearing a santa hat, snow" --seed 3 --init-image "$pictures/start.png" --xy \
+  "strength=0.3,0.5,0.7,0.9"
+picture masked "<Ada> wearing a santa hat" --seed 3 --init-image "$pictures/start.png" \
+  --mask "$pictures/mask.png" --strength 1
+picture larger "<Ada>, smiling" --seed 3 --hires 1.5 --hires-strength 0.05
+picture tile "a pattern of stars" --seed 4 --tile
