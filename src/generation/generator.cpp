@@ -22,6 +22,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/memory.h"
 #include "start_image.h"
+#include "tile.h"
 
 namespace sdx {
 
@@ -134,18 +135,7 @@ struct Generator::Impl {
   }
 
   at::Tensor decode(const at::Tensor& latents, bool tile) const {
-    if (!tile) return decoder.decode(latents);
-    const std::int64_t margin =
-        std::min<std::int64_t>({kTileMargin, latents.size(2), latents.size(3)});
-    const at::Tensor wide = at::cat({latents.narrow(3, latents.size(3) - margin, margin), latents,
-                                     latents.narrow(3, 0, margin)},
-                                    3);
-    const at::Tensor around = at::cat(
-        {wide.narrow(2, wide.size(2) - margin, margin), wide, wide.narrow(2, 0, margin)}, 2);
-    const std::int64_t factor = info().vae_factor;
-    return decoder.decode(around)
-        .narrow(2, margin * factor, latents.size(2) * factor)
-        .narrow(3, margin * factor, latents.size(3) * factor);
+    return tile ? decode_tile(decoder, latents, info().vae_factor) : decoder.decode(latents);
   }
 
   /// @param noise [B,4,h,w]; with `original` what it is noised with.
@@ -248,6 +238,15 @@ struct Generator::Impl {
             0};
   }
 
+  static void check_latents(const at::Tensor& latents, std::size_t pictures,
+                            const LatentSize& size) {
+    const auto count = static_cast<std::int64_t>(pictures);
+    if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) return;
+    throw DataError("--latents: expected " + std::to_string(count) + " × " +
+                    std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
+                    std::to_string(size.width) + " values, one set for each picture");
+  }
+
   Bundle bundle;
   NoiseSchedule schedule;
   std::unique_ptr<OwnParts> own_parts;
@@ -284,14 +283,8 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   const Impl& impl = *impl_;
   const at::NoGradGuard no_grad;
   if (initial_latents) {
-    const LatentSize size = impl.latent_size(requests.front().settings);
-    const auto count = static_cast<std::int64_t>(requests.size());
-    if (initial_latents->sizes() !=
-        at::IntArrayRef({count, size.channels, size.height, size.width})) {
-      throw DataError("--latents: expected " + std::to_string(count) + " × " +
-                      std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
-                      std::to_string(size.width) + " values, one set for each picture");
-    }
+    impl.check_latents(*initial_latents, requests.size(),
+                       impl.latent_size(requests.front().settings));
   }
 
   int total = 0;

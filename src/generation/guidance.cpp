@@ -6,22 +6,13 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sdx/prompt/prompt.h"
+#include "tile.h"
 
 namespace sdx {
 
 namespace {
-
-/// Both sides by a part of the size that no small number of steps repeats, so that the edges, which
-/// the convolutions cannot see over, lie elsewhere in each step.
-std::vector<std::int64_t> shift_of(int step, const at::Tensor& sample) {
-  constexpr double kGoldenRatio = 0.6180339887;
-  const double part = std::fmod((step + 1) * kGoldenRatio, 1);
-  return {static_cast<std::int64_t>(part * static_cast<double>(sample.size(2))),
-          static_cast<std::int64_t>(part * static_cast<double>(sample.size(3)))};
-}
 
 at::Tensor deviation(const at::Tensor& x) { return x.flatten(1).std(1).view({-1, 1, 1, 1}); }
 
@@ -103,7 +94,7 @@ at::Tensor Guidance::predict(const at::Tensor& sample, double timestep, int step
   at::Tensor input = sample;
   std::vector<std::int64_t> shift = {0, 0};
   if (settings_.tile) {
-    shift = shift_of(step, sample);
+    shift = tile_shift(step, sample);
     input = sample.roll(shift, {2, 3});
   }
   const std::vector<at::Tensor> output = outputs(rows, input, timestep);

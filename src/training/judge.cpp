@@ -19,6 +19,9 @@ namespace sdx {
 
 namespace {
 
+/// A fixed number, not what the memory allows: a resumed training must judge by the same bits.
+constexpr int kPicturesAtOnce = 4;
+
 /// Where in the schedule prompts are told apart: with less noise every prompt explains a picture,
 /// with more none does.
 constexpr double kLeastNoise = 0.4;
@@ -146,7 +149,7 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
   JudgedPictures result;
   const auto count = static_cast<double>(requests.size());
   impl_->generator.generate(
-      requests, table, {},
+      requests, table, {kPicturesAtOnce, std::nullopt},
       [&](std::size_t index, const GeneratedImage& made) {
         result.verdict.likeness += impl_->likeness(made.image) / count;
         result.verdict.obedience +=

@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
@@ -156,4 +157,15 @@ TEST_CASE("prompt: an embedding of another model is refused by its width", "[pro
   CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ada>", *tokenizer, table)},
                                       *tokenizer, table, encoder),
                   sdx::DataError);
+}
+
+TEST_CASE("prompt: bare names are whole words, the longest first", "[prompt]") {
+  sdx::EmbeddingTable table = table_with("Ada", 1);
+  table.add({"Ada-2", at::zeros({1, kWidth}), {}, {}});
+  const auto bracketed = [&](const std::string& text) {
+    return sdx::bracket_bare_names(text, table);
+  };
+  CHECK(bracketed("Ada, Ada-2 and <Ada>") == "<Ada>, <Ada-2> and <Ada>");
+  CHECK(bracketed("Adam ada xAda Ada_ (Ada:1.2)") == "Adam ada xAda Ada_ (<Ada>:1.2)");
+  CHECK(bracketed("") == "");
 }
