@@ -3,6 +3,7 @@
     bench.py run --people 10 --seeds 3      trains; what is done already is not done again
     bench.py switches --people 4            trains with one option changed at a time
     bench.py table                          judges all words and prints Markdown
+    bench.py keep                           keeps the recipe's words beside this script; `run` begins with them
 
 Everything lies in --work. Likeness is the mean cosine of pictures from three plain prompts to the person's portraits,
 obedience the share of the eight mission prompts in whose picture the attribute classifier sees all that was asked;
@@ -10,6 +11,7 @@ neither prompts nor seeds are those by which sdx-train itself chooses.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -22,6 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,6 +38,7 @@ from model import to_tensor  # noqa: E402
 PLAIN = ("a photo of {}", "a portrait of {}, smiling", "{}")
 MISSION = PROMPTS[:8]
 REFERENCE_STEPS, REFERENCE_BATCH = 3000, 4
+RECIPE_WORDS = pathlib.Path(__file__).with_name("recipe_words.safetensors")
 SWITCHES = {
     "defaults": [],
     "--init auto": ["--init", "auto"],
@@ -47,6 +51,10 @@ SWITCHES = {
     "--lr '0.01 cosine'": ["--lr", "0.01 cosine"],
     "--min-snr 5": ["--min-snr", "5"],
 }
+
+
+def model_hash():
+    return hashlib.sha256((ROOT / "configs/models/mini/unet/diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
 
 
 class Bench:
@@ -88,8 +96,36 @@ class Bench:
             print(f"{run}-on", flush=True)
 
     def recipe(self, people, seed):
+        self.restore_recipe()
         subprocess.run([sys.executable, ROOT / "scripts/training/recipe.py", "--people", *map(str, people), "--seed", str(seed),
                         "--out", self.work / "runs"], check=True, stderr=subprocess.DEVNULL)
+
+    def recipe_word(self, person, seed):
+        return self.work / f"runs/reference-{person}-{seed}" / f"{REFERENCE_STEPS:05}.safetensors"
+
+    def restore_recipe(self):
+        """Puts the recipe's words that are kept beside this script in place: five minutes of a core each."""
+        if not RECIPE_WORDS.exists():
+            return
+        with safe_open(RECIPE_WORDS, "pt") as file:
+            if file.metadata()["unet"] != model_hash():
+                return
+            for key in file.keys():
+                person, seed = key.split("-")
+                word = self.recipe_word(person, seed)
+                if not word.exists():
+                    word.parent.mkdir(parents=True, exist_ok=True)
+                    save_file({f"<Person{person}>": file.get_tensor(key)}, word, {"format": "pt"})
+
+    def keep_recipe(self):
+        words = {}
+        for folder in sorted((self.work / "runs").glob("reference-*-*")):
+            _, person, seed = folder.name.split("-")
+            word = self.recipe_word(person, seed)
+            if word.exists():
+                (words[f"{person}-{seed}"],) = load_file(word).values()
+        save_file(words, RECIPE_WORDS, {"unet": model_hash()})
+        print(f"{RECIPE_WORDS}: {len(words)} words")
 
     def judge(self, key, embedding, person):
         """{"likeness", "obedience"} of a word, remembered."""
@@ -235,7 +271,7 @@ def print_switches(bench):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "switches", "table"))
+    parser.add_argument("what", choices=("run", "switches", "table", "keep"))
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
     parser.add_argument("--people", type=int, default=10)
@@ -243,7 +279,8 @@ def main():
     parser.add_argument("--reference-seeds", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    {"run": run, "switches": switches, "table": table}[args.what](Bench(args), args)
+    commands = {"run": run, "switches": switches, "table": table, "keep": lambda bench, _: bench.keep_recipe()}
+    commands[args.what](Bench(args), args)
 
 
 if __name__ == "__main__":
