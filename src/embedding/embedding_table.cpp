@@ -89,6 +89,13 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
       throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
     }
   }
+  for (const std::string_view network : {"lora:", "lyco:", "hypernet:"}) {
+    if (name.starts_with(network)) {
+      throw UsageError(placeholder(name) +
+                       " asks for a network that changes the model; here a name is a learnt word, "
+                       "and nothing else: take it out of the prompt");
+    }
+  }
   std::vector<std::string> known;
   for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
   const std::string nearest = join(nearest_words(placeholder(name), known), ", ");

@@ -119,3 +119,9 @@ TEST_CASE("embedding: a file that is given must be used, a folder's need not", "
              ContainsSubstring("two_words.safetensors: given, but no prompt uses it") &&
                  ContainsSubstring("<cat> or <dog>"));
 }
+
+TEST_CASE("embedding: a LoRA's tag is told from an unknown name", "[embedding]") {
+  const sdx::EmbeddingTable table;
+  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("lora:detail:0.8"); }),
+             ContainsSubstring("<lora:detail:0.8> asks for a network that changes the model"));
+}

@@ -27,8 +27,9 @@ class EmbeddingTable {
 
   bool contains(const std::string& name) const { return embeddings_.contains(name); }
 
-  /// @throws UsageError (64) listing the nearest known names; DataError with the reason if a file
-  ///         called so is in one of the folders and cannot be used.
+  /// @throws UsageError (64) listing the nearest known names, or saying what AUTOMATIC1111's
+  ///         `<lora:…>` is; DataError with the reason if a file called so is in one of the folders
+  ///         and cannot be used.
   const Embedding& at(const std::string& name) const;
 
   const std::map<std::string, Embedding>& all() const { return embeddings_; }
