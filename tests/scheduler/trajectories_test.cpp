@@ -1,8 +1,11 @@
 #include <ATen/ops/sin.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/text.h"
@@ -49,6 +52,21 @@ Trajectory parse_key(const std::vector<std::string>& parts) {
   return trajectory;
 }
 
+/// Walks with the stand-in and the noise that the reference had; `asked` sees every timestep.
+at::Tensor walk(const Trajectory& trajectory, const std::function<void(double)>& asked,
+                const sdx::SampleObserver& observe) {
+  const at::Tensor noise = sampler_golden().at("noise");
+  const sdx::NoiseSchedule schedule(trajectory.config);
+  const auto denoise = [&](const at::Tensor& sample, const sdx::SamplingPoint& point, int) {
+    asked(point.timestep);
+    return sdx::predicted_original(sample, stand_in_model(sample, point.timestep), point,
+                                   trajectory.config.prediction_type);
+  };
+  return sdx::sample_along(
+      schedule, trajectory.settings, sdx::sampling_points(schedule, trajectory.settings), 0,
+      sampler_golden().at("start"), denoise, [&](int draw) { return noise[draw]; }, observe);
+}
+
 struct Differences {
   double sample = 0;
   double timestep = 0;
@@ -60,26 +78,20 @@ Differences compare(const std::string& key, const Trajectory& trajectory) {
   const at::Tensor timesteps = sampler_golden().at(key + ".timesteps");
   const at::Tensor recorded =
       sampler_golden().at("recorded." + std::to_string(trajectory.settings.steps));
-  const at::Tensor noise = sampler_golden().at("noise");
-  const sdx::NoiseSchedule schedule(trajectory.config);
   Differences worst;
   std::int64_t asked = 0;
   std::int64_t compared = 0;
-  const auto denoise = [&](const at::Tensor& sample, const sdx::SamplingPoint& point, int) {
+  const auto ask = [&](double timestep) {
     REQUIRE(asked < timesteps.numel());
-    const double off = std::abs(timesteps[asked++].item<double>() - point.timestep);
+    const double off = std::abs(timesteps[asked++].item<double>() - timestep);
     worst.timestep = std::max(worst.timestep, off);
-    return sdx::predicted_original(sample, stand_in_model(sample, point.timestep), point,
-                                   trajectory.config.prediction_type);
   };
   const auto observe = [&](int steps_done, const at::Tensor& sample) {
     if (compared == recorded.numel() || recorded[compared].item<int>() != steps_done) return;
     const double off = sdx::test::max_difference(sample, expected.narrow(0, compared++, 1));
     worst.sample = std::max(worst.sample, off);
   };
-  sdx::sample_along(
-      schedule, trajectory.settings, sdx::sampling_points(schedule, trajectory.settings), 0,
-      sampler_golden().at("start"), denoise, [&](int draw) { return noise[draw]; }, observe);
+  walk(trajectory, ask, observe);
   CHECK(asked == timesteps.numel());
   CHECK(compared == recorded.numel());
   return worst;
@@ -108,4 +120,33 @@ TEST_CASE("scheduler: every sampler walks the trajectory of its reference", "[sc
     }
   }
   CHECK(walked.size() == 249);
+}
+
+TEST_CASE("scheduler: every sampler on every schedule ends where its reference does",
+          "[scheduler]") {
+  std::vector<std::string> keys;
+  for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
+    for (const std::string schedule :
+         {"normal", "karras", "exponential", "sgm_uniform", "simple", "ddim", "beta", "ays"}) {
+      for (const std::string prediction : {"epsilon", "v_prediction"}) {
+        for (const std::string steps : {"5", "20"}) {
+          keys.push_back("final." + std::string(info.typed) + "." + schedule + "." + prediction +
+                         "." + steps);
+        }
+      }
+    }
+  }
+  CHECK(keys.size() == 512);
+  for (const std::string& key : keys) {
+    INFO(key);
+    const auto expected = sampler_golden().find(key);
+    REQUIRE(expected != sampler_golden().end());
+    const at::Tensor end = walk(parse_key(sdx::split_list(key, '.')), [](double) {}, {});
+    const double off = sdx::test::max_difference(end, expected->second);
+    CHECK(off < 1e-4);
+  }
+  const auto stored =
+      std::count_if(sampler_golden().begin(), sampler_golden().end(),
+                    [](const auto& entry) { return entry.first.starts_with("final."); });
+  CHECK(stored == 512);
 }
