@@ -37,9 +37,9 @@ class OptionTable {
     CLI::Option* option = app_.add_option(names, value, help)->group(group)->capture_default_str();
     if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<std::string>>) {
       option->transform(&without_guard, "", "");
+      // A repeatable option takes one text each time, so that a prompt may stand behind it.
+      if (names.starts_with('-')) option->allow_extra_args(false);
     }
-    // A repeatable option takes one value each time, so that a prompt may stand behind it.
-    if (names.starts_with('-')) option->allow_extra_args(false);
     return option;
   }
 
