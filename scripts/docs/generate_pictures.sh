@@ -39,6 +39,12 @@ sheet weights "robot <Ada>" --seed 5 --xy "prompt=<Ada>|(<Ada>:0.3)|(<Ada>:1.5)|
 sheet edits "[a man:<Ada>:0.1]" "[a man:<Ada>:0.4]" "[<Ada>|a robot]" "<Ada> AND snow :0.6" --seed 5
 sheet samplers "<Ada>, smiling" --seed 5 --steps 12 --xy \
   "sampler=euler,dpmpp_2m,unipc,dpmpp_sde" "schedule=karras,sgm_uniform"
+sheet settings "<Ada>, smiling" --seed 5 --cfg 10 --xy "cfg-rescale=0,0.4,0.8" "clip-skip=1,2"
+printf 'name,prompt,negative_prompt\nwinter,"{prompt}, santa hat, snow",\npainting,"{prompt}, oil painting",\n' \
+  >styles.csv
+printf '%s\n' '<Ada>, smiling' '--prompt "<Ada>, smiling" --style winter' \
+  '--prompt "<Ada>, smiling" --style painting' '<Ada>, smiling BREAK snow' >styles.txt
+sheet styles --prompts styles.txt --seed 5
 sheet variations "<Ada>, smiling" --seed 3 --variation-seed 8 --xy "variation-strength=0,0.2,0.4,0.6"
 sheet combinations "<Ada>, {smiling|sad}, {a hat|snow}" --seed 5 --dynamic all
 
