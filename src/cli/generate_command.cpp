@@ -1,5 +1,6 @@
 #include <ATen/ops/cat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -174,7 +175,11 @@ std::vector<PictureJob> jobs_of(const GenerateOptions& options, double guidance_
   std::vector<PictureJob> jobs;
   for (PictureOptions prompt : prompts_of(options)) {
     if (!prompt.seed) prompt.seed = any_seed;
-    if (!prompt.styles.empty() && settings.styles.empty()) {
+    const bool names_styles =
+        !prompt.styles.empty() ||
+        std::any_of(settings.axes.begin(), settings.axes.end(),
+                    [](const GridAxis& axis) { return axis.option == "style"; });
+    if (names_styles && settings.styles.empty()) {
       settings.styles = read_styles(options.styles_file);
     }
     if (options.bare_names) {
@@ -290,6 +295,11 @@ void generate_command(int argc, char** argv) {
   check_words(embeddings, jobs, common);
   if (options.dynamic == DynamicPrompts::kAll) {
     say(common, std::to_string(jobs.size()) + " pictures will be made");
+  }
+  if (source && was_made_from_picture(source->infotext) && options.picture.start_image.empty()) {
+    say(common, source->file +
+                    " was made from another picture, which it does not hold: --init-image FILE "
+                    "gives that back; without it the beginning is noise");
   }
   if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
   PictureWriter writer(options.output);

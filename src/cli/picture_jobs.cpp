@@ -36,12 +36,12 @@ PictureOptions at_value(PictureOptions options, const GridAxis& axis, const std:
 
 struct Cell {
   PictureOptions options;
-  std::string label;
+  std::string label;  ///< empty without axes
 };
 
 /// The cells of a grid, row by row; without axes the picture alone.
 std::vector<Cell> cells_of(const PictureOptions& options, const std::vector<GridAxis>& axes) {
-  std::vector<Cell> cells = {{options, axes.empty() ? options.prompt : ""}};
+  std::vector<Cell> cells = {{options, ""}};
   for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
     std::vector<Cell> next;
     for (const Cell& cell : cells) {
@@ -70,10 +70,14 @@ PictureOptions with_seed(PictureOptions options, std::uint64_t seed, const JobSe
     options.prompt = expand_random(options.prompt, settings.wildcards, seed);
     options.negative = expand_random(options.negative, settings.wildcards, seed);
   }
-  const StyledPrompt styled =
+  return options;
+}
+
+PictureOptions styled(PictureOptions options, const JobSettings& settings) {
+  const StyledPrompt texts =
       apply_styles({options.prompt, options.negative}, options.styles, settings.styles);
-  options.prompt = styled.prompt;
-  options.negative = styled.negative_prompt;
+  options.prompt = texts.prompt;
+  options.negative = texts.negative_prompt;
   return options;
 }
 
@@ -137,7 +141,9 @@ std::vector<PictureJob> jobs_of(const PictureOptions& options, const JobSettings
     for (int i = 0; i < settings.count; ++i) {
       const std::uint64_t seed = options.seed.value() + static_cast<std::uint64_t>(i);
       for (const Cell& cell : cells_of(with_seed(named, seed, settings), settings.axes)) {
-        jobs.push_back({request_of(cell.options, settings.guidance_scale), cell.label});
+        ImageRequest request = request_of(styled(cell.options, settings), settings.guidance_scale);
+        const std::string label = cell.label.empty() ? request.prompt : cell.label;
+        jobs.push_back({std::move(request), label});
       }
     }
   }

@@ -107,9 +107,8 @@ void add_sampling_options(OptionTable& table, PictureOptions& options) {
         options.guidance_scale.reset();
         if (text != "auto") options.guidance_scale = parse_number("--cfg", text);
       },
-      "Guidance scale: how strictly the prompt is followed; 1 switches guidance off; auto: what "
-      "the "
-      "model advises");
+      "How strictly the prompt is followed (guidance scale); 1: unguided; auto: the model's "
+      "advice");
   table
       .add(group, "--cfg-rescale", settings.guidance_rescale,
            "Against washed-out or burnt colours at a high --cfg, 0 to 1")
@@ -220,6 +219,7 @@ std::vector<std::string> arguments_of(const Infotext& infotext) {
       {"Clip skip", "--clip-skip"},
       {"Hires upscale", "--hires"},
       {"Hires steps", "--hires-steps"},
+      {"Start strength", "--strength"},
       {"Grammar", "--grammar"},
   };
   // With "=", as a text may begin with a dash.
@@ -229,13 +229,12 @@ std::vector<std::string> arguments_of(const Infotext& infotext) {
   }
   for (const auto& [key, option] : kFields) {
     if (const auto value = infotext.field(key)) {
-      arguments.insert(arguments.end(), {option, *value});
+      arguments.push_back(option + "=" + *value);
     }
   }
   if (const auto strength = infotext.field("Denoising strength")) {
     const bool is_second_pass = infotext.field("Hires upscale").has_value();
-    arguments.insert(arguments.end(),
-                     {is_second_pass ? "--hires-strength" : "--strength", *strength});
+    arguments.push_back((is_second_pass ? "--hires-strength=" : "--strength=") + *strength);
   }
   if (infotext.field("Tiling") == "True") arguments.push_back("--tile");
   return arguments;

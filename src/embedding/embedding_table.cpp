@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "embedding/png_embedding.h"
 #include "sdx/embedding/embedding_reader.h"
@@ -17,13 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// In lower case.
-std::string extension_of(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension;
-}
+std::string extension_of(const fs::path& path) { return lower_case(path.extension().string()); }
 
 /// Whether a file may be an embedding, by its name.
 bool has_known_extension(const fs::path& path) {

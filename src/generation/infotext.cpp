@@ -90,6 +90,8 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   if (settings.start || is_larger) {
     fields.add("Denoising strength", number_text(is_larger ? hires.strength : settings.strength));
   }
+  fields.add_unless(!settings.start || !is_larger, "Start strength",
+                    number_text(settings.strength));
   fields.add_unless(!settings.start || !settings.start->mask, "Mask", "True");
   fields.add_unless(settings.clip_skip == 1, "Clip skip", std::to_string(settings.clip_skip));
   fields.add_unless(!settings.tile, "Tiling", "True");
@@ -109,6 +111,11 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   }
   fields.add("Version", version);
   return infotext;
+}
+
+bool was_made_from_picture(const Infotext& infotext) {
+  return infotext.field("Start strength") ||
+         (infotext.field("Denoising strength") && !infotext.field("Hires upscale"));
 }
 
 std::optional<BatchPlace> batch_place_of(const Infotext& infotext) {

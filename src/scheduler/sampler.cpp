@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -64,14 +65,6 @@ constexpr std::array<ScheduleName, 10> kSchedules = {{
     {ScheduleKind::kAys, "ays", "Align Your Steps", ""},
     {ScheduleKind::kCustom, "custom", "Custom", ""},
 }};
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 template <typename Row>
 bool is_named(const Row& row, const std::string& lower) {

@@ -55,6 +55,12 @@ std::string trim(std::string_view text) {
   return std::string(text);
 }
 
+std::string lower_case(std::string_view text) {
+  std::string result;
+  for (const char c : text) result += lower(c);
+  return result;
+}
+
 bool is_word_character(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return std::isalnum(byte) != 0 || c == '_' || byte >= 0x80;

@@ -228,6 +228,9 @@ TEST_CASE("cli: styles from a styles file") {
   generate(place, {"a robot", "--style", "winter", "--seed", "1", "--out", "pictures"});
   CHECK_THAT(parameters_of(pictures_in(place.path() / "pictures").at(0)),
              ContainsSubstring("a robot, snow\nNegative prompt: red\n"));
+  generate(place, {"a robot", "--xy", "style=winter", "--seed", "1", "--out", "axis"});
+  CHECK_THAT(parameters_of(pictures_in(place.path() / "axis").at(0)),
+             ContainsSubstring("a robot, snow\nNegative prompt: red\n"));
   fs::remove_all(place.path() / "pictures");
   check_refused(place, {"a robot", "--style", "wintr"}, 64, {"wintr", "winter"});
   check_refused(place, {"a robot", "--style", "winter", "--styles", "absent.csv"}, 66,
@@ -282,6 +285,19 @@ TEST_CASE("cli: pictures from pictures") {
   CHECK(sdx::read_file(pictures_in(again_larger).at(0)) == sdx::read_file(larger));
   const fs::path tile = made_with("tile", {"--tile"});
   CHECK_THAT(parameters_of(tile), ContainsSubstring("Tiling: True"));
+
+  const std::vector<std::string> start = {"--init-image", "faces/0.png"};
+  const fs::path both = made_with("both", {"--init-image", "faces/0.png", "--strength", "0.5",
+                                           "--hires", "2", "--hires-strength", "0.3"});
+  for (const fs::path& made : {from, both}) {
+    const RunResult alone = place.run("sdx-generate", {"--from-image", made, "--out", "alone"});
+    CHECK_THAT(alone.err, ContainsSubstring("was made from another picture"));
+    fs::remove_all(place.path() / "replayed");
+    const RunResult replay =
+        place.run("sdx-generate", {"--from-image", made, start[0], start[1], "--out", "replayed"});
+    CHECK_THAT(replay.err, !ContainsSubstring("was made from another picture"));
+    CHECK(sdx::read_file(pictures_in(place.path() / "replayed").at(0)) == sdx::read_file(made));
+  }
 
   check_refused(place, {"a robot", "--mask", "faces/1.png"}, 64, {"--mask needs an --init-image"});
   check_refused(place, {"a robot", "--init-image", "absent.png"}, 66, {"absent.png"});

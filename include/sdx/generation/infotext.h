@@ -18,6 +18,9 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
                   const BatchPlace& place);
 
+/// Whether a picture began with another one.
+bool was_made_from_picture(const Infotext& infotext);
+
 /// The batch that a picture was made in, for BatchOptions::replay; nothing if it was made alone.
 std::optional<BatchPlace> batch_place_of(const Infotext& infotext);
 

@@ -15,6 +15,9 @@ std::vector<std::string> split_list(std::string_view text, char separator);
 /// `text` without white space at its ends.
 std::string trim(std::string_view text);
 
+/// `text` with its ASCII letters in lower case.
+std::string lower_case(std::string_view text);
+
 /// Whether a byte of UTF-8 belongs to a word: ASCII letters and digits, "_", and all beyond ASCII,
 /// which are letters mostly.
 bool is_word_character(char c);
