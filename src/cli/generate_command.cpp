@@ -32,9 +32,7 @@ struct GenerateOptions {
   std::string names;
   std::vector<std::string> embeddings = {"embeddings"};
   bool bare_names = false;
-  std::string styles_file = "styles.csv";
-  std::string wildcards_folder;
-  DynamicPrompts dynamic = DynamicPrompts::kRandom;
+  PromptSources sources;
   std::string source_picture;  ///< --from-image
   int count = 1;
   std::vector<std::string> axes;
@@ -74,13 +72,7 @@ void add_input_options(OptionTable& table, GenerateOptions& options) {
             "Folders or files in which <Name> is looked up");
   table.add_flag(group, "--bare-names", options.bare_names,
                  "A learnt name means its embedding without < > as well");
-  table.add(group, "--styles", options.styles_file, "CSV file with the styles that --style names");
-  table.add(group, "--wildcards", options.wildcards_folder,
-            "Folder with the lists that __list__ in a prompt takes a line from");
-  table.add_parsed(
-      group, "--dynamic", std::string(to_string(options.dynamic)),
-      [&](const std::string& text) { options.dynamic = parse_dynamic_prompts(text); },
-      "{a|b} in a prompt: random by the seed, all combinations, or off");
+  add_prompt_sources(table, options.sources);
   table.add_flag(group, "--list-samplers", options.list_samplers, "Show what --sampler can be")
       ->configurable(false);
 }
@@ -161,27 +153,18 @@ std::vector<PictureOptions> prompts_of(const GenerateOptions& options) {
 
 std::vector<PictureJob> jobs_of(const GenerateOptions& options, double guidance_scale,
                                 const EmbeddingTable& embeddings) {
-  JobSettings settings;
+  const std::vector<PictureOptions> prompts = prompts_of(options);
+  std::vector<GridAxis> axes;
+  for (const std::string& axis : options.axes) axes.push_back(parse_grid_axis(axis));
+  JobSettings settings = read_sources(options.sources, prompts, axes);
   settings.count = options.count;
   settings.names = split_list(options.names, ',');
-  settings.dynamic = options.dynamic;
   settings.guidance_scale = guidance_scale;
-  if (!options.wildcards_folder.empty()) {
-    settings.wildcards = read_wildcards(options.wildcards_folder);
-  }
-  for (const std::string& axis : options.axes) settings.axes.push_back(parse_grid_axis(axis));
 
   const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
   std::vector<PictureJob> jobs;
-  for (PictureOptions prompt : prompts_of(options)) {
+  for (PictureOptions prompt : prompts) {
     if (!prompt.seed) prompt.seed = any_seed;
-    const bool names_styles =
-        !prompt.styles.empty() ||
-        std::any_of(settings.axes.begin(), settings.axes.end(),
-                    [](const GridAxis& axis) { return axis.option == "style"; });
-    if (names_styles && settings.styles.empty()) {
-      settings.styles = read_styles(options.styles_file);
-    }
     if (options.bare_names) {
       prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
       prompt.negative = bracket_bare_names(prompt.negative, embeddings);
@@ -269,7 +252,7 @@ void generate_command(int argc, char** argv) {
   if (source) {
     apply_arguments(arguments_of(source->infotext), "--from-image " + source->file,
                     options.picture);
-    options.dynamic = DynamicPrompts::kOff;
+    options.sources.dynamic = DynamicPrompts::kOff;
   }
   OptionTable table(
       "sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person.",
@@ -293,7 +276,7 @@ void generate_command(int argc, char** argv) {
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const std::vector<PictureJob> jobs = jobs_of(options, bundle.info().guidance_scale, embeddings);
   check_words(embeddings, jobs, common);
-  if (options.dynamic == DynamicPrompts::kAll) {
+  if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(common, std::to_string(jobs.size()) + " pictures will be made");
   }
   if (source && was_made_from_picture(source->infotext) && options.picture.start_image.empty()) {

@@ -1,5 +1,7 @@
 #include "cli/picture_jobs.h"
 
+#include <algorithm>
+
 #include "sdx/prompt/dynamic.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
@@ -100,6 +102,34 @@ DynamicPrompts parse_dynamic_prompts(std::string_view text) {
     if (text == to_string(dynamic)) return dynamic;
   }
   throw UsageError("--dynamic: expected random, all or off, found \"" + std::string(text) + "\"");
+}
+
+void add_prompt_sources(OptionTable& table, PromptSources& sources) {
+  const std::string group = "Input";
+  table.add(group, "--styles", sources.styles_file, "CSV file with the styles that --style names");
+  table.add(group, "--wildcards", sources.wildcards_folder,
+            "Folder with the lists that __list__ in a prompt takes a line from");
+  table.add_parsed(
+      group, "--dynamic", std::string(to_string(sources.dynamic)),
+      [&](const std::string& text) { sources.dynamic = parse_dynamic_prompts(text); },
+      "{a|b} in a prompt: random by the seed, all combinations, or off");
+}
+
+JobSettings read_sources(const PromptSources& sources, const std::vector<PictureOptions>& prompts,
+                         const std::vector<GridAxis>& axes) {
+  JobSettings settings;
+  settings.dynamic = sources.dynamic;
+  settings.axes = axes;
+  if (!sources.wildcards_folder.empty()) {
+    settings.wildcards = read_wildcards(sources.wildcards_folder);
+  }
+  const bool names_styles =
+      std::any_of(prompts.begin(), prompts.end(),
+                  [](const PictureOptions& prompt) { return !prompt.styles.empty(); }) ||
+      std::any_of(axes.begin(), axes.end(),
+                  [](const GridAxis& axis) { return axis.option == "style"; });
+  if (names_styles) settings.styles = read_styles(sources.styles_file);
+  return settings;
 }
 
 GridAxis parse_grid_axis(const std::string& text) {

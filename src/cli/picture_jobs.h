@@ -21,6 +21,16 @@ std::string_view to_string(DynamicPrompts dynamic);
 /// @throws UsageError that lists them.
 DynamicPrompts parse_dynamic_prompts(std::string_view text);
 
+/// What prompts may refer to, and how.
+struct PromptSources {
+  std::string styles_file = "styles.csv";  ///< read only if a style is named
+  std::string wildcards_folder;            ///< empty: none
+  DynamicPrompts dynamic = DynamicPrompts::kRandom;
+};
+
+/// --styles, --wildcards, --dynamic, in group "Input".
+void add_prompt_sources(OptionTable& table, PromptSources& sources);
+
 /// One axis of a grid: an option and the values that it takes.
 struct GridAxis {
   std::string option;  ///< "cfg", "sampler", …; "prompt" replaces its first value by each
@@ -47,6 +57,11 @@ struct JobSettings {
   std::vector<GridAxis> axes;  ///< at most two: columns, rows
   double guidance_scale = 7;   ///< where none was said
 };
+
+/// Settings with the wildcards and, where a prompt or an axis names a style, the styles.
+/// @throws as read_wildcards and read_styles.
+JobSettings read_sources(const PromptSources& sources, const std::vector<PictureOptions>& prompts,
+                         const std::vector<GridAxis>& axes = {});
 
 /// A prompts file: on each line a prompt, or options with `--prompt "…"` among them.
 /// @param base what holds where a line says nothing.

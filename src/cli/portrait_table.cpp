@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "sdx/dataset/strays.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -103,93 +102,77 @@ Json json_of(const Portrait& portrait) {
 }
 
 /// What the table does not say by itself: how many faces, by what; who else is there.
-void show_summary(const std::vector<Portrait>& portraits, const char* finder,
-                  const std::vector<std::size_t>& strays, const CommonOptions& common) {
+void show_summary(const SubjectPortraits& subject, const CommonOptions& common) {
+  const std::vector<Portrait>& portraits = subject.portraits;
   const auto count = [&](auto holds) {
     return std::to_string(std::count_if(portraits.begin(), portraits.end(), holds));
   };
   const std::string used = count([](const Portrait& portrait) { return portrait.used(); });
   const std::string faces = count([](const Portrait& portrait) { return portrait.faces > 0; });
   const std::string all = std::to_string(portraits.size());
-  say(common, used + " of " + all + " files used; " +
-                  (finder == nullptr ? "no face finder is installed (package opencv-data)"
-                                     : std::string(finder) + " found a face in " + faces));
-  if (strays.empty()) return;
+  say(common,
+      used + " of " + all + " files used; " +
+          (subject.face_finder.empty() ? "no face finder is installed (package opencv-data)"
+                                       : subject.face_finder + " found a face in " + faces));
+  if (subject.strays.empty()) return;
   std::vector<std::string> names;
-  for (const std::size_t i : strays) names.push_back(portraits[i].file.filename().string());
-  say(common, std::to_string(strays.size()) + " of " + used + " pictures " +
-                  (strays.size() == 1 ? "shows" : "show") + " someone else: " + join(names, ", ") +
+  for (const std::size_t i : subject.strays) names.push_back(portraits[i].file.filename().string());
+  say(common, std::to_string(subject.strays.size()) + " of " + used + " pictures " +
+                  (subject.strays.size() == 1 ? "shows" : "show") +
+                  " someone else: " + join(names, ", ") +
                   ". They are used; take them out of the folder if that is not meant");
 }
 
 }  // namespace
 
-void add_portrait_options(OptionTable& table, PortraitInput& input) {
+void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
   const char* const group = "Input";
   table.add_parsed(
       group, "--kind", "person",
-      [&input](const std::string& text) { input.kind = parse_subject_kind(text); },
+      [&subject](const std::string& text) { subject.kind = parse_subject_kind(text); },
       "What the word stands for: person, object or style");
-  table.add(group, "--templates", input.templates_file,
+  table.add(group, "--templates", subject.templates_file,
             "File of sentences with {name} to learn from; default: those of the kind");
   table.add_parsed(
       group, "--crop", "auto",
-      [&input](const std::string& text) {
-        input.crop = text == "auto" ? std::nullopt : std::optional(parse_crop(text));
+      [&subject](const std::string& text) {
+        subject.crop = text == "auto" ? std::nullopt : std::optional(parse_crop(text));
       },
       "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
   table.add_parsed(
       group, "--face", "largest",
-      [&input](const std::string& text) { input.portraits.face = parse_face_choice(text); },
+      [&subject](const std::string& text) { subject.portraits.face = parse_face_choice(text); },
       "Whose face, of several: largest, center, match (who recurs in the folder)");
-  table.add_flag(group, "--mirror", input.latents.mirror,
+  table.add_flag(group, "--mirror", subject.latents.mirror,
                  "Learn from each picture's mirror image as well");
   table.add_parsed(
       group, "--mask", "none",
-      [&input](const std::string& text) {
+      [&subject](const std::string& text) {
         if (text != "none" && text != "face") {
           throw UsageError("--mask: expected none or face, found \"" + text + "\"");
         }
-        input.latents.mask_face = text == "face";
+        subject.latents.mask_face = text == "face";
       },
       "face: learn little from what is not face or hair; none");
-  table.add(group, "--face-detector", input.face_detector,
+  table.add(group, "--face-detector", subject.face_detector,
             "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
   table.add(
-      group, "--face-network", input.face_network,
+      group, "--face-network", subject.face_network,
       "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
-  table.add_flag(group, "--strict", input.portraits.strict,
+  table.add_flag(group, "--strict", subject.portraits.strict,
                  "Stop at a file that can't be used, in place of skipping it");
 }
 
-std::vector<Portrait> load_input(const std::string& folder, PortraitInput& input,
-                                 const Bundle& bundle, const IdentityEncoder* identity,
-                                 const CommonOptions& common) {
-  const Crop usual = input.kind == SubjectKind::kPerson ? Crop::kFace : Crop::kCentre;
-  input.portraits.crop = input.crop.value_or(usual);
-  input.portraits.size_px = bundle.info().native_size_px;
-  const auto finder = FaceFinder::installed(input.face_detector, bundle.folder());
-  std::vector<Portrait> portraits =
-      load_portraits(folder, input.portraits, finder ? &*finder : nullptr, identity);
-  std::vector<std::size_t> strays;
-  if (identity != nullptr && input.kind == SubjectKind::kPerson) {
-    strays = flag_strays(portraits, *identity);
-  }
-  show_table(portraits, common);
-  for (const Portrait& portrait : portraits) say_json(common, json_of(portrait));
-  show_summary(portraits, finder ? finder->method() : nullptr, strays, common);
-  if (input.portraits.face == FaceChoice::kMatch && identity == nullptr) {
+void show_portraits(const SubjectPortraits& subject, const SubjectOptions& options,
+                    const CommonOptions& common) {
+  show_table(subject.portraits, common);
+  for (const Portrait& portrait : subject.portraits) say_json(common, json_of(portrait));
+  show_summary(subject, common);
+  if (options.portraits.face == FaceChoice::kMatch && !subject.tells_people_apart) {
     say(common,
         "--face match needs something that tells faces apart, which is not here: "
         "of several faces the largest is taken");
   }
-  check_enough_portraits(folder, portraits);
-  return portraits;
-}
-
-std::vector<std::string> input_templates(const PortraitInput& input) {
-  return input.templates_file.empty() ? load_templates(input.kind)
-                                      : load_templates(input.templates_file);
 }
 
 }  // namespace sdx

@@ -1,6 +1,5 @@
 #include "sdx/cli/tool.h"
 
-#include <c10/util/Exception.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -8,9 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
-#include "sdx/util/error.h"
+#include "sdx/util/failure.h"
 #include "sdx/util/stop.h"
 #include "sdx/version.h"
 
@@ -42,32 +40,22 @@ namespace {
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*const kBeforeLibraries)(int, char**, char**) = prefer_sleeping_threads;
 
-int fail(const char* tool, ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "%s: error: %s\n", tool, message.c_str());
-  return static_cast<int>(code);
+int fail(const char* tool, const Failure& failure) {
+  std::fprintf(stderr, "%s: error: %s\n", tool, failure.text.c_str());
+  return static_cast<int>(failure.code);
 }
 
 int run_command(const char* tool, int argc, char** argv,
                 const std::function<void(int, char**)>& command) {
+  const Failure not_written = {ExitCode::kIo, "stdout: writing failed"};
   try {
     command(argc, argv);
-    if (std::fflush(stdout) != 0) throw IoError("stdout: writing failed");
-    return static_cast<int>(ExitCode::kOk);
+    return std::fflush(stdout) == 0 ? 0 : fail(tool, not_written);
   } catch (const TextAnswer& answer) {
     std::fputs(answer.text.c_str(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : fail(tool, ExitCode::kIo, "stdout: writing failed");
-  } catch (const Error& error) {
-    return fail(tool, error.exit_code(), error.what());
-  } catch (const c10::OutOfMemoryError& error) {
-    return fail(tool, ExitCode::kTryAgain,
-                "out of GPU memory; a smaller --batch or --size needs less: " +
-                    std::string(error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return fail(tool, ExitCode::kTryAgain, "out of memory; a smaller --batch or --size needs less");
-  } catch (const c10::Error& error) {
-    return fail(tool, ExitCode::kInternal, error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return fail(tool, ExitCode::kInternal, error.what());
+    return std::fflush(stdout) == 0 ? 0 : fail(tool, not_written);
+  } catch (const std::exception&) {
+    return fail(tool, failure_of(std::current_exception()));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "cli/portrait_table.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 
@@ -12,26 +13,6 @@ namespace sdx {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string_view to_string(MemoryChoice choice) {
-  switch (choice) {
-    case MemoryChoice::kAuto:
-      return "auto";
-    case MemoryChoice::kNormal:
-      return "normal";
-    case MemoryChoice::kLow:
-      return "low";
-  }
-  return "";
-}
-
-MemoryChoice parse_memory_choice(std::string_view text) {
-  for (const MemoryChoice choice :
-       {MemoryChoice::kAuto, MemoryChoice::kNormal, MemoryChoice::kLow}) {
-    if (text == to_string(choice)) return choice;
-  }
-  throw UsageError("--memory: expected auto, normal or low, found \"" + std::string(text) + "\"");
-}
 
 /// A preset's values become the defaults of the options that it names.
 void apply_preset(const std::string& name, TrainOptions& options) {
@@ -183,7 +164,7 @@ Json parse_train_options(int argc, char** argv, TrainOptions& options, CommonOpt
       "  sdx-train --resume runs/Johannes\n");
   table.add("Input", "folder", options.folder, "Folder with pictures (JPEG, PNG, WebP)");
   table.add("Input", "--name", options.inversion.name, "The new word, without brackets");
-  add_portrait_options(table, options.input);
+  add_portrait_options(table, options.subject);
   add_training_options(table, options);
   add_end_options(table, options);
   add_output_options(table, options);
@@ -199,6 +180,18 @@ Json parse_train_options(int argc, char** argv, TrainOptions& options, CommonOpt
   if (options.exact_steps > 0) options.inversion.steps = options.exact_steps;
   options.trainer.stop_when_settled = options.exact_steps == 0 && options.stop == "auto";
   return table.effective();
+}
+
+TrainingSpec spec_of(const TrainOptions& options, const Json& settings) {
+  TrainingSpec spec;
+  spec.portraits = options.folder;
+  spec.subject = options.subject;
+  spec.templates = load_templates(options.subject);
+  spec.inversion = options.inversion;
+  spec.trainer = options.trainer;
+  spec.memory = options.memory;
+  spec.settings = settings;
+  return spec;
 }
 
 }  // namespace sdx

@@ -2,24 +2,16 @@
 
 #include <string>
 
-#include "cli/portrait_table.h"
-#include "cli/run_folder.h"
 #include "sdx/cli/options.h"
-#include "sdx/training/trainer.h"
+#include "sdx/training/run_folder.h"
+#include "sdx/training/training_run.h"
 
 namespace sdx {
-
-/// How much memory a step may take.
-enum class MemoryChoice {
-  kAuto,    ///< low where the estimate says that normal won't fit
-  kNormal,  ///< GradientMemory::kNormal
-  kLow,     ///< GradientMemory::kLow
-};
 
 /// What sdx-train was told.
 struct TrainOptions {
   std::string folder;
-  PortraitInput input;
+  SubjectOptions subject;
   InversionOptions inversion;
   TrainerOptions trainer;
   MemoryChoice memory = MemoryChoice::kAuto;
@@ -40,5 +32,9 @@ struct TrainOptions {
 /// @return the effective options, for config.json.
 /// @throws UsageError, MissingInputError; TextAnswer.
 Json parse_train_options(int argc, char** argv, TrainOptions& options, CommonOptions& common);
+
+/// @param settings what parse_train_options() gave.
+/// @throws as load_templates.
+TrainingSpec spec_of(const TrainOptions& options, const Json& settings);
 
 }  // namespace sdx

@@ -1,47 +1,38 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
-#include "cli/run_folder.h"
 #include "cli/train_options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
-#include "sdx/training/trainer.h"
+#include "sdx/training/training_run.h"
 
 namespace sdx {
 
-/// Tells what a training does: the person at the terminal, machines (--json) and the run's folder.
-/// Everything it is given outlives it.
+/// Tells the person at the terminal, and machines (--json), what a training does; records --trace.
+/// What it is given outlives it.
 class TrainReporter {
  public:
-  TrainReporter(const Inversion& inversion, const TrainOptions& options, RunFolder& run,
-                const TrainingOrigin& origin, std::vector<std::string> prompts,
-                const CommonOptions& common);
+  TrainReporter(const TrainOptions& options, const CommonOptions& common);
 
-  TrainerEvents events();
+  TrainingRunEvents events();
 
-  /// The end: trace, summary.json, report.html, and what the person wants to know.
-  void finish(const TrainingState& state, StopReason reason,
-              const std::filesystem::path& embedding_file);
+  /// Shows the bar.
+  void begin();
+
+  /// The end: the trace, and what the person wants to know.
+  /// @param summary as TrainingRun::finish gives it.
+  void finish(const Json& summary, const std::filesystem::path& report);
 
  private:
-  void step(const StepResult& result);
-  void milestone(const Milestone& one, const std::vector<Image>& pictures);
-  void metrics(const Json& line);
   StepTrace* trace(int step);
   void write_trace() const;
 
-  const Inversion& inversion_;
   const TrainOptions& options_;
-  RunFolder& run_;
-  const TrainingOrigin& origin_;
-  std::vector<std::string> prompts_;  ///< of the previews
   const CommonOptions& common_;
-  ProgressBar bar_;
-  std::string figure_;
-  std::string likeness_;
+  std::optional<ProgressBar> bar_;  ///< after begin()
   std::vector<std::unique_ptr<StepTrace>> traces_;
 };
 

@@ -194,14 +194,18 @@ struct Generator::Impl {
     return at::cat(rows).to(target.device);
   }
 
+  int steady_batch_size(const PictureSettings& settings) const {
+    if (!target.device.is_cpu()) return kMostAtOnce / 2;
+    const LatentSize size = latent_size(settings, settings.hires.scale);
+    return std::clamp(kBusyLatents / (size.height * size.width), 1, kMostAtOnce);
+  }
+
   /// As many pictures as keep the processor busy, if half of the free memory holds them, by a
   /// measured evaluation of the UNet. More would only make the first one late.
   int automatic_batch_size(const ImageRequest& request, ContextCache& contexts) const {
-    if (!target.device.is_cpu()) return kMostAtOnce / 2;
-    const PictureSettings& settings = request.settings;
-    const LatentSize size = latent_size(settings, settings.hires.scale);
-    const int useful = std::clamp(kBusyLatents / (size.height * size.width), 1, kMostAtOnce);
-    if (useful == 1) return 1;
+    const int useful = steady_batch_size(request.settings);
+    if (useful == 1 || !target.device.is_cpu()) return useful;
+    const LatentSize size = latent_size(request.settings, request.settings.hires.scale);
     Guidance guidance({request}, {1, 0}, unet, contexts);
     const AllocationMeter meter;
     guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
@@ -272,6 +276,10 @@ void Generator::check(const std::vector<ImageRequest>& requests,
   for (const ImageRequest& request : requests) {
     check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings);
   }
+}
+
+int Generator::steady_batch_size(const PictureSettings& settings) const {
+  return impl_->steady_batch_size(settings);
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,

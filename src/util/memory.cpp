@@ -1,5 +1,6 @@
 #include "sdx/util/memory.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,6 +92,13 @@ std::int64_t resident_memory_bytes() {
   std::int64_t resident_pages = 0;
   stream >> total_pages >> resident_pages;
   return resident_pages * ::sysconf(_SC_PAGESIZE);
+}
+
+std::int64_t peak_memory_bytes() {
+  constexpr std::int64_t kKilobyte = 1024;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * kKilobyte;
 }
 
 }  // namespace sdx

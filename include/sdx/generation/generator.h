@@ -60,6 +60,10 @@ class Generator {
   /// @throws UsageError, DataError.
   void check(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings) const;
 
+  /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
+  /// for who needs the same bits another day.
+  int steady_batch_size(const PictureSettings& settings) const;
+
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
   /// a picture made in another batch differs by rounding only.

@@ -56,6 +56,8 @@ struct ImageRequest {
   std::uint64_t variation_seed = 0;
   double variation_strength = 0;  ///< way from the seed's noise to the variation seed's, 0 … 1
   PictureSettings settings;
+
+  bool operator==(const ImageRequest&) const = default;
 };
 
 }  // namespace sdx

@@ -15,4 +15,7 @@ std::int64_t available_memory_bytes(const std::filesystem::path& root = "/");
 /// Bytes of this process that are in memory now, mapped files included.
 std::int64_t resident_memory_bytes();
 
+/// The most that ever were, by the system's count.
+std::int64_t peak_memory_bytes();
+
 }  // namespace sdx

@@ -1,4 +1,4 @@
-#include "cli/run_folder.h"
+#include "sdx/training/run_folder.h"
 
 #include <algorithm>
 #include <sstream>

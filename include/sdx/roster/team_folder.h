@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sdx {
+
+/// Where a team's things lie. All that is derived from a person lies under places that this names,
+/// so that it can be found again and forgotten:
+///
+///     index.html, pictures/, thumbnails/   the gallery, to be zipped and mailed
+///     embeddings/<Name>.safetensors        the words, for sdx-generate too
+///     people/<Name>/                       how they came about; locked while somebody works on it
+///     roster.json, summary.json            what was asked for, what came out of it
+struct TeamFolder {
+  std::filesystem::path root;
+
+  std::filesystem::path embeddings() const { return root / "embeddings"; }
+  std::filesystem::path embedding(const std::string& name) const {
+    return embeddings() / (name + ".safetensors");
+  }
+  std::filesystem::path people() const { return root / "people"; }
+  std::filesystem::path person(const std::string& name) const { return people() / name; }
+  std::filesystem::path lock(const std::string& name) const { return person(name) / ".lock"; }
+  std::filesystem::path training(const std::string& name) const { return person(name) / "training"; }
+  std::filesystem::path pictures() const { return root / "pictures"; }
+  std::filesystem::path thumbnails() const { return root / "thumbnails"; }
+  std::filesystem::path settings() const { return root / "roster.json"; }
+  std::filesystem::path summary() const { return root / "summary.json"; }
+};
+
+/// The folder within pictures/ for pictures of these people: their names with blanks between, which
+/// no name has.
+std::string pictures_folder(const std::vector<std::string>& names);
+
+/// Removes the pictures that show a person, alone or with others, and their thumbnails.
+/// @return what was removed, within the team's folder, in order.
+std::vector<std::filesystem::path> remove_pictures_of(const TeamFolder& team,
+                                                      const std::string& name);
+
+/// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
+/// pictures with them, thumbnails, their part of summary.json; writes the gallery anew. The
+/// portraits and the roster are not touched.
+/// @return every file that was removed, within the team's folder, in order.
+/// @throws TryAgainError if somebody works on that person now; MissingInputError if the folder
+///         holds nothing of them.
+std::vector<std::filesystem::path> forget_person(const TeamFolder& team, const std::string& name);
+
+}  // namespace sdx

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sdx/generation/generator.h"
+#include "sdx/image/write.h"
+#include "sdx/roster/gallery.h"
+#include "sdx/roster/team_folder.h"
+
+namespace sdx {
+
+/// A picture that a team shall have.
+struct TeamPicture {
+  ImageRequest request;
+  std::vector<std::string> names;  ///< in the prompt, in order
+  /// Within the team's folder: pictures/<names>/<slug>-<seed>-<hash>.png. The hash is of all that
+  /// decides the picture, the words' files and the model included: a picture that is there is the
+  /// one that is wanted.
+  std::filesystem::path file;
+};
+
+/// The pictures of requests whose words are all in `words`; of two equal ones the first.
+std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
+                                       const Bundle& bundle, const EmbeddingTable& words,
+                                       const ImageEncoding& encoding);
+
+/// How many of them are not there.
+int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
+
+struct PictureEvents {
+  std::function<void(int done, int total)> step;  ///< of the sampler; may throw to stop
+  std::function<void(const TeamPicture&)> picture;  ///< as soon as it is written
+};
+
+/// Makes those that are not there. What is made does not depend on what was there: a picture's
+/// place in a batch is its place in the list.
+/// @param version of the program, for the pictures' metadata.
+/// @throws as Generator::generate and write_image.
+void make_pictures(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
+                   const std::vector<TeamPicture>& pictures, const EmbeddingTable& words,
+                   const ImageEncoding& encoding, const std::string& version,
+                   const PictureEvents& events);
+
+/// What a gallery says of a picture, by the picture's own metadata; nothing if it has none.
+/// @param file within the team's folder.
+/// @throws DataError if the file is no whole picture.
+std::optional<GalleryPicture> gallery_picture(const TeamFolder& team,
+                                              const std::filesystem::path& file);
+
+}  // namespace sdx

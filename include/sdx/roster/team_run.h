@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sdx/roster/member_record.h"
+#include "sdx/roster/team_folder.h"
+#include "sdx/roster/team_pictures.h"
+#include "sdx/training/loaded_model.h"
+#include "sdx/training/training_run.h"
+
+namespace sdx {
+
+/// A person of a team, and what is wanted of them.
+struct TeamMember {
+  TrainingSpec training;               ///< training.inversion.name is the person's
+  std::vector<ImageRequest> pictures;  ///< that show the person
+};
+
+/// What is wanted of a team.
+struct TeamPlan {
+  TeamFolder folder;
+  std::string title;
+  std::vector<TeamMember> members;
+  std::vector<ImageRequest> group_pictures;  ///< that belong to no single member
+  EmbeddingTable other_words;                ///< that prompts may use as well
+  KeepPolicy keep = KeepPolicy::kBest;
+  bool is_part = false;  ///< some members only: no gallery and no summary, others will see to that
+  int together = 1;      ///< people who are trained in one pass of the UNet
+  ImageEncoding encoding;
+  std::string version;  ///< of the program, for metadata
+};
+
+/// What came of a member.
+struct MemberOutcome {
+  std::string name;
+  bool is_done = false;             ///< the word and all pictures are there
+  bool was_trained = false;         ///< in this run
+  Json training;                    ///< as TrainingRun::finish gave it, now or before; may be null
+  int pictures = 0;                 ///< that are there, of those wanted
+  int pictures_wanted = 0;
+  std::optional<Failure> failure;
+};
+
+struct TeamOutcome {
+  std::string title;
+  std::vector<MemberOutcome> members;
+  int group_pictures = 0;
+  int group_pictures_wanted = 0;
+  std::vector<Failure> failures;  ///< of pictures that show several people, or of the gallery
+  bool was_stopped = false;
+  double seconds = 0;
+
+  bool is_done() const;
+};
+
+/// What is told on the way; each may be empty.
+struct TeamEvents {
+  /// People whose turn it is; `why` says what for.
+  std::function<void(const std::vector<std::string>& names, const std::string& why)> begins;
+  std::function<void(const std::string& name, int step, int most, const std::string& figures)>
+      step;  ///< of a training
+  std::function<void(int done, int total)> picture_step;
+  std::function<void(const std::filesystem::path& file)> picture;  ///< as it is written
+  std::function<void(const MemberOutcome&)> ends;  ///< a member is done, or failed
+  std::function<void(const std::string& sentence)> note;
+  std::function<bool()> stop_requested;
+};
+
+/// Trains whom it must, makes the pictures that are missing, writes the gallery and summary.json.
+///
+/// Killed at any time and run again, it goes on where it was, to the same bytes (with one person at
+/// a time, on one machine at one number of threads). Several processes, on several machines too, may
+/// do this in one folder at once: a person is locked while somebody works on them; who finds
+/// nothing else to do waits for the others and then takes over what they left undone. What fails
+/// for one person stops nobody else.
+/// @throws only what concerns everybody: an output folder that cannot be made, for example.
+TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events);
+
+/// What summary.json holds.
+Json to_json(const TeamOutcome& outcome);
+
+}  // namespace sdx

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+/// What went wrong, for a person and for a script.
+struct Failure {
+  ExitCode code = ExitCode::kOk;
+  std::string text;  ///< without a backtrace
+};
+
+/// Whether doing the same again may succeed without anybody changing anything but the machine's
+/// load: out of memory, a lock, a full disk, a device that is absent.
+bool may_pass(ExitCode code);
+
+/// Any exception as a Failure: an Error as it is; memory that ran out, on the device or not, as
+/// kTryAgain with what needs less; everything else, libtorch's included, as kInternal.
+Failure failure_of(const std::exception_ptr& exception);
+
+}  // namespace sdx

@@ -1,0 +1,235 @@
+#include "cli/roster_plan.h"
+
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "cli/train_options.h"
+#include "sdx/cli/tool.h"
+#include "sdx/prompt/prompt.h"
+#include "sdx/roster/consent.h"
+#include "sdx/roster/prompt_packs.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr const char* kSlot = "{name}";
+
+/// As if `sdx-train` had been typed for the person.
+TrainingSpec training_of(const Member& member, const RosterOptions& options,
+                         const CommonOptions& common) {
+  std::vector<std::string> arguments = {"sdx-train",
+                                        member.portraits.string(),
+                                        "--name=" + member.name,
+                                        "--kind=" + std::string(to_string(member.kind)),
+                                        "--model=" + common.model};
+  if (!member.init.empty()) arguments.push_back("--init=" + member.init);
+  if (!options.preset.empty()) arguments.push_back("--preset=" + options.preset);
+  if (!options.training_file.empty()) arguments.push_back("--config=" + options.training_file);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  TrainOptions train;
+  CommonOptions ignored;
+  const Json settings =
+      parse_train_options(static_cast<int>(pointers.size()), pointers.data(), train, ignored);
+  TrainingSpec spec = spec_of(train, settings);
+  if (!member.consent.given.empty()) spec.notes["sdx.consent"] = member.consent.given;
+  if (!member.consent.until.empty()) spec.notes["sdx.consent_until"] = member.consent.until;
+  return spec;
+}
+
+class TeamCheck {
+ public:
+  TeamCheck(const RosterOptions& options, const CommonOptions& common, const Bundle& bundle,
+            const Tokenizer& tokenizer)
+      : options_(options),
+        common_(common),
+        bundle_(bundle),
+        tokenizer_(tokenizer),
+        roster_(read_roster(options.roster)) {}
+
+  CheckedTeam check() {
+    checked_.problems = roster_.problems;
+    TeamPlan& plan = checked_.plan;
+    plan.folder.root = options_.out;
+    plan.title = options_.title.empty() ? roster_.path.stem().string() : options_.title;
+    plan.together = options_.together;
+    plan.encoding = options_.encoding;
+    plan.version = version_text();
+    plan.is_part = !options_.only.empty();
+    for (const std::string& place : options_.embeddings) plan.other_words.add_from(place);
+    for (const Member& member : chosen_members()) add(member);
+    read_prompts();
+    return std::move(checked_);
+  }
+
+ private:
+  std::vector<Member> chosen_members() const {
+    if (options_.only.empty()) return roster_.members;
+    std::vector<Member> chosen;
+    for (const std::string& name : split_list(options_.only, ',')) {
+      const auto found = std::find_if(roster_.members.begin(), roster_.members.end(),
+                                      [&](const Member& member) { return member.name == name; });
+      if (found == roster_.members.end()) {
+        throw UsageError("--only " + name + ": not in " + roster_.path.string() +
+                         "; the nearest are " + join(nearest_words(name, names_in_roster(), 3), ", "));
+      }
+      chosen.push_back(*found);
+    }
+    return chosen;
+  }
+
+  std::vector<std::string> names_in_roster() const {
+    std::vector<std::string> names;
+    for (const Member& member : roster_.members) names.push_back(member.name);
+    return names;
+  }
+
+  void add(const Member& member) {
+    if (const auto problem = problem_of(member)) {
+      checked_.problems.push_back(*problem);
+      return;
+    }
+    members_.push_back(member);
+  }
+
+  std::optional<RosterProblem> problem_of(const Member& member) {
+    const RosterProblem place = place_of(member);
+    if (options_.require_consent) {
+      if (const auto refusal = why_refused(member.consent, today())) {
+        return RosterProblem{place.where, member.name, ExitCode::kConfig, *refusal};
+      }
+    }
+    if (auto problem = check_portraits(member, roster_.path)) return problem;
+    try {
+      check_name(member.name, tokenizer_);
+      checked_.plan.members.push_back({training_of(member, options_, common_), {}});
+    } catch (const Error& error) {
+      return RosterProblem{place.where, member.name, error.exit_code(), error.what()};
+    }
+    return std::nullopt;
+  }
+
+  RosterProblem place_of(const Member& member) const {
+    return {roster_.path.string() + ", line " + std::to_string(member.line), member.name,
+            ExitCode::kData, ""};
+  }
+
+  /// Prompts of one file or pack, with the settings that hold in it.
+  struct Prompts {
+    std::vector<PictureOptions> lines;
+    JobSettings settings;
+  };
+
+  const Prompts& prompts_in(const std::string& file_or_pack) {
+    const auto known = prompts_.find(file_or_pack);
+    if (known != prompts_.end()) return known->second;
+    Prompts prompts;
+    prompts.lines = prompts_of_file(find_prompts(file_or_pack).string(), options_.picture);
+    prompts.settings = read_sources(options_.sources, prompts.lines);
+    prompts.settings.count = options_.count;
+    prompts.settings.guidance_scale = bundle_.info().guidance_scale;
+    return prompts_.emplace(file_or_pack, std::move(prompts)).first->second;
+  }
+
+  void read_prompts() {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const std::string& own = members_[i].prompts;
+      const std::string& source = own.empty() ? options_.prompts : own;
+      if (source.empty()) continue;
+      const Prompts& prompts = prompts_in(source);
+      for (const PictureOptions& line : prompts.lines) {
+        const bool is_for_each = line.prompt.find(kSlot) != std::string::npos;
+        JobSettings settings = prompts.settings;
+        if (is_for_each) settings.names = {members_[i].name};
+        for (PictureJob& job : jobs_of(line, settings)) {
+          add_picture(std::move(job.request), is_for_each ? &checked_.plan.members[i] : nullptr);
+        }
+      }
+    }
+    if (!options_.prompts.empty()) prompts_in(options_.prompts);  // though nobody may use it
+  }
+
+  /// @param of whose line of the prompts it is; null: of whom it shows.
+  void add_picture(ImageRequest request, TeamMember* of) {
+    const std::vector<std::string> names =
+        placeholder_names(request.prompt + "\n" + request.negative_prompt);
+    if (placeholder_names(request.prompt).empty()) {
+      throw UsageError("\"" + request.prompt +
+                       "\": has neither {name} nor a <Name>; every picture of a team shows someone");
+    }
+    for (const std::string& name : names) check_known(name, request.prompt);
+    const auto shown = members_among(names);
+    if (of == nullptr && shown.size() == 1) of = shown.front();
+    if (options_.only.empty() || (of != nullptr && needs_nobody_else(names, *of))) {
+      auto& list = of != nullptr ? of->pictures : checked_.plan.group_pictures;
+      if (std::find(list.begin(), list.end(), request) == list.end()) {
+        list.push_back(std::move(request));
+      }
+    }
+  }
+
+  std::vector<TeamMember*> members_among(const std::vector<std::string>& names) {
+    std::vector<TeamMember*> found;
+    for (TeamMember& member : checked_.plan.members) {
+      const std::string& name = member.training.inversion.name;
+      if (std::find(names.begin(), names.end(), name) != names.end()) found.push_back(&member);
+    }
+    return found;
+  }
+
+  bool needs_nobody_else(const std::vector<std::string>& names, const TeamMember& member) const {
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return name == member.training.inversion.name || checked_.plan.other_words.contains(name);
+    });
+  }
+
+  void check_known(const std::string& name, const std::string& prompt) const {
+    std::vector<std::string> known = names_in_roster();
+    for (const RosterProblem& problem : roster_.problems) known.push_back(problem.name);
+    for (const auto& [word, embedding] : checked_.plan.other_words.all()) known.push_back(word);
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    throw UsageError("\"" + prompt + "\": <" + name + "> is neither in " + roster_.path.string() +
+                     " nor in --embeddings; the nearest are " +
+                     join(nearest_words(name, known, 3), ", "));
+  }
+
+  const RosterOptions& options_;
+  const CommonOptions& common_;
+  const Bundle& bundle_;
+  const Tokenizer& tokenizer_;
+  Roster roster_;
+  std::vector<Member> members_;  ///< as plan.members
+  std::map<std::string, Prompts> prompts_;
+  CheckedTeam checked_;
+};
+
+}  // namespace
+
+CheckedTeam check_team(const RosterOptions& options, const CommonOptions& common,
+                       const Bundle& bundle, const Tokenizer& tokenizer) {
+  return TeamCheck(options, common, bundle, tokenizer).check();
+}
+
+void check_pictures(const TeamPlan& plan, const LoadedModel& model) {
+  EmbeddingTable words = plan.other_words;
+  std::vector<ImageRequest> requests = plan.group_pictures;
+  for (const TeamMember& member : plan.members) {
+    const InversionOptions& word = member.training.inversion;
+    words.add({word.name, at::zeros({word.vectors, model.bundle.info().text_width}), {}, {}});
+    requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
+  }
+  std::erase_if(requests, [&](const ImageRequest& request) {
+    const auto names = placeholder_names(request.prompt + "\n" + request.negative_prompt);
+    return !std::all_of(names.begin(), names.end(),
+                        [&](const std::string& name) { return words.contains(name); });
+  });
+  model.generator.check(requests, words);
+}
+
+}  // namespace sdx

@@ -1,0 +1,87 @@
+#include "sdx/roster/team_folder.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "roster/team_gallery.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "sdx/util/lock.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The files in a folder and below it, or the file itself; removed.
+void remove_listed(const fs::path& root, const fs::path& place, std::vector<fs::path>& removed) {
+  if (!fs::exists(fs::symlink_status(place))) return;
+  if (fs::is_directory(fs::symlink_status(place))) {
+    for (const auto& entry : fs::recursive_directory_iterator(place)) {
+      if (!entry.is_directory()) removed.push_back(entry.path().lexically_relative(root));
+    }
+  } else {
+    removed.push_back(place.lexically_relative(root));
+  }
+  fs::remove_all(place);
+}
+
+/// The summary and the page without a person.
+void write_without(const TeamFolder& team, const std::string& name) {
+  if (!fs::exists(team.summary())) return;
+  Json summary = read_json_file(team.summary());
+  Json kept = Json::array();
+  std::vector<std::string> people;
+  for (const Json& person : json_value<Json>(summary, "people", team.summary())) {
+    const auto other = json_value<std::string>(person, "name", team.summary());
+    if (other == name) continue;
+    people.push_back(other);
+    kept.push_back(person);
+  }
+  summary["people"] = std::move(kept);
+  summary["problems"] = Json::array();  // they may name the person
+  write_file_atomically(team.summary(), summary.dump(2) + "\n");
+  TeamGallery(team, json_value<std::string>(summary, "title", team.summary()), people).write({});
+}
+
+bool shows(const fs::path& folder, const std::string& name) {
+  const std::vector<std::string> names = split_list(folder.filename().string(), ' ');
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+std::string pictures_folder(const std::vector<std::string>& names) { return join(names, " "); }
+
+std::vector<fs::path> remove_pictures_of(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> removed;
+  for (const fs::path& place : {team.pictures(), team.thumbnails()}) {
+    if (!fs::exists(place)) continue;
+    std::vector<fs::path> folders;
+    for (const auto& entry : fs::directory_iterator(place)) {
+      if (shows(entry.path(), name)) folders.push_back(entry.path());
+    }
+    for (const fs::path& folder : folders) remove_listed(team.root, folder, removed);
+  }
+  std::sort(removed.begin(), removed.end());
+  return removed;
+}
+
+std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
+  std::optional<FileLock> lock;
+  if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());
+  std::vector<fs::path> removed = remove_pictures_of(team, name);
+  remove_listed(team.root, team.embedding(name), removed);
+  remove_listed(team.root, team.person(name), removed);
+  if (removed.empty()) {
+    throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"");
+  }
+  write_without(team, name);
+  std::sort(removed.begin(), removed.end());
+  return removed;
+}
+
+}  // namespace sdx

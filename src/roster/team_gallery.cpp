@@ -1,0 +1,106 @@
+#include "roster/team_gallery.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "sdx/image/format.h"
+#include "sdx/util/error.h"
+#include "sdx/util/lock.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooksAtLock{100};
+
+bool is_picture(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kJpeg, ImageFormat::kWebp}) {
+    if (extension == file_extension(format)) return true;
+  }
+  return false;
+}
+
+/// One process writes the page at a time: it also removes thumbnails that nothing shows.
+std::unique_ptr<FileLock> lock_page(const TeamFolder& team) {
+  try {
+    return std::make_unique<FileLock>(team.root / ".gallery.lock", team.root.string());
+  } catch (const TryAgainError&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people)
+    : folder_(std::move(folder)), title_(std::move(title)), people_(std::move(people)) {}
+
+void TeamGallery::add(const fs::path& file) {
+  try {
+    if (auto picture = gallery_picture(folder_, file)) {
+      pictures_.insert_or_assign(file, std::move(*picture));
+    }
+  } catch (const Error&) {
+    // Not a whole picture: nothing to show.
+  }
+}
+
+void TeamGallery::find_pictures() {
+  std::set<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.pictures())) {
+    if (entry.is_regular_file() && is_picture(entry.path())) {
+      found.insert(entry.path().lexically_relative(folder_.root));
+    }
+  }
+  std::erase_if(pictures_, [&](const auto& known) { return !found.contains(known.first); });
+  for (const fs::path& file : found) {
+    if (!pictures_.contains(file)) add(file);
+  }
+}
+
+Gallery TeamGallery::gallery() const {
+  Gallery gallery;
+  gallery.title = title_;
+  for (const std::string& name : people_) {
+    const auto note = notes_.find(name);
+    gallery.people.push_back({name, note == notes_.end() ? "" : note->second});
+  }
+  const auto has_left = [this](const std::string& name) {
+    const bool is_there = std::find(people_.begin(), people_.end(), name) != people_.end();
+    return !is_there && fs::exists(folder_.person(name));
+  };
+  for (const auto& [file, picture] : pictures_) {
+    if (std::none_of(picture.names.begin(), picture.names.end(), has_left)) {
+      gallery.pictures.push_back(picture);
+    }
+  }
+  return gallery;
+}
+
+void TeamGallery::write_locked() {
+  find_pictures();
+  write_gallery(folder_.root, gallery());
+  written_ = std::chrono::steady_clock::now();
+}
+
+void TeamGallery::refresh(std::chrono::seconds at_most_every) {
+  if (std::chrono::steady_clock::now() - written_ < at_most_every) return;
+  if (const auto lock = lock_page(folder_)) write_locked();
+}
+
+void TeamGallery::write(std::map<std::string, std::string> notes) {
+  notes_ = std::move(notes);
+  std::unique_ptr<FileLock> lock = lock_page(folder_);
+  while (!lock) {
+    std::this_thread::sleep_for(kBetweenLooksAtLock);
+    lock = lock_page(folder_);
+  }
+  write_locked();
+}
+
+}  // namespace sdx

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sdx/roster/gallery.h"
+#include "sdx/roster/team_folder.h"
+
+namespace sdx {
+
+/// The gallery of a team while it grows: every picture in the team's folder, those of earlier runs
+/// too, but for those that show a person who is not of the team any more.
+class TeamGallery {
+ public:
+  /// @param people the team, in the order in which they are shown.
+  TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people);
+
+  /// A picture was written.
+  void add(const std::filesystem::path& file);
+
+  /// Writes the page if the last one is older than this, and nobody else does.
+  void refresh(std::chrono::seconds at_most_every);
+
+  /// Writes the page with a line on each person, when nobody else does.
+  /// @param notes by person; who has none has none.
+  void write(std::map<std::string, std::string> notes);
+
+ private:
+  void find_pictures();
+  void write_locked();
+  Gallery gallery() const;
+
+  TeamFolder folder_;
+  std::string title_;
+  std::vector<std::string> people_;
+  std::map<std::filesystem::path, GalleryPicture> pictures_;
+  std::map<std::string, std::string> notes_;
+  std::chrono::steady_clock::time_point written_{};
+};
+
+}  // namespace sdx

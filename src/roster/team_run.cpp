@@ -1,0 +1,338 @@
+#include "sdx/roster/team_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <thread>
+
+#include "roster/member_training.h"
+#include "roster/team_gallery.h"
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/prompt/prompt.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/lock.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooksAtLocks{500};
+constexpr std::chrono::seconds kBetweenGalleries{60};
+
+std::vector<std::string> names_of(const TeamPlan& plan) {
+  std::vector<std::string> names;
+  for (const TeamMember& member : plan.members) names.push_back(member.training.inversion.name);
+  return names;
+}
+
+/// What the gallery says of a person.
+std::string note_of(const MemberOutcome& outcome) {
+  if (outcome.failure) return outcome.failure->text;
+  if (!outcome.training.contains("likeness_after")) return "";
+  char text[64];
+  std::snprintf(text, sizeof text, "likeness %.2f",
+                outcome.training["likeness_after"].get<double>());
+  return text;
+}
+
+/// Thrown between two steps of a sampler.
+struct Stopped {};
+
+class TeamRun {
+ public:
+  TeamRun(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events)
+      : plan_(plan), model_(model), events_(events),
+        gallery_(plan.folder, plan.title, names_of(plan)) {
+    prepare_output_folder(plan.folder.embeddings());
+    prepare_output_folder(plan.folder.people());
+    prepare_output_folder(plan.folder.pictures());
+    outcome_.title = plan.title;
+    for (const TeamMember& member : plan.members) {
+      MemberOutcome outcome;
+      outcome.name = member.training.inversion.name;
+      outcome.pictures_wanted = static_cast<int>(member.pictures.size());
+      outcome_.members.push_back(std::move(outcome));
+    }
+  }
+
+  TeamOutcome run() {
+    all_members();
+    if (!outcome_.was_stopped) pictures_of_several();
+    count_pictures();
+    finish();
+    return std::move(outcome_);
+  }
+
+ private:
+  /// A member whose lock is held.
+  struct Turn {
+    std::size_t index;
+    std::unique_ptr<FileLock> lock;
+  };
+
+  const TeamMember& member(const Turn& turn) const { return plan_.members[turn.index]; }
+  MemberOutcome& outcome(const Turn& turn) { return outcome_.members[turn.index]; }
+  static const std::string& name_of(const TeamMember& member) {
+    return member.training.inversion.name;
+  }
+
+  bool stop_requested() {
+    if (events_.stop_requested && events_.stop_requested()) outcome_.was_stopped = true;
+    return outcome_.was_stopped;
+  }
+
+  void all_members() {
+    std::deque<std::size_t> waiting;
+    for (std::size_t i = 0; i < plan_.members.size(); ++i) waiting.push_back(i);
+    bool said_to_wait = false;
+    while (!waiting.empty() && !stop_requested()) {
+      std::vector<Turn> turns = take_turns(waiting);
+      if (turns.empty()) {
+        if (!said_to_wait && events_.note) {
+          events_.note("Waiting for another process, which works on " + name_of_first(waiting));
+        }
+        said_to_wait = true;
+        std::this_thread::sleep_for(kBetweenLooksAtLocks);
+        continue;
+      }
+      work_on(turns);
+    }
+  }
+
+  std::string name_of_first(const std::deque<std::size_t>& waiting) const {
+    return "<" + name_of(plan_.members[waiting.front()]) + ">";
+  }
+
+  /// Locks the next members whom nobody else works on, up to as many as are trained together, and
+  /// takes them out of `waiting`.
+  std::vector<Turn> take_turns(std::deque<std::size_t>& waiting) {
+    std::vector<Turn> turns;
+    std::deque<std::size_t> busy;
+    while (!waiting.empty() && turns.size() < static_cast<std::size_t>(plan_.together)) {
+      const std::size_t index = waiting.front();
+      waiting.pop_front();
+      const std::string& name = name_of(plan_.members[index]);
+      try {
+        prepare_output_folder(plan_.folder.person(name));
+        turns.push_back({index, std::make_unique<FileLock>(plan_.folder.lock(name), name)});
+      } catch (const TryAgainError&) {
+        busy.push_back(index);
+      } catch (const Error&) {
+        outcome_.members[index].failure = failure_of(std::current_exception());
+        end(outcome_.members[index]);
+      }
+    }
+    waiting.insert(waiting.end(), busy.begin(), busy.end());
+    return turns;
+  }
+
+  void work_on(std::vector<Turn>& turns) {
+    std::vector<TeamMemberTraining> trainings;
+    for (const Turn& turn : turns) trainings.push_back({&member(turn), &outcome(turn)});
+    if (!train_members(plan_, model_, trainings, events_)) outcome_.was_stopped = true;
+    for (const Turn& turn : turns) {
+      if (stop_requested()) return;
+      if (!outcome(turn).failure) make_own_pictures(turn);
+      if (outcome_.was_stopped) return;
+      end(outcome(turn));
+    }
+    if (!plan_.is_part) gallery_.refresh(kBetweenGalleries);
+  }
+
+  void end(const MemberOutcome& outcome) {
+    if (events_.ends) events_.ends(outcome);
+  }
+
+  /// The requests whose words are all there, of which none but `own` is another member's.
+  std::vector<ImageRequest> without_other_members(const std::vector<ImageRequest>& requests,
+                                                  const std::string& own) const {
+    std::vector<ImageRequest> kept;
+    std::copy_if(requests.begin(), requests.end(), std::back_inserter(kept),
+                 [&](const ImageRequest& request) { return !needs_others(request, own); });
+    return kept;
+  }
+
+  bool needs_others(const ImageRequest& request, const std::string& own) const {
+    for (const std::string& name : words_of(request)) {
+      if (name != own && !plan_.other_words.contains(name)) return true;
+    }
+    return false;
+  }
+
+  static std::vector<std::string> words_of(const ImageRequest& request) {
+    return placeholder_names(request.prompt + "\n" + request.negative_prompt);
+  }
+
+  void make_own_pictures(const Turn& turn) {
+    const std::string& name = outcome(turn).name;
+    try {
+      EmbeddingTable words = plan_.other_words;
+      words.add(read_embedding(plan_.folder.embedding(name)));
+      make(without_other_members(member(turn).pictures, name), words);
+    } catch (const std::exception&) {
+      outcome(turn).failure = failure_of(std::current_exception());
+    }
+  }
+
+  void make(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) {
+    const auto pictures = team_pictures(requests, model_.bundle, words, plan_.encoding);
+    PictureEvents told;
+    told.picture = [this](const TeamPicture& picture) {
+      gallery_.add(picture.file);
+      if (events_.picture) events_.picture(picture.file);
+    };
+    told.step = [this](int done, int total) {
+      if (events_.picture_step) events_.picture_step(done, total);
+      if (done < total && stop_requested()) throw Stopped{};
+    };
+    try {
+      make_pictures(model_.generator, model_.bundle, plan_.folder, pictures, words, plan_.encoding,
+                    plan_.version, told);
+    } catch (const Stopped&) {
+    }
+  }
+
+  EmbeddingTable all_words() const {
+    EmbeddingTable words = plan_.other_words;
+    for (const MemberOutcome& one : outcome_.members) {
+      const fs::path file = plan_.folder.embedding(one.name);
+      if (!one.training.is_null() && fs::exists(file)) words.add(read_embedding(file));
+    }
+    return words;
+  }
+
+  /// Pictures that need the words of several members, when all are there; one process makes them.
+  void pictures_of_several() {
+    std::vector<ImageRequest> wanted = plan_.group_pictures;
+    for (const TeamMember& one : plan_.members) {
+      for (const ImageRequest& request : one.pictures) {
+        if (needs_others(request, name_of(one))) wanted.push_back(request);
+      }
+    }
+    if (wanted.empty()) return;
+    const std::unique_ptr<FileLock> lock = wait_for(plan_.folder.pictures() / ".lock");
+    if (!lock) return;
+    try {
+      const EmbeddingTable words = all_words();
+      std::vector<ImageRequest> possible;
+      for (const ImageRequest& request : wanted) {
+        const std::string missing = missing_word(request, words);
+        if (missing.empty()) {
+          possible.push_back(request);
+        } else {
+          outcome_.failures.push_back({ExitCode::kData, "\"" + request.prompt + "\": <" + missing +
+                                                            "> is not trained"});
+        }
+      }
+      make(possible, words);
+    } catch (const std::exception&) {
+      outcome_.failures.push_back(failure_of(std::current_exception()));
+    }
+  }
+
+  static std::string missing_word(const ImageRequest& request, const EmbeddingTable& words) {
+    for (const std::string& name : words_of(request)) {
+      if (!words.contains(name)) return name;
+    }
+    return "";
+  }
+
+  /// Nothing after a request to stop.
+  std::unique_ptr<FileLock> wait_for(const fs::path& file) {
+    while (!stop_requested()) {
+      try {
+        return std::make_unique<FileLock>(file, file.parent_path().string());
+      } catch (const TryAgainError&) {
+        std::this_thread::sleep_for(kBetweenLooksAtLocks);
+      }
+    }
+    return nullptr;
+  }
+
+  /// Which of the wanted pictures are there: also those that other processes made.
+  void count_pictures() {
+    const EmbeddingTable words = all_words();
+    const auto present = [&](const std::vector<ImageRequest>& requests) {
+      std::vector<ImageRequest> possible;
+      std::copy_if(requests.begin(), requests.end(), std::back_inserter(possible),
+                   [&](const auto& request) { return missing_word(request, words).empty(); });
+      const auto pictures = team_pictures(possible, model_.bundle, words, plan_.encoding);
+      return static_cast<int>(pictures.size()) - count_missing(plan_.folder, pictures);
+    };
+    for (std::size_t i = 0; i < plan_.members.size(); ++i) {
+      MemberOutcome& one = outcome_.members[i];
+      one.pictures = present(plan_.members[i].pictures);
+      one.is_done = !one.training.is_null() && !one.failure && one.pictures == one.pictures_wanted;
+    }
+    outcome_.group_pictures = present(plan_.group_pictures);
+    outcome_.group_pictures_wanted = static_cast<int>(plan_.group_pictures.size());
+  }
+
+  void finish() {
+    outcome_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    if (plan_.is_part) return;
+    try {
+      std::map<std::string, std::string> notes;
+      for (const MemberOutcome& one : outcome_.members) notes[one.name] = note_of(one);
+      gallery_.write(std::move(notes));
+    } catch (const std::exception&) {
+      outcome_.failures.push_back(failure_of(std::current_exception()));
+    }
+    write_file_atomically(plan_.folder.summary(), to_json(outcome_).dump(2) + "\n");
+  }
+
+  const TeamPlan& plan_;
+  const LoadedModel& model_;
+  const TeamEvents& events_;
+  TeamGallery gallery_;
+  TeamOutcome outcome_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+bool TeamOutcome::is_done() const {
+  return failures.empty() && group_pictures == group_pictures_wanted &&
+         std::all_of(members.begin(), members.end(),
+                     [](const MemberOutcome& one) { return one.is_done; });
+}
+
+TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events) {
+  return TeamRun(plan, model, events).run();
+}
+
+Json to_json(const TeamOutcome& outcome) {
+  Json people = Json::array();
+  for (const MemberOutcome& one : outcome.members) {
+    Json person = {{"name", one.name},
+                   {"done", one.is_done},
+                   {"trained_now", one.was_trained},
+                   {"pictures", one.pictures},
+                   {"pictures_wanted", one.pictures_wanted}};
+    for (const char* key : {"steps", "seconds", "likeness_after"}) {
+      if (one.training.contains(key)) person[key] = one.training[key];
+    }
+    if (one.failure) {
+      person["exit_code"] = static_cast<int>(one.failure->code);
+      person["problem"] = one.failure->text;
+    }
+    people.push_back(std::move(person));
+  }
+  Json problems = Json::array();
+  for (const Failure& failure : outcome.failures) problems.push_back(failure.text);
+  return {{"title", outcome.title},
+          {"done", outcome.is_done()},
+          {"people", people},
+          {"group_pictures", outcome.group_pictures},
+          {"group_pictures_wanted", outcome.group_pictures_wanted},
+          {"problems", problems},
+          {"seconds", outcome.seconds}};
+}
+
+}  // namespace sdx

@@ -1,0 +1,15 @@
+#include "sdx/training/loaded_model.h"
+
+namespace sdx {
+
+LoadedModel::LoadedModel(const Bundle& used, const ComputeTarget& where,
+                         const std::filesystem::path& face_network)
+    : bundle(used),
+      target(where),
+      tokenizer(bundle.load_tokenizer()),
+      text_encoder(bundle, where.device),
+      unet(bundle, where),
+      identities(Identities::installed(bundle, where.device, face_network)),
+      generator(bundle, where, *tokenizer, text_encoder, unet) {}
+
+}  // namespace sdx
