@@ -106,4 +106,12 @@ TrainingBatch rows_of(const TrainingBatch& batch, int first, int count) {
           {batch.prompts.begin() + first, batch.prompts.begin() + first + count}};
 }
 
+std::size_t chunk_count(const TrainingBatch& batch) {
+  std::size_t count = 1;
+  for (const TokenizedPrompt& prompt : batch.prompts) {
+    count = std::max(count, prompt.chunks.size());
+  }
+  return count;
+}
+
 }  // namespace sdx

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -39,5 +40,8 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
 
 /// Rows first … first + count − 1.
 TrainingBatch rows_of(const TrainingBatch& batch, int first, int count);
+
+/// Of its longest prompt; the others are filled up with empty chunks.
+std::size_t chunk_count(const TrainingBatch& batch);
 
 }  // namespace sdx

@@ -1,11 +1,7 @@
 #include "sdx/training/inversion.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
-#include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "sdx/prompt/prompt.h"
@@ -14,6 +10,8 @@
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "training/batch.h"
+#include "training/batch_loss.h"
+#include "training/step_trace.h"
 
 namespace sdx {
 
@@ -150,55 +148,18 @@ struct Inversion::Impl {
                 0, 1);
   }
 
-  at::Tensor loss(const TrainingBatch& batch, const at::Tensor& values) const {
-    const at::Tensor context =
-        encode_prompts(batch.prompts, model.tokenizer, table_with(values), model.text_encoder);
-    const at::Tensor prediction =
-        model.unet.forward(batch.noisy_latents, batch.timesteps, context, options.memory);
-    const at::Tensor error = (prediction - batch.target.to(prediction.device())).pow(2);
-    return batch.weight.defined() ? (error * batch.weight.to(error.device())).mean() : error.mean();
+  LossRequest request(const TrainingBatch& batch, const at::Tensor& vectors, int parts) const {
+    return {model, batch, vectors, options.memory, parts};
   }
 
   double fixed_loss(const at::Tensor& vectors) const {
-    const at::NoGradGuard no_grad;
-    return loss(fixed_batch, vectors).item<double>();
+    return loss_of(request(fixed_batch, vectors, 1));
   }
 
   at::Tensor fixed_gradient(const at::Tensor& vectors) const {
-    at::Tensor sum;
-    for (int i = 0; i < kFixedBatchFactor; ++i) {
-      const auto part = rows_of(fixed_batch, i * options.batch_size, options.batch_size);
-      const at::Tensor gradient = loss_and_gradient(part, vectors).gradient;
-      sum = sum.defined() ? sum + gradient : gradient;
-    }
-    return sum / kFixedBatchFactor;
-  }
-
-  struct LossAndGradient {
-    double loss = 0;
-    at::Tensor gradient;
-  };
-
-  LossAndGradient loss_and_gradient(const TrainingBatch& batch, const at::Tensor& vectors) const {
-    const at::AutoGradMode with_gradient(true);
-    const at::Tensor leaf = vectors.clone().set_requires_grad(true);
-    const at::Tensor value = loss(batch, leaf);
-    const at::Tensor gradient = torch::autograd::grad({value}, {leaf}).front();
-    return {value.item<double>(), gradient};
-  }
-
-  /// The same over all batches of a step.
-  LossAndGradient accumulated(const TrainingBatch& batch) const {
-    if (options.accumulate == 1) return loss_and_gradient(batch, state.vectors);
-    LossAndGradient sum;
-    for (int i = 0; i < options.accumulate; ++i) {
-      const auto part = rows_of(batch, i * options.batch_size, options.batch_size);
-      const LossAndGradient one = loss_and_gradient(part, state.vectors);
-      sum.loss += one.loss / options.accumulate;
-      const at::Tensor share = one.gradient / options.accumulate;
-      sum.gradient = sum.gradient.defined() ? sum.gradient + share : share;
-    }
-    return sum;
+    return losses_and_gradients({request(fixed_batch, vectors, kFixedBatchFactor)})
+        .front()
+        .gradient;
   }
 
   at::Tensor with_norm(const at::Tensor& vectors) const {
@@ -208,39 +169,22 @@ struct Inversion::Impl {
     return vectors / length * state.start.norm(2, {1}, /*keepdim=*/true);
   }
 
-  StepTrace trace_of(const TrainingBatch& batch, const LossAndGradient& result) const {
-    const auto max_length = static_cast<std::int64_t>(model.tokenizer.special_tokens().max_length);
-    std::size_t chunk_count = 1;
-    for (const TokenizedPrompt& prompt : batch.prompts) {
-      chunk_count = std::max(chunk_count, prompt.chunks.size());
+  /// The end of a step, along the gradient of its loss.
+  StepResult update(const LossAndGradient& computed) {
+    ++state.steps;
+    StepResult result;
+    result.loss = computed.loss;
+    result.gradient_norm = computed.gradient.norm().item<double>();
+    result.learning_rate = options.learning_rate.at(state.steps, options.steps);
+    result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
+    state.skipped_in_a_row = result.skipped ? state.skipped_in_a_row + 1 : 0;
+    if (!result.skipped) {
+      const at::Tensor pulled = (state.vectors - state.start) * (2 * pull);
+      state.vectors = with_norm(
+          state.adam.update(state.vectors, computed.gradient + pulled, result.learning_rate));
     }
-    const PromptChunk empty = tokenize_prompt("", model.tokenizer, {}).chunks.front();
-    std::vector<std::int64_t> ids;
-    std::vector<std::int64_t> splices;
-    for (std::size_t row = 0; row < batch.prompts.size(); ++row) {
-      const std::vector<PromptChunk>& chunks = batch.prompts[row].chunks;
-      for (std::size_t i = 0; i < chunk_count; ++i) {
-        const PromptChunk& chunk = i < chunks.size() ? chunks[i] : empty;
-        ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());
-        for (const Splice& splice : chunk.splices) {
-          splices.insert(splices.end(),
-                         {static_cast<std::int64_t>(row),
-                          static_cast<std::int64_t>(i) * max_length + splice.position, splice.row});
-        }
-      }
-    }
-    StepTrace trace;
-    trace.ids =
-        at::tensor(ids, at::kLong).reshape({static_cast<std::int64_t>(batch.prompts.size()), -1});
-    trace.splices = at::tensor(splices, at::kLong).reshape({-1, 3});
-    trace.vectors = state.vectors.clone();
-    trace.latents = batch.latents;
-    trace.noise = batch.noise;
-    trace.noisy_latents = batch.noisy_latents;
-    trace.timesteps = batch.timesteps;
-    trace.loss = at::scalar_tensor(result.loss, at::kFloat);
-    trace.gradient = result.gradient;
-    return trace;
+    result.vector_norm = state.vectors.norm(2, {1}).mean().item<double>();
+    return result;
   }
 
   Model model;
@@ -258,26 +202,7 @@ Inversion::Inversion(Model model, PortraitLatents portraits, std::vector<std::st
 
 Inversion::~Inversion() = default;
 
-StepResult Inversion::step(StepTrace* trace) {
-  InversionState& state = impl_->state;
-  const TrainingBatch batch = impl_->draw_step_batch(state.steps);
-  const auto computed = impl_->accumulated(batch);
-  if (trace != nullptr) *trace = impl_->trace_of(batch, computed);
-  ++state.steps;
-  StepResult result;
-  result.loss = computed.loss;
-  result.gradient_norm = computed.gradient.norm().item<double>();
-  result.learning_rate = impl_->options.learning_rate.at(state.steps, impl_->options.steps);
-  result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
-  state.skipped_in_a_row = result.skipped ? state.skipped_in_a_row + 1 : 0;
-  if (!result.skipped) {
-    const at::Tensor pulled = (state.vectors - state.start) * (2 * impl_->pull);
-    state.vectors = impl_->with_norm(
-        state.adam.update(state.vectors, computed.gradient + pulled, result.learning_rate));
-  }
-  result.vector_norm = state.vectors.norm(2, {1}).mean().item<double>();
-  return result;
-}
+StepResult Inversion::step(StepTrace* trace) { return step_together({this}, {trace}).front(); }
 
 const InversionState& Inversion::state() const { return impl_->state; }
 
@@ -286,12 +211,15 @@ const InversionOptions& Inversion::options() const { return impl_->options; }
 double Inversion::fixed_batch_loss() const { return impl_->fixed_loss(impl_->state.vectors); }
 
 double Inversion::loss_at(int step, const at::Tensor& vectors) const {
-  const at::NoGradGuard no_grad;
-  return impl_->loss(impl_->draw_step_batch(step), vectors).item<double>();
+  return loss_of(impl_->request(impl_->draw_step_batch(step), vectors, 1));
 }
 
 at::Tensor Inversion::gradient_at(int step) const {
-  return impl_->accumulated(impl_->draw_step_batch(step)).gradient;
+  const TrainingBatch batch = impl_->draw_step_batch(step);
+  return losses_and_gradients(
+             {impl_->request(batch, impl_->state.vectors, impl_->options.accumulate)})
+      .front()
+      .gradient;
 }
 
 Embedding Inversion::embedding() const {
@@ -307,6 +235,30 @@ Embedding Inversion::embedding() const {
            {"sdx.seed", std::to_string(options.seed)},
            {"sdx.portraits", std::to_string(impl_->data.portraits.distribution.mean.size(0))}},
           {}};
+}
+
+std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
+                                      const std::vector<StepTrace*>& traces) {
+  std::vector<TrainingBatch> batches;
+  for (const Inversion* inversion : inversions) {
+    batches.push_back(inversion->impl_->draw_step_batch(inversion->impl_->state.steps));
+  }
+  std::vector<LossRequest> requests;
+  for (std::size_t i = 0; i < inversions.size(); ++i) {
+    const Inversion::Impl& impl = *inversions[i]->impl_;
+    requests.push_back(impl.request(batches[i], impl.state.vectors, impl.options.accumulate));
+  }
+  const std::vector<LossAndGradient> computed = losses_and_gradients(requests);
+  std::vector<StepResult> results;
+  for (std::size_t i = 0; i < inversions.size(); ++i) {
+    Inversion::Impl& impl = *inversions[i]->impl_;
+    StepTrace* const trace = traces.empty() ? nullptr : traces[i];
+    if (trace != nullptr) {
+      *trace = trace_of(batches[i], impl.state.vectors, computed[i], impl.model.tokenizer);
+    }
+    results.push_back(impl.update(computed[i]));
+  }
+  return results;
 }
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {

@@ -1,97 +1,139 @@
 #include "sdx/training/trainer.h"
 
 #include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
 
 namespace sdx {
 
 namespace {
 
-/// Thrown out of the judge when a stop is asked for while it looks.
+/// Thrown where a stop is asked for, also out of a judge that looks.
 struct StopRequested {};
 
+/// One training, in the pieces that lie between two steps of all. Whatever ends it, also an
+/// exception, ends it for good: then the pieces do nothing.
 class Training {
  public:
-  Training(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
-           TrainingState& state, const TrainerEvents& events)
-      : inversion_(inversion), judge_(judge), options_(options), state_(state), events_(events) {}
+  explicit Training(const TrainerTask& task) : task_(task) {
+    state().inversion = task_.inversion.state();
+    if (!state().best_vectors.defined()) take_as_best();
+  }
 
-  StopReason run() {
+  bool is_over() const { return outcome_.has_value(); }
+  const TrainerOutcome& outcome() const { return *outcome_; }
+  bool was_stopped() const {
+    return is_over() && !outcome_->failure && outcome_->reason == StopReason::kRequested;
+  }
+
+  Inversion& inversion() { return task_.inversion; }
+
+  /// All that comes before a step, if there is to be one; else the training is over.
+  void prepare() {
+    attempt([this] {
+      try {
+        if (const auto reason = before_step()) end(*reason);
+      } catch (const StopRequested&) {
+        stop_at_once();
+      }
+    });
+  }
+
+  void stop() {
+    attempt([this] { stop_at_once(); });
+  }
+
+  /// Where the next step's trace is to be put.
+  StepTrace* trace() {
+    StepTrace* wanted = nullptr;
+    attempt([&] {
+      if (events().trace) wanted = events().trace(done());
+    });
+    return wanted;
+  }
+
+  void take(const StepResult& result) {
+    attempt([&] {
+      state().inversion = task_.inversion.state();
+      if (result.skipped) ++state().skipped_steps;
+      if (events().step) events().step(result);
+    });
+  }
+
+  void fail(std::exception_ptr failure) { outcome_ = {StopReason::kSettled, std::move(failure)}; }
+
+ private:
+  TrainingState& state() const { return task_.state; }
+  const TrainerEvents& events() const { return task_.events; }
+  int done() const { return task_.inversion.state().steps; }
+
+  template <typename Action>
+  void attempt(Action action) {
+    if (is_over()) return;
     try {
-      return steps();
-    } catch (const StopRequested&) {
-      return stop_at_once();
+      action();
+    } catch (...) {
+      fail(std::current_exception());
     }
   }
 
- private:
-  int done() const { return inversion_.state().steps; }
+  void end(StopReason reason) { outcome_ = {reason, nullptr}; }
 
   void take_as_best() {
-    state_.best_vectors = state_.inversion.vectors.clone();
-    state_.best_step = done();
+    state().best_vectors = state().inversion.vectors.clone();
+    state().best_step = done();
   }
 
   /// Whoever stops wants the word as it is, unless a milestone says that it was better before.
-  StopReason stop_at_once() {
-    if (blind() || state_.milestones.empty()) take_as_best();
+  void stop_at_once() {
+    if (blind() || state().milestones.empty()) take_as_best();
     rest();
-    return StopReason::kRequested;
+    end(StopReason::kRequested);
   }
 
-  StopReason steps() {
-    state_.inversion = inversion_.state();
-    if (!state_.best_vectors.defined()) take_as_best();
-    for (;;) {
-      measure();
-      if (options_.milestone_steps > 0 && done() % options_.milestone_steps == 0) look();
+  std::optional<StopReason> before_step() {
+    measure();
+    const int milestone_steps = task_.options.milestone_steps;
+    if (milestone_steps > 0 && done() % milestone_steps == 0) look();
+    rest();
+    if (stop_requested()) throw StopRequested{};
+    const auto reason = why_stop();
+    if (reason && *reason != StopReason::kNotFinite) {
+      look();
       rest();
-      if (stop_requested()) return stop_at_once();
-      if (const auto reason = why_stop()) {
-        if (*reason != StopReason::kNotFinite) {
-          look();
-          rest();
-        }
-        return *reason;
-      }
-      step();
     }
+    return reason;
   }
 
   std::optional<StopReason> why_stop() const {
-    if (state_.inversion.skipped_in_a_row >= kMostSkippedSteps) return StopReason::kNotFinite;
-    if (done() >= inversion_.options().steps) return StopReason::kAllSteps;
-    if (options_.stop_when_settled && done() >= options_.min_steps &&
-        has_settled(state_.curve, options_.patience)) {
+    if (state().inversion.skipped_in_a_row >= kMostSkippedSteps) return StopReason::kNotFinite;
+    if (done() >= task_.inversion.options().steps) return StopReason::kAllSteps;
+    if (task_.options.stop_when_settled && done() >= task_.options.min_steps &&
+        has_settled(state().curve, task_.options.patience)) {
       return StopReason::kSettled;
     }
     return std::nullopt;
   }
 
-  bool stop_requested() const { return events_.stop_requested && events_.stop_requested(); }
-
-  void step() {
-    const StepResult result = inversion_.step(events_.trace ? events_.trace(done()) : nullptr);
-    state_.inversion = inversion_.state();
-    if (result.skipped) ++state_.skipped_steps;
-    if (events_.step) events_.step(result);
-  }
+  bool stop_requested() const { return events().stop_requested && events().stop_requested(); }
 
   void measure() {
     const bool is_due = done() % kMeasureEverySteps == 0;
-    if (!is_due || (!state_.curve.empty() && state_.curve.back().step == done())) return;
-    state_.curve.push_back({done(), inversion_.fixed_batch_loss()});
-    if (events_.measurement) events_.measurement(state_.curve.back());
+    if (!is_due || (!state().curve.empty() && state().curve.back().step == done())) return;
+    state().curve.push_back({done(), task_.inversion.fixed_batch_loss()});
+    if (events().measurement) events().measurement(state().curve.back());
   }
 
   /// Whether nobody could tell one milestone from another: then the latest is the best.
-  bool blind() const { return judge_ == nullptr || !judge_->knows_the_person(); }
+  bool blind() const { return task_.judge == nullptr || !task_.judge->knows_the_person(); }
 
   void look() {
-    if (state_.inversion.skipped_in_a_row > 0) return;
+    if (state().inversion.skipped_in_a_row > 0) return;
     if (blind()) take_as_best();
-    const bool is_done = !state_.milestones.empty() && state_.milestones.back().step == done();
-    if (judge_ == nullptr || is_done) return;
-    const JudgedPictures judged = judge_->look_at(inversion_.embedding(), [this] {
+    const bool is_done = !state().milestones.empty() && state().milestones.back().step == done();
+    if (task_.judge == nullptr || is_done) return;
+    const JudgedPictures judged = task_.judge->look_at(task_.inversion.embedding(), [this] {
       if (stop_requested()) throw StopRequested{};
     });
     const Milestone milestone{done(), judged.verdict};
@@ -99,23 +141,40 @@ class Training {
     const auto is_worse = [&](const Milestone& other) {
       return other.verdict.score() < milestone.verdict.score();
     };
-    if (!blind() && std::all_of(state_.milestones.begin(), state_.milestones.end(), is_worse)) {
+    if (!blind() && std::all_of(state().milestones.begin(), state().milestones.end(), is_worse)) {
       take_as_best();
     }
-    state_.milestones.push_back(milestone);
-    if (events_.milestone) events_.milestone(milestone, judged.pictures);
+    state().milestones.push_back(milestone);
+    if (events().milestone) events().milestone(milestone, judged.pictures);
   }
 
   void rest() {
-    if (events_.rest) events_.rest(state_);
+    if (events().rest) events().rest(state());
   }
 
-  Inversion& inversion_;
-  const Judge* judge_;
-  const TrainerOptions& options_;
-  TrainingState& state_;
-  const TrainerEvents& events_;
+  TrainerTask task_;
+  std::optional<TrainerOutcome> outcome_;
 };
+
+/// One step of each.
+void step_all(const std::vector<Training*>& trainings) {
+  std::vector<Inversion*> inversions;
+  std::vector<StepTrace*> traces;
+  std::vector<Training*> ready;
+  for (Training* const training : trainings) {
+    StepTrace* const trace = training->trace();
+    if (training->is_over()) continue;
+    ready.push_back(training);
+    inversions.push_back(&training->inversion());
+    traces.push_back(trace);
+  }
+  try {
+    const std::vector<StepResult> results = step_together(inversions, traces);
+    for (std::size_t i = 0; i < ready.size(); ++i) ready[i]->take(results[i]);
+  } catch (...) {
+    for (Training* const training : ready) training->fail(std::current_exception());
+  }
+}
 
 }  // namespace
 
@@ -135,7 +194,32 @@ std::string_view to_string(StopReason reason) {
 
 StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
                  TrainingState& state, const TrainerEvents& events) {
-  return Training(inversion, judge, options, state, events).run();
+  const TrainerOutcome outcome =
+      train_together({{inversion, judge, options, state, events}}).front();
+  if (outcome.failure) std::rethrow_exception(outcome.failure);
+  return outcome.reason;
+}
+
+std::vector<TrainerOutcome> train_together(const std::vector<TrainerTask>& tasks) {
+  std::vector<Training> trainings(tasks.begin(), tasks.end());
+  for (;;) {
+    std::vector<Training*> going;
+    bool is_stopped = false;
+    for (Training& training : trainings) {
+      if (!is_stopped) training.prepare();
+      is_stopped = is_stopped || training.was_stopped();
+      if (!training.is_over()) going.push_back(&training);
+    }
+    if (is_stopped) {
+      for (Training* const training : going) training->stop();
+      break;
+    }
+    if (going.empty()) break;
+    step_all(going);
+  }
+  std::vector<TrainerOutcome> outcomes;
+  for (const Training& training : trainings) outcomes.push_back(training.outcome());
+  return outcomes;
 }
 
 Embedding best_embedding(const Inversion& inversion, const TrainingState& state) {

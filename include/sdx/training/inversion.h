@@ -136,9 +136,23 @@ class Inversion {
   Embedding embedding() const;
 
  private:
+  friend std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
+                                               const std::vector<StepTrace*>& traces);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// One update of each, their rows through text encoder and UNet at once. Each draws what it would
+/// draw alone, bit for bit, follows the gradient of its own loss and skips by its own loss; what it
+/// gets differs from Inversion::step only by the rounding of larger matrices, and one whose loss is
+/// not finite leaves the others as they are. Rows go through apart from each other where they
+/// cannot go together: another model, size of picture, way to save memory or length of prompt.
+/// @param inversions different ones; each may have its own name, vectors, batch and options.
+/// @param traces     empty, or one for each inversion, null where none is wanted.
+/// @return one for each inversion. If the model throws, no inversion has changed.
+std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
+                                      const std::vector<StepTrace*>& traces = {});
 
 /// @throws UsageError unless `name` can stand between `<` and `>`: not empty, no blank, no bracket,
 ///         no path separator, and no whole word of the vocabulary, case as written.

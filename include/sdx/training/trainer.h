@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -60,6 +61,28 @@ struct TrainerTask {
 /// @param judge may be null: then there are no milestones.
 StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
                  TrainingState& state, const TrainerEvents& events);
+
+/// One of several trainings that go on at once; what it refers to outlives the call.
+struct TrainerTask {
+  Inversion& inversion;
+  const Judge* judge = nullptr;
+  const TrainerOptions& options;
+  TrainingState& state;
+  const TrainerEvents& events;
+};
+
+struct TrainerOutcome {
+  StopReason reason = StopReason::kSettled;  ///< means nothing where there is a failure
+  std::exception_ptr failure;                ///< what an event, the judge or a step threw
+};
+
+/// Trains each as train() would alone, but for the rounding of step_together(), by which their
+/// steps are made. Each measures, is judged and ends for itself; those that are done leave, the
+/// others go on. What an event or a judge throws ends its own training only; what the model throws
+/// in a step ends all that were in it. A stop that one of them is asked for stops all.
+/// @param tasks of different inversions, at any step each.
+/// @return one for each task.
+std::vector<TrainerOutcome> train_together(const std::vector<TrainerTask>& tasks);
 
 /// The word to be kept: with `state.best_vectors`.
 Embedding best_embedding(const Inversion& inversion, const TrainingState& state);

@@ -1,0 +1,132 @@
+#include "training/batch_loss.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "sdx/prompt/prompt.h"
+
+namespace sdx {
+
+namespace {
+
+/// What of one request goes through the UNet at once.
+struct Rows {
+  const LossRequest* request;
+  TrainingBatch batch;
+  at::Tensor vectors;     ///< [K,W], from which the gradient is wanted
+  std::size_t index = 0;  ///< of the request
+};
+
+bool fit_together(const Rows& a, const Rows& b) {
+  const Inversion::Model& model = a.request->model;
+  const Inversion::Model& other = b.request->model;
+  return &model.unet == &other.unet && &model.text_encoder == &other.text_encoder &&
+         a.request->memory == b.request->memory &&
+         a.batch.latents.sizes().slice(1) == b.batch.latents.sizes().slice(1) &&
+         chunk_count(a.batch) == chunk_count(b.batch);
+}
+
+/// What the prompts of all say to the UNet, [rows,S,W]. Two requests may have a word of the same
+/// name, so each word is called by its request's place here.
+at::Tensor encode(const std::vector<Rows>& group) {
+  EmbeddingTable table;
+  std::vector<TokenizedPrompt> prompts;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::string name = std::to_string(i);
+    table.add({name, group[i].vectors, {}, {}});
+    for (TokenizedPrompt prompt : group[i].batch.prompts) {
+      for (PromptChunk& chunk : prompt.chunks) {
+        for (Splice& splice : chunk.splices) splice.name = name;
+      }
+      prompts.push_back(std::move(prompt));
+    }
+  }
+  const Inversion::Model& model = group.front().request->model;
+  return encode_prompts(prompts, model.tokenizer, table, model.text_encoder);
+}
+
+at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::* field) {
+  std::vector<at::Tensor> parts;
+  for (const Rows& rows : group) parts.push_back(rows.batch.*field);
+  return at::cat(parts);
+}
+
+/// The loss of each, [] float32.
+std::vector<at::Tensor> forward(const std::vector<Rows>& group) {
+  const LossRequest& first = *group.front().request;
+  const at::Tensor predictions = first.model.unet.forward(
+      joined(group, &TrainingBatch::noisy_latents), joined(group, &TrainingBatch::timesteps),
+      encode(group), first.memory);
+  std::vector<at::Tensor> losses;
+  std::int64_t begin = 0;
+  for (const Rows& rows : group) {
+    const TrainingBatch& batch = rows.batch;
+    const std::int64_t count = batch.latents.size(0);
+    const at::Tensor prediction = predictions.narrow(0, begin, count);
+    const at::Tensor error = (prediction - batch.target.to(prediction.device())).pow(2);
+    losses.push_back(batch.weight.defined() ? (error * batch.weight.to(error.device())).mean()
+                                            : error.mean());
+    begin += count;
+  }
+  return losses;
+}
+
+/// The rows of every request that has a part of this number.
+std::vector<Rows> rows_of_part(const std::vector<LossRequest>& requests, int part) {
+  std::vector<Rows> all;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const LossRequest& request = requests[i];
+    if (part >= request.parts) continue;
+    const int count = static_cast<int>(request.batch.latents.size(0)) / request.parts;
+    all.push_back({&request, rows_of(request.batch, part * count, count),
+                   request.vectors.detach().clone().set_requires_grad(true), i});
+  }
+  return all;
+}
+
+/// Adds to each request's result what its rows in the group give.
+void add_losses(const std::vector<Rows>& group, std::vector<LossAndGradient>& results) {
+  std::vector<at::Tensor> vectors;
+  for (const Rows& rows : group) vectors.push_back(rows.vectors);
+  const std::vector<at::Tensor> losses = forward(group);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(losses, vectors);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const int parts = group[i].request->parts;
+    LossAndGradient& result = results[group[i].index];
+    result.loss += losses[i].item<double>() / parts;
+    const at::Tensor share = gradients[i] / parts;
+    result.gradient = result.gradient.defined() ? result.gradient + share : share;
+  }
+}
+
+}  // namespace
+
+double loss_of(const LossRequest& request) {
+  const at::NoGradGuard no_grad;
+  return forward({{&request, request.batch, request.vectors}}).front().item<double>();
+}
+
+std::vector<LossAndGradient> losses_and_gradients(const std::vector<LossRequest>& requests) {
+  const at::AutoGradMode with_gradient(true);
+  std::vector<LossAndGradient> results(requests.size());
+  int most_parts = 0;
+  for (const LossRequest& request : requests) most_parts = std::max(most_parts, request.parts);
+  for (int part = 0; part < most_parts; ++part) {
+    std::vector<Rows> left = rows_of_part(requests, part);
+    while (!left.empty()) {
+      const Rows first = left.front();
+      const auto others = std::stable_partition(
+          left.begin(), left.end(), [&](const Rows& rows) { return fit_together(rows, first); });
+      const std::vector<Rows> group(left.begin(), others);
+      left.erase(left.begin(), others);
+      add_losses(group, results);
+    }
+  }
+  return results;
+}
+
+}  // namespace sdx
