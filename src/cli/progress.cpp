@@ -21,11 +21,19 @@ std::string duration_text(double seconds) {
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::string label, int total, bool quiet)
+std::string bar_text(const std::string& label, int done, int total) {
+  const int filled = kBarCells * std::min(done, total) / std::max(total, 1);
+  return label + " [" + std::string(static_cast<std::size_t>(filled), '#') +
+         std::string(static_cast<std::size_t>(kBarCells - filled), '.') + "] " +
+         std::to_string(done) + "/" + std::to_string(total);
+}
+
+ProgressBar::ProgressBar(std::string label, int total, bool quiet, std::string header)
     : label_(std::move(label)),
       total_(std::max(total, 1)),
       quiet_(quiet),
       is_terminal_(isatty(STDERR_FILENO) != 0),
+      header_(std::move(header)),
       start_(std::chrono::steady_clock::now()),
       last_drawn_(start_ - kRedraw) {
   if (is_terminal_) update(0);
@@ -41,13 +49,19 @@ void ProgressBar::update(int done, const std::string& figure) {
   if (is_terminal_) {
     if (now - last_drawn_ < kRedraw && done < total_) return;
     last_drawn_ = now;
-    drawn_ = true;
-    std::fprintf(stderr, "\r\x1b[K%s", line(done, figure).c_str());
-    std::fflush(stderr);
+    draw(done, figure);
   } else if (done >= next_plain_) {
     next_plain_ = done + std::max(total_ / 10, 1);
     std::fprintf(stderr, "%s\n", line(done, figure).c_str());
   }
+}
+
+void ProgressBar::draw(int done, const std::string& figure) {
+  std::string text = "\r\x1b[K" + line(done, figure);
+  if (!header_.empty()) text = (drawn_ ? "\x1b[A\r\x1b[K" : "\r\x1b[K") + header_ + "\n" + text;
+  drawn_ = true;
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
 }
 
 double ProgressBar::seconds() const {
@@ -55,12 +69,9 @@ double ProgressBar::seconds() const {
 }
 
 std::string ProgressBar::line(int done, const std::string& figure) const {
-  std::string text = label_;
-  if (is_terminal_) {
-    const auto filled = static_cast<std::size_t>(kBarCells * done / total_);
-    text += " [" + std::string(filled, '#') + std::string(kBarCells - filled, '.') + "]";
-  }
-  text += " " + std::to_string(done) + "/" + std::to_string(total_);
+  std::string text = is_terminal_ ? bar_text(label_, done, total_)
+                                  : label_ + " " + std::to_string(done) + "/" +
+                                        std::to_string(total_);
   if (done > 0) {
     const double rate = done / std::max(seconds(), 1e-6);
     char rate_text[32];

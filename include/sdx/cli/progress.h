@@ -5,11 +5,16 @@
 
 namespace sdx {
 
+/// "People [######..................] 3/12"
+std::string bar_text(const std::string& label, int done, int total);
+
 /// A bar on stderr with count, rate, remaining time and the figure that matters. Without a terminal
 /// a plain line every tenth of the way; nothing when `quiet`.
 class ProgressBar {
  public:
-  ProgressBar(std::string label, int total, bool quiet);
+  /// @param header a line above, such as the bar_text() of what this bar is a part of; on a terminal
+  ///        only.
+  ProgressBar(std::string label, int total, bool quiet, std::string header = {});
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -21,12 +26,14 @@ class ProgressBar {
   double seconds() const;
 
  private:
+  void draw(int done, const std::string& figure);
   std::string line(int done, const std::string& figure) const;
 
   std::string label_;
   int total_;
   bool quiet_;
   bool is_terminal_;
+  std::string header_;
   bool drawn_ = false;
   int next_plain_ = 0;
   std::chrono::steady_clock::time_point start_;

@@ -17,6 +17,7 @@ int run_tool(const char* tool, int argc, char** argv,
 void train_command(int argc, char** argv);
 void generate_command(int argc, char** argv);
 void tokenize_command(int argc, char** argv);
+void roster_command(int argc, char** argv);
 void model_command(int argc, char** argv);
 /// `sdx-model embedding`, a part of model_command().
 void embedding_command(int argc, char** argv);

@@ -45,15 +45,6 @@ struct TrainerEvents {
   std::function<StepTrace*(int step)> trace;
 };
 
-/// One of several trainings that go on at once. All outlive the call.
-struct TrainerTask {
-  Inversion& inversion;
-  const Judge* judge;
-  const TrainerOptions& options;
-  TrainingState& state;
-  const TrainerEvents& events;
-};
-
 /// Steps until one of the reasons holds, looking at the fixed batch and through the judge on the
 /// way. With a judge that knows the person, `state.best_vectors` are those of the milestone with
 /// the highest score; else those of the last step.

@@ -1,0 +1,46 @@
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "cli/roster_actions.h"
+#include "sdx/cli/options.h"
+#include "sdx/cli/tool.h"
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+namespace {
+
+struct Action {
+  const char* name;
+  void (*run)(int argc, char** argv);
+};
+
+constexpr std::array<Action, 4> kActions = {{{"run", roster_run_action},
+                                             {"status", roster_status_action},
+                                             {"retry", roster_retry_action},
+                                             {"forget", roster_forget_action}}};
+constexpr const char* kNames = "run, status, retry or forget";
+
+}  // namespace
+
+void roster_command(int argc, char** argv) {
+  const std::string typed = argc > 1 ? argv[1] : "";
+  for (const Action& action : kActions) {
+    if (typed == action.name) return action.run(argc - 1, argv + 1);
+  }
+  std::string action;
+  OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
+                    "  sdx-roster run team.csv --prompts statcrew --out team\n"
+                    "  sdx-roster status team\n"
+                    "  sdx-roster retry team\n"
+                    "  sdx-roster forget team Johannes\n");
+  table
+      .add("Input", "action", action,
+           std::string(kNames) + "; each has a --help of its own")
+      ->required();
+  table.parse(std::min(argc, 2), argv);
+  throw UsageError("expected " + std::string(kNames) + ", found \"" + typed + "\"");
+}
+
+}  // namespace sdx

@@ -1,0 +1,130 @@
+#include "cli/roster_reporter.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "sdx/util/stop.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+std::string number_text(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string of(int part, int whole) {
+  return std::to_string(part) + " of " + std::to_string(whole);
+}
+
+std::string line_of(const MemberOutcome& one) {
+  std::string line = placeholder(one.name) + ": ";
+  if (one.failure) return line + "FAILED: " + one.failure->text;
+  if (one.was_trained) {
+    line += std::to_string(one.training["steps"].get<int>()) + " steps in " +
+            number_text(one.training["seconds"].get<double>(), 0) + " s";
+    if (one.training.contains("likeness_after")) {
+      line += ", likeness " + number_text(one.training["likeness_after"].get<double>(), 2);
+    }
+  } else {
+    line += one.training.is_null() ? "not trained" : "was trained before";
+  }
+  return line + "; " + of(one.pictures, one.pictures_wanted) + " pictures";
+}
+
+}  // namespace
+
+RosterReporter::RosterReporter(const TeamPlan& plan, const CommonOptions& common)
+    : plan_(plan), common_(common) {}
+
+TeamEvents RosterReporter::events() {
+  TeamEvents events;
+  events.begins = [this](const auto& names, const auto& why) { begins(names, why); };
+  events.step = [this](const std::string& name, int done, int most, const std::string& figures) {
+    step(name, done, most, figures);
+  };
+  events.picture_step = [this](int done, int total) { picture_step(done, total); };
+  events.picture = [this](const std::filesystem::path& file) {
+    ++pictures_;
+    say_json(common_, {{"picture", (plan_.folder.root / file).string()}});
+  };
+  events.ends = [this](const MemberOutcome& outcome) { ends(outcome); };
+  events.note = [this](const std::string& sentence) {
+    bar_.reset();
+    say(common_, sentence);
+  };
+  events.stop_requested = [] { return stop_signal() != 0; };
+  return events;
+}
+
+void RosterReporter::begins(const std::vector<std::string>& names, const std::string& why) {
+  bar_.reset();
+  for (const std::string& name : names) {
+    say(common_, placeholder(name) + ": training, " + why);
+    say_json(common_, {{"person", name}, {"training", why}});
+    at_work_.push_back(name);
+  }
+}
+
+void RosterReporter::show(const std::string& what, int total) {
+  if (bar_ && shown_ == what) return;
+  bar_.emplace(what, total, common_.quiet,
+               bar_text("People", people_done_, static_cast<int>(plan_.members.size())));
+  shown_ = what;
+}
+
+void RosterReporter::step(const std::string& name, int step, int most, const std::string& figures) {
+  steps_[name] = step;
+  std::vector<std::string> words;
+  for (const std::string& one : at_work_) words.push_back(placeholder(one));
+  show("Training " + join(words, ", "), most * static_cast<int>(words.size()));
+  int done = 0;
+  for (const auto& [who, steps] : steps_) done += steps;
+  bar_->update(done, figures);
+}
+
+void RosterReporter::picture_step(int done, int total) {
+  show("Drawing", total);
+  bar_->update(done, std::to_string(pictures_) + " pictures");
+}
+
+void RosterReporter::ends(const MemberOutcome& outcome) {
+  bar_.reset();
+  ++people_done_;
+  at_work_.clear();
+  steps_.clear();
+  say(common_, "(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) +
+                   ") " + line_of(outcome));
+}
+
+void RosterReporter::finish(const TeamOutcome& outcome) {
+  bar_.reset();
+  for (const MemberOutcome& one : outcome.members) say(common_, "  " + line_of(one));
+  for (const Failure& failure : outcome.failures) say(common_, "  FAILED: " + failure.text);
+  if (outcome.group_pictures_wanted > 0) {
+    say(common_, "  " + of(outcome.group_pictures, outcome.group_pictures_wanted) +
+                     " pictures of several people");
+  }
+  const auto done = std::count_if(outcome.members.begin(), outcome.members.end(),
+                                  [](const MemberOutcome& one) { return one.is_done; });
+  say(common_, of(static_cast<int>(done), static_cast<int>(outcome.members.size())) +
+                   " people done, " + std::to_string(pictures_) + " pictures made now, in " +
+                   number_text(outcome.seconds, 0) + " s");
+  say_json(common_, to_json(outcome));
+}
+
+void show_problems(const std::vector<RosterProblem>& problems, const CommonOptions& common) {
+  for (const RosterProblem& problem : problems) {
+    say(common, problem.where + (problem.name.empty() ? "" : ", " + problem.name) + ": " +
+                    problem.text);
+    say_json(common, {{"where", problem.where},
+                      {"person", problem.name},
+                      {"exit_code", static_cast<int>(problem.code)},
+                      {"problem", problem.text}});
+  }
+}
+
+}  // namespace sdx

@@ -1,0 +1,101 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/roster_actions.h"
+#include "cli/roster_options.h"
+#include "cli/roster_plan.h"
+#include "cli/roster_reporter.h"
+#include "sdx/cli/tool.h"
+#include "sdx/roster/team_state.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string line_of(const MemberState& state) {
+  std::string line = placeholder(state.name) + ": ";
+  if (state.is_locked) {
+    line += "somebody works on it now";
+    if (state.steps) line += ", " + std::to_string(*state.steps) + " steps are done";
+  } else if (state.why_train) {
+    line += "to be trained, " + *state.why_train;
+    if (state.steps) line += "; goes on after step " + std::to_string(*state.steps);
+  } else {
+    line += "trained";
+  }
+  line += "; " + std::to_string(state.pictures) + " of " + std::to_string(state.pictures_wanted) +
+          " pictures";
+  if (state.failure) line += "; failed: " + state.failure->text;
+  return line;
+}
+
+Json json_of(const MemberState& state) {
+  Json json = {{"person", state.name},
+               {"trained", !state.why_train.has_value()},
+               {"working", state.is_locked},
+               {"pictures", state.pictures},
+               {"pictures_wanted", state.pictures_wanted}};
+  if (state.why_train) json["to_train"] = *state.why_train;
+  if (state.steps) json["steps"] = *state.steps;
+  if (state.failure) {
+    json["exit_code"] = static_cast<int>(state.failure->code);
+    json["problem"] = state.failure->text;
+  }
+  return json;
+}
+
+}  // namespace
+
+void roster_status_action(int argc, char** argv) {
+  std::string folder;
+  CommonOptions messages;
+  OptionTable table("sdx-roster status", "Who of a team is done, and what is left.",
+                    "  sdx-roster status team\n");
+  table.add("Input", "team", folder, "Folder of the team")->required();
+  add_message_options(table, messages);
+  table.parse(argc, argv);
+
+  RosterOptions options;
+  CommonOptions common;
+  read_roster_settings(folder, options, common);
+  const Bundle bundle = Bundle::find(common.model);
+  const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
+  show_problems(team.problems, messages);
+  std::size_t done = 0;
+  for (const TeamMember& member : team.plan.members) {
+    const MemberState state = state_of(team.plan, member, bundle);
+    if (state.is_done()) ++done;
+    say_json(messages, json_of(state));
+    if (!messages.json) std::puts(line_of(state).c_str());
+  }
+  say(messages, std::to_string(done) + " of " + std::to_string(team.plan.members.size()) +
+                    " people done" +
+                    (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder +
+                                                                 " goes on"));
+}
+
+void roster_forget_action(int argc, char** argv) {
+  std::string folder;
+  std::string name;
+  CommonOptions messages;
+  OptionTable table("sdx-roster forget",
+                    "Remove all that was derived from a person: word, records, crops, pictures.",
+                    "  sdx-roster forget team Johannes\n");
+  table.add("Input", "team", folder, "Folder of the team")->required();
+  table.add("Input", "name", name, "Whom to forget, as in the roster")->required();
+  add_message_options(table, messages);
+  table.parse(argc, argv);
+
+  const std::vector<fs::path> removed = forget_person({folder}, name);
+  for (const fs::path& file : removed) {
+    say_json(messages, {{"removed", (fs::path(folder) / file).string()}});
+    if (!messages.json) std::puts((fs::path(folder) / file).c_str());
+  }
+  say(messages, "Removed " + std::to_string(removed.size()) + " files of " + placeholder(name) +
+                    ". The portraits and the roster are as they were: take the row out, or the "
+                    "next run trains again");
+}
+
+}  // namespace sdx
