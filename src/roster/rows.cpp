@@ -133,7 +133,9 @@ RosterRows read_csv_rows(const fs::path& path) {
 // ------------------------------------------------------------------------------------ JSON
 
 std::string dumped(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  constexpr std::size_t kMaxShown = 80;
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= kMaxShown ? text : shown(text.substr(0, kMaxShown)) + "…";
 }
 
 /// The text that a key has for its value; nothing if it has none.

@@ -89,6 +89,14 @@ TEST_CASE("roster: wrong types and keys of an entry are problems", "[roster]") {
   CHECK(contains(fault_of(R"({"name": "Ada"})"), "portraits is empty"));
 }
 
+TEST_CASE("roster: long values are cut, but no letter is", "[roster]") {
+  const auto shown_of = [](std::size_t length) {
+    return fault_of("[\"" + std::string(length, 'a') + "ü and more\"]");
+  };
+  CHECK(shown_of(76).ends_with("aü…"));
+  CHECK(shown_of(77).ends_with("a\uFFFD…"));
+}
+
 TEST_CASE("roster: consent that has a wrong type is recorded all the same", "[roster]") {
   const Roster roster = read(
       R"([{"name": "Ada", "portraits": "a", "consent": 1}, {"name": "Ben", "portraits": "b"}])");
