@@ -16,7 +16,6 @@ namespace sdx {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20U;
-constexpr std::string_view kJpegSignature("\xFF\xD8\xFF", 3);
 
 struct ExifRelease {
   void operator()(ExifData* data) const { exif_data_unref(data); }
@@ -48,10 +47,6 @@ Image upright(Image image, int orientation) {
     }
   }
   return turned;
-}
-
-bool is_webp(std::string_view file) {
-  return file.size() >= 12 && file.starts_with("RIFF") && file.substr(8, 4) == "WEBP";
 }
 
 [[noreturn]] void refuse_format(std::string_view file) {
@@ -86,9 +81,7 @@ std::string read_picture_file(const std::filesystem::path& path) {
 }
 
 ImageFormat image_format(std::string_view file) {
-  if (file.starts_with(kJpegSignature)) return ImageFormat::kJpeg;
-  if (file.starts_with(kPngSignature)) return ImageFormat::kPng;
-  if (is_webp(file)) return ImageFormat::kWebp;
+  if (const auto format = signed_format(file)) return *format;
   refuse_format(file);
 }
 

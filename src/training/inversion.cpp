@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "sdx/prompt/name.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/training/start_vectors.h"
@@ -262,12 +263,9 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
 }
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {
-  const bool spelt_well = placeholder_names(placeholder(name)) == std::vector<std::string>{name} &&
-                          name.find('/') == std::string::npos && name.front() != '.';
-  if (!spelt_well) {
-    throw UsageError("--name \"" + name +
-                     "\": expected one word without blanks, '<', '>' or '/'; for example " +
-                     "AdaLovelace");
+  if (const auto fault = name_fault(name)) {
+    throw UsageError("--name \"" + name + "\": " + *fault +
+                     "; expected one word, for example AdaLovelace");
   }
   if (tokenizer.whole_word(name)) {
     throw UsageError("--name " + name + ": this is a word that the model knows already; take one " +

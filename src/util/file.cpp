@@ -189,6 +189,22 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
   return content;
 }
 
+std::string read_file_start(const fs::path& path, std::size_t bytes) {
+  std::size_t size = 0;
+  const Descriptor descriptor(open_regular(path, size));
+  std::string start(bytes, '\0');
+  std::size_t filled = 0;
+  while (filled < bytes) {
+    const ssize_t count = uninterrupted(
+        [&] { return ::read(descriptor.get(), start.data() + filled, bytes - filled); });
+    if (count < 0) throw_errno(errno, "read", path.string());
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  start.resize(filled);
+  return start;
+}
+
 void read_file_in_pieces(const fs::path& path,
                          const std::function<void(std::span<const std::byte>)>& consume) {
   std::size_t size = 0;

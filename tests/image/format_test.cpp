@@ -15,3 +15,12 @@ TEST_CASE("image: formats have names and endings", "[image]") {
   CHECK_THROWS_AS(sdx::parse_image_format("gif"), sdx::UsageError);
   CHECK_THROWS_AS(sdx::parse_image_format(""), sdx::UsageError);
 }
+
+TEST_CASE("image: formats are known by their first bytes", "[image]") {
+  CHECK(sdx::signed_format("\xFF\xD8\xFF\xE0") == ImageFormat::kJpeg);
+  CHECK(sdx::signed_format("\x89PNG\r\n\x1a\n") == ImageFormat::kPng);
+  CHECK(sdx::signed_format("RIFF....WEBPVP8 ") == ImageFormat::kWebp);
+  for (const char* other : {"", "\xFF\xD8", "\x89PNG", "RIFF....WAVE", "RIFF....WEB", "GIF89a"}) {
+    CHECK(sdx::signed_format(other) == std::nullopt);
+  }
+}

@@ -64,6 +64,19 @@ TEST_CASE("util: read_file gives the bytes", "[util]") {
   CHECK(read_file(folder.file("long", long_text)) == long_text);
 }
 
+TEST_CASE("util: read_file_start gives the first bytes", "[util]") {
+  const TempFolder folder;
+  const auto path = folder.file("f", "0123456789");
+  CHECK(read_file_start(path, 4) == "0123");
+  CHECK(read_file_start(path, 10) == "0123456789");
+  CHECK(read_file_start(path, 12) == "0123456789");
+  CHECK(read_file_start("/proc/self/stat", 1).size() == 1);
+  CHECK_THROWS_AS(read_file_start(folder.file("absent"), 4), MissingInputError);
+  CHECK_THROWS_AS(read_file_start(make_fifo(folder), 4), DataError);
+  // A process's memory has no page at 0.
+  CHECK_THROWS_AS(read_file_start("/proc/self/mem", 4), IoError);
+}
+
 TEST_CASE("util: read_file reads files that do not know their size", "[util]") {
   CHECK(contains(read_file("/proc/self/status"), "VmPeak"));
 }

@@ -18,6 +18,13 @@ TEST_CASE("util: the nearest words come first, case ignored", "[util]") {
   CHECK(sdx::nearest_words("x", {}).empty());
 }
 
+TEST_CASE("util: the edit distance counts letters", "[util]") {
+  CHECK(sdx::edit_distance("portraits", "PORTRAITS") == 0);
+  CHECK(sdx::edit_distance("potraits", "portraits") == 1);
+  CHECK(sdx::edit_distance("unitl", "until") == 2);
+  CHECK(sdx::edit_distance("", "ab") == 2);
+}
+
 TEST_CASE("util: a slug is safe in a file name", "[util]") {
   CHECK(sdx::slug("<Ada> in the Snow, 8k!") == "ada-in-the-snow-8k");
   CHECK(sdx::slug("漢字") == "picture");

@@ -154,8 +154,8 @@ class Inversion {
 std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
                                       const std::vector<StepTrace*>& traces = {});
 
-/// @throws UsageError unless `name` can stand between `<` and `>`: not empty, no blank, no bracket,
-///         no path separator, and no whole word of the vocabulary, case as written.
+/// @throws UsageError unless `name` can be that of a new word (name_fault in sdx/prompt/name.h) and
+///         is no whole word of the vocabulary, case as written.
 void check_name(const std::string& name, const Tokenizer& tokenizer);
 
 }  // namespace sdx

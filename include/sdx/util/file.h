@@ -17,6 +17,10 @@ namespace sdx {
 std::string read_file(const std::filesystem::path& path,
                       std::size_t max_bytes = std::size_t{1} << 31);
 
+/// The first bytes of a regular file, at most `bytes`: what tells its format, however long it is.
+/// @throws as read_file.
+std::string read_file_start(const std::filesystem::path& path, std::size_t bytes);
+
 /// Gives the content of a regular file to `consume` piece by piece, so that memory does not depend
 /// on its size.
 /// @throws as read_file.

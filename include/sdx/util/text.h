@@ -22,7 +22,11 @@ std::string lower_case(std::string_view text);
 /// which are letters mostly.
 bool is_word_character(char c);
 
-/// Up to `most` of `known`, most like `word` first (Levenshtein's distance, case ignored).
+/// Letters to insert, remove or exchange to make `b` of `a` (Levenshtein's distance, by bytes,
+/// ASCII case ignored).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// Up to `most` of `known`, most like `word` first, by edit_distance.
 std::vector<std::string> nearest_words(const std::string& word, std::vector<std::string> known,
                                        std::size_t most = 5);
 

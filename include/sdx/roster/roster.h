@@ -1,0 +1,76 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sdx/dataset/templates.h"
+#include "sdx/roster/consent.h"
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+/// A person of the team.
+struct Member {
+  std::string name;  ///< the tag: <name> in prompts
+  std::filesystem::path
+      portraits;     ///< folder; a relative one was seen from the roster's own folder
+  std::string init;  ///< start of the training; empty: as the settings say
+  SubjectKind kind = SubjectKind::kPerson;
+  /// For find_prompts, in place of --prompts; a relative path was seen from the roster's own
+  /// folder; empty: none of their own.
+  std::string prompts;
+  Consent consent;
+  int line = 0;  ///< in the roster: the row's first line; in JSON the number of the entry, from 1
+};
+
+/// Why a row cannot be used.
+struct RosterProblem {
+  std::string where;  ///< "team.csv, line 7"; "team.json, entry 3"
+  std::string name;   ///< as written, may be empty; what cannot be shown is U+FFFD
+  ExitCode code = ExitCode::kData;
+  std::string text;  ///< what is wrong with the row, and what to do; several things after "; "
+};
+
+/// A list of people, with where each one's portraits are.
+struct Roster {
+  std::filesystem::path path;
+  std::vector<Member> members;          ///< those that can be used, in order
+  std::vector<RosterProblem> problems;  ///< one for each of the other rows, in order
+  /// Whether there is a column (in JSON: a key of any entry) `consent`; then nothing may be made of
+  /// those who gave none (why_refused).
+  bool records_consent = false;
+};
+
+/// Reads a roster: JSON if its name ends in ".json", else CSV.
+///
+/// CSV: the first line names the columns `name`, `portraits` and, at will, `init`, `kind`,
+/// `prompts`, `consent`, `until` (YYYY-MM-DD), in any order and case. Fields may stand in quotes;
+/// blanks around them, a byte-order mark, blank rows and kinds of line ends don't matter.
+/// JSON: an array of objects with these keys, or an object with that array as `members`; `consent`
+/// may be true or false.
+///
+/// Other columns ("department") are passed over. But one that looks like a known column which is
+/// missing ("potraits", "consent until") is no accident to be quiet about: whoever's consent ended
+/// would be drawn all the same. In CSV it makes the file unusable, in JSON the entry.
+///
+/// A row has a problem, and the others go on, if it has more fields than there are columns, is not
+/// UTF-8, in JSON has values of a wrong type; if its name or portraits are empty, its name can't be
+/// one (name_fault), its kind is unknown, `until` is no date or stands without `consent`. Two rows
+/// with the same name (caseless_name), or whose portraits are the same folder, have a problem both,
+/// which names the other: nobody but the author can tell which of them is right.
+/// @throws as read_file and read_json_file; DataError for a file that names nobody, is no text, has
+///         no column `name` or `portraits`, one of them twice, one that looks like a missing one,
+///         or damaged quotes (with the line: what follows them can't be told apart).
+Roster read_roster(const std::filesystem::path& path);
+
+/// Looks whether a member's portraits are there: a folder with at least kFewestPortraits files that
+/// begin like a JPEG, PNG or WebP, whatever they are called. Subfolders and hidden files are passed
+/// over, and nothing is decoded: see load_portraits for what training thinks of them.
+/// @param roster for the place in the message
+/// @return nothing if so; else 66 (missing, no folder, too few), 77 (not readable) or 74.
+std::optional<RosterProblem> check_portraits(const Member& member,
+                                             const std::filesystem::path& roster);
+
+}  // namespace sdx

@@ -1,0 +1,69 @@
+#include "sdx/prompt/name.h"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+namespace {
+
+// A file's name ends at 255 bytes, and ".safetensors", a number or a seed come after it.
+constexpr std::size_t kMaxNameBytes = 200;
+
+const utf8proc_uint8_t* bytes_of(std::string_view text) {
+  return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+}
+
+std::optional<std::string> character_fault(utf8proc_int32_t character) {
+  if (character == '<' || character == '>') return "has a '<' or '>' in it";
+  if (character == '/' || character == '\\') return "has a path separator in it";
+  switch (utf8proc_category(character)) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return "has a blank in it";
+    case UTF8PROC_CATEGORY_CC:
+      if (character == '\t' || character == '\n' || character == '\r') return "has a blank in it";
+      return "has a control character in it";
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> name_fault(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (name.size() > kMaxNameBytes) {
+    return "has " + std::to_string(name.size()) + " bytes, at most " +
+           std::to_string(kMaxNameBytes) + " are possible";
+  }
+  if (name.starts_with('.')) return "begins with a dot";
+  for (std::string_view rest = name; !rest.empty();) {
+    utf8proc_int32_t character = 0;
+    const utf8proc_ssize_t length =
+        utf8proc_iterate(bytes_of(rest), static_cast<utf8proc_ssize_t>(rest.size()), &character);
+    if (length < 1) return "is not UTF-8";
+    if (auto fault = character_fault(character)) return fault;
+    rest.remove_prefix(static_cast<std::size_t>(length));
+  }
+  if (caseless_name(name).empty()) return "has no letter that could be seen";
+  return std::nullopt;
+}
+
+std::string caseless_name(std::string_view name) {
+  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
+                                                           UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
+  utf8proc_uint8_t* mapped = nullptr;
+  const utf8proc_ssize_t length =
+      utf8proc_map(bytes_of(name), static_cast<utf8proc_ssize_t>(name.size()), &mapped, kOptions);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
+  if (length < 0) throw DataError("not UTF-8");
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};
+}
+
+}  // namespace sdx

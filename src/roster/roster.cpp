@@ -1,0 +1,184 @@
+#include "sdx/roster/roster.h"
+
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "roster/rows.h"
+#include "sdx/dataset/portraits.h"
+#include "sdx/image/format.h"
+#include "sdx/prompt/name.h"
+#include "sdx/roster/prompt_packs.h"
+#include "sdx/util/file.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A row on its way to become a member or a problem.
+struct Draft {
+  Member member;
+  std::vector<std::string> faults;
+};
+
+std::string value_of(const RosterRow& row, const char* column) {
+  const auto found = row.values.find(column);
+  return found != row.values.end() ? found->second : "";
+}
+
+std::string prompts_of(const std::string& written, const fs::path& folder) {
+  if (written.empty()) return "";
+  const fs::path beside = folder / written;  // an absolute path stays
+  std::error_code ignored;
+  const bool is_file = is_prompt_path(written) || fs::is_regular_file(beside, ignored);
+  return is_file ? beside.string() : written;
+}
+
+Draft draft_of(const RosterRow& row, const fs::path& folder) {
+  Draft draft{{}, row.faults};
+  Member& member = draft.member;
+  member.line = row.number;
+  member.name = value_of(row, "name");
+  // Values of a row that is damaged as such may stand in wrong columns.
+  if (!row.faults.empty()) return draft;
+  const auto complain = [&draft](const std::string& fault) { draft.faults.push_back(fault); };
+
+  if (const auto fault = name_fault(member.name)) {
+    complain("the name " + *fault + "; expected one word, for example AdaLovelace");
+  }
+  const std::string portraits = value_of(row, "portraits");
+  if (portraits.empty()) complain("portraits is empty; it names the folder of the pictures");
+  if (!portraits.empty()) member.portraits = folder / portraits;
+  member.init = value_of(row, "init");
+  const std::string kind = value_of(row, "kind");
+  try {
+    if (!kind.empty()) member.kind = parse_subject_kind(lower_case(kind));
+  } catch (const UsageError&) {
+    complain("kind: expected person, object or style, found \"" + shown(kind) + "\"");
+  }
+  member.prompts = prompts_of(value_of(row, "prompts"), folder);
+  member.consent = {value_of(row, "consent"), value_of(row, "until")};
+  const std::string& until = member.consent.until;
+  if (!until.empty() && !is_date(until)) {
+    complain("until: expected a date such as 2027-03-31, found \"" + shown(until) + "\"");
+  }
+  if (!until.empty() && member.consent.given.empty()) {
+    complain("until says when a consent ends, but consent is empty");
+  }
+  return draft;
+}
+
+/// The folder whatever way leads there, so that paths can be compared.
+fs::path real_folder(const fs::path& folder) {
+  std::error_code failure;
+  const fs::path whole = fs::absolute(folder);
+  fs::path real = fs::weakly_canonical(whole, failure);
+  if (failure) real = whole.lexically_normal();
+  return real.has_filename() ? real : real.parent_path();
+}
+
+/// Drafts that `key` says are the same: each gets a fault that names the others.
+template <typename Key>
+void refuse_doubles(std::vector<Draft>& drafts, const fs::path& roster, const std::string& what,
+                    Key&& key) {
+  std::map<std::string, std::vector<Draft*>> same;
+  for (Draft& draft : drafts) {
+    if (const std::string text = key(draft.member); !text.empty()) same[text].push_back(&draft);
+  }
+  for (const auto& [text, group] : same) {
+    if (group.size() == 1) continue;
+    for (Draft* const draft : group) {
+      std::vector<std::string> others;
+      for (const Draft* const other : group) {
+        if (other == draft) continue;
+        others.push_back(place_of(roster, other->member.line) + " (" + shown(other->member.name) +
+                         ")");
+      }
+      draft->faults.push_back(what + join(others, ", "));
+    }
+  }
+}
+
+std::string seen_from_roster(const fs::path& portraits, const fs::path& roster) {
+  const std::string seen = portraits.lexically_relative(roster.parent_path()).string();
+  return seen.empty() || seen.starts_with("..") ? portraits.string() : seen;
+}
+
+bool is_picture(const fs::path& file) {
+  return signed_format(read_file_start(file, kSignatureBytes)).has_value();
+}
+
+/// What is wrong with a folder of portraits; mostly nothing.
+std::optional<Error> folder_fault(const fs::path& folder) {
+  std::error_code failure;
+  const fs::file_type type = fs::status(folder, failure).type();
+  if (type == fs::file_type::not_found) return MissingInputError("no such folder of portraits");
+  if (type != fs::file_type::directory && !failure) {
+    return MissingInputError("expected a folder of portraits, found a file");
+  }
+  int pictures = 0;
+  int unreadable = 0;
+  for (fs::directory_iterator entry(folder, failure); !failure && entry != fs::directory_iterator();
+       entry.increment(failure)) {
+    std::error_code ignored;
+    const fs::path& file = entry->path();
+    if (file.filename().string().starts_with('.') || entry->is_directory(ignored)) continue;
+    try {
+      if (is_picture(file)) ++pictures;
+    } catch (const PermissionError&) {
+      ++unreadable;
+    } catch (const Error&) {
+      // A pipe, a link to nowhere, a damaged sector: no picture that training could use.
+    }
+  }
+  if (failure == std::errc::permission_denied) {
+    return PermissionError("the folder of portraits must not be read; change its permissions");
+  }
+  if (failure) return IoError("cannot read the folder of portraits: " + failure.message());
+  if (pictures >= kFewestPortraits) return std::nullopt;
+  const std::string counts = "expected at least " + std::to_string(kFewestPortraits) +
+                             " pictures (JPEG, PNG or WebP), found " + std::to_string(pictures);
+  if (unreadable == 0) return MissingInputError(counts);
+  return PermissionError(counts + " and " + std::to_string(unreadable) +
+                         " files that must not be read");
+}
+
+}  // namespace
+
+Roster read_roster(const fs::path& path) {
+  const RosterRows rows = read_rows(path);
+  std::vector<Draft> drafts;
+  for (const RosterRow& row : rows.rows) drafts.push_back(draft_of(row, path.parent_path()));
+  refuse_doubles(drafts, path, "the name is also that of ", [](const Member& member) {
+    return name_fault(member.name) ? "" : caseless_name(member.name);
+  });
+  refuse_doubles(drafts, path, "the folder of portraits is also that of ",
+                 [](const Member& member) {
+                   return member.portraits.empty() ? "" : real_folder(member.portraits).string();
+                 });
+  Roster roster;
+  roster.path = path;
+  roster.records_consent = rows.records_consent;
+  for (Draft& draft : drafts) {
+    Member& member = draft.member;
+    if (draft.faults.empty()) {
+      roster.members.push_back(std::move(member));
+    } else {
+      roster.problems.push_back({place_of(path, member.line), shown(member.name), ExitCode::kData,
+                                 join(draft.faults, "; ")});
+    }
+  }
+  return roster;
+}
+
+std::optional<RosterProblem> check_portraits(const Member& member, const fs::path& roster) {
+  const auto fault = folder_fault(member.portraits);
+  if (!fault) return std::nullopt;
+  return RosterProblem{place_of(roster, member.line), member.name, fault->exit_code(),
+                       seen_from_roster(member.portraits, roster) + ": " + fault->what()};
+}
+
+}  // namespace sdx

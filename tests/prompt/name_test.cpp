@@ -1,0 +1,56 @@
+#include "sdx/prompt/name.h"
+
+#include "sdx/util/error.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+using namespace sdx;
+using namespace sdx::test;
+
+namespace {
+
+std::string fault_of(std::string_view name) { return name_fault(name).value_or("none"); }
+
+}  // namespace
+
+TEST_CASE("prompt: names of every script are names", "[prompt]") {
+  for (const char* name :
+       {"Ada", "李雷", "Zoë", "Ñandú", "أمل", "Ada-Lovelace_2", "O'Brien", "v1.5", "नीता"}) {
+    INFO(name);
+    CHECK(fault_of(name) == "none");
+  }
+  CHECK(fault_of(std::string(200, 'a')) == "none");
+}
+
+TEST_CASE("prompt: what cannot stand in brackets or name a file is no name", "[prompt]") {
+  CHECK(fault_of("") == "is empty");
+  for (const char* name : {"Ada L", " Ada", "Ada\t", "A\nB", "Ada\u00A0", "李\u3000雷"}) {
+    INFO(name);
+    CHECK(fault_of(name) == "has a blank in it");
+  }
+  CHECK(fault_of("A<B") == "has a '<' or '>' in it");
+  CHECK(fault_of("A>") == "has a '<' or '>' in it");
+  CHECK(fault_of("a/b") == "has a path separator in it");
+  CHECK(fault_of("a\\b") == "has a path separator in it");
+  CHECK(fault_of("..") == "begins with a dot");
+  CHECK(fault_of("../x") == "begins with a dot");
+  CHECK(fault_of("A\x1B[31m") == "has a control character in it");
+  CHECK(fault_of("A\x7F") == "has a control character in it");
+  CHECK(fault_of("Zo\xEB") == "is not UTF-8");
+  CHECK(fault_of("\u200B\u200D") == "has no letter that could be seen");
+  CHECK(fault_of(std::string(201, 'a')) == "has 201 bytes, at most 200 are possible");
+}
+
+TEST_CASE("prompt: names that look the same are the same", "[prompt]") {
+  CHECK(caseless_name("ADA") == caseless_name("ada"));
+  CHECK(caseless_name("Zo\u00EB") == caseless_name("Zoe\u0308"));
+  CHECK(caseless_name("\u00D1and\u00FA") == caseless_name("n\u0303ANDU\u0301"));
+  CHECK(caseless_name("Stra\u00DFe") == caseless_name("STRASSE"));
+  CHECK(caseless_name("\u03A3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C2") ==
+        caseless_name("\u03C3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C3"));
+  CHECK(caseless_name("A\u200Bda") == caseless_name("Ada"));
+  CHECK(caseless_name("Zoe") != caseless_name("Zoë"));
+  CHECK(caseless_name("李雷") != caseless_name("李蕾"));
+  CHECK_THROWS_AS(caseless_name("Zo\xEB"), DataError);
+}
