@@ -34,9 +34,8 @@ ProgressBar::ProgressBar(std::string label, int total, bool quiet, std::string h
       quiet_(quiet),
       is_terminal_(isatty(STDERR_FILENO) != 0),
       header_(std::move(header)),
-      start_(std::chrono::steady_clock::now()),
-      last_drawn_(start_ - kRedraw) {
-  if (is_terminal_) update(0);
+      last_drawn_(std::chrono::steady_clock::now() - kRedraw) {
+  if (is_terminal_ && !quiet_) draw(0, "");
 }
 
 ProgressBar::~ProgressBar() {
@@ -46,6 +45,10 @@ ProgressBar::~ProgressBar() {
 void ProgressBar::update(int done, const std::string& figure) {
   if (quiet_) return;
   const auto now = std::chrono::steady_clock::now();
+  if (first_done_ < 0) {
+    first_done_ = done;
+    start_ = now;
+  }
   if (is_terminal_) {
     if (now - last_drawn_ < kRedraw && done < total_) return;
     last_drawn_ = now;
@@ -64,16 +67,13 @@ void ProgressBar::draw(int done, const std::string& figure) {
   std::fflush(stderr);
 }
 
-double ProgressBar::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
 std::string ProgressBar::line(int done, const std::string& figure) const {
-  std::string text = is_terminal_ ? bar_text(label_, done, total_)
-                                  : label_ + " " + std::to_string(done) + "/" +
-                                        std::to_string(total_);
-  if (done > 0) {
-    const double rate = done / std::max(seconds(), 1e-6);
+  std::string text = is_terminal_
+                         ? bar_text(label_, done, total_)
+                         : label_ + " " + std::to_string(done) + "/" + std::to_string(total_);
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
+  if (done > first_done_) {
+    const double rate = (done - first_done_) / std::max(passed.count(), 1e-6);
     char rate_text[32];
     std::snprintf(rate_text, sizeof rate_text, "  %.1f/s", rate);
     text += rate_text;

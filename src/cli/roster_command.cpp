@@ -35,9 +35,7 @@ void roster_command(int argc, char** argv) {
                     "  sdx-roster status team\n"
                     "  sdx-roster retry team\n"
                     "  sdx-roster forget team Johannes\n");
-  table
-      .add("Input", "action", action,
-           std::string(kNames) + "; each has a --help of its own")
+  table.add("Input", "action", action, std::string(kNames) + "; each has a --help of its own")
       ->required();
   table.parse(std::min(argc, 2), argv);
   throw UsageError("expected " + std::string(kNames) + ", found \"" + typed + "\"");

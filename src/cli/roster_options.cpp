@@ -13,8 +13,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Options whose values may be paths.
-constexpr std::array kPaths = {"roster", "prompts",  "embeddings", "styles",
-                               "wildcards", "training", "model",   "init-image", "mask"};
+constexpr std::array kPaths = {"roster",   "prompts", "embeddings", "styles", "wildcards",
+                               "training", "model",   "init-image", "mask"};
 
 /// A path as it is seen from another folder; what is no path that exists stays.
 std::string moved(const std::string& text, const fs::path& from, const fs::path& to) {
@@ -50,13 +50,15 @@ void add_team_options(OptionTable& table, RosterOptions& options) {
   table.add_flag(input, "--keep-going", options.keep_going,
                  "Leave out whoever cannot be trained, in place of not starting");
   table.add_flag(input, "--require-consent", options.require_consent,
-                 "Refuse who has no consent in the roster, or one that has ended");
+                 "Refuse who has no consent in the roster or one that has ended, also where it has "
+                 "no such column");
   const std::string training = "Training";
   table.add(training, "--preset", options.preset, "As of sdx-train: fast, balanced, best");
   table.add(training, "--training", options.training_file,
             "Options of sdx-train as JSON, as its --print-config shows them");
-  table.add(training, "--together", options.together,
-            "People who are trained at once, in one pass of the UNet")
+  table
+      .add(training, "--together", options.together,
+           "People who are trained at once, in one pass of the UNet")
       ->check(CLI::Range(1, 64));
 }
 
@@ -76,10 +78,10 @@ void add_result_options(OptionTable& table, RosterOptions& options) {
 
 Json parse_roster_options(int argc, char** argv, RosterOptions& options, CommonOptions& common) {
   options.picture.seed = 1;
-  OptionTable table("sdx-roster run",
-                    "Train everybody of a roster and make everybody's pictures, and a gallery.",
-                    "  sdx-roster run team.csv --prompts statcrew --out team\n"
-                    "  sdx-roster run team.csv --prompts prompts.txt --preset best -n 4 --model sd15\n");
+  OptionTable table(
+      "sdx-roster run", "Train everybody of a roster and make everybody's pictures, and a gallery.",
+      "  sdx-roster run team.csv --prompts statcrew --out team\n"
+      "  sdx-roster run team.csv --prompts prompts.txt --preset best -n 4 --model sd15\n");
   add_team_options(table, options);
   table.add("Picture", "-n,--count", options.count, "Pictures of each prompt, seed + 0, 1, …")
       ->check(CLI::PositiveNumber);

@@ -23,11 +23,9 @@ constexpr const char* kSlot = "{name}";
 /// As if `sdx-train` had been typed for the person.
 TrainingSpec training_of(const Member& member, const RosterOptions& options,
                          const CommonOptions& common) {
-  std::vector<std::string> arguments = {"sdx-train",
-                                        member.portraits.string(),
-                                        "--name=" + member.name,
-                                        "--kind=" + std::string(to_string(member.kind)),
-                                        "--model=" + common.model};
+  std::vector<std::string> arguments = {
+      "sdx-train", member.portraits.string(), "--name=" + member.name,
+      "--kind=" + std::string(to_string(member.kind)), "--model=" + common.model};
   if (!member.init.empty()) arguments.push_back("--init=" + member.init);
   if (!options.preset.empty()) arguments.push_back("--preset=" + options.preset);
   if (!options.training_file.empty()) arguments.push_back("--config=" + options.training_file);
@@ -77,7 +75,8 @@ class TeamCheck {
                                       [&](const Member& member) { return member.name == name; });
       if (found == roster_.members.end()) {
         throw UsageError("--only " + name + ": not in " + roster_.path.string() +
-                         "; the nearest are " + join(nearest_words(name, names_in_roster(), 3), ", "));
+                         "; the nearest are " +
+                         join(nearest_words(name, names_in_roster(), 3), ", "));
       }
       chosen.push_back(*found);
     }
@@ -99,25 +98,22 @@ class TeamCheck {
   }
 
   std::optional<RosterProblem> problem_of(const Member& member) {
-    const RosterProblem place = place_of(member);
-    if (options_.require_consent) {
+    const auto problem = [&](ExitCode code, const std::string& text) {
+      return RosterProblem{place_of(roster_.path, member.line), member.name, code, text};
+    };
+    if (options_.require_consent || roster_.records_consent) {
       if (const auto refusal = why_refused(member.consent, today())) {
-        return RosterProblem{place.where, member.name, ExitCode::kConfig, *refusal};
+        return problem(ExitCode::kConfig, *refusal);
       }
     }
-    if (auto problem = check_portraits(member, roster_.path)) return problem;
+    if (auto missing = check_portraits(member, roster_.path)) return missing;
     try {
       check_name(member.name, tokenizer_);
       checked_.plan.members.push_back({training_of(member, options_, common_), {}});
     } catch (const Error& error) {
-      return RosterProblem{place.where, member.name, error.exit_code(), error.what()};
+      return problem(error.exit_code(), error.what());
     }
     return std::nullopt;
-  }
-
-  RosterProblem place_of(const Member& member) const {
-    return {roster_.path.string() + ", line " + std::to_string(member.line), member.name,
-            ExitCode::kData, ""};
   }
 
   /// Prompts of one file or pack, with the settings that hold in it.
@@ -160,8 +156,9 @@ class TeamCheck {
     const std::vector<std::string> names =
         placeholder_names(request.prompt + "\n" + request.negative_prompt);
     if (placeholder_names(request.prompt).empty()) {
-      throw UsageError("\"" + request.prompt +
-                       "\": has neither {name} nor a <Name>; every picture of a team shows someone");
+      throw UsageError(
+          "\"" + request.prompt +
+          "\": has neither {name} nor a <Name>; every picture of a team shows someone");
     }
     for (const std::string& name : names) check_known(name, request.prompt);
     const auto shown = members_among(names);

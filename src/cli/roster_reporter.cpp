@@ -78,16 +78,20 @@ void RosterReporter::show(const std::string& what, int total) {
 
 void RosterReporter::step(const std::string& name, int step, int most, const std::string& figures) {
   steps_[name] = step;
-  std::vector<std::string> words;
-  for (const std::string& one : at_work_) words.push_back(placeholder(one));
-  show("Training " + join(words, ", "), most * static_cast<int>(words.size()));
+  show("Training " + names_at_work(), most * static_cast<int>(at_work_.size()));
   int done = 0;
   for (const auto& [who, steps] : steps_) done += steps;
   bar_->update(done, figures);
 }
 
+std::string RosterReporter::names_at_work() const {
+  std::vector<std::string> words;
+  for (const std::string& name : at_work_) words.push_back(placeholder(name));
+  return join(words, ", ");
+}
+
 void RosterReporter::picture_step(int done, int total) {
-  show("Drawing", total);
+  show(at_work_.empty() ? "Drawing" : "Drawing " + names_at_work(), total);
   bar_->update(done, std::to_string(pictures_) + " pictures");
 }
 
@@ -118,8 +122,8 @@ void RosterReporter::finish(const TeamOutcome& outcome) {
 
 void show_problems(const std::vector<RosterProblem>& problems, const CommonOptions& common) {
   for (const RosterProblem& problem : problems) {
-    say(common, problem.where + (problem.name.empty() ? "" : ", " + problem.name) + ": " +
-                    problem.text);
+    say(common,
+        problem.where + (problem.name.empty() ? "" : ", " + problem.name) + ": " + problem.text);
     say_json(common, {{"where", problem.where},
                       {"person", problem.name},
                       {"exit_code", static_cast<int>(problem.code)},

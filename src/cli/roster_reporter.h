@@ -28,6 +28,7 @@ class RosterReporter {
   void step(const std::string& name, int step, int most, const std::string& figures);
   void picture_step(int done, int total);
   void ends(const MemberOutcome& outcome);
+  std::string names_at_work() const;
   void show(const std::string& what, int total);
 
   const TeamPlan& plan_;

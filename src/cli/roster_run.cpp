@@ -42,8 +42,8 @@ void check_problems(const CheckedTeam& team, const RosterOptions& options,
                  : "nobody is left";
   throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +
                               first.text + ". Nothing was started (" +
-                              count_of(team.problems.size(), "row", "rows") +
-                              " cannot be used); " + advice);
+                              count_of(team.problems.size(), "row", "rows") + " cannot be used); " +
+                              advice);
 }
 
 std::size_t pictures_of(const TeamPlan& plan) {
@@ -80,8 +80,8 @@ double seconds_per_row(const LoadedModel& model, int rows) {
   const BundleInfo& info = model.bundle.info();
   const int side = info.native_size_px / info.vae_factor;
   const at::Tensor sample = at::zeros({rows, info.latent_channels, side, side});
-  const at::Tensor context = model.text_encoder.encode(
-      model.text_encoder.embed(at::zeros({rows, 77}, at::kLong)));
+  const at::Tensor context =
+      model.text_encoder.encode(model.text_encoder.embed(at::zeros({rows, 77}, at::kLong)));
   const auto pass = [&] {
     const auto begin = std::chrono::steady_clock::now();
     model.unet.forward(sample, at::zeros({rows}, at::kLong), context);
@@ -155,8 +155,8 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
   const bool may_help = std::any_of(failures.begin(), failures.end(),
                                     [](const Failure& one) { return may_pass(one.code); });
   throw Error(may_help ? ExitCode::kTryAgain : failures.front().code,
-              count_of(failures.size(), "thing", "things") + " failed, the first: " +
-                  failures.front().text +
+              count_of(failures.size(), "thing", "things") +
+                  " failed, the first: " + failures.front().text +
                   (may_help ? ". sdx-roster retry " + options.out + " may help" : ""));
 }
 

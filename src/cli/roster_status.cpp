@@ -70,10 +70,9 @@ void roster_status_action(int argc, char** argv) {
     say_json(messages, json_of(state));
     if (!messages.json) std::puts(line_of(state).c_str());
   }
-  say(messages, std::to_string(done) + " of " + std::to_string(team.plan.members.size()) +
-                    " people done" +
-                    (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder +
-                                                                 " goes on"));
+  say(messages,
+      std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
+          (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
 }
 
 void roster_forget_action(int argc, char** argv) {

@@ -174,6 +174,11 @@ Roster read_roster(const fs::path& path) {
   return roster;
 }
 
+std::string place_of(const fs::path& roster, int line) {
+  return roster.filename().string() + (is_json(roster) ? ", entry " : ", line ") +
+         std::to_string(line);
+}
+
 std::optional<RosterProblem> check_portraits(const Member& member, const fs::path& roster) {
   const auto fault = folder_fault(member.portraits);
   if (!fault) return std::nullopt;

@@ -28,18 +28,6 @@ bool is_known(std::string_view column) {
   return std::find(kColumns.begin(), kColumns.end(), column) != kColumns.end();
 }
 
-bool is_json(const fs::path& roster) { return lower_case(roster.extension().string()) == ".json"; }
-
-bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
-
-/// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
-/// order does.
-bool looks_like(std::string_view word, std::string_view known) {
-  const bool same_letters =
-      word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
-  return same_letters || edit_distance(word, known) <= known.size() / 3;
-}
-
 /// The known column that is not among `columns` and that an unknown one looks like, as a whole or
 /// in one of its words ("consent until").
 std::optional<std::string> meant_by(const std::string& unknown,
@@ -192,11 +180,6 @@ RosterRows read_rows(const fs::path& roster) {
   return result;
 }
 
-std::string place_of(const fs::path& roster, int number) {
-  return roster.filename().string() + (is_json(roster) ? ", entry " : ", line ") +
-         std::to_string(number);
-}
-
 std::string shown(std::string_view text) {
   constexpr char32_t kReplacement = 0xFFFD;
   std::u32string characters = from_utf8(text);
@@ -206,6 +189,18 @@ std::string shown(std::string_view text) {
     if (is_control) c = kReplacement;
   }
   return to_utf8(characters);
+}
+
+bool is_json(const fs::path& roster) { return lower_case(roster.extension().string()) == ".json"; }
+
+bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
+
+/// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
+/// order does.
+bool looks_like(std::string_view word, std::string_view known) {
+  const bool same_letters =
+      word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
+  return same_letters || edit_distance(word, known) <= known.size() / 3;
 }
 
 }  // namespace sdx

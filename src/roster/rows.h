@@ -23,8 +23,8 @@ struct RosterRows {
 /// @throws as read_roster.
 RosterRows read_rows(const std::filesystem::path& roster);
 
-/// "team.csv, line 7" or "team.json, entry 3".
-std::string place_of(const std::filesystem::path& roster, int number);
+/// Whether a roster is read as JSON.
+bool is_json(const std::filesystem::path& roster);
 
 /// The text, with U+FFFD for what is no UTF-8 or is a control character.
 std::string shown(std::string_view text);

@@ -1,12 +1,18 @@
 #include "roster/team_gallery.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <thread>
 
+#include "sdx/generation/infotext_format.h"
 #include "sdx/image/format.h"
+#include "sdx/image/metadata.h"
+#include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/lock.h"
 
@@ -33,6 +39,35 @@ std::unique_ptr<FileLock> lock_page(const TeamFolder& team) {
   } catch (const TryAgainError&) {
     return nullptr;
   }
+}
+
+std::uint64_t whole_number(const std::string& text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// What the page says of a picture, by the picture's own metadata; nothing if it has none.
+/// @throws DataError if the file is no whole picture.
+std::optional<GalleryPicture> gallery_picture(const TeamFolder& team, const fs::path& file) {
+  const auto parameters = read_parameters(team.root / file);
+  if (!parameters) return std::nullopt;
+  const Infotext text = parse_infotext(*parameters);
+  GalleryPicture picture;
+  picture.file = file;
+  picture.names = placeholder_names(text.prompt);
+  picture.prompt = text.prompt;
+  picture.negative_prompt = text.negative_prompt;
+  picture.seed = whole_number(text.field("Seed").value_or("0"));
+  picture.settings = text.field("Sampler").value_or("?") + ", " +
+                     text.field("Steps").value_or("?") + " steps, guidance " +
+                     text.field("CFG scale").value_or("?");
+  const double scale = std::strtod(text.field("Hires upscale").value_or("1").c_str(), nullptr);
+  std::sscanf(text.field("Size").value_or("").c_str(), "%dx%d", &picture.width_px,
+              &picture.height_px);
+  picture.width_px = static_cast<int>(std::lround(picture.width_px * scale));
+  picture.height_px = static_cast<int>(std::lround(picture.height_px * scale));
+  return picture;
 }
 
 }  // namespace

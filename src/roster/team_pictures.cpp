@@ -1,12 +1,9 @@
 #include "sdx/roster/team_pictures.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <set>
 
 #include "sdx/generation/infotext.h"
-#include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/file.h"
 #include "sdx/util/sha256.h"
@@ -33,12 +30,6 @@ std::string key_of(const ImageRequest& request, const Bundle& bundle, const Embe
   return sha256_hex(text).substr(0, kKeyDigits);
 }
 
-std::uint64_t whole_number(const std::string& text) {
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 }  // namespace
 
 std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
@@ -58,10 +49,9 @@ std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests
 }
 
 int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {
-  return static_cast<int>(
-      std::count_if(pictures.begin(), pictures.end(), [&](const TeamPicture& picture) {
-        return !fs::exists(team.root / picture.file);
-      }));
+  return static_cast<int>(std::count_if(
+      pictures.begin(), pictures.end(),
+      [&](const TeamPicture& picture) { return !fs::exists(team.root / picture.file); }));
 }
 
 void make_pictures(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
@@ -90,24 +80,6 @@ void make_pictures(const Generator& generator, const Bundle& bundle, const TeamF
         },
         events.step);
   }
-}
-
-std::optional<GalleryPicture> gallery_picture(const TeamFolder& team, const fs::path& file) {
-  const auto parameters = read_parameters(team.root / file);
-  if (!parameters) return std::nullopt;
-  const Infotext text = parse_infotext(*parameters);
-  GalleryPicture picture;
-  picture.file = file;
-  picture.names = placeholder_names(text.prompt);
-  picture.prompt = text.prompt;
-  picture.negative_prompt = text.negative_prompt;
-  picture.seed = whole_number(text.field("Seed").value_or("0"));
-  picture.settings = text.field("Sampler").value_or("?") + ", " +
-                     text.field("Steps").value_or("?") + " steps, guidance " +
-                     text.field("CFG scale").value_or("?");
-  std::sscanf(text.field("Size").value_or("").c_str(), "%dx%d", &picture.width_px,
-              &picture.height_px);
-  return picture;
 }
 
 }  // namespace sdx

@@ -46,7 +46,9 @@ struct Stopped {};
 class TeamRun {
  public:
   TeamRun(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events)
-      : plan_(plan), model_(model), events_(events),
+      : plan_(plan),
+        model_(model),
+        events_(events),
         gallery_(plan.folder, plan.title, names_of(plan)) {
     prepare_output_folder(plan.folder.embeddings());
     prepare_output_folder(plan.folder.people());
@@ -173,7 +175,9 @@ class TeamRun {
     try {
       EmbeddingTable words = plan_.other_words;
       words.add(read_embedding(plan_.folder.embedding(name)));
-      make(without_other_members(member(turn).pictures, name), words);
+      const auto requests = without_other_members(member(turn).pictures, name);
+      make(requests, words);
+      outcome(turn).pictures = count_present(requests, words);
     } catch (const std::exception&) {
       outcome(turn).failure = failure_of(std::current_exception());
     }
@@ -225,8 +229,8 @@ class TeamRun {
         if (missing.empty()) {
           possible.push_back(request);
         } else {
-          outcome_.failures.push_back({ExitCode::kData, "\"" + request.prompt + "\": <" + missing +
-                                                            "> is not trained"});
+          outcome_.failures.push_back(
+              {ExitCode::kData, "\"" + request.prompt + "\": <" + missing + "> is not trained"});
         }
       }
       make(possible, words);
@@ -254,22 +258,23 @@ class TeamRun {
     return nullptr;
   }
 
+  int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
+    std::vector<ImageRequest> possible;
+    std::copy_if(requests.begin(), requests.end(), std::back_inserter(possible),
+                 [&](const auto& request) { return missing_word(request, words).empty(); });
+    const auto pictures = team_pictures(possible, model_.bundle, words, plan_.encoding);
+    return static_cast<int>(pictures.size()) - count_missing(plan_.folder, pictures);
+  }
+
   /// Which of the wanted pictures are there: also those that other processes made.
   void count_pictures() {
     const EmbeddingTable words = all_words();
-    const auto present = [&](const std::vector<ImageRequest>& requests) {
-      std::vector<ImageRequest> possible;
-      std::copy_if(requests.begin(), requests.end(), std::back_inserter(possible),
-                   [&](const auto& request) { return missing_word(request, words).empty(); });
-      const auto pictures = team_pictures(possible, model_.bundle, words, plan_.encoding);
-      return static_cast<int>(pictures.size()) - count_missing(plan_.folder, pictures);
-    };
     for (std::size_t i = 0; i < plan_.members.size(); ++i) {
       MemberOutcome& one = outcome_.members[i];
-      one.pictures = present(plan_.members[i].pictures);
+      one.pictures = count_present(plan_.members[i].pictures, words);
       one.is_done = !one.training.is_null() && !one.failure && one.pictures == one.pictures_wanted;
     }
-    outcome_.group_pictures = present(plan_.group_pictures);
+    outcome_.group_pictures = count_present(plan_.group_pictures, words);
     outcome_.group_pictures_wanted = static_cast<int>(plan_.group_pictures.size());
   }
 

@@ -46,8 +46,8 @@ MemberState state_of(const TeamPlan& plan, const TeamMember& member, const Bundl
       why_train(record, {spec.settings, bundle.short_hash(), hash_of_portraits(spec.portraits)},
                 plan.folder.embedding(state.name));
   if (state.why_train) {
-    const auto checkpoint = newest_checkpoint(
-        plan.folder.training(state.name) / "checkpoints", [](const std::string&) {});
+    const auto checkpoint = newest_checkpoint(plan.folder.training(state.name) / "checkpoints",
+                                              [](const std::string&) {});
     if (checkpoint) state.steps = checkpoint->state.inversion.steps;
   }
   state.pictures_wanted = static_cast<int>(member.pictures.size());
@@ -56,9 +56,8 @@ MemberState state_of(const TeamPlan& plan, const TeamMember& member, const Bundl
   std::copy_if(member.pictures.begin(), member.pictures.end(), std::back_inserter(possible),
                [&](const ImageRequest& request) {
                  const auto names = placeholder_names(request.prompt + request.negative_prompt);
-                 return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-                   return words.contains(name);
-                 });
+                 return std::all_of(names.begin(), names.end(),
+                                    [&](const std::string& name) { return words.contains(name); });
                });
   const auto pictures = team_pictures(possible, bundle, words, plan.encoding);
   state.pictures = static_cast<int>(pictures.size()) - count_missing(plan.folder, pictures);

@@ -297,9 +297,7 @@ TrainerTask TrainingRun::task() {
 
 int TrainingRun::steps() const { return impl_->state.inversion.steps; }
 
-void TrainingRun::pause() {
-  impl_->folder.checkpoint(impl_->state, impl_->origin, /*now=*/true);
-}
+void TrainingRun::pause() { impl_->folder.checkpoint(impl_->state, impl_->origin, /*now=*/true); }
 
 Json TrainingRun::finish(StopReason reason, const fs::path& embedding_file,
                          const std::string& version) {

@@ -25,9 +25,8 @@ Failure failure_of(const std::exception_ptr& exception) {
   } catch (const Error& error) {
     return {error.exit_code(), error.what()};
   } catch (const c10::OutOfMemoryError& error) {
-    return {ExitCode::kTryAgain,
-            "out of GPU memory; a smaller --batch or --size needs less: " +
-                std::string(error.what_without_backtrace())};
+    return {ExitCode::kTryAgain, "out of GPU memory; a smaller --batch or --size needs less: " +
+                                     std::string(error.what_without_backtrace())};
   } catch (const std::bad_alloc&) {
     return {ExitCode::kTryAgain, "out of memory; a smaller --batch or --size needs less"};
   } catch (const c10::Error& error) {

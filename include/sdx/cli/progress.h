@@ -12,7 +12,8 @@ std::string bar_text(const std::string& label, int done, int total);
 /// a plain line every tenth of the way; nothing when `quiet`.
 class ProgressBar {
  public:
-  /// @param header a line above, such as the bar_text() of what this bar is a part of; on a terminal
+  /// @param header a line above, such as the bar_text() of what this bar is a part of; on a
+  /// terminal
   ///        only.
   ProgressBar(std::string label, int total, bool quiet, std::string header = {});
   ~ProgressBar();
@@ -21,9 +22,6 @@ class ProgressBar {
 
   /// @param figure e.g. "loss 0.0312"
   void update(int done, const std::string& figure = "");
-
-  /// Seconds since the bar was made.
-  double seconds() const;
 
  private:
   void draw(int done, const std::string& figure);
@@ -36,6 +34,7 @@ class ProgressBar {
   std::string header_;
   bool drawn_ = false;
   int next_plain_ = 0;
+  int first_done_ = -1;  ///< at the first update, from which the rate is counted
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_drawn_;
 };

@@ -13,9 +13,9 @@ namespace sdx {
 
 /// What is known of a person's training: `people/<Name>/record.json`.
 struct MemberRecord {
-  TrainingOrigin origin;        ///< pictures_hash: of the files, see hash_of_portraits()
-  Json result;                  ///< what TrainingRun::finish gave; null before
-  std::string embedding_hash;   ///< SHA-256 of the word's file; empty before
+  TrainingOrigin origin;           ///< pictures_hash: of the files, see hash_of_portraits()
+  Json result;                     ///< what TrainingRun::finish gave; null before
+  std::string embedding_hash;      ///< SHA-256 of the word's file; empty before
   std::optional<Failure> failure;  ///< of the last try
 };
 

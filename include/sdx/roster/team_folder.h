@@ -23,7 +23,9 @@ struct TeamFolder {
   std::filesystem::path people() const { return root / "people"; }
   std::filesystem::path person(const std::string& name) const { return people() / name; }
   std::filesystem::path lock(const std::string& name) const { return person(name) / ".lock"; }
-  std::filesystem::path training(const std::string& name) const { return person(name) / "training"; }
+  std::filesystem::path training(const std::string& name) const {
+    return person(name) / "training";
+  }
   std::filesystem::path pictures() const { return root / "pictures"; }
   std::filesystem::path thumbnails() const { return root / "thumbnails"; }
   std::filesystem::path settings() const { return root / "roster.json"; }

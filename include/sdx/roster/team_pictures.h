@@ -7,7 +7,6 @@
 
 #include "sdx/generation/generator.h"
 #include "sdx/image/write.h"
-#include "sdx/roster/gallery.h"
 #include "sdx/roster/team_folder.h"
 
 namespace sdx {
@@ -31,7 +30,7 @@ std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests
 int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
 
 struct PictureEvents {
-  std::function<void(int done, int total)> step;  ///< of the sampler; may throw to stop
+  std::function<void(int done, int total)> step;    ///< of the sampler; may throw to stop
   std::function<void(const TeamPicture&)> picture;  ///< as soon as it is written
 };
 
@@ -43,11 +42,5 @@ void make_pictures(const Generator& generator, const Bundle& bundle, const TeamF
                    const std::vector<TeamPicture>& pictures, const EmbeddingTable& words,
                    const ImageEncoding& encoding, const std::string& version,
                    const PictureEvents& events);
-
-/// What a gallery says of a picture, by the picture's own metadata; nothing if it has none.
-/// @param file within the team's folder.
-/// @throws DataError if the file is no whole picture.
-std::optional<GalleryPicture> gallery_picture(const TeamFolder& team,
-                                              const std::filesystem::path& file);
 
 }  // namespace sdx

@@ -37,10 +37,10 @@ struct TeamPlan {
 /// What came of a member.
 struct MemberOutcome {
   std::string name;
-  bool is_done = false;             ///< the word and all pictures are there
-  bool was_trained = false;         ///< in this run
-  Json training;                    ///< as TrainingRun::finish gave it, now or before; may be null
-  int pictures = 0;                 ///< that are there, of those wanted
+  bool is_done = false;      ///< the word and all pictures are there
+  bool was_trained = false;  ///< in this run
+  Json training;             ///< as TrainingRun::finish gave it, now or before; may be null
+  int pictures = 0;          ///< that are there, of those wanted
   int pictures_wanted = 0;
   std::optional<Failure> failure;
 };
@@ -65,7 +65,7 @@ struct TeamEvents {
       step;  ///< of a training
   std::function<void(int done, int total)> picture_step;
   std::function<void(const std::filesystem::path& file)> picture;  ///< as it is written
-  std::function<void(const MemberOutcome&)> ends;  ///< a member is done, or failed
+  std::function<void(const MemberOutcome&)> ends;                  ///< a member is done, or failed
   std::function<void(const std::string& sentence)> note;
   std::function<bool()> stop_requested;
 };
@@ -73,8 +73,8 @@ struct TeamEvents {
 /// Trains whom it must, makes the pictures that are missing, writes the gallery and summary.json.
 ///
 /// Killed at any time and run again, it goes on where it was, to the same bytes (with one person at
-/// a time, on one machine at one number of threads). Several processes, on several machines too, may
-/// do this in one folder at once: a person is locked while somebody works on them; who finds
+/// a time, on one machine at one number of threads). Several processes, on several machines too,
+/// may do this in one folder at once: a person is locked while somebody works on them; who finds
 /// nothing else to do waits for the others and then takes over what they left undone. What fails
 /// for one person stops nobody else.
 /// @throws only what concerns everybody: an output folder that cannot be made, for example.
