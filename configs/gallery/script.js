@@ -32,23 +32,22 @@
     return text.split(names).map((part, k) => k % 2 ? element("span", part, "blank") : part);
   }
 
-  function counted(count, one, many) {
+  function counted(count, one, many = one + "s") {
     return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
   }
 
   // ---- data
 
-  const known = new Map(people.map((person) => [person.name, person]));
-  for (const person of people) person.hasPictures = false;
+  const known = new Set(people.map(({ name }) => name));
+  const pictured = new Set(pictures.flatMap(({ names }) => names));
   for (const picture of pictures) {
     // The prompt of one person is everybody's with the name left open.
     picture.template = picture.names.length === 1 ? respell(picture, () => "{name}") : picture.prompt;
-    for (const name of picture.names) if (known.has(name)) known.get(name).hasPictures = true;
   }
 
   const option = (value) => new Option(value.length > 70 ? value.slice(0, 69) + "…" : value, value);
-  $("person").append(...people.map((person) => option(person.name)));
-  $("prompt").append(...[...new Set(pictures.map((picture) => picture.template))].map(option));
+  $("person").append(...[...known].map(option));
+  $("prompt").append(...[...new Set(pictures.map(({ template }) => template))].map(option));
 
   // ---- state, which the part of the address after "#" keeps
 
@@ -70,7 +69,7 @@
       if ($(filter).selectedIndex < 0) $(filter).value = state[filter] = "";
     }
     $("search").value = state.search;
-    for (const radio of $("controls").elements.view) radio.checked = radio.value === state.view;
+    $("controls").elements.view.value = state.view;
   }
 
   /** A little later: browsers refuse more than about a hundred changes in half a minute. */
@@ -101,13 +100,12 @@
         if (!state.person || name === state.person) of.get(name)?.push(picture);
       }
     }
-    const result = [];
-    for (const { name, note, hasPictures } of people) {
-      const isAskedFor = !hasPictures && !state.prompt && (!state.person || name === state.person) &&
-        words.every((word) => fold(name).includes(word));
-      if (of.get(name).length === 0 && !isAskedFor) continue;
-      result.push({ title: name, note, pictures: of.get(name), link: { person: name } });
-    }
+    const isShown = ({ name }) => of.get(name).length > 0 ||
+      // Who has no pictures at all is found by name.
+      (!pictured.has(name) && !state.prompt && (!state.person || name === state.person) &&
+        words.every((word) => fold(name).includes(word)));
+    const result = people.filter(isShown).map(({ name, note }) => (
+      { title: name, note, pictures: of.get(name), link: { person: name } }));
     if (others.length > 0) result.push({ title: "Other pictures", pictures: others });
     return result;
   }
@@ -126,13 +124,13 @@
     const card = $("card-template").content.firstElementChild.cloneNode(true);
     const [title, count, note] = card.querySelector("header").children;
     const link = element("a", "");
-    if (group.link) link.href = hashOf({ ...kNothing, ...group.link });
+    if (group.link) link.href = hashOf(group.link);
     link.append(...marked(group.title, state.view === "prompt" ? /(\{name\})/ : /$^/));
     title.append(link);
-    count.textContent = counted(group.pictures.length, "picture", "pictures");
-    if (group.pictures.length === 0) count.remove();
-    note.textContent = group.note;
-    if (!group.note) note.remove();
+    if (group.note) note.textContent = group.note;
+    else note.remove();
+    if (group.pictures.length > 0) count.textContent = counted(group.pictures.length, "picture");
+    else count.remove();
     card.classList.toggle("empty", group.pictures.length === 0);
     card.group = group;
     return group.card = card;
@@ -142,11 +140,11 @@
     const item = $("tile-template").content.firstElementChild.cloneNode(true);
     const tile = item.firstElementChild;
     const [image, name] = tile.children;
-    tile.href = hashOf({ ...kNothing, picture: picture.file });
+    tile.href = hashOf({ picture: picture.file });
     tile.dataset.index = index;
     image.alt = `${plain(picture)}, seed ${picture.seed}`;
     image.src = picture.thumbnail ?? picture.file;
-    name.textContent = state.view === "prompt" && picture.names.length ? picture.names.join(", ") : plain(picture);
+    name.textContent = (state.view === "prompt" && picture.names.join(", ")) || plain(picture);
     return item;
   }
 
@@ -207,8 +205,8 @@
 
   function tellResult(count) {
     const of = groups.filter((group) => group.link).length;
-    const cardCount = state.view === "prompt" ? counted(of, "prompt", "prompts") : counted(of, "person", "people");
-    $("result").textContent = `${counted(count, "picture", "pictures")}, ${cardCount}`;
+    $("result").textContent = counted(count, "picture") + ", " +
+      (state.view === "prompt" ? counted(of, "prompt") : counted(of, "person", "people"));
     if (groups.length > 0) return;
     const nothing = element("p", "Nothing is found. ", "nothing");
     nothing.append(Object.assign(element("a", "Show everything"), { href: "#" }));
@@ -264,10 +262,10 @@
     const group = groups.findLast(({ start }) => start <= index);
     if (group) addTiles(group, Infinity).children[index - group.start]?.firstElementChild.focus();
   });
-  lightbox.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "ArrowLeft") step(-1);
-    if (event.key === "ArrowRight") step(1);
+  lightbox.addEventListener("keydown", ({ key, altKey, ctrlKey, metaKey }) => {
+    if (altKey || ctrlKey || metaKey) return;
+    if (key === "ArrowLeft") step(-1);
+    if (key === "ArrowRight") step(1);
   });
   $("previous").addEventListener("click", () => step(-1));
   $("next").addEventListener("click", () => step(1));
@@ -327,13 +325,10 @@
   function sync() {
     readHash();
     render();
-    const at = state.picture ? entries.findIndex((picture) => picture.file === state.picture) : -1;
-    if (at >= 0) {
-      show(at);
-    } else {
-      state.picture = "";
-      lightbox.close();
-    }
+    const at = entries.findIndex(({ file }) => file === state.picture);
+    if (at >= 0) return show(at);
+    state.picture = "";
+    lightbox.close();
   }
 
   $("controls").addEventListener("submit", (event) => event.preventDefault());
@@ -348,9 +343,14 @@
     event.preventDefault();
     open(Number(tile.dataset.index));
   });
-  // Errors of pictures do not bubble.
-  document.addEventListener("error", (event) => event.target.parentElement?.classList.add("broken"), true);
-  addEventListener("popstate", sync);
+  // Errors of pictures do not bubble, but they can be caught on their way down.
+  document.addEventListener("error", ({ target }) => target.parentElement.classList.add("broken"), true);
+  addEventListener("popstate", () => {
+    sync();
+    // The browser goes back to where it was scrolled to: away from a picture reached by arrows.
+    requestAnimationFrame(
+      () => document.activeElement.closest(".tile")?.scrollIntoView({ block: "nearest" }));
+  });
 
   const root = document.documentElement;
   const systemIsDark = matchMedia("(prefers-color-scheme: dark)");

@@ -50,8 +50,11 @@ class Visit:
             assert self.faults == [], self.faults
 
 
-def cards(page):
-    return page.locator("#cards h2").all_text_contents()
+ALL = ["Ada", "Ben", 'Zoë & "Søn"', "Fritz", "Other pictures"]
+
+
+def expect_cards(page, titles):
+    expect(page.locator("#cards h2")).to_have_text(titles)
 
 
 def tile(page, name):
@@ -63,7 +66,7 @@ def test_page_shows_everyone(browser, small):
                 {"viewport": {"width": 2560, "height": 1300}}):
         with Visit(browser, small, **how) as page:
             expect(page.get_by_role("heading", level=1)).to_have_text('The "Crew" & Co <3')
-            assert cards(page) == ["Ada", "Ben", 'Zoë & "Søn"', "Fritz", "Other pictures"], cards(page)
+            expect_cards(page, ALL)
             expect(page.get_by_role("status").first).to_have_text("7 pictures, 4 people")
             expect(page.locator("section", has_text="Ada").first).to_contain_text("likeness 0.93")
             expect(page.locator("section", has_text="Fritz")).to_contain_text("no face")
@@ -77,38 +80,38 @@ def test_search_and_filters(browser, small):
     with Visit(browser, small, **DESKTOP) as page:
         search = page.get_by_role("searchbox", name="Search")
         search.press_sequentially("zoe SON")
-        assert cards(page) == ['Zoë & "Søn"'], cards(page)
+        expect_cards(page, ['Zoë & "Søn"'])
         expect(page.get_by_role("status").first).to_have_text("1 picture, 1 person")
         expect(page).to_have_url(re.compile(r"#search=zoe\+SON$"))
         search.fill("unicorn")
-        assert cards(page) == ["Ada", "Ben"], cards(page)
+        expect_cards(page, ["Ada", "Ben"])
         search.fill("fritz")
-        assert cards(page) == ["Fritz"], cards(page)
+        expect_cards(page, ["Fritz"])
         search.fill("xyzzy")
         expect(page.locator("main")).to_contain_text("Nothing is found")
         page.get_by_role("link", name="Show everything").click()
         expect(search).to_have_value("")
-        assert len(cards(page)) == 5
+        expect_cards(page, ALL)
 
         page.get_by_role("combobox", name="Person").select_option("Ben")
-        assert cards(page) == ["Ben"], cards(page)
-        assert page.locator(".tile").count() == 3
+        expect_cards(page, ["Ben"])
+        expect(page.locator(".tile")).to_have_count(3)
         page.get_by_role("combobox", name="Prompt").select_option(UNICORN)
-        assert page.locator(".tile").count() == 1
+        expect(page.locator(".tile")).to_have_count(1)
         page.get_by_role("combobox", name="Person").select_option("Everyone")
         page.get_by_role("radio", name="Prompt").check()
-        assert cards(page) == [UNICORN], cards(page)
+        expect_cards(page, [UNICORN])
         expect(page.get_by_role("status").first).to_have_text("2 pictures, 1 prompt")
         expect(page).to_have_url(re.compile("view=prompt&prompt=.*unicorn"))
         page.reload()  # the address keeps it all
-        assert cards(page) == [UNICORN], cards(page)
+        expect_cards(page, [UNICORN])
         expect(page.get_by_role("radio", name="Prompt")).to_be_checked()
 
         page.goto(page.url.split("#")[0])
         page.get_by_role("link", name="Ben", exact=True).click()  # the title of the card
-        assert cards(page) == ["Ben"], cards(page)
+        expect_cards(page, ["Ben"])
         page.go_back()
-        assert len(cards(page)) == 5
+        expect_cards(page, ALL)
 
 
 def test_picture_opens_and_is_left_by_the_keyboard(browser, small):
@@ -142,7 +145,7 @@ def test_picture_opens_and_is_left_by_the_keyboard(browser, small):
         first.click()
         page.go_back()  # as with a phone's button
         expect(page.locator("#lightbox")).to_be_hidden()
-        assert len(cards(page)) == 5
+        expect_cards(page, ALL)
         page.go_forward()
         expect(dialog).to_be_visible()
         inside = page.evaluate("document.activeElement.closest('dialog') !== null")
@@ -245,19 +248,23 @@ def test_names_for_screen_readers(browser, small):
                      '- img "Ada riding a unicorn"', '- button "Copy prompt"', '- button "Copy seed"',
                      '- link "Open file"', "- term: Seed"):
             assert part in seen, (part, seen)
-        page.keyboard.press("Escape")
-        # Everything is reached by Tab, and it is seen where the focus is.
-        page.reload()
+
+
+def test_everything_is_reached_by_tab_and_seen(browser, small):
+    with Visit(browser, small, **DESKTOP) as page:
+        expect(tile(page, "Robot Ada")).to_be_visible()
         reached = []
         for _ in range(9):
             page.keyboard.press("Tab")
-            reached.append(page.evaluate(
-                "(e => (e.id || e.name || e.textContent.trim() || e.firstElementChild.alt) + '|' + "
-                "getComputedStyle(e.name === 'view' ? e.nextElementSibling : e).outlineStyle)"
-                "(document.activeElement)"))
-        assert reached[:6] == [part + "|solid" for part in
-                               ("theme", "search", "person", "prompt", "view", "Ada")], reached
-        assert all(part.endswith("|solid") for part in reached), reached
+            reached.append(page.evaluate("""() => {
+              const focused = document.activeElement;
+              const drawn = focused.name === "view" ? focused.nextElementSibling : focused;
+              const name = focused.id || focused.name || focused.textContent.trim().slice(0, 30);
+              return name + "|" + getComputedStyle(drawn).outlineStyle;
+            }"""))
+        assert reached == [name + "|solid" for name in (
+            "theme", "search", "person", "prompt", "view", "Ada", "Ada riding a unicorn",
+            "Robot Ada", "Ada and Ben at sea")], reached
 
 
 def test_page_without_scripts(browser, small):
@@ -275,6 +282,31 @@ def test_bad_file_is_named(browser, small):
         expect(page.locator(".tile.broken")).to_have_count(1)
         expect(page.locator(".tile.broken")).to_have_attribute("href", "#picture=pictures%2FAda%2Funicorn.png")
         visit.faults.clear()  # the browser's own line about the missing file
+
+
+def test_500_people_and_the_way_back(browser, big):
+    with Visit(browser, big, **DESKTOP) as page:
+        page.evaluate("scrollTo(0, 60000)")
+        tile(page, "Robot Person 152").click()
+        before = page.evaluate("scrollY")
+        assert before > 50000, before
+        page.keyboard.press("Escape")
+        expect(page.locator("#lightbox")).to_be_hidden()
+        assert page.evaluate("scrollY") == before
+        page.keyboard.press("Enter")
+        for _ in range(60):
+            page.keyboard.press("ArrowRight")
+        page.keyboard.press("Escape")
+        last = page.locator(".tile:focus")
+        expect(last).to_have_count(1)
+        expect(page).not_to_have_url(re.compile("picture="))
+        expect(last).to_be_in_viewport(ratio=0.9)
+        before = page.evaluate("scrollY")
+        page.get_by_role("link", name="Person 3", exact=True).evaluate("link => link.click()")
+        expect_cards(page, ["Person 3"])
+        assert page.evaluate("scrollY") == 0
+        page.go_back()
+        expect(page.get_by_role("link", name="Robot Person 155")).to_be_in_viewport()
 
 
 def test_500_people_stay_smooth(browser, big):
@@ -318,7 +350,7 @@ def test_500_people_stay_smooth(browser, big):
         expect(page.get_by_role("link", name="Person 499 in place 19, seed 19")).to_be_visible()
         page.get_by_role("radio", name="Prompt").check()
         expect(page.locator(".card").first).to_have_class("card full")  # slice by slice
-        assert page.locator(".card").first.locator(".tile").count() == 500
+        expect(page.locator(".card").first.locator(".tile")).to_have_count(500)
 
 
 def main():
