@@ -231,7 +231,9 @@
       Size: picture.width ? `${picture.width} × ${picture.height}` : "" };
     $("facts").replaceChildren();
     for (const [term, value] of Object.entries(facts)) {
-      if (value) $("facts").append(element("dt", term), element("dd", value));
+      const row = element("div", "");
+      row.append(element("dt", term), element("dd", value));
+      if (value) $("facts").append(row);
     }
     $("original").href = picture.file;
     $("position").textContent = `${index + 1} of ${entries.length}`;

@@ -68,8 +68,9 @@ std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Galler
       }
       there.insert(thumbnail);
     } catch (const DataError&) {
+      // One bad file must not cost everybody the page, which shows that this one is bad.
     } catch (const MissingInputError&) {
-      // One bad file must not cost everybody else the page, which shows that this one is bad.
+      // The same.
     }
   }
   return there;
@@ -207,7 +208,7 @@ std::string fill(const std::string& skeleton, const std::map<std::string, std::s
 
 }  // namespace
 
-fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) {
+fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) try {
   if (!fs::is_directory(team_folder)) {
     throw MissingInputError("the team's folder " + team_folder.string() + " is not there");
   }
@@ -233,6 +234,8 @@ fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) {
                                    parts / "index.html"));
   remove_other_thumbnails(team_folder, thumbnails);
   return file;
+} catch (const fs::filesystem_error& error) {
+  throw_errno(error.code().value(), "look after", error.path1());
 }
 
 }  // namespace sdx

@@ -203,7 +203,8 @@ def test_copying(browser, small):
         page.get_by_role("button", name="Copy prompt").click()
         expect(page.get_by_role("dialog")).to_contain_text("Prompt copied")
         assert page.evaluate("navigator.clipboard.readText()") == (
-            "a lighthouse </script><script>document.title = 'taken'</script> & {{script}} 🦄 \"'\nat dusk")
+            "a lighthouse </script><script>document.title = 'taken'</script>"
+            " & {{script}} 🦄 \"'\nat dusk")
         assert page.title() == 'The "Crew" & Co <3'
     absent = "Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })"
     with Visit(browser, small, before=absent, **DESKTOP) as page:
@@ -260,9 +261,10 @@ def test_everything_is_reached_by_tab_and_seen(browser, small):
               const focused = document.activeElement;
               const drawn = focused.name === "view" ? focused.nextElementSibling : focused;
               const name = focused.id || focused.name || focused.textContent.trim().slice(0, 30);
-              return name + "|" + getComputedStyle(drawn).outlineStyle;
+              const { outlineStyle, outlineWidth } = getComputedStyle(drawn);
+              return `${name}|${outlineStyle} ${outlineWidth}`;
             }"""))
-        assert reached == [name + "|solid" for name in (
+        assert reached == [name + "|solid 3px" for name in (
             "theme", "search", "person", "prompt", "view", "Ada", "Ada riding a unicorn",
             "Robot Ada", "Ada and Ben at sea")], reached
 
@@ -280,7 +282,7 @@ def test_bad_file_is_named(browser, small):
     visit = Visit(browser, page_folder, **DESKTOP)
     with visit as page:
         expect(page.locator(".tile.broken")).to_have_count(1)
-        expect(page.locator(".tile.broken")).to_have_attribute("href", "#picture=pictures%2FAda%2Funicorn.png")
+        expect(page.locator(".tile.broken")).to_have_text("Ada riding a unicorn")
         visit.faults.clear()  # the browser's own line about the missing file
 
 
@@ -304,14 +306,16 @@ def test_500_people_and_the_way_back(browser, big):
         before = page.evaluate("scrollY")
         page.get_by_role("link", name="Person 3", exact=True).evaluate("link => link.click()")
         expect_cards(page, ["Person 3"])
-        assert page.evaluate("scrollY") == 0
         page.go_back()
         expect(page.get_by_role("link", name="Robot Person 155")).to_be_in_viewport()
+        page.get_by_role("searchbox").fill("robot")  # the first of what is found is seen
+        assert page.evaluate("scrollY") == 0
 
 
 def test_500_people_stay_smooth(browser, big):
     with Visit(browser, big, **DESKTOP) as page:
-        first_ms = page.evaluate("performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart")
+        first_ms = page.evaluate(
+            "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart")
         expect(page.get_by_role("status").first).to_have_text("10,000 pictures, 500 people")
         nodes = page.evaluate("document.querySelectorAll('*').length")
         images = page.evaluate("document.images.length")
@@ -342,7 +346,8 @@ def test_500_people_stay_smooth(browser, big):
         }""")
         figures = {"first": first_ms, "key": statistics.median(key_ms), "worst key": max(key_ms),
                    "frame": statistics.median(frame_ms), "worst frame": max(frame_ms)}
-        print("   ", {name: round(value) for name, value in figures.items()}, "ms;", images, "images", nodes, "nodes")
+        print("   ", {name: round(value) for name, value in figures.items()}, "ms;",
+              images, "images,", nodes, "nodes")
         assert page.evaluate("document.querySelectorAll('.card:not(.full)').length") > 300
         # Far above what is measured (0.4 s, 0.03 s, 0.02 s): machines that run tests are busy.
         assert first_ms < 6000 and figures["key"] < 500 and figures["frame"] < 200, figures
@@ -356,7 +361,8 @@ def test_500_people_stay_smooth(browser, big):
 def main():
     small, big = (pathlib.Path(folder) for folder in sys.argv[1:3])
     wanted = sys.argv[3:]
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)  # else Playwright's own
     failed = 0
     with sync_playwright() as playwright:
         try:
@@ -371,7 +377,7 @@ def main():
                 print("passed:", name)
             except (AssertionError, Error) as error:
                 failed += 1
-                print("FAILED:", name, "line", error.__traceback__.tb_next.tb_lineno if error.__traceback__.tb_next else "?", "\n", error)
+                print(f"FAILED: {name}, line {error.__traceback__.tb_next.tb_lineno}:\n{error}")
     return 1 if failed else 0
 
 

@@ -24,8 +24,7 @@ constexpr int kNoBrowser = 77;
 
 void add(Gallery& gallery, const fs::path& team, const GalleryPicture& picture) {
   fs::create_directories((team / picture.file).parent_path());
-  sdx::write_png(team / picture.file,
-                 sdx::test::busy_picture(picture.width_px, picture.height_px));
+  sdx::write_png(team / picture.file, sdx::test::busy_picture(picture.width_px, picture.height_px));
   gallery.pictures.push_back(picture);
 }
 
@@ -54,7 +53,8 @@ void make_small(const fs::path& team) {
   add(gallery, team,
       {"pictures/nobody.png",
        {},
-       "a lighthouse </script><script>document.title = 'taken'</script> & {{script}} 🦄 \"'\nat dusk",
+       "a lighthouse </script><script>document.title = 'taken'</script> & {{script}} 🦄 \"'\nat "
+       "dusk",
        "",
        10,
        "",
@@ -93,10 +93,9 @@ TEST_CASE("cli: the gallery is searched, filtered, enlarged and copied from in C
   fs::create_directory(folder.path() / "big");
   make_small(folder.path() / "small");
   make_big(folder.path() / "big");
-  const std::string command = std::string(std::getenv("SDX_PYTHON")) +
-                              " " SDX_SOURCE_DIR "/tests/cli/gallery_browser.py " +
-                              (folder.path() / "small").string() + " " +
-                              (folder.path() / "big").string();
+  const std::string command =
+      std::string(std::getenv("SDX_PYTHON")) + " " SDX_SOURCE_DIR "/tests/cli/gallery_browser.py " +
+      (folder.path() / "small").string() + " " + (folder.path() / "big").string();
   const int status = std::system(command.c_str());
   REQUIRE(WIFEXITED(status));
   if (WEXITSTATUS(status) == kNoBrowser) SDX_SKIP("no Playwright or no Chromium on this machine");

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "sdx/image/decode.h"
@@ -68,16 +69,16 @@ TEST_CASE("gallery: the page holds everyone and what every picture was made from
   CHECK(file == team.path() / "index.html");
   CHECK(mode_of(file) == 0600);
   const std::string page = bytes_of(file);
-  CHECK(data_of(page) ==
-        sdx::Json::parse(R"({"people": [
+  CHECK(data_of(page) == sdx::Json::parse(R"({"people": [
             {"name": "Ada", "note": "likeness 0.93 after 125 steps"},
             {"name": "Ben", "note": "no face in any of 3 portraits"}],
           "pictures": [{"file": "pictures/Ada/robot.png", "names": ["Ada"],
             "prompt": "Robot <Ada>", "negative": "red", "seed": "18446744073709551615",
             "settings": "Euler, 20 steps", "width": 40, "height": 30}]})"));
-  CHECK(contains(between(page, "<noscript>", "</noscript>"),
-                 "<h2>Ada</h2>\n<p>likeness 0.93 after 125 steps</p>\n<ul>\n<li><a "
-                 "href=\"pictures/Ada/robot.png\">Robot &lt;Ada&gt;</a></li>\n</ul>\n<h2>Ben</h2>"));
+  CHECK(
+      contains(between(page, "<noscript>", "</noscript>"),
+               "<h2>Ada</h2>\n<p>likeness 0.93 after 125 steps</p>\n<ul>\n<li><a "
+               "href=\"pictures/Ada/robot.png\">Robot &lt;Ada&gt;</a></li>\n</ul>\n<h2>Ben</h2>"));
   CHECK(contains(page, "content=\"default-src 'none'; img-src 'self' file:; style-src 'sha256-"));
   CHECK(!contains(page, team.path().string()));
   CHECK(!contains(page, "://"));  // nothing from anywhere else
@@ -113,9 +114,9 @@ TEST_CASE("gallery: names, prompts and file names are text, whatever they hold",
 TEST_CASE("gallery: a picture larger than a thumbnail gets one, once", "[roster]") {
   const TempFolder team;
   const fs::path wide = "pictures/Ada/w#.png";
-  const Gallery gallery =
-      gallery_of({picture_of(team, "pictures/Ada/small.png", 384, 384),
-                  picture_of(team, wide, 768, 512), picture_of(team, "pictures/high.png", 10, 900)});
+  const Gallery gallery = gallery_of({picture_of(team, "pictures/Ada/small.png", 384, 384),
+                                      picture_of(team, wide, 768, 512),
+                                      picture_of(team, "pictures/high.png", 10, 900)});
 
   const sdx::Json data = data_of(bytes_of(sdx::write_gallery(team.path(), gallery)));
   CHECK(!data["pictures"][0].contains("thumbnail"));
@@ -202,12 +203,39 @@ TEST_CASE("gallery: only files within the team's folder are shown", "[roster]") 
   for (const char* file : {"../other/x.png", "pictures/../../x.png", "/etc/x.png", ""}) {
     GalleryPicture picture;
     picture.file = file;
-    CHECK(contains(message_of<sdx::DataError>(
-                       [&] { sdx::write_gallery(team.path(), gallery_of({picture})); }),
-                   "not named by a path within the team's folder"));
+    CHECK(contains(
+        message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), gallery_of({picture})); }),
+        "not named by a path within the team's folder"));
   }
   CHECK(!fs::exists(team.path() / "index.html"));
   CHECK(contains(message_of<sdx::MissingInputError>(
                      [&] { sdx::write_gallery(team.path() / "nowhere", gallery_of({})); }),
                  "nowhere is not there"));
+}
+
+TEST_CASE("gallery: a part of the page that is missing or wrong is named", "[roster]") {
+  const TempFolder team;
+  const TempFolder data;
+  const std::string before = std::getenv("SDX_DATA") == nullptr ? "" : std::getenv("SDX_DATA");
+  ::setenv("SDX_DATA", data.path().c_str(), 1);
+  fs::create_directory(data.path() / "gallery");
+  const auto write = [&] { sdx::write_gallery(team.path(), gallery_of({})); };
+  CHECK(contains(message_of<sdx::MissingInputError>(write), "gallery/style.css"));
+  data.file("gallery/style.css", "");
+  data.file("gallery/script.js", "");
+  data.file("gallery/index.html", "<title>{{titel}}</title>");
+  CHECK(contains(message_of<sdx::DataError>(write), "index.html: unknown placeholder {{titel}}"));
+  data.file("gallery/index.html", "{{style_hash}} {{title}} }} {{");
+  write();
+  // The hash of no text, by another program.
+  CHECK(bytes_of(team.path() / "index.html") ==
+        "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' The crew }} {{");
+  if (before.empty()) {
+    ::unsetenv("SDX_DATA");
+  } else {
+    ::setenv("SDX_DATA", before.c_str(), 1);
+  }
+
+  team.file("thumbnails", "a file");
+  CHECK(contains(message_of<sdx::IoError>(write), "thumbnails"));
 }
