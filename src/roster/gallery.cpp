@@ -1,0 +1,241 @@
+#include "sdx/roster/gallery.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "sdx/image/decode.h"
+#include "sdx/image/transform.h"
+#include "sdx/image/write.h"
+#include "sdx/util/data_folder.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
+#include "sdx/util/sha256.h"
+#include "training/html.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kThumbnails = "thumbnails";
+constexpr int kThumbnailQuality = 82;
+
+// ---- thumbnails
+
+fs::path thumbnail_of(const GalleryPicture& picture) {
+  return fs::path(kThumbnails) / (picture.file.string() + ".webp");
+}
+
+bool is_larger_than_thumbnail(const GalleryPicture& picture) {
+  return std::max(picture.width_px, picture.height_px) > kThumbnailSide_px;
+}
+
+void check_file(const GalleryPicture& picture) {
+  const fs::path& file = picture.file;
+  if (file.empty() || file.is_absolute() ||
+      std::find(file.begin(), file.end(), fs::path("..")) != file.end()) {
+    throw DataError("the gallery's picture \"" + file.string() +
+                    "\" is not named by a path within the team's folder");
+  }
+}
+
+void make_thumbnail(const fs::path& source, const fs::path& target) {
+  const Image image = decode_image(source).image;
+  const int longer = std::max(image.width_px, image.height_px);
+  const auto scaled = [&](int side) {
+    return std::max(1, (side * kThumbnailSide_px + longer / 2) / longer);
+  };
+  if (!fs::is_directory(target.parent_path())) prepare_output_folder(target.parent_path());
+  write_image(target, resize(image, scaled(image.width_px), scaled(image.height_px)),
+              {ImageFormat::kWebp, kThumbnailQuality}, {});
+}
+
+/// Makes the thumbnails that are missing.
+/// @return those that are there now.
+std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Gallery& gallery) {
+  std::set<fs::path> there;
+  for (const GalleryPicture& picture : gallery.pictures) {
+    check_file(picture);
+    if (!is_larger_than_thumbnail(picture)) continue;
+    const fs::path thumbnail = thumbnail_of(picture);
+    try {
+      if (!fs::exists(team_folder / thumbnail)) {
+        make_thumbnail(team_folder / picture.file, team_folder / thumbnail);
+      }
+      there.insert(thumbnail);
+    } catch (const DataError&) {
+      // One bad file must not cost everybody the page, which shows that this one is bad.
+    } catch (const MissingInputError&) {
+      // The same.
+    }
+  }
+  return there;
+}
+
+void remove_other_thumbnails(const fs::path& team_folder, const std::set<fs::path>& wanted) {
+  if (!fs::exists(team_folder / kThumbnails)) return;
+  std::vector<fs::path> folders;
+  for (const fs::directory_entry& entry :
+       fs::recursive_directory_iterator(team_folder / kThumbnails)) {
+    if (entry.is_directory() && !entry.is_symlink()) {
+      folders.push_back(entry.path());
+    } else if (!wanted.contains(entry.path().lexically_relative(team_folder))) {
+      fs::remove(entry.path());
+    }
+  }
+  std::for_each(folders.rbegin(), folders.rend(), [](const fs::path& folder) {
+    if (fs::is_empty(folder)) fs::remove(folder);
+  });
+}
+
+// ---- the page
+
+/// A relative path as a URL: "#", "?", "%", blanks and all that is not ASCII as "%23" and so on.
+std::string url_of(const fs::path& file) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string url;
+  for (const char c : file.generic_string()) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (plain || std::string_view("-._~/").find(c) != std::string_view::npos) {
+      url += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      url += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+  }
+  return url;
+}
+
+/// JSON that can stand in a <script>: ASCII without "<", so that nothing in it ends the element.
+std::string script_json(const Json& value) {
+  std::string text;
+  for (const char c : value.dump(-1, ' ', true, Json::error_handler_t::replace)) {
+    if (c == '<') {
+      text += "\\u003c";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+std::string data_of(const Gallery& gallery, const std::set<fs::path>& thumbnails) {
+  Json people = Json::array();
+  for (const GalleryPerson& person : gallery.people) {
+    people.push_back({{"name", person.name}, {"note", person.note}});
+  }
+  Json pictures = Json::array();
+  for (const GalleryPicture& picture : gallery.pictures) {
+    Json entry = {{"file", url_of(picture.file)},
+                  {"names", picture.names},
+                  {"prompt", picture.prompt},
+                  {"negative", picture.negative_prompt},
+                  // As text: JavaScript's numbers hold 53 bits.
+                  {"seed", std::to_string(picture.seed)},
+                  {"settings", picture.settings},
+                  {"width", picture.width_px},
+                  {"height", picture.height_px}};
+    const fs::path thumbnail = thumbnail_of(picture);
+    if (thumbnails.contains(thumbnail)) entry["thumbnail"] = url_of(thumbnail);
+    pictures.push_back(std::move(entry));
+  }
+  return script_json({{"people", std::move(people)}, {"pictures", std::move(pictures)}});
+}
+
+/// What is seen where no script runs, as in the preview of a mail.
+std::string plain_list(const Gallery& gallery) {
+  const std::string nobody;  // pictures of nobody in the gallery come last
+  std::map<std::string, std::string> links;
+  for (const GalleryPerson& person : gallery.people) links[person.name];
+  for (const GalleryPicture& picture : gallery.pictures) {
+    const std::string link = "<li><a href=\"" + url_of(picture.file) + "\">" +
+                             escape_html(picture.prompt) + "</a></li>\n";
+    bool shown = false;
+    for (const std::string& name : std::set(picture.names.begin(), picture.names.end())) {
+      if (!links.contains(name)) continue;
+      links[name] += link;
+      shown = true;
+    }
+    if (!shown) links[nobody] += link;
+  }
+  std::string list;
+  const auto add = [&](const std::string& title, const std::string& note,
+                       const std::string& items) {
+    list += "<h2>" + escape_html(title) + "</h2>\n";
+    if (!note.empty()) list += "<p>" + escape_html(note) + "</p>\n";
+    if (!items.empty()) list += "<ul>\n" + items + "</ul>\n";
+  };
+  for (const GalleryPerson& person : gallery.people) {
+    add(person.name, person.note, links[person.name]);
+  }
+  if (!links[nobody].empty()) add("Other pictures", "", links[nobody]);
+  return list;
+}
+
+/// The source expression of a content policy that allows this style sheet or script alone.
+std::string allowed_by_hash(const std::string& text) {
+  const std::string hex = sha256_hex(text);
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  return "'sha256-" + base64(bytes) + "'";
+}
+
+/// `skeleton` with each {{key}} replaced by its value, in which nothing is replaced again: a prompt
+/// may hold "{{script}}".
+std::string fill(const std::string& skeleton, const std::map<std::string, std::string>& values,
+                 const fs::path& where) {
+  std::string page;
+  std::size_t done = 0;
+  for (std::size_t at = 0; (at = skeleton.find("{{", done)) != std::string::npos;) {
+    const std::size_t end = skeleton.find("}}", at);
+    if (end == std::string::npos) break;
+    const std::string key = skeleton.substr(at + 2, end - at - 2);
+    const auto value = values.find(key);
+    if (value == values.end()) {
+      throw DataError(where.string() + ": unknown placeholder {{" + key + "}}");
+    }
+    page.append(skeleton, done, at - done).append(value->second);
+    done = end + 2;
+  }
+  return page.append(skeleton, done);
+}
+
+}  // namespace
+
+fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) try {
+  if (!fs::is_directory(team_folder)) {
+    throw MissingInputError("the team's folder " + team_folder.string() + " is not there");
+  }
+  if (fs::is_symlink(team_folder / kThumbnails)) {
+    throw DataError((team_folder / kThumbnails).string() +
+                    " is a link; thumbnails are removed there, so it must be a folder of its own");
+  }
+  const fs::path parts = data_folder() / "gallery";
+  const std::string style = read_file(parts / "style.css");
+  const std::string script = read_file(parts / "script.js");
+  const std::string skeleton = read_file(parts / "index.html");
+
+  const std::set<fs::path> thumbnails = complete_thumbnails(team_folder, gallery);
+  const fs::path file = team_folder / "index.html";
+  write_file_atomically(file, fill(skeleton,
+                                   {{"title", escape_html(gallery.title)},
+                                    {"style", style},
+                                    {"style_hash", allowed_by_hash(style)},
+                                    {"script", script},
+                                    {"script_hash", allowed_by_hash(script)},
+                                    {"data", data_of(gallery, thumbnails)},
+                                    {"list", plain_list(gallery)}},
+                                   parts / "index.html"));
+  remove_other_thumbnails(team_folder, thumbnails);
+  return file;
+} catch (const fs::filesystem_error& error) {
+  throw_errno(error.code().value(), "look after", error.path1());
+}
+
+}  // namespace sdx

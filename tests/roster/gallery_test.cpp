@@ -1,0 +1,241 @@
+#include "sdx/roster/gallery.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "sdx/image/decode.h"
+#include "sdx/image/png.h"
+#include "sdx/util/error.h"
+#include "sdx/util/json.h"
+#include "support/image_files.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+using sdx::Gallery;
+using sdx::GalleryPicture;
+using sdx::test::bytes_of;
+using sdx::test::contains;
+using sdx::test::message_of;
+using sdx::test::TempFolder;
+
+namespace {
+
+GalleryPicture picture_of(const TempFolder& team, const fs::path& file, int width, int height) {
+  fs::create_directories((team.path() / file).parent_path());
+  sdx::write_png(team.path() / file, sdx::test::busy_picture(width, height));
+  return {file, {"Ada"}, "Robot <Ada>", "", 7, "Euler, 20 steps", width, height};
+}
+
+Gallery gallery_of(std::vector<GalleryPicture> pictures) {
+  return {"The crew", {{"Ada", "likeness 0.93 after 125 steps"}}, std::move(pictures)};
+}
+
+/// The text between two marks of the page.
+std::string between(const std::string& page, const std::string& from, const std::string& to) {
+  const std::size_t begin = page.find(from);
+  REQUIRE(begin != std::string::npos);
+  const std::size_t end = page.find(to, begin + from.size());
+  REQUIRE(end != std::string::npos);
+  return page.substr(begin + from.size(), end - begin - from.size());
+}
+
+sdx::Json data_of(const std::string& page) {
+  return sdx::Json::parse(
+      between(page, "<script type=\"application/json\" id=\"data\">", "</script>"));
+}
+
+unsigned mode_of(const fs::path& path) {
+  struct stat status = {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777U;
+}
+
+}  // namespace
+
+TEST_CASE("gallery: the page holds everyone and what every picture was made from", "[roster]") {
+  const TempFolder team;
+  GalleryPicture picture = picture_of(team, "pictures/Ada/robot.png", 40, 30);
+  picture.negative_prompt = "red";
+  picture.seed = UINT64_MAX;
+  Gallery gallery = gallery_of({picture});
+  gallery.people.push_back({"Ben", "no face in any of 3 portraits"});
+
+  const fs::path file = sdx::write_gallery(team.path(), gallery);
+  CHECK(file == team.path() / "index.html");
+  CHECK(mode_of(file) == 0600);
+  const std::string page = bytes_of(file);
+  CHECK(data_of(page) == sdx::Json::parse(R"({"people": [
+            {"name": "Ada", "note": "likeness 0.93 after 125 steps"},
+            {"name": "Ben", "note": "no face in any of 3 portraits"}],
+          "pictures": [{"file": "pictures/Ada/robot.png", "names": ["Ada"],
+            "prompt": "Robot <Ada>", "negative": "red", "seed": "18446744073709551615",
+            "settings": "Euler, 20 steps", "width": 40, "height": 30}]})"));
+  CHECK(
+      contains(between(page, "<noscript>", "</noscript>"),
+               "<h2>Ada</h2>\n<p>likeness 0.93 after 125 steps</p>\n<ul>\n<li><a "
+               "href=\"pictures/Ada/robot.png\">Robot &lt;Ada&gt;</a></li>\n</ul>\n<h2>Ben</h2>"));
+  CHECK(contains(page, "content=\"default-src 'none'; img-src 'self' file:; style-src 'sha256-"));
+  CHECK(!contains(page, team.path().string()));
+  CHECK(!contains(page, "://"));  // nothing from anywhere else
+  CHECK(!contains(page, "{{"));
+}
+
+TEST_CASE("gallery: names, prompts and file names are text, whatever they hold", "[roster]") {
+  const TempFolder team;
+  const std::string prompt =
+      "</script><!--<script> \"<Zo\u00eb>\" & {{script}} \u2028 \U0001f984\nsecond \xff line";
+  GalleryPicture picture = picture_of(team, "pictures/a b/50% #1? \"ü\".png", 8, 8);
+  picture.names = {"<i>", "Zo\u00eb"};
+  picture.prompt = prompt;
+  Gallery gallery = gallery_of({picture});
+  gallery.title = "<b>\"Us\" & {{data}}</b>";
+  gallery.people[0].name = "O'Neill & <Co>";
+
+  const std::string page = bytes_of(sdx::write_gallery(team.path(), gallery));
+  const sdx::Json data = data_of(page);
+  CHECK(data["pictures"][0]["file"] == "pictures/a%20b/50%25%20%231%3F%20%22%C3%BC%22.png");
+  const std::string shown = data["pictures"][0]["prompt"];
+  CHECK(shown == prompt.substr(0, prompt.find('\xff')) + "\uFFFD line");
+  CHECK(contains(page, "<title>&lt;b&gt;&quot;Us&quot; &amp; {{data}}&lt;/b&gt;</title>"));
+  const std::string list = between(page, "<noscript>", "</noscript>");
+  CHECK(contains(list, "<h2>O&#39;Neill &amp; &lt;Co&gt;</h2>"));
+  CHECK(contains(list, "<h2>Other pictures</h2>\n<ul>\n<li><a href=\"pictures/a%20b/50%25"));
+  CHECK(contains(list, "&lt;/script&gt;&lt;!--"));
+  const std::string json = between(page, "id=\"data\">", "</script>");
+  CHECK(!contains(json, "<"));
+  CHECK(!contains(json, "\u2028"));
+}
+
+TEST_CASE("gallery: a picture larger than a thumbnail gets one, once", "[roster]") {
+  const TempFolder team;
+  const fs::path wide = "pictures/Ada/w#.png";
+  const Gallery gallery = gallery_of({picture_of(team, "pictures/Ada/small.png", 384, 384),
+                                      picture_of(team, wide, 768, 512),
+                                      picture_of(team, "pictures/high.png", 10, 900)});
+
+  const sdx::Json data = data_of(bytes_of(sdx::write_gallery(team.path(), gallery)));
+  CHECK(!data["pictures"][0].contains("thumbnail"));
+  CHECK(data["pictures"][1]["thumbnail"] == "thumbnails/pictures/Ada/w%23.png.webp");
+  CHECK(!fs::exists(team.path() / "thumbnails/pictures/Ada/small.png.webp"));
+
+  const fs::path thumbnail = team.path() / "thumbnails/pictures/Ada/w#.png.webp";
+  CHECK(mode_of(thumbnail) == 0600);
+  CHECK(mode_of(team.path() / "thumbnails/pictures") == 0700);
+  const sdx::Image image = sdx::decode_image(thumbnail).image;
+  CHECK(image.width_px == 384);
+  CHECK(image.height_px == 256);
+  const sdx::Image narrow =
+      sdx::decode_image(team.path() / "thumbnails/pictures/high.png.webp").image;
+  CHECK(narrow.width_px == 4);
+  CHECK(narrow.height_px == 384);
+
+  fs::remove(team.path() / wide);
+  team.file("thumbnails/pictures/Ada/w#.png.webp", "not made again");
+  sdx::write_gallery(team.path(), gallery);
+  CHECK(bytes_of(thumbnail) == "not made again");
+}
+
+TEST_CASE("gallery: thumbnails go with their pictures, and nothing else goes", "[roster]") {
+  const TempFolder team;
+  const Gallery both = gallery_of({picture_of(team, "pictures/Ada/large.png", 400, 400),
+                                   picture_of(team, "pictures/Ben/large.png", 400, 400)});
+  sdx::write_gallery(team.path(), both);
+  sdx::write_gallery(team.path(), gallery_of({both.pictures[0]}));
+  CHECK(fs::exists(team.path() / "thumbnails/pictures/Ada/large.png.webp"));
+  CHECK(!fs::exists(team.path() / "thumbnails/pictures/Ben"));
+  CHECK(fs::exists(team.path() / "pictures/Ben/large.png"));
+
+  sdx::write_gallery(team.path(), gallery_of({}));
+  CHECK(sdx::test::entries_in(team.path() / "thumbnails") == 0);
+
+  // A folder elsewhere must not be emptied.
+  const TempFolder elsewhere;
+  elsewhere.file("precious.webp", "x");
+  fs::remove(team.path() / "thumbnails");
+  fs::create_directory_symlink(elsewhere.path(), team.path() / "thumbnails");
+  CHECK(contains(message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), both); }),
+                 "is a link"));
+  CHECK(fs::exists(elsewhere.file("precious.webp")));
+  fs::remove(team.path() / "thumbnails");
+  fs::create_directory(team.path() / "thumbnails");
+  fs::create_directory_symlink(elsewhere.path(), team.path() / "thumbnails" / "link");
+  sdx::write_gallery(team.path(), both);
+  CHECK(fs::exists(elsewhere.file("precious.webp")));
+  CHECK(!fs::exists(team.path() / "thumbnails" / "link"));
+}
+
+TEST_CASE("gallery: the same gallery gives the same bytes in any folder", "[roster]") {
+  const TempFolder here;
+  const TempFolder there;
+  std::vector<std::string> pages;
+  std::vector<std::string> thumbnails;
+  for (const TempFolder* team : {&here, &there, &there}) {
+    const Gallery gallery = gallery_of({picture_of(*team, "pictures/Ada/large.png", 500, 300)});
+    pages.push_back(bytes_of(sdx::write_gallery(team->path(), gallery)));
+    thumbnails.push_back(bytes_of(team->path() / "thumbnails/pictures/Ada/large.png.webp"));
+  }
+  CHECK(pages[0] == pages[1]);
+  CHECK(pages[1] == pages[2]);
+  CHECK(thumbnails[0] == thumbnails[1]);
+}
+
+TEST_CASE("gallery: a damaged or missing picture costs nobody the page", "[roster]") {
+  const TempFolder team;
+  Gallery gallery = gallery_of({picture_of(team, "pictures/good.png", 400, 400),
+                                picture_of(team, "pictures/bad.png", 400, 400),
+                                picture_of(team, "pictures/gone.png", 400, 400)});
+  team.file("pictures/bad.png", "no picture");
+  fs::remove(team.path() / "pictures/gone.png");
+  const sdx::Json data = data_of(bytes_of(sdx::write_gallery(team.path(), gallery)));
+  REQUIRE(data["pictures"].size() == 3);
+  CHECK(data["pictures"][0].contains("thumbnail"));
+  CHECK(!data["pictures"][1].contains("thumbnail"));
+  CHECK(!data["pictures"][2].contains("thumbnail"));
+}
+
+TEST_CASE("gallery: only files within the team's folder are shown", "[roster]") {
+  const TempFolder team;
+  for (const char* file : {"../other/x.png", "pictures/../../x.png", "/etc/x.png", ""}) {
+    GalleryPicture picture;
+    picture.file = file;
+    CHECK(contains(
+        message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), gallery_of({picture})); }),
+        "not named by a path within the team's folder"));
+  }
+  CHECK(!fs::exists(team.path() / "index.html"));
+  CHECK(contains(message_of<sdx::MissingInputError>(
+                     [&] { sdx::write_gallery(team.path() / "nowhere", gallery_of({})); }),
+                 "nowhere is not there"));
+}
+
+TEST_CASE("gallery: a part of the page that is missing or wrong is named", "[roster]") {
+  const TempFolder team;
+  const TempFolder data;
+  const std::string before = std::getenv("SDX_DATA") == nullptr ? "" : std::getenv("SDX_DATA");
+  ::setenv("SDX_DATA", data.path().c_str(), 1);
+  fs::create_directory(data.path() / "gallery");
+  const auto write = [&] { sdx::write_gallery(team.path(), gallery_of({})); };
+  CHECK(contains(message_of<sdx::MissingInputError>(write), "gallery/style.css"));
+  data.file("gallery/style.css", "");
+  data.file("gallery/script.js", "");
+  data.file("gallery/index.html", "<title>{{titel}}</title>");
+  CHECK(contains(message_of<sdx::DataError>(write), "index.html: unknown placeholder {{titel}}"));
+  data.file("gallery/index.html", "{{style_hash}} {{title}} }} {{");
+  write();
+  // The hash of no text, by another program.
+  CHECK(bytes_of(team.path() / "index.html") ==
+        "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' The crew }} {{");
+  if (before.empty()) {
+    ::unsetenv("SDX_DATA");
+  } else {
+    ::setenv("SDX_DATA", before.c_str(), 1);
+  }
+
+  team.file("thumbnails", "a file");
+  CHECK(contains(message_of<sdx::IoError>(write), "thumbnails"));
+}
