@@ -4,7 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include "roster/rows.h"
+#include "sdx/roster/rows.h"
 #include "sdx/dataset/portraits.h"
 #include "sdx/image/format.h"
 #include "sdx/prompt/name.h"
