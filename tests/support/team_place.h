@@ -65,6 +65,19 @@ class TeamPlace : public Workplace {
   }
 };
 
+/// The files that only one of two results has, or that differ.
+inline std::vector<std::string> differences(const std::map<std::string, std::string>& one,
+                                            const std::map<std::string, std::string>& other) {
+  std::vector<std::string> names;
+  for (const auto& [file, bytes] : one) {
+    if (!other.contains(file) || other.at(file) != bytes) names.push_back(file);
+  }
+  for (const auto& [file, bytes] : other) {
+    if (!one.contains(file)) names.push_back(file);
+  }
+  return names;
+}
+
 /// How often `part` is in `text`.
 inline int count_in(const std::string& text, const std::string& part) {
   int count = 0;
