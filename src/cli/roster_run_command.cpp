@@ -169,7 +169,7 @@ void run(const RosterOptions& options, const CommonOptions& common, const Json& 
   prepare_output_folder(team.plan.folder.root);
   check_disk_space(team.plan, bundle.info());
 
-  const LoadedModel model(bundle, target);
+  const LoadedModel model(bundle, target, team.plan.members.front().training.subject.face_network);
   check_pictures(team.plan, model);
   if (!team.plan.is_part && !settings.is_null()) write_roster_settings(settings, options.out);
   say_estimate(team.plan, model, common);
