@@ -44,7 +44,8 @@ void write_without(const TeamFolder& team, const std::string& name) {
   summary["people"] = std::move(kept);
   summary["problems"] = Json::array();  // they may name the person
   write_file_atomically(team.summary(), summary.dump(2) + "\n");
-  TeamGallery(team, json_value<std::string>(summary, "title", team.summary()), people).write({});
+  TeamGallery(team, json_value<std::string>(summary, "title", team.summary()), people, {})
+      .write({});
 }
 
 bool shows(const fs::path& folder, const std::string& name) {

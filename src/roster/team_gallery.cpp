@@ -72,8 +72,11 @@ std::optional<GalleryPicture> gallery_picture(const TeamFolder& team, const fs::
 
 }  // namespace
 
-TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people)
-    : folder_(std::move(folder)), title_(std::move(title)), people_(std::move(people)) {}
+TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people,
+                         const std::vector<std::string>& prompts)
+    : folder_(std::move(folder)), title_(std::move(title)), people_(std::move(people)) {
+  for (const std::string& prompt : prompts) order_.emplace(prompt, order_.size());
+}
 
 void TeamGallery::add(const fs::path& file) {
   try {
@@ -114,6 +117,12 @@ Gallery TeamGallery::gallery() const {
       gallery.pictures.push_back(picture);
     }
   }
+  const auto place = [this](const GalleryPicture& picture) {
+    const auto found = order_.find(picture.prompt);
+    return found == order_.end() ? order_.size() : found->second;
+  };
+  std::stable_sort(gallery.pictures.begin(), gallery.pictures.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return gallery;
 }
 

@@ -16,7 +16,9 @@ namespace sdx {
 class TeamGallery {
  public:
   /// @param people the team, in the order in which they are shown.
-  TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people);
+  /// @param prompts in the order in which their pictures are shown; others come behind them.
+  TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people,
+              const std::vector<std::string>& prompts);
 
   /// A picture was written.
   void add(const std::filesystem::path& file);
@@ -36,6 +38,7 @@ class TeamGallery {
   TeamFolder folder_;
   std::string title_;
   std::vector<std::string> people_;
+  std::map<std::string, std::size_t> order_;  ///< of prompts
   std::map<std::filesystem::path, GalleryPicture> pictures_;
   std::map<std::string, std::string> notes_;
   std::chrono::steady_clock::time_point written_{};

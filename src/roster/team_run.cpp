@@ -30,6 +30,15 @@ std::vector<std::string> names_of(const TeamPlan& plan) {
   return names;
 }
 
+std::vector<std::string> prompts_of(const TeamPlan& plan) {
+  std::vector<std::string> prompts;
+  for (const TeamMember& member : plan.members) {
+    for (const ImageRequest& request : member.pictures) prompts.push_back(request.prompt);
+  }
+  for (const ImageRequest& request : plan.group_pictures) prompts.push_back(request.prompt);
+  return prompts;
+}
+
 /// What the gallery says of a person.
 std::string note_of(const MemberOutcome& outcome) {
   if (outcome.failure) return outcome.failure->text;
@@ -49,7 +58,7 @@ class TeamRun {
       : plan_(plan),
         model_(model),
         events_(events),
-        gallery_(plan.folder, plan.title, names_of(plan)) {
+        gallery_(plan.folder, plan.title, names_of(plan), prompts_of(plan)) {
     prepare_output_folder(plan.folder.embeddings());
     prepare_output_folder(plan.folder.people());
     prepare_output_folder(plan.folder.pictures());

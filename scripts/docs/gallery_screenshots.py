@@ -1,0 +1,30 @@
+"""Photographs a gallery: PAGE FOLDER → gallery.png (wide) and phone.png (a picture enlarged)."""
+
+import pathlib
+import shutil
+import sys
+
+from playwright.sync_api import sync_playwright
+
+
+def main():
+    page_file, folder = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path)
+        wide = browser.new_page(viewport={"width": 1280, "height": 860})
+        wide.goto(page_file.as_uri())
+        wide.wait_for_load_state("networkidle")
+        wide.screenshot(path=folder / "gallery.png")
+        phone = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+        phone.goto(page_file.as_uri())
+        phone.get_by_role("link", name="unicorn").first.click()
+        phone.get_by_role("dialog").wait_for()
+        phone.wait_for_load_state("networkidle")
+        phone.screenshot(path=folder / "phone.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
