@@ -38,13 +38,15 @@ TEST_CASE("e2e: the README's commands run as written, on the built-in model") {
   REQUIRE(commands.find("sdx-train configs/demo/portraits/ada --name Ada\n") != std::string::npos);
   REQUIRE(commands.find("sdx-generate") != std::string::npos);
   REQUIRE(commands.find("sdx-model import") != std::string::npos);
+  REQUIRE(commands.find("sdx-roster run") != std::string::npos);
   REQUIRE(commands.find("sdx-tokenize") != std::string::npos);
   const fs::path script =
       folder.file("readme.sh", "set -eu\ncd " + folder.path().string() + "\nexport HOME=$PWD" +
                                    "\nPATH=" + SDX_BIN_DIR + ":$PATH\n" + commands);
   REQUIRE(std::system(("bash " + script.string() + " 2>&1").c_str()) == 0);
   CHECK(fs::exists(folder.path() / "embeddings/Ada.safetensors"));
-  CHECK(fs::exists(folder.path() / "embeddings/Ben.safetensors"));
+  CHECK(fs::exists(folder.path() / "team/embeddings/Ben.safetensors"));
+  CHECK(fs::exists(folder.path() / "team/index.html"));
   CHECK(fs::exists(folder.path() / "pictures/0001-7-ada-in-the-snow.png"));
   CHECK(fs::exists(folder.path() / "pictures/0003-grid.png"));
 }
