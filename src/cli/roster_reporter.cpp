@@ -42,7 +42,7 @@ RosterReporter::RosterReporter(const TeamPlan& plan, const CommonOptions& common
 
 TeamEvents RosterReporter::events() {
   TeamEvents events;
-  events.begins = [this](const auto& names, const auto& why) { begins(names, why); };
+  events.begins = [this](const auto& name, const auto& why) { begins(name, why); };
   events.step = [this](const std::string& name, int done, int most, const std::string& figures) {
     step(name, done, most, figures);
   };
@@ -60,13 +60,11 @@ TeamEvents RosterReporter::events() {
   return events;
 }
 
-void RosterReporter::begins(const std::vector<std::string>& names, const std::string& why) {
+void RosterReporter::begins(const std::string& name, const std::string& why) {
   bar_.reset();
-  for (const std::string& name : names) {
-    say(common_, placeholder(name) + ": training, " + why);
-    say_json(common_, {{"person", name}, {"training", why}});
-    at_work_.push_back(name);
-  }
+  say(common_, placeholder(name) + ": training, " + why);
+  say_json(common_, {{"person", name}, {"training", why}});
+  at_work_.push_back(name);
 }
 
 void RosterReporter::show(const std::string& what, int total) {

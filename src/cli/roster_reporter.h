@@ -24,7 +24,7 @@ class RosterReporter {
   void finish(const TeamOutcome& outcome);
 
  private:
-  void begins(const std::vector<std::string>& names, const std::string& why);
+  void begins(const std::string& name, const std::string& why);
   void step(const std::string& name, int step, int most, const std::string& figures);
   void picture_step(int done, int total);
   void ends(const MemberOutcome& outcome);

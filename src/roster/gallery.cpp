@@ -11,9 +11,9 @@
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/html.h"
 #include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
-#include "training/html.h"
 
 namespace sdx {
 

@@ -36,7 +36,7 @@ class MemberTraining {
     return reason;
   }
 
-  void begin() {
+  void begin(int together) {
     folder_.emplace(plan_.folder.training(name()), plan_.keep);
     TrainingRunEvents told;
     told.note = [this](const std::string& sentence) {
@@ -49,7 +49,7 @@ class MemberTraining {
     told.stop_requested = events_.stop_requested;
     run_.emplace(model_.bundle, model_.target, model_.identities, spec_, *folder_,
                  ResumePolicy::kIfSame, told);
-    run_->begin(model_.parts());
+    run_->begin(model_.parts(), together);
   }
 
   TrainerTask task() { return run_->task(); }
@@ -123,8 +123,8 @@ bool train_members(const TeamPlan& plan, const LoadedModel& model,
     try {
       const auto why = training->why();
       if (!why) continue;
-      if (events.begins) events.begins({training->name()}, *why);
-      training->begin();
+      if (events.begins) events.begins(training->name(), *why);
+      training->begin(plan.together);
       trainings.push_back(std::move(training));
     } catch (const std::exception&) {
       training->fail();

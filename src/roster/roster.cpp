@@ -4,11 +4,11 @@
 #include <system_error>
 #include <utility>
 
-#include "roster/rows.h"
 #include "sdx/dataset/portraits.h"
 #include "sdx/image/format.h"
 #include "sdx/prompt/name.h"
 #include "sdx/roster/prompt_packs.h"
+#include "sdx/roster/rows.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"
 

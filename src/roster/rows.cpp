@@ -1,4 +1,4 @@
-#include "roster/rows.h"
+#include "sdx/roster/rows.h"
 
 #include <utf8proc.h>
 
@@ -26,6 +26,16 @@ constexpr std::string_view kColumnAdvice =
 
 bool is_known(std::string_view column) {
   return std::find(kColumns.begin(), kColumns.end(), column) != kColumns.end();
+}
+
+bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
+
+/// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
+/// order does.
+bool looks_like(std::string_view word, std::string_view known) {
+  const bool same_letters =
+      word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
+  return same_letters || edit_distance(word, known) <= known.size() / 3;
 }
 
 /// The known column that is not among `columns` and that an unknown one looks like, as a whole or
@@ -192,15 +202,5 @@ std::string shown(std::string_view text) {
 }
 
 bool is_json(const fs::path& roster) { return lower_case(roster.extension().string()) == ".json"; }
-
-bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
-
-/// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
-/// order does.
-bool looks_like(std::string_view word, std::string_view known) {
-  const bool same_letters =
-      word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
-  return same_letters || edit_distance(word, known) <= known.size() / 3;
-}
 
 }  // namespace sdx

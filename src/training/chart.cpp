@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "training/html.h"
+#include "sdx/util/html.h"
 
 namespace sdx {
 

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "sdx/util/file.h"
+#include "sdx/util/html.h"
 #include "training/chart.h"
-#include "training/html.h"
 #include "training/report_style.h"
 #include "training/run_record.h"
 

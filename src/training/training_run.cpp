@@ -136,10 +136,10 @@ struct TrainingRun::Impl {
   }
 
   /// Says what a step will take, and takes the way that fits.
-  GradientMemory choose_memory(const Inversion::Model& model) const {
+  GradientMemory choose_memory(const Inversion::Model& model, int together) const {
     const at::Tensor& mean = latents.distribution.mean;
     StepShape shape;
-    shape.batch_size = spec.inversion.batch_size;
+    shape.batch_size = together * spec.inversion.batch_size;
     shape.without_gradient = fixed_batch_rows(spec.inversion);
     shape.latent_height = static_cast<int>(mean.size(2));
     shape.latent_width = static_cast<int>(mean.size(3));
@@ -281,9 +281,9 @@ TrainingRun::TrainingRun(const Bundle& bundle, const ComputeTarget& target,
 
 TrainingRun::~TrainingRun() = default;
 
-void TrainingRun::begin(const Inversion::Model& model) {
+void TrainingRun::begin(const Inversion::Model& model, int together) {
   InversionOptions options = impl_->spec.inversion;
-  options.memory = impl_->choose_memory(model);
+  options.memory = impl_->choose_memory(model, together);
   impl_->inversion.emplace(model, impl_->latents, impl_->spec.templates, options, impl_->resumed);
   impl_->make_judge(model);
   impl_->trainer_events = impl_->recording();

@@ -1,4 +1,4 @@
-#include "roster/rows.h"
+#include "sdx/roster/rows.h"
 
 #include "sdx/roster/roster.h"
 #include "support/temp_folder.h"

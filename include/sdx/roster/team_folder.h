@@ -27,7 +27,7 @@ struct TeamFolder {
     return person(name) / "training";
   }
   std::filesystem::path pictures() const { return root / "pictures"; }
-  std::filesystem::path thumbnails() const { return root / "thumbnails"; }
+  std::filesystem::path thumbnails() const { return root / "thumbnails/pictures"; }
   std::filesystem::path settings() const { return root / "roster.json"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
 };

@@ -59,8 +59,8 @@ struct TeamOutcome {
 
 /// What is told on the way; each may be empty.
 struct TeamEvents {
-  /// People whose turn it is; `why` says what for.
-  std::function<void(const std::vector<std::string>& names, const std::string& why)> begins;
+  /// Whose training begins, and why there is one.
+  std::function<void(const std::string& name, const std::string& why)> begins;
   std::function<void(const std::string& name, int step, int most, const std::string& figures)>
       step;  ///< of a training
   std::function<void(int done, int total)> picture_step;

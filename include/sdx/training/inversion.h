@@ -148,6 +148,7 @@ class Inversion {
 /// gets differs from Inversion::step only by the rounding of larger matrices, and one whose loss is
 /// not finite leaves the others as they are. Rows go through apart from each other where they
 /// cannot go together: another model, size of picture, way to save memory or length of prompt.
+/// Needs the memory of all rows at once; with InversionOptions::accumulate, of a batch of each.
 /// @param inversions different ones; each may have its own name, vectors, batch and options.
 /// @param traces     empty, or one for each inversion, null where none is wanted.
 /// @return one for each inversion. If the model throws, no inversion has changed.

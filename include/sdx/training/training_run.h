@@ -76,8 +76,10 @@ class TrainingRun {
   TrainingRun& operator=(const TrainingRun&) = delete;
 
   /// Makes the inversion and its judge; with MemoryChoice::kAuto after an estimate.
-  /// @param model outlives the run.
-  void begin(const Inversion::Model& model);
+  /// @param model    outlives the run.
+  /// @param together trainings of this size that will share a pass (train_together), for the
+  ///        estimate.
+  void begin(const Inversion::Model& model, int together = 1);
 
   /// For train(). Valid after begin().
   TrainerTask task();

@@ -1,4 +1,4 @@
-#include "training/html.h"
+#include "sdx/util/html.h"
 
 #include <cstdint>
 #include <cstdio>

@@ -143,13 +143,13 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
                 "stopped; the same command, or sdx-roster retry " + options.out + ", goes on");
   }
   std::vector<Failure> failures;
+  for (const RosterProblem& problem : team.problems) {
+    failures.push_back({problem.code, problem.where + ": " + problem.text});
+  }
   for (const MemberOutcome& one : outcome.members) {
     if (one.failure) failures.push_back({one.failure->code, one.name + ": " + one.failure->text});
   }
   failures.insert(failures.end(), outcome.failures.begin(), outcome.failures.end());
-  for (const RosterProblem& problem : team.problems) {
-    failures.push_back({problem.code, problem.where + ": " + problem.text});
-  }
   if (failures.empty() && outcome.is_done()) return;
   if (failures.empty()) throw TryAgainError("not all pictures are there; run it again");
   const bool may_help = std::any_of(failures.begin(), failures.end(),
@@ -169,7 +169,7 @@ void run(const RosterOptions& options, const CommonOptions& common, const Json& 
   prepare_output_folder(team.plan.folder.root);
   check_disk_space(team.plan, bundle.info());
 
-  const LoadedModel model(bundle, target);
+  const LoadedModel model(bundle, target, team.plan.members.front().training.subject.face_network);
   check_pictures(team.plan, model);
   if (!team.plan.is_part && !settings.is_null()) write_roster_settings(settings, options.out);
   say_estimate(team.plan, model, common);

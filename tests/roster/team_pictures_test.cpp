@@ -1,0 +1,94 @@
+#include "sdx/roster/team_pictures.h"
+
+#include <ATen/ops/ones.h>
+
+#include <map>
+
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/embedding/embedding_writer.h"
+#include "sdx/util/device.h"
+#include "support/temp_folder.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+using sdx::test::bytes_of;
+using sdx::test::TempFolder;
+using sdx::test::tiny_bundle;
+namespace fs = std::filesystem;
+
+namespace {
+
+sdx::ImageRequest request(const std::string& prompt, std::uint64_t seed = 1) {
+  sdx::ImageRequest request;
+  request.prompt = prompt;
+  request.seed = seed;
+  request.settings.sampler.steps = 2;
+  return request;
+}
+
+/// Words that lie in files, as a team's do.
+struct Words {
+  explicit Words(double value) {
+    const at::Tensor vectors = at::ones({1, tiny_bundle().info().text_width}) * value;
+    for (const char* name : {"Ada", "Ben"}) {
+      const fs::path file = folder.path() / (std::string(name) + ".safetensors");
+      sdx::write_embedding(file, {name, vectors, {}, {}});
+      table.add(sdx::read_embedding(file));
+    }
+  }
+  TempFolder folder;
+  sdx::EmbeddingTable table;
+};
+
+std::vector<sdx::TeamPicture> pictures_of(const std::vector<sdx::ImageRequest>& requests,
+                                          const Words& words) {
+  return sdx::team_pictures(requests, tiny_bundle(), words.table, {});
+}
+
+}  // namespace
+
+TEST_CASE("roster: a picture's name says who is in it and changes with what decides it",
+          "[roster]") {
+  const Words words(0.1);
+  const auto file_of = [](const sdx::ImageRequest& wanted, const Words& with) {
+    return pictures_of({wanted}, with).front().file.string();
+  };
+  const std::string file = file_of(request("<Ada> & <Ben>, snow", 7), words);
+  CHECK(file.starts_with("pictures/Ada Ben/ada-ben-snow-7-"));
+  CHECK(file.ends_with(".png"));
+  CHECK(file_of(request("<Ada> & <Ben>, snow", 7), Words(0.1)) == file);
+  CHECK(file_of(request("<Ada> & <Ben>, snow", 7), Words(0.2)) != file);
+  sdx::ImageRequest other = request("<Ada> & <Ben>, snow", 7);
+  other.settings.guidance_scale = 3;
+  CHECK(file_of(other, words) != file);
+  CHECK(pictures_of({request("<Ada>"), request("<Ada>"), request("<Ada>", 2)}, words).size() == 2);
+}
+
+TEST_CASE("roster: only what is missing is made, and it does not depend on what was there",
+          "[roster]") {
+  const Words words(0.1);
+  const sdx::Generator generator(tiny_bundle(), {});
+  const auto pictures =
+      pictures_of({request("<Ada>, snow"), request("Robot <Ada>"), request("<Ada>", 5)}, words);
+  const auto make = [&](const sdx::TeamFolder& team) {
+    int made = 0;
+    sdx::PictureEvents events;
+    events.picture = [&](const sdx::TeamPicture&) { ++made; };
+    sdx::make_pictures(generator, tiny_bundle(), team, pictures, words.table, {}, "test", events);
+    return made;
+  };
+  const TempFolder first;
+  CHECK(sdx::count_missing({first.path()}, pictures) == 3);
+  CHECK(make({first.path()}) == 3);
+  CHECK(make({first.path()}) == 0);
+  CHECK(sdx::count_missing({first.path()}, pictures) == 0);
+
+  std::map<fs::path, std::string> bytes;
+  for (const auto& picture : pictures) bytes[picture.file] = bytes_of(first.path() / picture.file);
+  for (const auto& picture : pictures) {
+    fs::remove(first.path() / picture.file);
+    CHECK(make({first.path()}) == 1);
+    CHECK(bytes_of(first.path() / picture.file) == bytes.at(picture.file));
+  }
+}

@@ -1,0 +1,111 @@
+#include "sdx/training/training_run.h"
+
+#include <ATen/ops/equal.h>
+
+#include "sdx/embedding/embedding_reader.h"
+#include "sdx/image/png.h"
+#include "sdx/training/loaded_model.h"
+#include "sdx/util/error.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
+using sdx::test::TempFolder;
+using sdx::test::tiny_bundle;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Three portraits, a model, a run's folder.
+class Place {
+ public:
+  Place() : model(tiny_bundle(), {}) {
+    fs::create_directory(folder.path() / "faces");
+    for (int i = 0; i < 3; ++i) {
+      sdx::Image image(96, 96);
+      for (std::size_t p = 0; p < image.rgb.size(); ++p) {
+        image.rgb[p] = static_cast<std::uint8_t>(p * (3U + static_cast<unsigned>(i)) / 41 % 256);
+      }
+      sdx::write_png(folder.path() / "faces" / (std::to_string(i) + ".png"), image);
+    }
+    spec.portraits = folder.path() / "faces";
+    spec.templates = {"a photo of {name}"};
+    spec.inversion.name = "Ada";
+    spec.inversion.batch_size = 1;
+    spec.inversion.steps = 12;
+    spec.trainer.stop_when_settled = false;
+    spec.trainer.milestone_steps = 0;
+    spec.settings = {{"name", "Ada"}, {"lr", "0.005"}};
+  }
+
+  /// Trains until the end or, if that is positive, for so many steps.
+  sdx::StopReason train(sdx::ResumePolicy policy, int stop_after = 0) {
+    notes.clear();
+    sdx::RunFolder run_folder(folder.path() / "run", sdx::KeepPolicy::kBest);
+    sdx::TrainingRunEvents events;
+    events.note = [this](const std::string& note) { notes += note + "\n"; };
+    int steps = 0;
+    events.step = [&steps](int, const std::string&) { ++steps; };
+    events.stop_requested = [&] { return stop_after > 0 && steps >= stop_after; };
+    sdx::TrainingRun run(model.bundle, model.target, model.identities, spec, run_folder, policy,
+                         events);
+    run.begin(model.parts());
+    const sdx::TrainerTask task = run.task();
+    const sdx::StopReason reason =
+        sdx::train(task.inversion, task.judge, task.options, task.state, task.events);
+    if (reason == sdx::StopReason::kRequested) {
+      run.pause();
+    } else {
+      summary = run.finish(reason, word(), "test");
+    }
+    return reason;
+  }
+
+  fs::path word() const { return folder.path() / "Ada.safetensors"; }
+
+  TempFolder folder;
+  sdx::LoadedModel model;
+  sdx::TrainingSpec spec;
+  std::string notes;
+  sdx::Json summary;
+};
+
+}  // namespace
+
+TEST_CASE("training run: paused and gone on with, the word is the same", "[training]") {
+  Place calm;
+  calm.spec.notes["sdx.consent"] = "yes";
+  REQUIRE(calm.train(sdx::ResumePolicy::kStartAnew) == sdx::StopReason::kAllSteps);
+  CHECK(calm.summary["steps"] == 12);
+  const sdx::Embedding expected = sdx::read_embedding(calm.word());
+  CHECK(expected.metadata.at("sdx.consent") == "yes");
+  CHECK(expected.metadata.at("sdx.version") == "test");
+  CHECK(fs::exists(calm.folder.path() / "run/report.html"));
+
+  Place place;
+  CHECK(place.train(sdx::ResumePolicy::kIfSame, 5) == sdx::StopReason::kRequested);
+  CHECK_FALSE(fs::exists(place.word()));
+  CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
+  CHECK_THAT(place.notes, ContainsSubstring("Going on after step 5"));
+  CHECK(at::equal(sdx::read_embedding(place.word()).vectors, expected.vectors));
+}
+
+TEST_CASE("training run: a checkpoint of another training", "[training]") {
+  Place place;
+  REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
+  place.spec.settings["lr"] = "0.5";
+  const std::string message =
+      sdx::test::message_of<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
+  CHECK_THAT(message, ContainsSubstring("--lr") && ContainsSubstring("--resume-anyway"));
+  CHECK(place.train(sdx::ResumePolicy::kAnyway, 2) == sdx::StopReason::kRequested);
+  CHECK_THAT(place.notes, ContainsSubstring("Going on after step 5"));
+  place.spec.settings["lr"] = "0.25";
+  CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
+  CHECK(place.notes.find("Going on") == std::string::npos);
+
+  Place empty;
+  CHECK_THROWS_AS(empty.train(sdx::ResumePolicy::kOnlySame), sdx::MissingInputError);
+}

@@ -1,0 +1,43 @@
+#include "sdx/util/failure.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+
+#include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
+using sdx::ExitCode;
+
+namespace {
+
+sdx::Failure failure_from(const std::exception_ptr& exception) {
+  return sdx::failure_of(exception);
+}
+
+}  // namespace
+
+TEST_CASE("util: any exception becomes a code and a text", "[util]") {
+  const sdx::Failure ours = failure_from(std::make_exception_ptr(sdx::DataError("no picture")));
+  CHECK(ours.code == ExitCode::kData);
+  CHECK(ours.text == "no picture");
+  const sdx::Failure memory = failure_from(std::make_exception_ptr(std::bad_alloc()));
+  CHECK(memory.code == ExitCode::kTryAgain);
+  CHECK_THAT(memory.text, ContainsSubstring("--batch"));
+  CHECK(failure_from(std::make_exception_ptr(std::runtime_error("x"))).code == ExitCode::kInternal);
+  try {
+    TORCH_CHECK(false, "shapes differ");
+  } catch (const std::exception&) {
+    const sdx::Failure torch = failure_from(std::current_exception());
+    CHECK(torch.code == ExitCode::kInternal);
+    CHECK_THAT(torch.text, ContainsSubstring("shapes differ"));
+    CHECK(torch.text.find("frame #") == std::string::npos);
+  }
+}
+
+TEST_CASE("util: a retry makes sense for what may pass by itself", "[util]") {
+  CHECK(sdx::may_pass(ExitCode::kTryAgain));
+  CHECK(sdx::may_pass(ExitCode::kIo));
+  CHECK_FALSE(sdx::may_pass(ExitCode::kMissingInput));
+  CHECK_FALSE(sdx::may_pass(ExitCode::kConfig));
+}
