@@ -95,10 +95,11 @@ struct Eyes {
 
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }
 
-  /// "the face network of dlib (one person: cosine 0.91 or more)"
+  /// "dlib's face network (one person: cosine 0.91 or more)"
   std::string name_of(const IdentityEncoder& encoder) const {
     const bool is_own = &encoder == identities.own.get();
-    return std::string(is_own ? "the model's own network" : "the face network of dlib") +
+    return std::string(is_own ? "the model's own network, which knows its cartoons only"
+                              : "dlib's face network") +
            " (one person: cosine " + two_digits(encoder.same_person_cosine()) + " or more)";
   }
 };

@@ -59,6 +59,25 @@ std::size_t readable_pictures(const MemberFaces& member) {
                     [](const PictureFace& picture) { return picture.problem.empty(); }));
 }
 
+/// Whether most folders are of different people to the encoder. One pair may always be alike, since
+/// a person may be there under two names.
+bool tells_apart(const IdentityEncoder& encoder, const std::vector<MemberFaces>& members) {
+  constexpr std::size_t kPairsForOneAlike = 5;
+  std::vector<std::vector<float>> means;
+  for (const MemberFaces& member : members) {
+    if (auto mean = unit_mean(member.faces()); !mean.empty()) means.push_back(std::move(mean));
+  }
+  std::size_t pairs = 0;
+  std::size_t alike = 0;
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      ++pairs;
+      if (cosine(means[i], means[j]) >= encoder.same_person_cosine()) ++alike;
+    }
+  }
+  return alike <= std::max<std::size_t>(1, pairs / kPairsForOneAlike);
+}
+
 bool knows(const IdentityEncoder& encoder, const std::vector<MemberFaces>& members) {
   std::size_t folders = 0;
   std::size_t known = 0;
@@ -69,7 +88,7 @@ bool knows(const IdentityEncoder& encoder, const std::vector<MemberFaces>& membe
     const auto faces = member.faces();
     if (2 * faces.size() > pictures && are_mostly_one_person(faces, encoder)) ++known;
   }
-  return 2 * known > folders;
+  return 2 * known > folders && tells_apart(encoder, members);
 }
 
 }  // namespace

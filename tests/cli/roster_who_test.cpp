@@ -76,8 +76,9 @@ TEST_CASE("cli: sdx-roster check finds nothing in a team in order") {
   CHECK(result.exit_code == 0);
   CHECK(result.out.empty());
   CHECK_THAT(result.err, ContainsSubstring("Looking at faces 30/30"));
-  CHECK_THAT(result.err, ContainsSubstring("5 people, 30 pictures, seen by the model's own network "
-                                           "(one person: cosine 0.60 or more)"));
+  CHECK_THAT(result.err,
+             ContainsSubstring("5 people, 30 pictures, seen by the model's own network, "
+                               "which knows its cartoons only (one person: cosine 0.60 or more)"));
 }
 
 TEST_CASE("cli: sdx-roster check tells whose pictures lie where they should not") {

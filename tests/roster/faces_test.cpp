@@ -130,6 +130,24 @@ TEST_CASE("faces: where nobody is known, the first encoder's view stays", "[rost
   CHECK_FALSE(nobody.is_known);
 }
 
+TEST_CASE("faces: an encoder to which many folders are one person does not know them", "[roster]") {
+  const TempFolder place;
+  const ByRed sees;
+  const auto is_known = [&](const std::vector<int>& reds) {
+    std::vector<Member> team;
+    for (const int red : reds) {
+      static int number = 0;
+      team.push_back(member(place, "Ada" + std::to_string(++number), {red, red + 1, red + 2}));
+    }
+    return look_at_team(team, {&sees}, nullptr, no_progress).is_known;
+  };
+  CHECK(is_known({0, 10}));  // one pair of one
+  CHECK(is_known({0, 10, 90}));
+  CHECK_FALSE(is_known({0, 10, 20}));
+  CHECK(is_known({0, 10, 60, 90, 110}));       // two pairs of ten
+  CHECK_FALSE(is_known({0, 10, 20, 60, 90}));  // three of ten
+}
+
 TEST_CASE("faces: what is no picture is passed over, what can't be read says why", "[roster]") {
   const TempFolder place;
   const Member ada = member(place, "Ada", {0, 1, 2});
