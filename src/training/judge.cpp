@@ -7,7 +7,6 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sdx/generation/generator.h"
 #include "sdx/prompt/prompt.h"

@@ -57,7 +57,7 @@ std::string sentence_of(const Finding& finding);
 ///
 /// Faces are compared with the other folders' means first, and only with the faces of those that
 /// are near: for P people with N pictures in all that is P²/2 + N·P scalar products, for 500 people
-/// with 5000 pictures 2.6 million, well below a second.
+/// with 5000 pictures 2.6 million, half a second.
 /// @return in the order of members and pictures, those about two members at the first.
 std::vector<Finding> who_is_who(const std::vector<MemberFaces>& members,
                                 const IdentityEncoder& encoder);
