@@ -125,6 +125,15 @@ void show_summary(const SubjectPortraits& subject, const CommonOptions& common) 
 
 }  // namespace
 
+void add_face_options(OptionTable& table, std::string& face_detector, std::string& face_network) {
+  const char* const group = "Input";
+  table.add(group, "--face-detector", face_detector,
+            "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
+  table.add(
+      group, "--face-network", face_network,
+      "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
+}
+
 void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
   const char* const group = "Input";
   table.add_parsed(
@@ -154,11 +163,7 @@ void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
         subject.latents.mask_face = text == "face";
       },
       "face: learn little from what is not face or hair; none");
-  table.add(group, "--face-detector", subject.face_detector,
-            "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
-  table.add(
-      group, "--face-network", subject.face_network,
-      "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
+  add_face_options(table, subject.face_detector, subject.face_network);
   table.add_flag(group, "--strict", subject.portraits.strict,
                  "Stop at a file that can't be used, in place of skipping it");
 }

@@ -7,5 +7,7 @@ void roster_run_action(int argc, char** argv);
 void roster_retry_action(int argc, char** argv);
 void roster_status_action(int argc, char** argv);
 void roster_forget_action(int argc, char** argv);
+void roster_check_action(int argc, char** argv);
+void roster_who_action(int argc, char** argv);
 
 }  // namespace sdx

@@ -16,11 +16,13 @@ struct Action {
   void (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Action, 4> kActions = {{{"run", roster_run_action},
+constexpr std::array<Action, 6> kActions = {{{"check", roster_check_action},
+                                             {"run", roster_run_action},
                                              {"status", roster_status_action},
                                              {"retry", roster_retry_action},
-                                             {"forget", roster_forget_action}}};
-constexpr const char* kNames = "run, status, retry or forget";
+                                             {"forget", roster_forget_action},
+                                             {"who", roster_who_action}}};
+constexpr const char* kNames = "check, run, status, retry, forget or who";
 
 }  // namespace
 
@@ -31,10 +33,12 @@ void roster_command(int argc, char** argv) {
   }
   std::string action;
   OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
+                    "  sdx-roster check team.csv\n"
                     "  sdx-roster run team.csv --prompts statcrew --out team\n"
                     "  sdx-roster status team\n"
                     "  sdx-roster retry team\n"
-                    "  sdx-roster forget team Johannes\n");
+                    "  sdx-roster forget team Johannes\n"
+                    "  sdx-roster who photo.jpg --team team\n");
   table.add("Input", "action", action, std::string(kNames) + "; each has a --help of its own")
       ->required();
   table.parse(std::min(argc, 2), argv);

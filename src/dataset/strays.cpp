@@ -1,19 +1,12 @@
 #include "sdx/dataset/strays.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace sdx {
 
 namespace {
 
 constexpr std::size_t kFewestFaces = 4;
-
-/// The upper one of the two in the middle where their number is even.
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 }  // namespace
 

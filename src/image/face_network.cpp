@@ -132,6 +132,12 @@ struct FaceNetwork::Impl {
 
 bool FaceNetwork::is_built_in() { return true; }
 
+std::string FaceNetwork::how_to_install() {
+  return std::string("name the folder with ") + kNetworkFile + " and " + kLandmarksFile +
+         " by --face-network or $SDX_FACE_NETWORK, or put them into " +
+         (data_folder() / "face").string();
+}
+
 FaceNetwork::FaceNetwork(const fs::path& folder) : impl_(std::make_unique<Impl>()) {
   load(impl_->network, folder / kNetworkFile);
   load(impl_->landmarks, folder / kLandmarksFile);
@@ -165,10 +171,13 @@ struct FaceNetwork::Impl {};
 
 bool FaceNetwork::is_built_in() { return false; }
 
+std::string FaceNetwork::how_to_install() {
+  return "this build of sdx has no dlib; install libdlib-dev and build again with "
+         "-DSDX_WITH_DLIB=ON";
+}
+
 FaceNetwork::FaceNetwork(const fs::path& folder) {
-  throw UnavailableError("--face-network " + folder.string() +
-                         ": this build of sdx has no dlib; install libdlib-dev and build again "
-                         "with -DSDX_WITH_DLIB=ON");
+  throw UnavailableError("--face-network " + folder.string() + ": " + how_to_install());
 }
 
 std::optional<std::vector<float>> FaceNetwork::encode(const Image&) const { return std::nullopt; }

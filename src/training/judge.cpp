@@ -7,7 +7,6 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sdx/generation/generator.h"
 #include "sdx/prompt/prompt.h"
@@ -26,16 +25,6 @@ constexpr int kPicturesAtOnce = 4;
 /// with more none does.
 constexpr double kLeastNoise = 0.4;
 constexpr double kMostNoise = 0.9;
-
-std::vector<float> unit_mean(const std::vector<std::vector<float>>& vectors) {
-  std::vector<float> mean(vectors.empty() ? 0 : vectors.front().size());
-  for (const auto& vector : vectors) {
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += vector[i];
-  }
-  const auto length = static_cast<float>(std::sqrt(std::max(cosine(mean, mean), 1e-12)));
-  for (float& value : mean) value /= length;
-  return mean;
-}
 
 /// Of the pictures in which a face is seen.
 std::vector<std::vector<float>> vectors_of(const std::vector<Image>& pictures,

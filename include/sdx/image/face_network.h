@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "sdx/image/identity.h"
@@ -19,6 +20,9 @@ class FaceNetwork : public IdentityEncoder {
  public:
   /// Whether this build has dlib.
   static bool is_built_in();
+
+  /// What is to be done so that there is one, for error messages.
+  static std::string how_to_install();
 
   /// @param folder with both files
   /// @throws UnavailableError without dlib; DataError for a file that is something else; as

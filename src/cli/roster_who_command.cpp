@@ -1,0 +1,232 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/portrait_table.h"
+#include "cli/roster_actions.h"
+#include "cli/roster_options.h"
+#include "cli/roster_reporter.h"
+#include "sdx/cli/progress.h"
+#include "sdx/cli/tool.h"
+#include "sdx/image/decode.h"
+#include "sdx/model/identities.h"
+#include "sdx/roster/consent.h"
+#include "sdx/roster/who.h"
+#include "sdx/util/error.h"
+#include "sdx/util/stop.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kNearestShown = 5;
+
+struct WhoOptions {
+  std::string team;  ///< the team's folder, or its roster
+  std::string face_detector;
+  std::string face_network;
+  CommonOptions common;
+};
+
+void parse(OptionTable& table, WhoOptions& options, int argc, char** argv) {
+  add_face_options(table, options.face_detector, options.face_network);
+  add_common_options(table, options.common);
+  table.parse(argc, argv);
+  if (!fs::is_directory(options.team)) return;
+  RosterOptions of_team;
+  CommonOptions common_of_team;
+  read_roster_settings(options.team, of_team, common_of_team);
+  options.team = of_team.roster;
+  const auto model = peek_option({argv, argv + argc}, "--model");
+  if (!model) options.common.model = common_of_team.model;
+}
+
+std::string count_of(std::size_t count, const char* one, const char* several) {
+  return std::to_string(count) + " " + (count == 1 ? one : several);
+}
+
+std::string two_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+/// The people of a roster whose faces may be looked at, and the rows that can't be.
+struct People {
+  std::vector<Member> members;
+  std::vector<RosterProblem> problems;
+};
+
+/// Objects and styles are left out.
+People people_of(const Roster& roster) {
+  People people{{}, roster.problems};
+  for (const Member& member : roster.members) {
+    if (member.kind != SubjectKind::kPerson) continue;
+    const auto refusal =
+        roster.records_consent ? why_refused(member.consent, today()) : std::nullopt;
+    if (refusal) {
+      people.problems.push_back({place_of(roster.path, member.line), member.name, ExitCode::kConfig,
+                                 *refusal + ": not looked at"});
+    } else if (auto problem = check_portraits(member, roster.path)) {
+      people.problems.push_back(std::move(*problem));
+    } else {
+      people.members.push_back(member);
+    }
+  }
+  return people;
+}
+
+/// What looks at faces on this machine. Made once, since TeamFaces refers to it.
+struct Eyes {
+  Bundle bundle;
+  Identities identities;
+  std::optional<FaceFinder> finder;
+
+  explicit Eyes(const WhoOptions& options)
+      : bundle(open_model(options.common)),
+        identities(Identities::installed(bundle, choose_target(options.common.device).device,
+                                         options.face_network)),
+        finder(FaceFinder::installed(options.face_detector, bundle.folder())) {}
+
+  const FaceFinder* faces() const { return finder ? &*finder : nullptr; }
+
+  /// "dlib's face network (one person: cosine 0.91 or more)"
+  std::string name_of(const IdentityEncoder& encoder) const {
+    const bool is_own = &encoder == identities.own.get();
+    return std::string(is_own ? "the model's own network, which knows its cartoons only"
+                              : "dlib's face network") +
+           " (one person: cosine " + two_digits(encoder.same_person_cosine()) + " or more)";
+  }
+};
+
+/// @throws UnavailableError if no network here knows these faces.
+TeamFaces look_at_people(const People& people, const Eyes& eyes, const WhoOptions& options) {
+  if (people.members.empty()) {
+    throw DataError(options.team + ": has nobody whose pictures can be looked at");
+  }
+  std::optional<ProgressBar> bar;
+  const auto progress = [&](int done, int total) {
+    if (stop_signal() != 0) {
+      bar.reset();
+      throw Error(static_cast<ExitCode>(128 + stop_signal()), "stopped; nothing was kept");
+    }
+    if (done == 0) bar.emplace("Looking at faces", total, options.common.quiet);
+    bar->update(done);
+  };
+  TeamFaces team = look_at_team(people.members, eyes.identities.all(), eyes.faces(), progress);
+  bar.reset();
+  if (!team.is_known && !eyes.identities.photographs) {
+    throw UnavailableError(
+        options.team + ": no network here knows the faces in most folders" +
+        (team.encoder != nullptr ? ", the model's own knows its cartoons only" : "") +
+        ". Photographs need the face network of dlib: " + FaceNetwork::how_to_install());
+  }
+  return team;
+}
+
+Json json_of(const Finding& finding) {
+  Json json = {{"finding", to_string(finding.kind)},
+               {"person", finding.name},
+               {"place", finding.place.string()},
+               {"text", sentence_of(finding)}};
+  if (!finding.other.empty()) json["other"] = finding.other;
+  if (finding.own_cosine) json["own_cosine"] = *finding.own_cosine;
+  if (finding.other_cosine) json["other_cosine"] = *finding.other_cosine;
+  return json;
+}
+
+Image read_photo(const std::string& photo) {
+  try {
+    return decode_image(photo).image;
+  } catch (const DataError& error) {
+    throw DataError(photo + ": " + error.what());
+  }
+}
+
+/// Says so if there are several.
+void count_faces(const Image& image, const std::string& photo, const Eyes& eyes,
+                 const CommonOptions& common) {
+  const std::size_t faces = eyes.finder ? eyes.finder->find(image).size() : 0;
+  if (faces < 2) return;
+  say(common, photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
+}
+
+}  // namespace
+
+void roster_check_action(int argc, char** argv) {
+  WhoOptions options;
+  const CommonOptions& common = options.common;
+  OptionTable table("sdx-roster check",
+                    "Look whether everybody's folder shows them: pictures of others, people under "
+                    "two names, folders without a face. Nothing is written.",
+                    "  sdx-roster check team.csv\n"
+                    "  sdx-roster check team.csv --face-network face --json\n");
+  table.add("Input", "roster", options.team, "CSV or JSON; or the folder of a team")->required();
+  parse(table, options, argc, argv);
+
+  set_compute_threads(common.threads);
+  const People people = people_of(read_roster(options.team));
+  show_problems(people.problems, common);
+  const Eyes eyes(options);
+  const TeamFaces team = look_at_people(people, eyes, options);
+  const std::vector<Finding> findings = who_is_who(team.members, *team.encoder);
+  std::size_t pictures = 0;
+  for (const MemberFaces& member : team.members) pictures += member.pictures.size();
+  for (const Finding& finding : findings) {
+    say_json(common, json_of(finding));
+    if (!common.json) std::puts(sentence_of(finding).c_str());
+  }
+  say(common, count_of(team.members.size(), "person", "people") + ", " +
+                  count_of(pictures, "picture", "pictures") + ", seen by " +
+                  eyes.name_of(*team.encoder));
+  if (findings.empty() && people.problems.empty()) return;
+  throw DataError(
+      options.team + ": " + count_of(findings.size(), "finding", "findings") +
+      (people.problems.empty()
+           ? ""
+           : ", and " + count_of(people.problems.size(), "row", "rows") + " that cannot be used"));
+}
+
+void roster_who_action(int argc, char** argv) {
+  std::string photo;
+  WhoOptions options;
+  const CommonOptions& common = options.common;
+  OptionTable table("sdx-roster who",
+                    "Whom of a team a photograph shows: the nearest five, by their portraits. "
+                    "Nothing is written.",
+                    "  sdx-roster who photo.jpg --team team\n"
+                    "  sdx-roster who photo.jpg --team team.csv --face-network face\n");
+  table.add("Input", "photo", photo, "JPEG, PNG or WebP; of several faces the largest counts")
+      ->required();
+  table.add("Input", "--team", options.team, "Folder of the team, or its roster")->required();
+  parse(table, options, argc, argv);
+
+  set_compute_threads(common.threads);
+  const Image image = read_photo(photo);
+  const People people = people_of(read_roster(options.team));
+  show_problems(people.problems, common);
+  const Eyes eyes(options);
+  count_faces(image, photo, eyes, common);
+  const TeamFaces team = look_at_people(people, eyes, options);
+  const auto face = face_in(image, *team.encoder, eyes.faces());
+  if (!face) throw DataError(photo + ": no face is seen in it");
+  std::vector<Nearness> nearest = nearest_people(*face, team.members, *team.encoder);
+  nearest.resize(std::min(nearest.size(), kNearestShown));
+  for (const Nearness& one : nearest) {
+    say_json(
+        common,
+        {{"person", one.name}, {"distance", one.distance}, {"same_person", one.is_same_person}});
+    if (common.json) continue;
+    std::puts((placeholder(one.name) + ": " + two_digits(one.distance) + ", " +
+               (one.is_same_person ? "the same person" : "someone else"))
+                  .c_str());
+  }
+  say(common, "Distances are 1 - cosine, by " + eyes.name_of(*team.encoder));
+}
+
+}  // namespace sdx
