@@ -16,11 +16,12 @@ struct Action {
   void (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Action, 4> kActions = {{{"run", roster_run_action},
+constexpr std::array<Action, 5> kActions = {{{"run", roster_run_action},
+                                             {"slurm", roster_slurm_action},
                                              {"status", roster_status_action},
                                              {"retry", roster_retry_action},
                                              {"forget", roster_forget_action}}};
-constexpr const char* kNames = "run, status, retry or forget";
+constexpr const char* kNames = "run, slurm, status, retry or forget";
 
 }  // namespace
 
@@ -32,6 +33,7 @@ void roster_command(int argc, char** argv) {
   std::string action;
   OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
                     "  sdx-roster run team.csv --prompts statcrew --out team\n"
+                    "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
                     "  sdx-roster status team\n"
                     "  sdx-roster retry team\n"
                     "  sdx-roster forget team Johannes\n");
