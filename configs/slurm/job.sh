@@ -34,18 +34,17 @@ stop_program() {
 }
 
 work() {
-  local program='' is_told='' is_late='' interrupted=1 code
-  trap 'interrupted=1; is_late=1; stop_program' USR1  # Slurm: the time is nearly up
-  trap 'interrupted=1' TERM  # the program gets this one from Slurm, too
+  local program='' is_told='' is_late='' code
+  trap 'is_late=1; stop_program' USR1  # Slurm: the time is nearly up
+  trap : TERM  # the program gets this one from Slurm, too
   "${run[@]}" "$@" &
   program=$!
   [[ -z "$is_late" ]] || stop_program
-  # A signal ends `wait` early; what ended meanwhile is remembered.
-  while [[ -n "$interrupted" ]]; do
-    interrupted=''
-    wait "$program"
-    code=$?
-  done
+  # A signal ends `wait` early; what the program ended with is remembered.
+  while kill -0 "$program" 2>/dev/null; do wait "$program"; done
+  trap '' USR1 TERM
+  wait "$program"
+  code=$?
   if [[ -n "$is_late" && "$code" == 143 ]]; then code=75; fi
   return "$code"
 }

@@ -11,7 +11,8 @@ namespace sdx {
 std::string count_of(std::size_t count, const char* one, const char* several);
 
 /// Shows the rows of the roster that cannot be used.
-/// @throws Error with the first problem's code, unless we are to keep going with somebody; DataError
+/// @throws Error with the first problem's code, unless we are to keep going with somebody;
+/// DataError
 ///         if nobody is left.
 void check_problems(const CheckedTeam& team, const RosterOptions& options,
                     const CommonOptions& common);

@@ -69,8 +69,9 @@ class Job {
   /// A program that writes its name and arguments into `calls`, one a line, and then does `what`.
   void program(const std::string& name, const std::string& what) const {
     const std::string file = "programs/" + name;
-    write(file, "#!/usr/bin/env bash\nprintf '%s\\n' \"${0##*/} $(printf '[%s]' \"$@\")\" >>calls\n" +
-                    what + "\n");
+    write(file,
+          "#!/usr/bin/env bash\nprintf '%s\\n' \"${0##*/} $(printf '[%s]' \"$@\")\" >>calls\n" +
+              what + "\n");
     ::chmod((folder_ / file).c_str(), 0700);
   }
 
@@ -80,8 +81,9 @@ class Job {
   }
 
   /// Bash with the script, as Slurm would start it for a task; -1: as a person types it.
-  RunResult bash(int task, Words arguments = {}, const std::string& restarts = "",
-                 const std::function<void(pid_t)>& meanwhile = [](pid_t) {}) const {
+  RunResult bash(
+      int task, Words arguments = {}, const std::string& restarts = "",
+      const std::function<void(pid_t)>& meanwhile = [](pid_t) {}) const {
     Run run;
     run.tool = "/bin/bash";
     run.arguments = {task < 0 ? "job.sh" : (folder_ / "job.sh").string()};
@@ -111,12 +113,13 @@ class Job {
   std::string script_;
 };
 
-/// Says that it is ready, writes down every SIGTERM and does `then` about it; ends with 143 when
-/// there is a file `go`, and at last by itself.
+/// Says that it is ready, writes down every SIGTERM and does `then` about it; ends with 143 a while
+/// after there is a file `go`, and at last by itself.
 std::string waits_for_the_signal(const std::string& then) {
   return "trap 'echo stopped >>stops; " + then +
          "' TERM\n: >ready\n"
-         "for ((i = 0; i < 2000000; ++i)); do [[ -e go ]] && exit 143; done\nexit 1";
+         "for ((i = 0; i < 2000000; ++i)); do [[ -e go ]] && break; done\n"
+         "for ((i = 0; i < 200000; ++i)); do :; done\nexit 143";
 }
 
 }  // namespace
@@ -140,13 +143,13 @@ TEST_CASE("slurm: a roster that run would refuse gives no script", "[cli]") {
 TEST_CASE("slurm: options that sbatch could not read are refused", "[cli]") {
   const Workplace place;
   std::ofstream(place.path() / "team.csv") << "name,portraits\nAda,faces\n";
-  for (const auto& [option, value] : std::map<std::string, std::string>{
-           {"--time", "two hours"},
-           {"--memory", "16 G"},
-           {"--partition", "gpu\n#SBATCH --wrap=x"},
-           {"--gpus", "-1"},
-           {"--cpus", "0"},
-           {"--only", "Ada"}}) {
+  for (const auto& [option, value] :
+       std::map<std::string, std::string>{{"--time", "two hours"},
+                                          {"--memory", "16 G"},
+                                          {"--partition", "gpu\n#SBATCH --wrap=x"},
+                                          {"--gpus", "-1"},
+                                          {"--cpus", "0"},
+                                          {"--only", "Ada"}}) {
     INFO(option);
     const RunResult result = place.run("sdx-roster", {"slurm", "team.csv", option, value});
     CHECK(result.exit_code == 64);
@@ -160,10 +163,9 @@ TEST_CASE("slurm: the script is bash, with a task for each person", "[cli]") {
                                         "2", "--cpus", "8", "--memory", "64G", "--parallel", "2"});
   INFO(job.made().err);
   REQUIRE(job.made().exit_code == 0);
-  for (const char* line :
-       {"job-name=sdx-team", "array=0-2%2", "nodes=1", "partition=gpu,big", "gres=gpu:2",
-        "cpus-per-task=8", "mem=64G", "time=1-12:00:00", "signal=B:USR1@60", "requeue",
-        "open-mode=append"}) {
+  for (const char* line : {"job-name=sdx-team", "array=0-2%2", "nodes=1", "partition=gpu,big",
+                           "gres=gpu:2", "cpus-per-task=8", "mem=64G", "time=1-12:00:00",
+                           "signal=B:USR1@60", "requeue", "open-mode=append"}) {
     CHECK(contains(job.script(), "\n#SBATCH --" + std::string(line) + "\n"));
   }
   Run parsed;
@@ -184,7 +186,7 @@ TEST_CASE("slurm: the script is bash, with a task for each person", "[cli]") {
 TEST_CASE("slurm: names, paths and prompts reach the program as they are", "[cli]") {
   const std::string odd = "a $(touch x) 'b' \"c\" `d` \\ 50% Ж";
   const Job job({"$(touch${IFS}x)", "O'Neil", "\"Ж\"\"`q`\"", "-n", "a;b&c|d*"},
-          {"--title", odd, "--negative", "line\nend", "--out", odd, "--threads", "3"}, odd);
+                {"--title", odd, "--negative", "line\nend", "--out", odd, "--threads", "3"}, odd);
   INFO(job.made().err);
   REQUIRE(job.made().exit_code == 0);
   const Words as_read = {"$(touch${IFS}x)", "O'Neil", "Ж\"`q`", "-n", "a;b&c|d*"};
@@ -295,9 +297,12 @@ TEST_CASE("slurm: the program is told once, and not of a signal that Slurm sends
     job.wait_for("ready", script);
     ::kill(script, SIGUSR1);
     job.wait_for("stops", script);
-    ::kill(script, SIGUSR1);
     ::kill(script, SIGTERM);
     job.write("go", "");
+    while (sdx::test::is_running(script)) {
+      ::kill(script, SIGUSR1);
+      std::this_thread::yield();
+    }
   });
   CHECK(result.exit_code == 75);
   CHECK(bytes_of(job.folder() / "stops") == "stopped\n");

@@ -16,7 +16,8 @@ TEST_CASE("roster: the logs forget a person, and nobody else", "[roster]") {
   place.file("people/Ada/record.json", "{}");
   place.file("slurm/7_0.log",
              "<Ada>: training, is new\n1 person\nTraining <Ada> 1/60\n<Ada> and <Ben>: no");
-  place.file("slurm/7_1.log", "<Adam>: training\n(1/1) <Ben>: 60 steps\n2 failed: Ada: bad\nxAda\n");
+  place.file("slurm/7_1.log",
+             "<Adam>: training\n(1/1) <Ben>: 60 steps\n2 failed: Ada: bad\nxAda\n");
   place.file("slurm/7_2.log", "<Ben>: training, is new");
   sdx::forget_person(team, "Ada");
   CHECK(bytes_of(place.file("slurm/7_0.log")) == "1 person\n");

@@ -44,8 +44,8 @@ std::vector<std::filesystem::path> remove_pictures_of(const TeamFolder& team,
                                                       const std::string& name);
 
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
-/// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery anew. The
-/// portraits and the roster are not touched.
+/// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery
+/// anew. The portraits and the roster are not touched.
 /// @return every file that was removed, within the team's folder, in order.
 /// @throws TryAgainError if somebody works on that person now; MissingInputError if the folder
 ///         holds nothing of them.
