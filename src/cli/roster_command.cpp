@@ -16,13 +16,14 @@ struct Action {
   void (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Action, 6> kActions = {{{"check", roster_check_action},
+constexpr std::array<Action, 7> kActions = {{{"check", roster_check_action},
                                              {"run", roster_run_action},
+                                             {"slurm", roster_slurm_action},
                                              {"status", roster_status_action},
                                              {"retry", roster_retry_action},
                                              {"forget", roster_forget_action},
                                              {"who", roster_who_action}}};
-constexpr const char* kNames = "check, run, status, retry, forget or who";
+constexpr const char* kNames = "check, run, slurm, status, retry, forget or who";
 
 }  // namespace
 
@@ -35,6 +36,7 @@ void roster_command(int argc, char** argv) {
   OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
                     "  sdx-roster check team.csv\n"
                     "  sdx-roster run team.csv --prompts statcrew --out team\n"
+                    "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
                     "  sdx-roster status team\n"
                     "  sdx-roster retry team\n"
                     "  sdx-roster forget team Johannes\n"

@@ -76,12 +76,9 @@ void add_result_options(OptionTable& table, RosterOptions& options) {
 
 }  // namespace
 
-Json parse_roster_options(int argc, char** argv, RosterOptions& options, CommonOptions& common) {
+Json parse_roster_options(OptionTable& table, int argc, const char* const* argv,
+                          RosterOptions& options, CommonOptions& common) {
   options.picture.seed = 1;
-  OptionTable table(
-      "sdx-roster run", "Train everybody of a roster and make everybody's pictures, and a gallery.",
-      "  sdx-roster run team.csv --prompts statcrew --out team\n"
-      "  sdx-roster run team.csv --prompts prompts.txt --preset best -n 4 --model sd15\n");
   add_team_options(table, options);
   table.add("Picture", "-n,--count", options.count, "Pictures of each prompt, seed + 0, 1, …")
       ->check(CLI::PositiveNumber);
@@ -90,9 +87,35 @@ Json parse_roster_options(int argc, char** argv, RosterOptions& options, CommonO
   add_common_options(table, common);
   table.parse(argc, argv);
   if (options.roster.empty()) {
-    throw UsageError("expected a roster; see sdx-roster run --help");
+    throw UsageError("expected a roster; see " + std::string(argv[0]) + " --help");
   }
   return table.effective();
+}
+
+Json parse_roster_options(int argc, const char* const* argv, RosterOptions& options,
+                          CommonOptions& common) {
+  OptionTable table(
+      "sdx-roster run", "Train everybody of a roster and make everybody's pictures, and a gallery.",
+      "  sdx-roster run team.csv --prompts statcrew --out team\n"
+      "  sdx-roster run team.csv --prompts prompts.txt --preset best -n 4 --model sd15\n");
+  return parse_roster_options(table, argc, argv, options, common);
+}
+
+std::vector<std::string> arguments_of(const Json& settings) {
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : settings.items()) {
+    const std::string option = key == "roster" ? "" : "--" + key;
+    for (const Json& one : value.is_array() ? value : Json::array({value})) {
+      if (one.is_boolean()) {
+        if (one.get<bool>()) arguments.push_back(option);
+        continue;
+      }
+      const std::string text = one.is_string() ? one.get<std::string>() : one.dump();
+      if (text.empty()) continue;
+      arguments.push_back(option.empty() ? text : option + "=" + text);
+    }
+  }
+  return arguments;
 }
 
 void write_roster_settings(const Json& settings, const fs::path& team) {
@@ -109,21 +132,10 @@ void read_roster_settings(const fs::path& team, RosterOptions& options, CommonOp
   }
   const Json settings = with_moved_paths(read_json_file(file), team, fs::current_path());
   std::vector<std::string> arguments = {"sdx-roster run"};
-  for (const auto& [key, value] : settings.items()) {
-    const std::string option = key == "roster" ? "" : "--" + key;
-    for (const Json& one : value.is_array() ? value : Json::array({value})) {
-      if (one.is_boolean()) {
-        if (one.get<bool>()) arguments.push_back(option);
-        continue;
-      }
-      const std::string text = one.is_string() ? one.get<std::string>() : one.dump();
-      if (text.empty()) continue;
-      arguments.push_back(option.empty() ? text : option + "=" + text);
-    }
-  }
+  for (std::string& argument : arguments_of(settings)) arguments.push_back(std::move(argument));
   arguments.push_back("--out=" + team.string());
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  std::vector<const char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   parse_roster_options(static_cast<int>(pointers.size()), pointers.data(), options, common);
 }
 

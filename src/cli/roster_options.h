@@ -32,7 +32,17 @@ struct RosterOptions {
 /// Precedence: default < --config < command line.
 /// @return the effective options, for write_roster_settings().
 /// @throws UsageError, MissingInputError; TextAnswer.
-Json parse_roster_options(int argc, char** argv, RosterOptions& options, CommonOptions& common);
+Json parse_roster_options(int argc, const char* const* argv, RosterOptions& options,
+                          CommonOptions& common);
+
+/// The same for another action that takes these options: they are added to its table, which may
+/// have more of its own.
+Json parse_roster_options(OptionTable& table, int argc, const char* const* argv,
+                          RosterOptions& options, CommonOptions& common);
+
+/// Effective options as they would be typed: {"roster": "team.csv", "count": 4} gives
+/// {"team.csv", "--count=4"}, in the order of the keys.
+std::vector<std::string> arguments_of(const Json& settings);
 
 /// Keeps what was asked for in the team's folder, paths as they are seen from there, so that
 /// read_roster_settings() finds them wherever it is called from, and when all is moved together.

@@ -70,6 +70,9 @@ class TeamCheck {
   std::vector<Member> chosen_members() const {
     if (options_.only.empty()) return roster_.members;
     std::vector<Member> chosen;
+    for (const Member& member : roster_.members) {  // a name may have a comma in it
+      if (member.name == options_.only) return {member};
+    }
     for (const std::string& name : split_list(options_.only, ',')) {
       const auto found = std::find_if(roster_.members.begin(), roster_.members.end(),
                                       [&](const Member& member) { return member.name == name; });

@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "cli/roster_actions.h"
+#include "cli/roster_checks.h"
 #include "cli/roster_options.h"
 #include "cli/roster_plan.h"
 #include "cli/roster_reporter.h"
@@ -21,57 +22,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string count_of(std::size_t count, const char* one, const char* several) {
-  return std::to_string(count) + " " + (count == 1 ? one : several);
-}
-
-/// @throws Error with the first problem's code, unless we are to keep going with somebody.
-void check_problems(const CheckedTeam& team, const RosterOptions& options,
-                    const CommonOptions& common) {
-  const std::size_t usable = team.plan.members.size();
-  if (team.problems.empty() && usable > 0) return;
-  show_problems(team.problems, common);
-  if (team.problems.empty()) throw DataError(options.roster + ": names nobody");
-  if (options.keep_going && usable > 0) {
-    say(common, "Going on with the other " + count_of(usable, "person", "people"));
-    return;
-  }
-  const RosterProblem& first = team.problems.front();
-  const std::string advice =
-      usable > 0 ? "--keep-going goes on with the other " + count_of(usable, "person", "people")
-                 : "nobody is left";
-  throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +
-                              first.text + ". Nothing was started (" +
-                              count_of(team.problems.size(), "row", "rows") + " cannot be used); " +
-                              advice);
-}
-
 std::size_t pictures_of(const TeamPlan& plan) {
   std::size_t pictures = plan.group_pictures.size();
   for (const TeamMember& member : plan.members) pictures += member.pictures.size();
   return pictures;
-}
-
-/// An upper bound: pixels as they are, and what a training leaves.
-void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
-  constexpr double kBytesPerTraining = 20e6;
-  const auto bytes_of = [&](const ImageRequest& request) {
-    const PictureSettings& settings = request.settings;
-    const double width = settings.width_px > 0 ? settings.width_px : info.native_size_px;
-    const double height = settings.height_px > 0 ? settings.height_px : info.native_size_px;
-    return 3 * width * height * settings.hires.scale * settings.hires.scale;
-  };
-  double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
-  for (const ImageRequest& request : plan.group_pictures) needed += bytes_of(request);
-  for (const TeamMember& member : plan.members) {
-    for (const ImageRequest& request : member.pictures) needed += bytes_of(request);
-  }
-  const auto available = static_cast<double>(fs::space(plan.folder.root).available);
-  if (needed <= available) return;
-  char text[160];
-  std::snprintf(text, sizeof text, "may need %.1f GB, and %.1f GB are free on its disk",
-                needed / 1e9, available / 1e9);
-  throw IoError(plan.folder.root.string() + ": " + text);
 }
 
 /// Of one picture in a batch through the UNet, without a gradient.

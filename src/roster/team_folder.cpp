@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
+#include <string_view>
 
 #include "roster/team_gallery.h"
 #include "sdx/util/error.h"
@@ -48,6 +50,30 @@ void write_without(const TeamFolder& team, const std::string& name) {
       .write({});
 }
 
+/// Whether a line has a name in it, and not as a part of a longer one.
+bool speaks_of(std::string_view line, std::string_view name) {
+  for (std::size_t at = line.find(name); at != line.npos; at = line.find(name, at + 1)) {
+    const std::string_view rest = line.substr(at + name.size());
+    const bool begins = at == 0 || !is_word_character(line[at - 1]);
+    if (begins && (rest.empty() || !is_word_character(rest.front()))) return true;
+  }
+  return false;
+}
+
+void remove_log_lines(const TeamFolder& team, const std::string& name) {
+  if (!fs::exists(team.logs())) return;
+  for (const auto& entry : fs::directory_iterator(team.logs())) {
+    if (!entry.is_regular_file()) continue;
+    const std::string text = read_file(entry.path());
+    std::istringstream lines(text);
+    std::string kept;
+    for (std::string line; std::getline(lines, line);) {
+      if (!speaks_of(line, name)) kept += line + "\n";
+    }
+    if (kept.size() < text.size()) write_file_atomically(entry.path(), kept);
+  }
+}
+
 bool shows(const fs::path& folder, const std::string& name) {
   const std::vector<std::string> names = split_list(folder.filename().string(), ' ');
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -81,6 +107,7 @@ std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& n
     throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"");
   }
   write_without(team, name);
+  remove_log_lines(team, name);
   std::sort(removed.begin(), removed.end());
   return removed;
 }

@@ -31,3 +31,12 @@ TEST_CASE("util: a slug is safe in a file name", "[util]") {
   CHECK(sdx::slug("../../etc/passwd") == "etc-passwd");
   CHECK(sdx::slug("aaaa bbbb", 5) == "aaaa");
 }
+
+TEST_CASE("util: an argument for a shell is quoted where it must be", "[util]") {
+  CHECK(sdx::shell_quoted("--out=team/1,2@x%") == "--out=team/1,2@x%");
+  CHECK(sdx::shell_quoted("") == "''");
+  CHECK(sdx::shell_quoted("a b") == "'a b'");
+  CHECK(sdx::shell_quoted("$(touch x) `y` \\ \"z\" * ~\n") == "'$(touch x) `y` \\ \"z\" * ~\n'");
+  CHECK(sdx::shell_quoted("it's") == "'it'\\''s'");
+  CHECK(sdx::shell_quoted("Ж") == "'Ж'");
+}

@@ -12,6 +12,7 @@ namespace sdx {
 ///     index.html, pictures/, thumbnails/   the gallery, to be zipped and mailed
 ///     embeddings/<Name>.safetensors        the words, for sdx-generate too
 ///     people/<Name>/                       how they came about; locked while somebody works on it
+///     slurm/                               what the tasks of `sdx-roster slurm` said
 ///     roster.json, summary.json            what was asked for, what came out of it
 struct TeamFolder {
   std::filesystem::path root;
@@ -28,6 +29,7 @@ struct TeamFolder {
   }
   std::filesystem::path pictures() const { return root / "pictures"; }
   std::filesystem::path thumbnails() const { return root / "thumbnails/pictures"; }
+  std::filesystem::path logs() const { return root / "slurm"; }
   std::filesystem::path settings() const { return root / "roster.json"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
 };
@@ -42,8 +44,8 @@ std::vector<std::filesystem::path> remove_pictures_of(const TeamFolder& team,
                                                       const std::string& name);
 
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
-/// pictures with them, thumbnails, their part of summary.json; writes the gallery anew. The
-/// portraits and the roster are not touched.
+/// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery
+/// anew. The portraits and the roster are not touched.
 /// @return every file that was removed, within the team's folder, in order.
 /// @throws TryAgainError if somebody works on that person now; MissingInputError if the folder
 ///         holds nothing of them.

@@ -34,4 +34,9 @@ std::vector<std::string> nearest_words(const std::string& word, std::vector<std:
 /// most `most` characters; never empty.
 std::string slug(std::string_view text, std::size_t most = 40);
 
+/// `text` as one argument in a shell script, which the program gets byte by byte, whatever is in
+/// it: in single quotes where it needs any (POSIX, Shell Command Language, 2.2.2). `text` has no
+/// NUL: no argument has one.
+std::string shell_quoted(std::string_view text);
+
 }  // namespace sdx

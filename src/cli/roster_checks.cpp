@@ -1,0 +1,59 @@
+#include "cli/roster_checks.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/roster_reporter.h"
+#include "sdx/cli/tool.h"
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+std::string count_of(std::size_t count, const char* one, const char* several) {
+  return std::to_string(count) + " " + (count == 1 ? one : several);
+}
+
+void check_problems(const CheckedTeam& team, const RosterOptions& options,
+                    const CommonOptions& common) {
+  const std::size_t usable = team.plan.members.size();
+  if (team.problems.empty() && usable > 0) return;
+  show_problems(team.problems, common);
+  if (team.problems.empty()) throw DataError(options.roster + ": names nobody");
+  if (options.keep_going && usable > 0) {
+    say(common, "Going on with the other " + count_of(usable, "person", "people"));
+    return;
+  }
+  const RosterProblem& first = team.problems.front();
+  const std::string advice =
+      usable > 0 ? "--keep-going goes on with the other " + count_of(usable, "person", "people")
+                 : "nobody is left";
+  throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +
+                              first.text + ". Nothing was started (" +
+                              count_of(team.problems.size(), "row", "rows") + " cannot be used); " +
+                              advice);
+}
+
+void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
+  constexpr double kBytesPerTraining = 20e6;
+  const auto bytes_of = [&](const ImageRequest& request) {
+    const PictureSettings& settings = request.settings;
+    const double width = settings.width_px > 0 ? settings.width_px : info.native_size_px;
+    const double height = settings.height_px > 0 ? settings.height_px : info.native_size_px;
+    return 3 * width * height * settings.hires.scale * settings.hires.scale;
+  };
+  double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
+  for (const ImageRequest& request : plan.group_pictures) needed += bytes_of(request);
+  for (const TeamMember& member : plan.members) {
+    for (const ImageRequest& request : member.pictures) needed += bytes_of(request);
+  }
+  const auto available = static_cast<double>(fs::space(plan.folder.root).available);
+  if (needed <= available) return;
+  char text[160];
+  std::snprintf(text, sizeof text, "may need %.1f GB, and %.1f GB are free on its disk",
+                needed / 1e9, available / 1e9);
+  throw IoError(plan.folder.root.string() + ": " + text);
+}
+
+}  // namespace sdx

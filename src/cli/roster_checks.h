@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "cli/roster_plan.h"
+#include "sdx/model/bundle.h"
+
+namespace sdx {
+
+/// "1 person", "12 people".
+std::string count_of(std::size_t count, const char* one, const char* several);
+
+/// Shows the rows of the roster that cannot be used.
+/// @throws Error with the first problem's code, unless we are to keep going with somebody;
+/// DataError
+///         if nobody is left.
+void check_problems(const CheckedTeam& team, const RosterOptions& options,
+                    const CommonOptions& common);
+
+/// @throws IoError if the disk of the team's folder, which must be there, cannot hold what the plan
+///         may need: an upper bound, pixels as they are, and what a training leaves.
+void check_disk_space(const TeamPlan& plan, const BundleInfo& info);
+
+}  // namespace sdx
