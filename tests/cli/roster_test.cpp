@@ -1,6 +1,9 @@
 // sdx-roster on a roster of three people and the tiny model.
 
+#include <sys/mount.h>
+
 #include <csignal>
+#include <cstdlib>
 #include <future>
 #include <thread>
 
@@ -329,4 +332,34 @@ TEST_CASE("roster: a machine reads lines of JSON") {
   }
   CHECK(pictures == 7);
   CHECK(last["done"] == true);
+}
+
+TEST_CASE("roster: a disk that is too small is said before the start") {
+  const TeamPlace place;
+  const fs::path disk = place.path() / "team";
+  fs::create_directory(disk);
+  if (::mount("none", disk.c_str(), "tmpfs", 0, "size=1m") != 0) {
+    SDX_SKIP("a small disk cannot be mounted here");
+  }
+  const RunResult result = place.run_team();
+  const bool has_begun = fs::exists(disk / "people");
+  ::umount(disk.c_str());
+  CHECK(result.exit_code == 74);
+  CHECK_THAT(result.err, ContainsSubstring("team: may need 0.1 GB, and 0.0 GB are free"));
+  CHECK_FALSE(has_begun);
+}
+
+TEST_CASE("roster: the example script does the same with the other tools") {
+  const TeamPlace place;
+  place.write("prompts.txt", "{name} in the snow\n");
+  const std::string script = std::string(SDX_SOURCE_DIR) + "/scripts/roster_example.sh";
+  const std::string command = "cd " + place.path().string() + " && PATH=" + SDX_BIN_DIR +
+                              ":$PATH SDX_MODEL=" + TeamPlace::model() +
+                              " SDX_TRAIN_OPTIONS='--steps 2 --batch 1' bash " + script +
+                              " team.csv prompts.txt out 2> log";
+  REQUIRE(std::system(command.c_str()) == 0);
+  for (const char* name : {"Ada", "Ben", "Eve"}) {
+    CHECK(fs::exists(place.path() / "out/embeddings" / (std::string(name) + ".safetensors")));
+    CHECK(sdx::test::entries_in(place.path() / "out/pictures" / name) == 2);
+  }
 }

@@ -48,7 +48,7 @@ class Workplace {
     return run("sdx-train", arguments);
   }
 
- private:
+  /// The tiny model's folder.
   static std::string model() {
     static const TempFolder models;
     static const RunResult imported = [] {
@@ -63,6 +63,7 @@ class Workplace {
     return models.path() / "tiny";
   }
 
+ private:
   TempFolder folder_;
 };
 
