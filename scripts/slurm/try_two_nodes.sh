@@ -80,11 +80,12 @@ is_over() { [[ -z "$(squeue -h)" ]]; }
 is_waiting_again() { [[ "$(squeue -h -t pending -o '%K %r' | grep -c BeginTime)" -gt 0 ]]; }
 
 lose_a_node() {
-  local lost
+  local lost submitted
   make_team
   "$bin/sdx-roster" slurm team.csv --prompts prompts.txt --training training.json --steps 8 --out team \
     --device cpu --cpus 1 --memory 0 >job.sh 2>/dev/null
-  bash job.sh | head -1 | while read -r line; do say "$line"; done
+  submitted="$(bash job.sh)"
+  say "${submitted%%$'\n'*}"
   victim=''
   wait_until is_time_to_kill
   lost="$(steps_of team "$victim")"
@@ -124,10 +125,10 @@ check_team() {
 }
 
 exceed_the_limit() {
-  local all most took_s
-  # About a hundred seconds, by what the last one of the twelve took.
+  local all most took_s submitted
+  # About 150 seconds, by what the last one of the twelve took.
   took_s="$(cat team/slurm/*.log 2>/dev/null | sed -n "s/^(1.*: $steps steps in \([0-9]*\) s.*/\1/p" | tail -1 || true)"
-  most=$((100 * steps / (${took_s:-20} + 1)))
+  most=$((150 * steps / (${took_s:-20} + 1)))
   [[ "$parts" != *node* ]] || "$source_dir/scripts/slurm/two_node.sh" revive cluster n2
   [[ -d portraits ]] || make_team
   printf '%s\n' "name,portraits" "Mia,portraits/Ada" >long.csv
@@ -135,7 +136,8 @@ exceed_the_limit() {
   echo "{\"steps\": $most, \"milestone-steps\": 0, \"batch\": 2}" >long.json
   "$bin/sdx-roster" slurm long.csv --prompts long.txt --training long.json --steps 8 --out long \
     --device cpu --cpus 1 --memory 0 --time 2 >long.sh 2>/dev/null
-  bash long.sh | head -1 | while read -r line; do say "$line, with a limit of two minutes"; done
+  submitted="$(bash long.sh)"
+  say "${submitted%%$'\n'*}, with a limit of two minutes"
   longest_s=$((SECONDS + 900))
   wait_until is_over
   grep -h "training, \|Going on\|stopped\|^(.*$most steps" long/slurm/*.log | while read -r line; do

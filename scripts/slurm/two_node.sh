@@ -129,6 +129,9 @@ stop() {
   local name process
   kill_node n1
   kill_node n2
+  for process in $(pgrep -x slurmstepd); do  # of jobs that have ended and cannot say so
+    ! grep -qzxF "SLURM_CONF=$folder/slurm.conf" "/proc/$process/environ" || kill -9 "$process"
+  done
   for name in slurmctld munge; do
     [[ -s "$folder/$name.pid" ]] || continue
     process="$(cat "$folder/$name.pid")"
