@@ -6,14 +6,11 @@
 #include "cli/roster_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
 namespace fs = std::filesystem;
-
-std::string count_of(std::size_t count, const char* one, const char* several) {
-  return std::to_string(count) + " " + (count == 1 ? one : several);
-}
 
 void check_problems(const CheckedTeam& team, const RosterOptions& options,
                     const CommonOptions& common) {

@@ -1,14 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "cli/roster_plan.h"
 #include "sdx/model/bundle.h"
 
 namespace sdx {
-
-/// "1 person", "12 people".
-std::string count_of(std::size_t count, const char* one, const char* several);
 
 /// Shows the rows of the roster that cannot be used.
 /// @throws Error with the first problem's code, unless we are to keep going with somebody;

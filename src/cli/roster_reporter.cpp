@@ -1,7 +1,6 @@
 #include "cli/roster_reporter.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
@@ -9,12 +8,6 @@
 namespace sdx {
 
 namespace {
-
-std::string number_text(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
 
 std::string of(int part, int whole) {
   return std::to_string(part) + " of " + std::to_string(whole);
@@ -25,9 +18,9 @@ std::string line_of(const MemberOutcome& one) {
   if (one.failure) return line + "FAILED: " + one.failure->text;
   if (one.was_trained) {
     line += std::to_string(one.training["steps"].get<int>()) + " steps in " +
-            number_text(one.training["seconds"].get<double>(), 0) + " s";
+            fixed_number(one.training["seconds"].get<double>(), 0) + " s";
     if (one.training.contains("likeness_after")) {
-      line += ", likeness " + number_text(one.training["likeness_after"].get<double>(), 2);
+      line += ", likeness " + fixed_number(one.training["likeness_after"].get<double>(), 2);
     }
   } else {
     line += one.training.is_null() ? "not trained" : "was trained before";
@@ -114,7 +107,7 @@ void RosterReporter::finish(const TeamOutcome& outcome) {
                                   [](const MemberOutcome& one) { return one.is_done; });
   say(common_, of(static_cast<int>(done), static_cast<int>(outcome.members.size())) +
                    " people done, " + std::to_string(pictures_) + " pictures made now, in " +
-                   number_text(outcome.seconds, 0) + " s");
+                   fixed_number(outcome.seconds, 0) + " s");
   say_json(common_, to_json(outcome));
 }
 

@@ -15,6 +15,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 

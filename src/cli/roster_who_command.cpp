@@ -17,6 +17,7 @@
 #include "sdx/roster/who.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -44,16 +45,6 @@ void parse(OptionTable& table, WhoOptions& options, int argc, char** argv) {
   options.team = of_team.roster;
   const auto model = peek_option({argv, argv + argc}, "--model");
   if (!model) options.common.model = common_of_team.model;
-}
-
-std::string count_of(std::size_t count, const char* one, const char* several) {
-  return std::to_string(count) + " " + (count == 1 ? one : several);
-}
-
-std::string two_digits(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
 }
 
 /// The people of a roster whose faces may be looked at, and the rows that can't be.
@@ -100,7 +91,7 @@ struct Eyes {
     const bool is_own = &encoder == identities.own.get();
     return std::string(is_own ? "the model's own network, which knows its cartoons only"
                               : "dlib's face network") +
-           " (one person: cosine " + two_digits(encoder.same_person_cosine()) + " or more)";
+           " (one person: cosine " + fixed_number(encoder.same_person_cosine(), 2) + " or more)";
   }
 };
 
@@ -222,7 +213,7 @@ void roster_who_action(int argc, char** argv) {
         common,
         {{"person", one.name}, {"distance", one.distance}, {"same_person", one.is_same_person}});
     if (common.json) continue;
-    std::puts((placeholder(one.name) + ": " + two_digits(one.distance) + ", " +
+    std::puts((placeholder(one.name) + ": " + fixed_number(one.distance, 2) + ", " +
                (one.is_same_person ? "the same person" : "someone else"))
                   .c_str());
   }

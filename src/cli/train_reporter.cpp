@@ -1,22 +1,15 @@
 #include "cli/train_reporter.h"
 
-#include <cstdio>
-
 #include "cli/portrait_table.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string fixed_text(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
 
 /// One tensor for each field of a trace, named "step.0.ids".
 void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
@@ -34,7 +27,7 @@ void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
 
 std::string outcome(const Json& summary) {
   const auto number = [&](const char* key, int digits) {
-    return fixed_text(summary[key].get<double>(), digits);
+    return fixed_number(summary[key].get<double>(), digits);
   };
   std::string line = std::to_string(summary["steps"].get<int>()) + " steps in " +
                      number("seconds", 1) + " s (" + summary["stopped_because"].get<std::string>() +

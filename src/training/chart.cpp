@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sdx/util/html.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 

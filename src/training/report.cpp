@@ -7,6 +7,7 @@
 
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
+#include "sdx/util/text.h"
 #include "training/chart.h"
 #include "training/report_style.h"
 #include "training/run_record.h"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/contact_sheet.h"
@@ -22,14 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string fixed_text(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 std::string in_gb(std::int64_t bytes) {
-  return fixed_text(static_cast<double>(bytes) / 1e9, 2) + " GB";
+  return fixed_number(static_cast<double>(bytes) / 1e9, 2) + " GB";
 }
 
 void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
@@ -201,7 +194,7 @@ struct TrainingRun::Impl {
     if (one.verdict.likeness > 0) {
       line["likeness"] = one.verdict.likeness;
       line["score"] = one.verdict.score();
-      likeness_figure = "  likeness " + fixed_text(one.verdict.likeness, 2);
+      likeness_figure = "  likeness " + fixed_number(one.verdict.likeness, 2);
     }
     metrics(line);
     folder.write_milestone(one, pictures, fill_names(previews, {spec.inversion.name}),
@@ -213,7 +206,7 @@ struct TrainingRun::Impl {
     recorded.step = [this](const StepResult& result) { record_step(result); };
     recorded.measurement = [this](const Measurement& one) {
       metrics({{"step", one.step}, {"fixed_loss", one.loss}});
-      loss_figure = "loss " + fixed_text(one.loss, 4);
+      loss_figure = "loss " + fixed_number(one.loss, 4);
     };
     recorded.milestone = [this](const Milestone& one, const std::vector<Image>& pictures) {
       record_milestone(one, pictures);

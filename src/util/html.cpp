@@ -1,7 +1,6 @@
 #include "sdx/util/html.h"
 
 #include <cstdint>
-#include <cstdio>
 
 namespace sdx {
 
@@ -46,18 +45,6 @@ std::string base64(std::string_view bytes) {
     text += i + 1 < bytes.size() ? kDigits[group >> 6U & 63U] : '=';
     text += i + 2 < bytes.size() ? kDigits[group & 63U] : '=';
   }
-  return text;
-}
-
-std::string short_number(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*g", digits, value);
-  return text;
-}
-
-std::string fixed_number(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
   return text;
 }
 

@@ -40,3 +40,12 @@ TEST_CASE("util: an argument for a shell is quoted where it must be", "[util]") 
   CHECK(sdx::shell_quoted("it's") == "'it'\\''s'");
   CHECK(sdx::shell_quoted("Ж") == "'Ж'");
 }
+
+TEST_CASE("util: numbers for people", "[util]") {
+  CHECK(sdx::short_number(0.00012345) == "0.000123");
+  CHECK(sdx::short_number(2, 9) == "2");
+  CHECK(sdx::fixed_number(2, 2) == "2.00");
+  CHECK(sdx::fixed_number(-0.987, 1) == "-1.0");
+  CHECK(sdx::count_of(1, "row", "rows") == "1 row");
+  CHECK(sdx::count_of(0, "row", "rows") == "0 rows");
+}

@@ -39,4 +39,13 @@ std::string slug(std::string_view text, std::size_t most = 40);
 /// NUL: no argument has one.
 std::string shell_quoted(std::string_view text);
 
+/// A number for people: `digits` significant ones, without zeros at its end.
+std::string short_number(double value, int digits = 3);
+
+/// The same with as many digits behind the point: what stands in columns.
+std::string fixed_number(double value, int decimals);
+
+/// "1 row", "2 rows".
+std::string count_of(std::size_t count, const char* one, const char* several);
+
 }  // namespace sdx
