@@ -32,8 +32,13 @@ class MemberTraining {
   std::optional<std::string> why() {
     origin_ = {spec_.settings, model_.bundle.short_hash(), hash_of_portraits(spec_.portraits)};
     const auto reason = why_train(record_, origin_, plan_.folder.embedding(name()));
-    if (!reason) outcome_.training = record_->result;
-    return reason;
+    if (reason) return reason;
+    outcome_.training = record_->result;
+    if (record_->failure) {  // of a training that is not asked for any more
+      record_->failure.reset();
+      write_record(person_, *record_);
+    }
+    return std::nullopt;
   }
 
   void begin(int together) {

@@ -96,6 +96,20 @@ TEST_CASE("roster: only whom a change concerns is trained again, and it is said 
   }
   CHECK(same == 2 + 2 * 2);
 
+  // A change that fails, and is taken back: the word that was there is still the one.
+  place.write("team.csv", "name,portraits,init\nAda,ada,\nBen,ben,\nEve,eve,\n");
+  place.write("training.json", R"({"steps": 20, "batch": 1, "milestone-steps": 10, "norm": "init",
+      "vectors": 1000})");
+  CHECK(place.run_team().exit_code == 64);
+  CHECK_THAT(bytes_of(place.path() / "team/people/Eve/record.json"), ContainsSubstring("failure"));
+  place.write("team.csv", "name,portraits\nAda,ada\nBen,ben\nEve,eve\n");
+  place.write("training.json",
+              R"({"steps": 20, "batch": 1, "milestone-steps": 10, "norm": "init"})");
+  CHECK(count_in(place.run_team().err, ": training, ") == 0);
+  CHECK(bytes_of(place.path() / "team/people/Eve/record.json").find("failure") ==
+        std::string::npos);
+  CHECK(sdx::test::differences(place.results(), after) == std::vector<std::string>{});
+
   place.write("team.csv", "name,portraits,init\nAda,ada,\nBen,ben,\nEve,eve,a robot\n");
   const RunResult init = place.run_team();
   CHECK(count_in(init.err, ": training, ") == 1);
