@@ -149,21 +149,27 @@ void roster_run_action(int argc, char** argv) {
 void roster_retry_action(int argc, char** argv) {
   std::string team;
   bool keep_going = false;
-  CommonOptions messages;
+  CommonOptions here;
+  here.device.clear();
   OptionTable table("sdx-roster retry", "Do what is missing or failed, as the team was asked for.",
                     "  sdx-roster retry team\n");
   table.add("Input", "team", team, "Folder of the team")->required();
   table.add_flag("Input", "--keep-going", keep_going,
                  "Leave out whoever cannot be trained, in place of not starting");
-  add_message_options(table, messages);
+  table.add("Model and device", "--device", here.device, "Another than the team's run had");
+  table.add("Model and device", "--threads", here.threads, "Others than the team's run had")
+      ->check(CLI::NonNegativeNumber);
+  add_message_options(table, here);
   table.parse(argc, argv);
 
   RosterOptions options;
   CommonOptions common;
   read_roster_settings(team, options, common);
   options.keep_going = options.keep_going || keep_going;
-  common.json = messages.json;
-  common.quiet = messages.quiet;
+  if (!here.device.empty()) common.device = here.device;
+  if (here.threads > 0) common.threads = here.threads;
+  common.json = here.json;
+  common.quiet = here.quiet;
   run(options, common, nullptr);
 }
 

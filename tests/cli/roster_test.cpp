@@ -173,6 +173,8 @@ TEST_CASE("roster: status and retry know what was asked for, wherever they are c
   CHECK_THAT(status.out, ContainsSubstring("<Eve>: to be trained, is new"));
   CHECK_THAT(status.err, ContainsSubstring("1 of 3 people done"));
 
+  elsewhere.arguments = {"retry", place.path() / "team", "--device", "cuda:77"};
+  CHECK(sdx::test::run(elsewhere).exit_code == 69);
   elsewhere.arguments = {"retry", place.path() / "team"};
   const RunResult retry = sdx::test::run(elsewhere);
   INFO(retry.err);
