@@ -298,11 +298,8 @@ TEST_CASE("slurm: the program is told once, and not of a signal that Slurm sends
     ::kill(script, SIGUSR1);
     job.wait_for("stops", script);
     ::kill(script, SIGTERM);
+    ::kill(script, SIGUSR1);
     job.write("go", "");
-    while (sdx::test::is_running(script)) {
-      ::kill(script, SIGUSR1);
-      std::this_thread::yield();
-    }
   });
   CHECK(result.exit_code == 75);
   CHECK(bytes_of(job.folder() / "stops") == "stopped\n");

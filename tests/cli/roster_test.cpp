@@ -99,7 +99,7 @@ TEST_CASE("roster: only whom a change concerns is trained again, and it is said 
   // A change that fails, and is taken back: the word that was there is still the one.
   place.write("team.csv", "name,portraits,init\nAda,ada,\nBen,ben,\nEve,eve,\n");
   place.write("training.json", R"({"steps": 20, "batch": 1, "milestone-steps": 10, "norm": "init",
-      "vectors": 1000})");
+      "timesteps": "0:5000"})");
   CHECK(place.run_team().exit_code == 64);
   CHECK_THAT(bytes_of(place.path() / "team/people/Eve/record.json"), ContainsSubstring("failure"));
   place.write("team.csv", "name,portraits\nAda,ada\nBen,ben\nEve,eve\n");
