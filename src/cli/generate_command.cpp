@@ -15,6 +15,7 @@
 #include "sdx/cli/tool.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/infotext.h"
+#include "sdx/generation/words.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/safetensors.h"
@@ -81,12 +82,7 @@ void add_output_options(OptionTable& table, GenerateOptions& options) {
   OutputOptions& output = options.output;
   const std::string group = "Output";
   table.add(group, "--out", output.folder, "Folder for the pictures");
-  table.add_parsed(
-      group, "--format", std::string(to_string(output.encoding.format)),
-      [&](const std::string& text) { output.encoding.format = parse_image_format(text); },
-      "png, jpeg or webp");
-  table.add(group, "--quality", output.encoding.quality,
-            "1 to 100 for JPEG and WebP; 0: 95 and 90");
+  add_encoding_options(table, output.encoding);
   table.add_flag(group, "--grid", output.grid, "Also write a labelled contact sheet");
   table
       .add(group, "--xy", options.axes,
@@ -121,10 +117,7 @@ void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>
                  const CommonOptions& common) {
   std::set<std::string> used;
   for (const PictureJob& job : jobs) {
-    for (const std::string& name :
-         placeholder_names(job.request.prompt + "\n" + job.request.negative_prompt)) {
-      used.insert(name);
-    }
+    for (const std::string& name : words_of(job.request)) used.insert(name);
   }
   for (const std::string& name : used) {
     const std::string& remark = embeddings.at(name).remark;

@@ -27,6 +27,15 @@ int first_free_number(const fs::path& folder) {
 
 }  // namespace
 
+void add_encoding_options(OptionTable& table, ImageEncoding& encoding) {
+  const std::string group = "Output";
+  table.add_parsed(
+      group, "--format", std::string(to_string(encoding.format)),
+      [&](const std::string& text) { encoding.format = parse_image_format(text); },
+      "png, jpeg or webp");
+  table.add(group, "--quality", encoding.quality, "1 to 100 for JPEG and WebP; 0: 95 and 90");
+}
+
 PictureWriter::PictureWriter(const OutputOptions& options) : options_(options) {
   prepare_output_folder(options_.folder);
   first_number_ = first_free_number(options_.folder);

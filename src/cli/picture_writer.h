@@ -22,6 +22,9 @@ struct OutputOptions {
   bool grid = false;     ///< a labelled contact sheet as well
 };
 
+/// --format, --quality, in group "Output".
+void add_encoding_options(OptionTable& table, ImageEncoding& encoding);
+
 /// Writes pictures into a folder, one after the other, under numbers that are free there: nothing
 /// is overwritten, and they stay in the order in which they were made.
 class PictureWriter {

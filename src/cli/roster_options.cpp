@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "cli/picture_writer.h"
 #include "sdx/roster/team_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -66,12 +67,7 @@ void add_result_options(OptionTable& table, RosterOptions& options) {
   const std::string group = "Output";
   table.add(group, "--out", options.out, "Folder of the team");
   table.add(group, "--title", options.title, "Of the gallery; default: the roster's name");
-  table.add_parsed(
-      group, "--format", std::string(to_string(options.encoding.format)),
-      [&](const std::string& text) { options.encoding.format = parse_image_format(text); },
-      "png, jpeg or webp");
-  table.add(group, "--quality", options.encoding.quality,
-            "1 to 100 for JPEG and WebP; 0: 95 and 90");
+  add_encoding_options(table, options.encoding);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "cli/train_options.h"
 #include "sdx/cli/tool.h"
+#include "sdx/generation/words.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/prompt_packs.h"
@@ -156,8 +157,7 @@ class TeamCheck {
 
   /// @param of whose line of the prompts it is; null: of whom it shows.
   void add_picture(ImageRequest request, TeamMember* of) {
-    const std::vector<std::string> names =
-        placeholder_names(request.prompt + "\n" + request.negative_prompt);
+    const std::vector<std::string> names = words_of(request);
     if (placeholder_names(request.prompt).empty()) {
       throw UsageError(
           "\"" + request.prompt +
@@ -224,11 +224,8 @@ void check_pictures(const TeamPlan& plan, const LoadedModel& model) {
     words.add({word.name, at::zeros({word.vectors, model.bundle.info().text_width}), {}, {}});
     requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
   }
-  std::erase_if(requests, [&](const ImageRequest& request) {
-    const auto names = placeholder_names(request.prompt + "\n" + request.negative_prompt);
-    return !std::all_of(names.begin(), names.end(),
-                        [&](const std::string& name) { return words.contains(name); });
-  });
+  // Whom such a picture shows is a problem already.
+  std::erase_if(requests, [&](const auto& one) { return !missing_word(one, words).empty(); });
   model.generator.check(requests, words);
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "sdx/prompt/prompt.h"
+#include "sdx/generation/words.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
 
@@ -23,8 +23,7 @@ std::string number_text(double value) {
 /// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
 std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
   std::vector<std::string> hashes;
-  for (const std::string& name :
-       placeholder_names(request.prompt + "\n" + request.negative_prompt)) {
+  for (const std::string& name : words_of(request)) {
     if (!embeddings.contains(name)) continue;
     const Embedding& embedding = embeddings.at(name);
     if (embedding.file.empty()) continue;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "sdx/generation/infotext.h"
+#include "sdx/generation/words.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/file.h"
 #include "sdx/util/sha256.h"
@@ -38,6 +39,7 @@ std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests
   std::vector<TeamPicture> pictures;
   std::set<fs::path> known;
   for (const ImageRequest& request : requests) {
+    if (!missing_word(request, words).empty()) continue;
     TeamPicture picture{request, placeholder_names(request.prompt), {}};
     const std::string name = slug(request.prompt) + "-" + std::to_string(request.seed) + "-" +
                              key_of(request, bundle, words) +
@@ -46,6 +48,10 @@ std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests
     if (known.insert(picture.file).second) pictures.push_back(std::move(picture));
   }
   return pictures;
+}
+
+int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {
+  return static_cast<int>(pictures.size()) - count_missing(team, pictures);
 }
 
 int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {

@@ -10,7 +10,7 @@
 #include "roster/member_training.h"
 #include "roster/team_gallery.h"
 #include "sdx/embedding/embedding_reader.h"
-#include "sdx/prompt/prompt.h"
+#include "sdx/generation/words.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/lock.h"
@@ -175,10 +175,6 @@ class TeamRun {
     return false;
   }
 
-  static std::vector<std::string> words_of(const ImageRequest& request) {
-    return placeholder_names(request.prompt + "\n" + request.negative_prompt);
-  }
-
   void make_own_pictures(const Turn& turn) {
     const std::string& name = outcome(turn).name;
     try {
@@ -232,27 +228,17 @@ class TeamRun {
     if (!lock) return;
     try {
       const EmbeddingTable words = all_words();
-      std::vector<ImageRequest> possible;
       for (const ImageRequest& request : wanted) {
         const std::string missing = missing_word(request, words);
-        if (missing.empty()) {
-          possible.push_back(request);
-        } else {
-          outcome_.failures.push_back(
-              {ExitCode::kData, "\"" + request.prompt + "\": <" + missing + "> is not trained"});
-        }
+        if (missing.empty()) continue;
+        outcome_.failures.push_back(
+            {ExitCode::kData,
+             "\"" + request.prompt + "\": " + placeholder(missing) + " is not trained"});
       }
-      make(possible, words);
+      make(wanted, words);
     } catch (const std::exception&) {
       outcome_.failures.push_back(failure_of(std::current_exception()));
     }
-  }
-
-  static std::string missing_word(const ImageRequest& request, const EmbeddingTable& words) {
-    for (const std::string& name : words_of(request)) {
-      if (!words.contains(name)) return name;
-    }
-    return "";
   }
 
   /// Nothing after a request to stop.
@@ -268,11 +254,8 @@ class TeamRun {
   }
 
   int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
-    std::vector<ImageRequest> possible;
-    std::copy_if(requests.begin(), requests.end(), std::back_inserter(possible),
-                 [&](const auto& request) { return missing_word(request, words).empty(); });
-    const auto pictures = team_pictures(possible, model_.bundle, words, plan_.encoding);
-    return static_cast<int>(pictures.size()) - count_missing(plan_.folder, pictures);
+    return sdx::count_present(plan_.folder,
+                              team_pictures(requests, model_.bundle, words, plan_.encoding));
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.

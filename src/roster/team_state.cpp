@@ -1,10 +1,6 @@
 #include "sdx/roster/team_state.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include "sdx/embedding/embedding_reader.h"
-#include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/lock.h"
 
@@ -24,7 +20,7 @@ bool is_locked(const fs::path& file) {
   }
 }
 
-EmbeddingTable words_of(const TeamPlan& plan) {
+EmbeddingTable all_words(const TeamPlan& plan) {
   EmbeddingTable words = plan.other_words;
   for (const TeamMember& member : plan.members) {
     const fs::path file = plan.folder.embedding(member.training.inversion.name);
@@ -51,16 +47,8 @@ MemberState state_of(const TeamPlan& plan, const TeamMember& member, const Bundl
     if (checkpoint) state.steps = checkpoint->state.inversion.steps;
   }
   state.pictures_wanted = static_cast<int>(member.pictures.size());
-  const EmbeddingTable words = words_of(plan);
-  std::vector<ImageRequest> possible;
-  std::copy_if(member.pictures.begin(), member.pictures.end(), std::back_inserter(possible),
-               [&](const ImageRequest& request) {
-                 const auto names = placeholder_names(request.prompt + request.negative_prompt);
-                 return std::all_of(names.begin(), names.end(),
-                                    [&](const std::string& name) { return words.contains(name); });
-               });
-  const auto pictures = team_pictures(possible, bundle, words, plan.encoding);
-  state.pictures = static_cast<int>(pictures.size()) - count_missing(plan.folder, pictures);
+  state.pictures = count_present(
+      plan.folder, team_pictures(member.pictures, bundle, all_words(plan), plan.encoding));
   return state;
 }
 

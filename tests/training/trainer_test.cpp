@@ -12,6 +12,7 @@
 #include "sdx/util/file.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
+#include "support/trainees.h"
 
 #include "support/catch.h"
 
@@ -21,24 +22,11 @@ using sdx::test::tiny_bundle;
 
 namespace {
 
-/// Sees the same person in every picture, and the more of it the brighter the picture is.
-class BrightnessIdentity : public sdx::IdentityEncoder {
- public:
-  std::optional<std::vector<float>> encode(const sdx::Image& image) const override {
-    double sum = 0;
-    for (const std::uint8_t value : image.rgb) sum += value;
-    const double angle = sum / static_cast<double>(image.rgb.size()) / 255;
-    return std::vector<float>{static_cast<float>(std::cos(angle)),
-                              static_cast<float>(std::sin(angle))};
-  }
-  double same_person_cosine() const override { return 0.5; }
-};
-
 struct Fixture {
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
   sdx::TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
   sdx::UNet unet{tiny_bundle(), {}};
-  BrightnessIdentity identity;
+  sdx::test::OnePerson identity;
   sdx::InversionOptions options;
   sdx::TrainerOptions trainer;
 

@@ -21,12 +21,13 @@ struct TeamPicture {
   std::filesystem::path file;
 };
 
-/// The pictures of requests whose words are all in `words`; of two equal ones the first.
+/// The pictures of those requests whose words are all in `words`; of two equal ones the first.
 std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
                                        const Bundle& bundle, const EmbeddingTable& words,
                                        const ImageEncoding& encoding);
 
-/// How many of them are not there.
+/// How many of them are there, and how many are not.
+int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
 int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
 
 struct PictureEvents {
