@@ -37,7 +37,7 @@ struct OwnParts {
   OwnParts(const Bundle& bundle, const ComputeTarget& target)
       : tokenizer(bundle.load_tokenizer()),
         text_encoder(bundle, target.device),
-        unet(bundle, target) {}
+        unet(bundle, target, ModelUse::kInference) {}
 
   std::unique_ptr<Tokenizer> tokenizer;
   TextEncoder text_encoder;

@@ -16,7 +16,8 @@ struct IdentityNetwork::Impl {
 
 std::unique_ptr<IdentityNetwork> IdentityNetwork::of(const Bundle& bundle, c10::Device device) {
   if (bundle.info().identity.size_px == 0) return nullptr;
-  auto module = load_script_part(bundle, "identity", "identity", {device, at::kFloat});
+  auto module =
+      load_script_part(bundle, "identity", "identity", {device, at::kFloat}, ModelUse::kTraining);
   return std::unique_ptr<IdentityNetwork>(new IdentityNetwork(
       std::make_unique<Impl>(Impl{std::move(module), bundle.info().identity, device})));
 }

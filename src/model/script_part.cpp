@@ -1,6 +1,6 @@
 #include "model/script_part.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/Context.h>
 #include <torch/csrc/jit/python/update_graph_executor_opt.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "model/linked_weights.h"
+#include "model/prepared.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -25,17 +26,22 @@ std::optional<TensorMap> find_weights(const Bundle& bundle, const std::string& p
   return std::nullopt;
 }
 
+/// The kernels of packed_weight.h are there.
+bool has_prepared_kernels(const c10::Device& device) { return device.is_cpu() && at::hasMKLDNN(); }
+
 /// Binds every parameter to the tensor of its name, tensor by tensor, so that a conversion never
 /// holds two whole models.
+/// @param target nothing: the tensors as they are mapped.
 void bind_weights(const torch::jit::Module& module, const TensorMap& weights,
-                  const std::string& source, const ComputeTarget& target) {
+                  const std::string& source, const std::optional<ComputeTarget>& target) {
   for (const auto& parameter : module.named_parameters()) {
     const auto found = weights.find(parameter.name);
     if (found == weights.end()) {
       throw DataError(source + ": tensor \"" + parameter.name +
                       "\" is missing; import the model again");
     }
-    parameter.value.set_data(found->second.to(target.device, target.dtype));
+    parameter.value.set_data(target ? found->second.to(target->device, target->dtype)
+                                    : found->second);
   }
 }
 
@@ -53,7 +59,8 @@ auto invoke(const torch::jit::Module& module, const std::string& method,
 }  // namespace
 
 torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
-                                    const std::string& part, const ComputeTarget& target) {
+                                    const std::string& part, const ComputeTarget& target,
+                                    ModelUse use) {
   // The profiling executor recompiles in the first calls and gains nothing on these graphs
   // (0.30 s instead of 0.07 s to the first result).
   torch::jit::setGraphExecutorOptimize(false);
@@ -67,14 +74,23 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
                       ": not a TorchScript program: " + error.what_without_backtrace());
     }
   }();
+  const bool is_prepared = use == ModelUse::kInference && has_prepared_kernels(target.device);
   if (const std::optional<TensorMap> weights = find_weights(bundle, part)) {
-    bind_weights(module, *weights, (bundle.folder() / part).string(), target);
-  } else {
+    bind_weights(module, *weights, (bundle.folder() / part).string(),
+                 is_prepared ? std::nullopt : std::optional(target));
+  } else if (!is_prepared) {
     module.to(target.device, target.dtype);
   }
   for (const at::Tensor& parameter : parameters_of(module)) parameter.set_requires_grad(false);
   module.eval();
+  if (is_prepared) prepare_for_inference(module, target.dtype);
   return module;
+}
+
+at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use) {
+  return use == ModelUse::kInference && has_prepared_kernels(target.device)
+             ? at::MemoryFormat::ChannelsLast
+             : at::MemoryFormat::Contiguous;
 }
 
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,

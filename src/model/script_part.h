@@ -16,7 +16,11 @@ namespace sdx {
 /// Everything that touches TorchScript's runtime is in this file and in model/import.
 /// @throws DataError naming the file and the tensor.
 torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
-                                    const std::string& part, const ComputeTarget& target);
+                                    const std::string& part, const ComputeTarget& target,
+                                    ModelUse use);
+
+/// How images lie in memory for a part: with the channels last where prepared kernels want them so.
+at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use);
 
 /// Runs a method of a part; c10's exceptions become an InternalError without the backtrace.
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,

@@ -10,9 +10,10 @@ struct TextEncoder::Impl {
 };
 
 TextEncoder::TextEncoder(const Bundle& bundle, c10::Device device)
-    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "text_encoder", "text_encoder",
-                                                         {device, c10::ScalarType::Float}),
-                                        device})) {}
+    : impl_(std::make_unique<Impl>(
+          Impl{load_script_part(bundle, "text_encoder", "text_encoder",
+                                {device, c10::ScalarType::Float}, ModelUse::kTraining),
+               device})) {}
 
 TextEncoder::~TextEncoder() = default;
 TextEncoder::TextEncoder(TextEncoder&&) noexcept = default;

@@ -65,11 +65,13 @@ at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
 struct UNet::Impl {
   torch::jit::Module module;
   ComputeTarget target;
+  at::MemoryFormat layout;
   std::string program_file;
 };
 
-UNet::UNet(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target), target,
+UNet::UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
+    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target, use),
+                                        target, image_layout(target, use),
                                         (bundle.folder() / "unet.ts").string()})) {}
 
 UNet::~UNet() = default;
@@ -78,15 +80,15 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context, GradientMemory memory) const {
-  const auto& [module, target, program_file] = *impl_;
-  const at::Tensor x = sample.to(target.device, target.dtype);
+  const auto& [module, target, layout, program_file] = *impl_;
+  const at::Tensor x = sample.to(target.device, target.dtype).contiguous(layout);
   const at::Tensor steps = timesteps.to(target.device);
   const at::Tensor words = context.to(target.device, target.dtype);
   const at::Tensor output =
       memory == GradientMemory::kNormal
           ? run_method(module, "forward", {x, steps, words})
           : forward_in_segments(module, count_up_blocks(module, program_file), x, steps, words);
-  return output.to(at::kFloat);
+  return output.to(at::kFloat).contiguous();
 }
 
 std::vector<at::Tensor> UNet::parameters() const { return parameters_of(impl_->module); }

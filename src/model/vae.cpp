@@ -15,9 +15,9 @@ struct VaeEncoder::Impl {
 };
 
 VaeEncoder::VaeEncoder(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "vae_encoder", "vae", target),
-                                        target, bundle.info().vae_factor,
-                                        bundle.info().latent_scale})) {}
+    : impl_(std::make_unique<Impl>(
+          Impl{load_script_part(bundle, "vae_encoder", "vae", target, ModelUse::kInference), target,
+               bundle.info().vae_factor, bundle.info().latent_scale})) {}
 
 VaeEncoder::~VaeEncoder() = default;
 VaeEncoder::VaeEncoder(VaeEncoder&&) noexcept = default;
@@ -30,8 +30,11 @@ LatentDistribution VaeEncoder::encode(const at::Tensor& images) const {
                         std::to_string(impl_->factor));
   }
   const at::Tensor moments =
-      run_method(impl_->module, "forward", {images.to(impl_->target.device, impl_->target.dtype)})
-          .to(at::kFloat);
+      run_method(impl_->module, "forward",
+                 {images.to(impl_->target.device, impl_->target.dtype)
+                      .contiguous(image_layout(impl_->target, ModelUse::kInference))})
+          .to(at::kFloat)
+          .contiguous();
   const auto parts = moments.chunk(2, 1);
   // The clamp is the reference's (diffusers, DiagonalGaussianDistribution).
   const at::Tensor log_variance = parts[1].clamp(-30, 20);
@@ -47,8 +50,9 @@ struct VaeDecoder::Impl {
 };
 
 VaeDecoder::VaeDecoder(const Bundle& bundle, const ComputeTarget& target)
-    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "vae_decoder", "vae", target),
-                                        target, bundle.info().latent_scale})) {}
+    : impl_(std::make_unique<Impl>(
+          Impl{load_script_part(bundle, "vae_decoder", "vae", target, ModelUse::kInference), target,
+               bundle.info().latent_scale})) {}
 
 VaeDecoder::~VaeDecoder() = default;
 VaeDecoder::VaeDecoder(VaeDecoder&&) noexcept = default;
@@ -57,8 +61,10 @@ VaeDecoder& VaeDecoder::operator=(VaeDecoder&&) noexcept = default;
 at::Tensor VaeDecoder::decode(const at::Tensor& latents) const {
   const at::Tensor unscaled = latents / impl_->latent_scale;
   return run_method(impl_->module, "forward",
-                    {unscaled.to(impl_->target.device, impl_->target.dtype)})
-      .to(at::kFloat);
+                    {unscaled.to(impl_->target.device, impl_->target.dtype)
+                         .contiguous(image_layout(impl_->target, ModelUse::kInference))})
+      .to(at::kFloat)
+      .contiguous();
 }
 
 }  // namespace sdx

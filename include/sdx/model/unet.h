@@ -20,13 +20,13 @@ enum class GradientMemory {
 class UNet {
  public:
   /// @throws DataError if a file of the bundle is damaged (hash named) or lacks a tensor.
-  UNet(const Bundle& bundle, const ComputeTarget& target);
+  UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use = ModelUse::kTraining);
   ~UNet();
   UNet(UNet&&) noexcept;
   UNet& operator=(UNet&&) noexcept;
 
-  /// What the bundle's prediction type says: noise, velocity or picture. Differentiable in `sample`
-  /// and `context`.
+  /// What the bundle's prediction type says: noise, velocity or picture. With ModelUse::kTraining
+  /// differentiable in `sample` and `context`.
   /// @param sample    [B,4,h,w], any float dtype.
   /// @param timesteps [B] integer or float, 0 … train_timesteps − 1; may lie between two.
   /// @param context   [B,S,W], the text encoder's output.

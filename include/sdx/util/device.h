@@ -13,6 +13,13 @@ struct ComputeTarget {
   c10::ScalarType dtype = c10::ScalarType::Float;
 };
 
+/// What a model is loaded for.
+enum class ModelUse {
+  kTraining,   ///< outputs have gradients with respect to inputs; weights stay as they lie in the
+               ///< file
+  kInference,  ///< as fast as the device allows; no gradients; on the CPU a copy of the weights
+};
+
 /// "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N"; the models compute in
 /// float32 on the CPU and in float16 on CUDA.
 /// @throws UsageError for another word; UnavailableError (69) where CUDA was asked for and is
