@@ -186,7 +186,7 @@ void make_pictures(const GenerateOptions& options, const CommonOptions& common,
                    const Bundle& bundle, const EmbeddingTable& embeddings,
                    const std::vector<PictureJob>& jobs, PictureWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
-  const Generator generator(bundle, choose_target(common.device));
+  const Generator generator(bundle, choose_target(common.device, common.dtype));
   std::vector<ImageRequest> requests;
   for (const PictureJob& job : jobs) requests.push_back(job.request);
   generator.check(requests, embeddings);

@@ -177,6 +177,9 @@ void add_common_options(OptionTable& table, CommonOptions& options) {
   options.model = chosen != nullptr ? chosen : "mini";
   table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle");
   table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
+  table.add(
+      "Model and device", "--dtype", options.dtype,
+      "fp32; bf16: half the memory, twice as fast where the processor has it; fp16: CUDA only");
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
   add_message_options(table, options);

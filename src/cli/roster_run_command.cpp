@@ -117,7 +117,7 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
 
 void run(const RosterOptions& options, const CommonOptions& common, const Json& settings) {
   set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device);
+  const ComputeTarget target = choose_target(common.device, common.dtype);
   const Bundle bundle = open_model(common);
   const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
   check_problems(team, options, common);

@@ -80,8 +80,9 @@ struct Eyes {
 
   explicit Eyes(const WhoOptions& options)
       : bundle(open_model(options.common)),
-        identities(Identities::installed(bundle, choose_target(options.common.device).device,
-                                         options.face_network)),
+        identities(Identities::installed(
+            bundle, choose_target(options.common.device, options.common.dtype).device,
+            options.face_network)),
         finder(FaceFinder::installed(options.face_detector, bundle.folder())) {}
 
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }

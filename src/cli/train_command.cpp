@@ -68,7 +68,7 @@ void train_command(int argc, char** argv) {
   const std::string& name = options.inversion.name;
 
   set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device);
+  const ComputeTarget target = choose_target(common.device, common.dtype);
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);

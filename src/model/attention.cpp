@@ -1,62 +1,94 @@
 #include "model/attention.h"
 
-#include <ATen/ops/_softmax.h>
-#include <ATen/ops/baddbmm.h>
-#include <ATen/ops/bmm.h>
+#include <ATen/TensorIterator.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <memory>
+
+#include "model/attention_kernel.h"
 
 namespace sdx {
 
 namespace {
 
-constexpr std::int64_t kBlockScores = 2 << 20;  ///< 4 MiB of bfloat16: well inside a level-3 cache
-constexpr std::int64_t kBlockRows = 256;        ///< fewer make the products inefficient
+/// Elements of a row one after the other, as the kernel needs them.
+at::Tensor with_whole_rows(const at::Tensor& heads) {
+  return heads.stride(3) == 1 ? heads : heads.contiguous();
+}
+
+std::uint16_t* data_of(const at::Tensor& tensor) {
+  return static_cast<std::uint16_t*>(tensor.data_ptr());
+}
+
+BFloat16Rows rows_of(const at::Tensor& heads, std::int64_t map) {
+  const std::int64_t item = map / heads.size(1);
+  const std::int64_t head = map % heads.size(1);
+  return {data_of(heads) + item * heads.stride(0) + head * heads.stride(1), heads.size(2),
+          heads.size(3), heads.stride(2)};
+}
+
+/// Runs task(0) … task(count − 1) by libtorch's threads. at::parallel_for() is parallel only where
+/// its caller is compiled for the OpenMP library that libtorch brings; a loop over a tensor's
+/// elements is compiled in libtorch.
+void run_parallel(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  const at::Tensor numbers = at::arange(count, at::kLong);
+  at::TensorIterator loop = at::TensorIteratorConfig().add_input(numbers).build();
+  loop.for_each(
+      [&](char** data, const std::int64_t* strides, std::int64_t inner, std::int64_t outer) {
+        for (std::int64_t i = 0; i < inner * outer; ++i) {
+          const char* place = data[0] + i % inner * strides[0] + i / inner * strides[1];
+          task(*reinterpret_cast<const std::int64_t*>(place));
+        }
+      },
+      /*grain_size=*/1);
+}
 
 }  // namespace
 
 const char* const kAttentionOperator = "sdx::attention";
 
+bool has_bfloat16_attention() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#else
+  return false;
+#endif
+}
+
 at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
-  const std::int64_t batch = query.size(0);
-  const std::int64_t heads = query.size(1);
-  const std::int64_t rows = query.size(2);
-  const std::int64_t width = query.size(3);
-  const std::int64_t keys = key.size(2);
-  const std::int64_t maps = batch * heads;
-  const double scale = 1 / std::sqrt(static_cast<double>(width));
+  const at::Tensor q = with_whole_rows(query);
+  const at::Tensor k = with_whole_rows(key);
+  const at::Tensor v = with_whole_rows(value);
+  const std::int64_t rows = q.size(2);
+  const std::int64_t maps = q.size(0) * q.size(1);
+  const float scale = 1 / std::sqrt(static_cast<float>(q.size(3)));
+  const at::Tensor result =
+      at::empty({q.size(0), rows, q.size(1), v.size(3)}, q.options()).transpose(1, 2);
 
-  const at::Tensor q = query.reshape({maps, rows, width});
-  const at::Tensor k = key.reshape({maps, keys, width}).transpose(1, 2);
-  const at::Tensor v = value.reshape({maps, keys, width});
-  const at::Tensor result = at::empty({batch, rows, heads, width}, query.options());
-  const at::Tensor by_map = result.transpose(1, 2);
-
-  const std::int64_t map_block =
-      std::clamp(kBlockScores / (std::min(rows, kBlockRows) * keys), std::int64_t{1}, heads);
-  const std::int64_t row_block =
-      std::clamp(kBlockScores / (map_block * keys), std::int64_t{1}, rows);
-  const at::Tensor ignored = at::empty({1}, query.options());  // what beta = 0 multiplies
-  for (std::int64_t item = 0; item < batch; ++item) {
-    for (std::int64_t head = 0; head < heads; head += map_block) {
-      const std::int64_t count = std::min(map_block, heads - head);
-      const std::int64_t map = item * heads + head;
-      for (std::int64_t row = 0; row < rows; row += row_block) {
-        const std::int64_t size = std::min(row_block, rows - row);
-        const at::Tensor scores = at::baddbmm(ignored, q.narrow(0, map, count).narrow(1, row, size),
-                                              k.narrow(0, map, count), /*beta=*/0, /*alpha=*/scale);
-        by_map[item]
-            .narrow(0, head, count)
-            .narrow(1, row, size)
-            .copy_(at::bmm(at::_softmax(scores, -1, /*half_to_float=*/false),
-                           v.narrow(0, map, count)));
-      }
-    }
-  }
-  return by_map;
+  std::vector<std::unique_ptr<PackedHead>> heads(static_cast<std::size_t>(maps));
+  run_parallel(maps, [&](std::int64_t map) {
+    heads[static_cast<std::size_t>(map)] =
+        std::make_unique<PackedHead>(rows_of(k, map), rows_of(v, map));
+  });
+  const std::int64_t block = heads.front()->rows_at_once();
+  const std::int64_t blocks = (rows + block - 1) / block;
+  run_parallel(maps * blocks, [&](std::int64_t task) {
+    const std::int64_t map = task / blocks;
+    const std::int64_t row = task % blocks * block;
+    BFloat16Rows queries = rows_of(q, map);
+    queries.first += row * queries.stride;
+    queries.rows = std::min(block, rows - row);
+    const BFloat16Rows output = rows_of(result, map);
+    heads[static_cast<std::size_t>(map)]->attend(queries, scale, output.first + row * output.stride,
+                                                 output.stride);
+  });
+  return result;
 }
 
 TORCH_LIBRARY_FRAGMENT(sdx, library) {

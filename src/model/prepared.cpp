@@ -50,7 +50,7 @@ class Preparation {
     for (Node* node : nodes_of(graph_, c10::aten::linear)) use_packed_weight(node, "sdx::linear");
     // In the program for the sake of images with the channels first.
     for (Node* node : nodes_of(graph_, c10::aten::contiguous)) replace(node, node->input(0));
-    if (dtype_ != at::kBFloat16) return;
+    if (dtype_ != at::kBFloat16 || !has_bfloat16_attention()) return;
     const auto attention = c10::Symbol::fromQualString("aten::scaled_dot_product_attention");
     for (Node* node : nodes_of(graph_, attention)) {
       replace(node,
@@ -82,6 +82,7 @@ class Preparation {
   }
 
   void use_packed_weight(Node* node, const char* kind) {
+    if (node->input(1)->node()->kind() != c10::prim::GetAttr) return;
     std::vector<Value*> inputs = node->inputs().vec();
     inputs[1] = packed(inputs[1], tensor_of(inputs[1]), "packed_weight", node);
     replace(node, insert(node, kind, inputs));
@@ -91,9 +92,13 @@ class Preparation {
   void join_gate(Node* product) {
     Node* gelu = product->input(1)->node();
     Node* halves = product->input(0)->node();
-    if (gelu->kind() != c10::aten::gelu || gelu->input(0)->node() != halves) return;
+    if (gelu->kind() != c10::aten::gelu || gelu->input(0)->node() != halves ||
+        halves->kind() != c10::prim::ListUnpack) {
+      return;
+    }
     Node* chunk = halves->input()->node();
     Node* linear = chunk->input(0)->node();
+    if (linear->kind() != c10::aten::linear) return;
     Value* weight = linear->input(1);
     const std::vector<at::Tensor> weights = tensor_of(weight).chunk(2);
     replace(product,

@@ -1,5 +1,7 @@
 #include "sdx/model/unet.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "model/checkpointed.h"
 #include "model/script_part.h"
 #include "sdx/util/error.h"
@@ -81,6 +83,11 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context, GradientMemory memory) const {
   const auto& [module, target, layout, program_file] = *impl_;
+  const bool wants_gradient =
+      at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
+  if (wants_gradient && layout == at::MemoryFormat::ChannelsLast) {
+    throw InternalError("UNet::forward: loaded with ModelUse::kInference, which has no gradient");
+  }
   const at::Tensor x = sample.to(target.device, target.dtype).contiguous(layout);
   const at::Tensor steps = timesteps.to(target.device);
   const at::Tensor words = context.to(target.device, target.dtype);

@@ -2,6 +2,9 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <optional>
 
 #include "sdx/util/error.h"
 
@@ -20,17 +23,46 @@ c10::Device parse_device(const std::string& text) {
   throw UsageError("--device: expected auto, cpu, cuda or cuda:N, found \"" + text + "\"");
 }
 
+/// Nothing for "auto".
+std::optional<c10::ScalarType> parse_dtype(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  if (text == "fp32") return at::kFloat;
+  if (text == "bf16") return at::kBFloat16;
+  if (text == "fp16") return at::kHalf;
+  throw UsageError("--dtype: expected auto, fp32, bf16 or fp16, found \"" + text + "\"");
+}
+
+void check_cuda(const c10::Device& device, const std::string& text) {
+  const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
+  if (at::hasCUDA() && device.index() < count) return;
+  throw UnavailableError("--device " + text + ": this machine has " + std::to_string(count) +
+                         " CUDA devices that libtorch can use; --device cpu works everywhere");
+}
+
+/// oneDNN's kernels need AVX-512 or newer for it; with its bfloat16 instructions they are fast.
+bool cpu_computes_in_bfloat16() {
+  if (!at::hasMKLDNN()) return false;
+  torch::jit::Stack result;
+  c10::Dispatcher::singleton()
+      .findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "")
+      .callBoxed(result);
+  return result.front().toBool();
+}
+
 }  // namespace
 
-ComputeTarget choose_target(const std::string& text) {
-  const c10::Device device = parse_device(text);
-  if (device.is_cpu()) return {device, c10::ScalarType::Float};
-  const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
-  if (!at::hasCUDA() || device.index() >= count) {
-    throw UnavailableError("--device " + text + ": this machine has " + std::to_string(count) +
-                           " CUDA devices that libtorch can use; --device cpu works everywhere");
+ComputeTarget choose_target(const std::string& device_text, const std::string& dtype_text) {
+  const c10::Device device = parse_device(device_text);
+  const std::optional<c10::ScalarType> dtype = parse_dtype(dtype_text);
+  if (device.is_cuda()) {
+    check_cuda(device, device_text);
+    return {device, dtype.value_or(at::kHalf)};
   }
-  return {device, c10::ScalarType::Half};
+  if (dtype == at::kHalf || (dtype == at::kBFloat16 && !cpu_computes_in_bfloat16())) {
+    throw UnavailableError("--dtype " + dtype_text +
+                           ": this processor cannot compute in it; --dtype fp32 works everywhere");
+  }
+  return {device, dtype.value_or(at::kFloat)};
 }
 
 void set_compute_threads(int threads) {

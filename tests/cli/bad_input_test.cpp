@@ -87,6 +87,8 @@ TEST_CASE("cli: options that do not exist or cannot be") {
   check_refused(place.train("Ada", {"--lr", "fast"}), 64, {"--lr", "fast"});
   check_refused(place.train("Ada", {"--vectors", "0"}), 64, {"--vectors"});
   check_refused(place.train("Ada", {"--device", "tpu"}), 64, {"--device", "tpu"});
+  check_refused(place.train("Ada", {"--dtype", "fp8"}), 64, {"--dtype", "fp32, bf16", "fp8"});
+  check_refused(place.train("Ada", {"--device", "cpu", "--dtype", "fp16"}), 69, {"--dtype fp32"});
   check_refused(place.run("sdx-generate", {"a robot", "--size", "130x128"}), 64,
                 {"130x128", "divisible by 8", "128x128"});
   check_refused(place.run("sdx-generate", {"a robot", "--size", "large"}), 64,

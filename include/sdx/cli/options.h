@@ -72,6 +72,7 @@ std::optional<std::string> peek_option(const std::vector<std::string>& arguments
 struct CommonOptions {
   std::string model;            ///< name or folder of a bundle; $SDX_MODEL, else "mini"
   std::string device = "auto";  ///< auto, cpu, cuda, cuda:N
+  std::string dtype = "auto";   ///< auto, fp32, bf16, fp16: see choose_target()
   int threads = 0;              ///< 0: one for each core
   bool json = false;            ///< one JSON object a line on stdout
   bool quiet = false;

@@ -20,11 +20,13 @@ enum class ModelUse {
   kInference,  ///< as fast as the device allows; no gradients; on the CPU a copy of the weights
 };
 
-/// "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N"; the models compute in
-/// float32 on the CPU and in float16 on CUDA.
-/// @throws UsageError for another word; UnavailableError (69) where CUDA was asked for and is
-/// absent.
-ComputeTarget choose_target(const std::string& device);
+/// @param device "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+/// @param dtype  in which the models compute: "fp32", "bf16", "fp16" (CUDA only) or "auto", which
+/// is
+///        float32 on the CPU, the type that keeps the picture, and float16 on CUDA.
+/// @throws UsageError for another word; UnavailableError (69) for a device that is not there or a
+///         type that it cannot compute in.
+ComputeTarget choose_target(const std::string& device, const std::string& dtype);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.
 void set_compute_threads(int threads);

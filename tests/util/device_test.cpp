@@ -1,0 +1,29 @@
+#include "sdx/util/device.h"
+
+#include <ATen/Context.h>
+
+#include "sdx/util/error.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+using sdx::choose_target;
+using sdx::test::contains;
+using sdx::test::message_of;
+
+TEST_CASE("util: the processor computes in float32 unless asked otherwise", "[util]") {
+  CHECK(choose_target("cpu", "auto").dtype == at::kFloat);
+  CHECK(choose_target("cpu", "fp32").dtype == at::kFloat);
+  CHECK(choose_target("cpu", "auto").device.is_cpu());
+}
+
+TEST_CASE("util: devices and types that are not there", "[util]") {
+  CHECK(contains(message_of<sdx::UsageError>([] { choose_target("tpu", "auto"); }),
+                 "--device: expected auto, cpu, cuda or cuda:N, found \"tpu\""));
+  CHECK(contains(message_of<sdx::UsageError>([] { choose_target("cpu", "fp8"); }),
+                 "--dtype: expected auto, fp32, bf16 or fp16, found \"fp8\""));
+  CHECK(contains(message_of<sdx::UnavailableError>([] { choose_target("cpu", "fp16"); }),
+                 "--dtype fp16: this processor cannot compute in it"));
+  CHECK(contains(message_of<sdx::UnavailableError>([] { choose_target("cuda:77", "auto"); }),
+                 "--device cuda:77: this machine has"));
+}
