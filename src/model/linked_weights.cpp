@@ -1,7 +1,5 @@
 #include "model/linked_weights.h"
 
-#include <ATen/ops/from_blob.h>
-
 #include <chrono>
 
 #include "sdx/util/error.h"
@@ -82,8 +80,7 @@ at::Tensor view_of(const std::string& name, const Json& place,
   if (offset > available || bytes > available - offset) {
     throw DataError(link.string() + ": tensor \"" + name + "\" lies outside of its file");
   }
-  return at::from_blob(
-      file->bytes().data() + offset, shape, [file](void*) {}, at::TensorOptions(*dtype));
+  return mapped_tensor(file, file->bytes().data() + offset, shape, *dtype);
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ c10::List<std::optional<at::Scalar>> no_scalars() { return c10::List<std::option
 }  // namespace
 
 // Not in the header: whoever makes one must link to this file, which registers the operators.
-PackedWeight::PackedWeight(at::Tensor weight, at::ScalarType dtype)
-    : weight_(std::move(weight)), dtype_(dtype) {}
+PackedWeight::PackedWeight(const at::Tensor& weight, at::ScalarType dtype)
+    : weight_(weight.detach()), dtype_(dtype) {}
 
 at::Tensor PackedWeight::convolve(const at::Tensor& x, const std::optional<at::Tensor>& bias,
                                   const Ints& stride, const Ints& padding, const Ints& dilation,

@@ -20,9 +20,9 @@ namespace sdx {
 class PackedWeight : public torch::CustomClassHolder {
  public:
   /// @param weight of any floating dtype; may be a view of a mapped file: what is not called is
-  ///        never read.
+  ///        never read, and what has been packed is let go.
   /// @param dtype  in which the layer computes; its inputs must be of it.
-  PackedWeight(at::Tensor weight, at::ScalarType dtype);
+  PackedWeight(const at::Tensor& weight, at::ScalarType dtype);
 
   /// `sdx::conv2d`, arguments as of torch.conv2d. @param x [B,C,h,w], channels last.
   at::Tensor convolve(const at::Tensor& x, const std::optional<at::Tensor>& bias,

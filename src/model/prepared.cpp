@@ -1,5 +1,6 @@
 #include "model/prepared.h"
 
+#include <ATen/ops/empty.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/custom_class.h>
 
@@ -121,9 +122,9 @@ void prepare_for_inference(Module& module, at::ScalarType dtype) {
       Preparation(part, *method.graph(), dtype).run();
     }
   }
-  // Biases and norms; what has more dimensions is packed, which converts it.
+  // Biases and norms are left to the program; the others' last view is now their packed weight's.
   for (at::Tensor parameter : module.parameters()) {
-    if (parameter.dim() <= 1) parameter.set_data(parameter.to(dtype));
+    parameter.set_data(parameter.dim() <= 1 ? parameter.to(dtype) : at::empty({0}));
   }
 }
 

@@ -32,8 +32,8 @@ bool has_prepared_kernels(const c10::Device& device) { return device.is_cpu() &&
 /// Binds every parameter to the tensor of its name, tensor by tensor, so that a conversion never
 /// holds two whole models.
 /// @param target nothing: the tensors as they are mapped.
-void bind_weights(const torch::jit::Module& module, const TensorMap& weights,
-                  const std::string& source, const std::optional<ComputeTarget>& target) {
+void bind_weights(const torch::jit::Module& module, TensorMap weights, const std::string& source,
+                  const std::optional<ComputeTarget>& target) {
   for (const auto& parameter : module.named_parameters()) {
     const auto found = weights.find(parameter.name);
     if (found == weights.end()) {
@@ -42,6 +42,7 @@ void bind_weights(const torch::jit::Module& module, const TensorMap& weights,
     }
     parameter.value.set_data(target ? found->second.to(target->device, target->dtype)
                                     : found->second);
+    weights.erase(found);
   }
 }
 
@@ -75,8 +76,8 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
     }
   }();
   const bool is_prepared = use == ModelUse::kInference && has_prepared_kernels(target.device);
-  if (const std::optional<TensorMap> weights = find_weights(bundle, part)) {
-    bind_weights(module, *weights, (bundle.folder() / part).string(),
+  if (std::optional<TensorMap> weights = find_weights(bundle, part)) {
+    bind_weights(module, std::move(*weights), (bundle.folder() / part).string(),
                  is_prepared ? std::nullopt : std::optional(target));
   } else if (!is_prepared) {
     module.to(target.device, target.dtype);

@@ -41,8 +41,6 @@ LatentDistribution VaeEncoder::encode(const at::Tensor& images) const {
   return {parts[0] * impl_->latent_scale, at::exp(log_variance * 0.5) * impl_->latent_scale};
 }
 
-std::vector<at::Tensor> VaeEncoder::parameters() const { return parameters_of(impl_->module); }
-
 struct VaeDecoder::Impl {
   torch::jit::Module module;
   ComputeTarget target;

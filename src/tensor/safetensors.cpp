@@ -188,8 +188,7 @@ Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_h
     const bool aligned =
         reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) == 0;
     if (aligned) {
-      result.tensors[entry.name] =
-          at::from_blob(data, entry.shape, [file](void*) {}, at::TensorOptions(entry.dtype));
+      result.tensors[entry.name] = mapped_tensor(file, data, entry.shape, entry.dtype);
     } else {
       at::Tensor copy = at::empty(entry.shape, at::TensorOptions(entry.dtype));
       if (copy.nbytes() > 0) std::memcpy(copy.data_ptr(), data, copy.nbytes());
@@ -197,6 +196,16 @@ Safetensors map_safetensors(const std::filesystem::path& path, std::size_t max_h
     }
   }
   return result;
+}
+
+at::Tensor mapped_tensor(const std::shared_ptr<MappedFile>& file, void* data, at::IntArrayRef shape,
+                         at::ScalarType dtype) {
+  const std::size_t bytes =
+      static_cast<std::size_t>(c10::multiply_integers(shape)) * c10::elementSize(dtype);
+  const auto give_back = [file, bytes](void* first) {
+    file->release({static_cast<std::byte*>(first), bytes});
+  };
+  return at::from_blob(data, shape, give_back, at::TensorOptions(dtype));
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

@@ -241,6 +241,14 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
 }
 
+void MappedFile::release(std::span<std::byte> part) const {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto from_start = static_cast<std::size_t>(part.data() - bytes_.data());
+  const std::size_t begin = (from_start + page - 1) / page * page;
+  const std::size_t end = (from_start + part.size()) / page * page;
+  if (begin < end) ::madvise(bytes_.data() + begin, end - begin, MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   if (!path_.has_filename()) {
     throw CannotCreateError("cannot create \"" + path_.string() + "\": it names no file");

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
 #include <cstring>
@@ -77,6 +78,24 @@ TEST_CASE("tensor: views keep the mapping alive and never reach the file", "[ten
   at::Tensor view = sdx::map_safetensors(path).tensors.at("a");
   view.fill_(7);
   CHECK(at::equal(sdx::map_safetensors(path).tensors.at("a"), at::arange(5, at::kFloat)));
+}
+
+TEST_CASE("tensor: the last view of a mapped tensor gives its pages back", "[tensor]") {
+  const TempFolder folder;
+  const auto path = folder.path() / "large.safetensors";
+  const at::Tensor ones = at::ones({16 * 1024});
+  sdx::write_safetensors(path, {{"a", ones}, {"b", ones}});
+  sdx::Safetensors mapped = sdx::map_safetensors(path);
+  at::Tensor a = mapped.tensors.at("a");
+  const at::Tensor b = mapped.tensors.at("b");
+  const float* middle = a.const_data_ptr<float>() + a.numel() / 2;
+  a.fill_(2);  // in memory only: a page that is given back is the file's again
+  b.fill_(2);
+  mapped.tensors.clear();
+  CHECK(*middle == 2);
+  a = at::Tensor();
+  CHECK(*middle == 1);
+  CHECK(at::equal(b, 2 * ones));  // the neighbour's, to its first and last number
 }
 
 TEST_CASE("tensor: damaged safetensors are refused with their reason", "[tensor]") {

@@ -27,9 +27,6 @@ class VaeEncoder {
   /// @param images [B,3,H,W] float32 in −1 … 1, H and W divisible by 8.
   LatentDistribution encode(const at::Tensor& images) const;
 
-  /// The parameters, for tests that prove them frozen.
-  std::vector<at::Tensor> parameters() const;
-
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

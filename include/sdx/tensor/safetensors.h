@@ -29,7 +29,8 @@ std::string dtype_name(at::ScalarType type);
 std::optional<at::ScalarType> parse_dtype(const std::string& name);
 
 /// Maps a file into memory and gives its tensors as views: nothing is copied, pages are read when
-/// they are used. The views may be written to (copy-on-write); the file never changes.
+/// they are used and given back with the last view of a tensor. The views may be written to
+/// (copy-on-write); the file never changes.
 ///
 /// The header is checked before anything is allocated: its length against the file and against
 /// `max_header_bytes`, UTF-8 and JSON with no key twice, known dtypes (F64 F32 F16 BF16 I64 I32 I16
@@ -38,6 +39,12 @@ std::optional<at::ScalarType> parse_dtype(const std::string& name);
 /// @throws DataError naming the file, the tensor and what is wrong; MissingInputError, IoError.
 Safetensors map_safetensors(const std::filesystem::path& path,
                             std::size_t max_header_bytes = 100'000'000);
+
+/// One tensor of a mapped file: a view that keeps the file mapped, and whose end gives its pages
+/// back.
+/// @param data inside of the file, aligned for `dtype`
+at::Tensor mapped_tensor(const std::shared_ptr<MappedFile>& file, void* data, at::IntArrayRef shape,
+                         at::ScalarType dtype);
 
 /// How a file of tensors is written.
 struct WriteOptions {

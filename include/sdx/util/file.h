@@ -39,6 +39,10 @@ class MappedFile {
 
   std::span<std::byte> bytes() const { return bytes_; }
 
+  /// Gives the memory of the pages that lie wholly in `part` back to the system. Whoever looks at
+  /// them again sees what is in the file: what was written to them is lost.
+  void release(std::span<std::byte> part) const;
+
  private:
   explicit MappedFile(std::span<std::byte> bytes) : bytes_(bytes) {}
   std::span<std::byte> bytes_;
