@@ -129,7 +129,7 @@ void add_approximations(OptionTable& table, PictureOptions& options) {
   table
       .add(group, "--reuse-features", settings.feature_interval,
            "Compute the whole UNet once in so many evaluations, else its shallow layers; 1: always")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1000));
 }
 
 void add_start_options(OptionTable& table, PictureOptions& options) {
