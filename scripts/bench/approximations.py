@@ -6,8 +6,9 @@
 
 Makes the mission's prompts, about two of the built-in model's own people, exactly and approximated, and compares the
 pictures: PSNR in dB over all pixels of a picture. Seconds are the processor's, over all cores, which other work on the
-machine disturbs least; of whole runs, loading included, each option in turn and again, medians. WORK keeps pictures and words; what is there is not made again, times are always measured. Needs the
-built programs (scripts/demo.sh), and a Python with numpy and pillow (scripts/mini/requirements.txt).
+machine disturbs least; of whole runs, loading included, each option in turn and again, medians. WORK keeps pictures and
+words; what is there is not made again, times are always measured. Needs the built programs (scripts/demo.sh), and a
+Python with numpy and pillow (scripts/mini/requirements.txt).
 """
 
 import argparse
