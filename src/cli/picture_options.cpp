@@ -119,6 +119,19 @@ void add_sampling_options(OptionTable& table, PictureOptions& options) {
       ->check(CLI::PositiveNumber);
 }
 
+void add_approximations(OptionTable& table, PictureOptions& options) {
+  PictureSettings& settings = options.settings;
+  const std::string group = "Nearly the same picture, sooner";
+  table
+      .add(group, "--cfg-end", settings.guidance_end,
+           "Share of the steps that are guided, from the first; the others take half as long")
+      ->check(CLI::Range(0.0, 1.0));
+  table
+      .add(group, "--reuse-features", settings.feature_interval,
+           "Compute the whole UNet once in so many evaluations, else its shallow layers; 1: always")
+      ->check(CLI::Range(1, 1000));
+}
+
 void add_start_options(OptionTable& table, PictureOptions& options) {
   PictureSettings& settings = options.settings;
   table.add("From pictures", "--init-image", options.start_image,
@@ -173,6 +186,7 @@ void add_picture_options(OptionTable& table, PictureOptions& options) {
       "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size");
   table.add_flag("Picture", "--tile", settings.tile, "A picture whose edges fit each other");
   add_sampling_options(table, options);
+  add_approximations(table, options);
   add_start_options(table, options);
 }
 
@@ -212,6 +226,8 @@ std::vector<std::string> arguments_of(const Infotext& infotext) {
       {"Sigmas", "--sigmas"},
       {"CFG scale", "--cfg"},
       {"CFG Rescale", "--cfg-rescale"},
+      {"CFG end", "--cfg-end"},
+      {"DeepCache interval", "--reuse-features"},
       {"Seed", "--seed"},
       {"Variation seed", "--variation-seed"},
       {"Variation seed strength", "--variation-strength"},

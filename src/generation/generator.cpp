@@ -80,17 +80,31 @@ struct Batch {
   std::size_t first_row = 0;           ///< of the requests
 };
 
-/// What decides which rows go through the UNet together.
-std::vector<std::int64_t> lengths_of(const ImageRequest& request, int steps,
-                                     ContextCache& contexts) {
-  const auto [grammar, clip_skip] = std::pair(request.settings.grammar, request.settings.clip_skip);
-  std::vector<PromptPart> parts = parse_prompt(request.prompt, grammar, {steps, 0});
-  parts.push_back(parse_negative_prompt(request.negative_prompt, grammar, {steps, 0}));
-  std::vector<std::int64_t> lengths;
-  for (const PromptPart& part : parts) {
-    lengths.push_back(contexts.context(part.stages.front().text, grammar, clip_skip).size(0));
+/// What decides which rows go through the UNet together, and in which steps: pictures of a batch
+/// have it in common, so that each is made as it would be in a batch of its own kind.
+std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSchedule& schedule,
+                                   ContextCache& contexts) {
+  const PictureSettings& settings = request.settings;
+  const auto parts_in = [&](const PromptSteps& steps) {
+    std::vector<PromptPart> parts = parse_prompt(request.prompt, settings.grammar, steps);
+    parts.push_back(parse_negative_prompt(request.negative_prompt, settings.grammar, steps));
+    return parts;
+  };
+  std::vector<std::int64_t> shape;
+  for (const PromptPart& part : parts_in({settings.sampler.steps, 0})) {
+    const std::string& text = part.stages.front().text;
+    shape.push_back(contexts.context(text, settings.grammar, settings.clip_skip).size(0));
+    if (settings.guidance_end < 1) shape.push_back(part.weight > 0 ? 1 : 0);
   }
-  return lengths;
+  if (settings.feature_interval == 1) return shape;
+  for (const PassPlan& plan : plan_passes(settings, schedule)) {
+    for (const PromptPart& part : parts_in(plan.prompt_steps)) {
+      for (int step = 1; step < plan.steps_to_take(); ++step) {
+        shape.push_back(text_at(part, step) == text_at(part, step - 1) ? 0 : 1);
+      }
+    }
+  }
+  return shape;
 }
 
 }  // namespace
@@ -142,7 +156,7 @@ struct Generator::Impl {
   at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
                   const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
                   ContextCache& contexts, const std::function<void()>& after_step) const {
-    Guidance guidance(batch.requests, plan.prompt_steps, unet, contexts);
+    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, unet, contexts);
     const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)
@@ -206,7 +220,7 @@ struct Generator::Impl {
     const int useful = steady_batch_size(request.settings);
     if (useful == 1 || !target.device.is_cpu()) return useful;
     const LatentSize size = latent_size(request.settings, request.settings.hires.scale);
-    Guidance guidance({request}, {1, 0}, unet, contexts);
+    Guidance guidance({request}, {1, 0}, 0, unet, contexts);
     const AllocationMeter meter;
     guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
     const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
@@ -222,13 +236,13 @@ struct Generator::Impl {
               static_cast<std::size_t>(position)};
     }
     const PictureSettings& settings = requests[first].settings;
-    const auto shape = lengths_of(requests[first], settings.sampler.steps, contexts);
+    const auto shape = shape_of(requests[first], schedule, contexts);
     const std::size_t end =
         std::min(requests.size(),
                  first + static_cast<std::size_t>(options.size > 0 ? options.size : kMostAtOnce));
     std::size_t last = first + 1;
     while (last < end && requests[last].settings == settings &&
-           lengths_of(requests[last], settings.sampler.steps, contexts) == shape) {
+           shape_of(requests[last], schedule, contexts) == shape) {
       ++last;
     }
     if (last > first + 1 && options.size == 0) {
@@ -275,6 +289,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
                       const EmbeddingTable& embeddings) const {
   for (const ImageRequest& request : requests) {
     check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings);
+    if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
   }
 }
 

@@ -6,6 +6,8 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "sdx/prompt/prompt.h"
 #include "tile.h"
@@ -15,6 +17,14 @@ namespace sdx {
 namespace {
 
 at::Tensor deviation(const at::Tensor& x) { return x.flatten(1).std(1).view({-1, 1, 1, 1}); }
+
+bool attracts(const PromptPart& part) { return part.weight > 0; }
+
+/// At least one, unless guidance is off.
+int guided_steps(double share, int steps) {
+  if (share <= 0) return 0;
+  return std::max(static_cast<int>(std::lround(share * steps)), 1);
+}
 
 }  // namespace
 
@@ -29,20 +39,28 @@ const at::Tensor& ContextCache::context(const std::string& text, Grammar grammar
 }
 
 Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps,
-                   const UNet& unet, ContextCache& contexts)
-    : settings_(requests.front().settings), unet_(unet), contexts_(contexts) {
+                   int first_step, const UNet& unet, ContextCache& contexts)
+    : settings_(requests.front().settings),
+      unet_(unet, settings_.feature_interval),
+      contexts_(contexts) {
   bool is_composed = false;
+  bool all_attract = true;
   for (const ImageRequest& request : requests) {
     parts_.push_back(parse_prompt(request.prompt, settings_.grammar, steps));
     negatives_.push_back(parse_negative_prompt(request.negative_prompt, settings_.grammar, steps));
     is_composed = is_composed || parts_.back().size() > 1 || parts_.back().front().weight != 1;
+    all_attract = all_attract && std::ranges::any_of(parts_.back(), attracts);
   }
-  is_guided_ = settings_.guidance_scale != 1 || is_composed;
+  needs_guidance_ = settings_.guidance_scale != 1 || is_composed;
+  guided_steps_ = all_attract ? guided_steps(settings_.guidance_end, steps.steps) - first_step
+                              : std::numeric_limits<int>::max();
 }
+
+bool Guidance::is_guided(int step) const { return needs_guidance_ && step < guided_steps_; }
 
 std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
   std::vector<Row> rows;
-  for (std::size_t i = 0; is_guided_ && i < negatives_.size(); ++i) {
+  for (std::size_t i = 0; is_guided(step) && i < negatives_.size(); ++i) {
     rows.push_back(
         {static_cast<std::int64_t>(i), 0,
          contexts_.context(text_at(negatives_[i], step), settings_.grammar, settings_.clip_skip)});
@@ -54,6 +72,7 @@ std::vector<Guidance::Row> Guidance::conditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     for (const PromptPart& part : parts_[i]) {
+      if (!is_guided(step) && !attracts(part)) continue;
       rows.push_back(
           {static_cast<std::int64_t>(i), part.weight,
            contexts_.context(text_at(part, step), settings_.grammar, settings_.clip_skip)});
@@ -63,7 +82,7 @@ std::vector<Guidance::Row> Guidance::conditional_rows(int step) {
 }
 
 std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at::Tensor& sample,
-                                          double timestep) const {
+                                          double timestep) {
   // Contexts of one length go through the UNet together.
   std::map<std::int64_t, std::vector<std::size_t>> by_length;
   for (std::size_t i = 0; i < rows.size(); ++i) by_length[rows[i].context.size(0)].push_back(i);
@@ -86,9 +105,45 @@ std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at
   return outputs;
 }
 
+std::vector<at::Tensor> Guidance::guided(const std::vector<Row>& rows,
+                                         const std::vector<at::Tensor>& outputs) const {
+  const std::size_t pictures = negatives_.size();
+  std::vector<at::Tensor> directions(pictures);
+  for (std::size_t k = pictures; k < rows.size(); ++k) {
+    const auto picture = static_cast<std::size_t>(rows[k].picture);
+    const at::Tensor direction = (outputs[k] - outputs[picture]) * rows[k].weight;
+    at::Tensor& sum = directions[picture];
+    sum = sum.defined() ? sum + direction : direction;
+  }
+  std::vector<at::Tensor> guided;
+  for (std::size_t i = 0; i < pictures; ++i) {
+    guided.push_back(outputs[i] + directions[i] * settings_.guidance_scale);
+    if (settings_.guidance_rescale > 0) {
+      const at::Tensor conditional = outputs[i] + directions[i];
+      const at::Tensor rescaled = guided[i] * (deviation(conditional) / deviation(guided[i]));
+      guided[i] = guided[i] + (rescaled - guided[i]) * settings_.guidance_rescale;
+    }
+  }
+  return guided;
+}
+
+std::vector<at::Tensor> Guidance::unguided(const std::vector<Row>& rows,
+                                           const std::vector<at::Tensor>& outputs) const {
+  std::vector<double> weights(parts_.size());
+  for (const Row& row : rows) weights[static_cast<std::size_t>(row.picture)] += row.weight;
+  std::vector<at::Tensor> means(parts_.size());
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const auto picture = static_cast<std::size_t>(rows[k].picture);
+    const double share = rows[k].weight / weights[picture];
+    const at::Tensor part = share == 1 ? outputs[k] : outputs[k] * share;
+    at::Tensor& mean = means[picture];
+    mean = mean.defined() ? mean + part : part;
+  }
+  return means;
+}
+
 at::Tensor Guidance::predict(const at::Tensor& sample, double timestep, int step) {
   std::vector<Row> rows = unconditional_rows(step);
-  const std::size_t unconditional_count = rows.size();
   for (Row& row : conditional_rows(step)) rows.push_back(std::move(row));
 
   at::Tensor input = sample;
@@ -97,29 +152,13 @@ at::Tensor Guidance::predict(const at::Tensor& sample, double timestep, int step
     shift = tile_shift(step, sample);
     input = sample.roll(shift, {2, 3});
   }
+  std::vector<at::Tensor> contexts;
+  for (const Row& row : rows) contexts.push_back(row.context);
+  unet_.begin(contexts, shift);
   const std::vector<at::Tensor> output = outputs(rows, input, timestep);
 
-  std::vector<at::Tensor> guided;
-  if (!is_guided_) {
-    guided = output;
-  } else {
-    std::vector<at::Tensor> directions(unconditional_count);
-    for (std::size_t k = unconditional_count; k < rows.size(); ++k) {
-      const auto picture = static_cast<std::size_t>(rows[k].picture);
-      const at::Tensor direction = (output[k] - output[picture]) * rows[k].weight;
-      at::Tensor& sum = directions[picture];
-      sum = sum.defined() ? sum + direction : direction;
-    }
-    for (std::size_t i = 0; i < unconditional_count; ++i) {
-      guided.push_back(output[i] + directions[i] * settings_.guidance_scale);
-      if (settings_.guidance_rescale > 0) {
-        const at::Tensor conditional = output[i] + directions[i];
-        const at::Tensor rescaled = guided[i] * (deviation(conditional) / deviation(guided[i]));
-        guided[i] = guided[i] + (rescaled - guided[i]) * settings_.guidance_rescale;
-      }
-    }
-  }
-  const at::Tensor result = at::cat(guided);
+  const at::Tensor result =
+      at::cat(is_guided(step) ? guided(rows, output) : unguided(rows, output));
   return settings_.tile ? result.roll({-shift[0], -shift[1]}, {2, 3}) : result;
 }
 

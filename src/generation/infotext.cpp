@@ -78,6 +78,9 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add("CFG scale", number_text(settings.guidance_scale));
   fields.add_unless(settings.guidance_rescale == 0, "CFG Rescale",
                     number_text(settings.guidance_rescale));
+  fields.add_unless(settings.guidance_end == 1, "CFG end", number_text(settings.guidance_end));
+  fields.add_unless(settings.feature_interval == 1, "DeepCache interval",
+                    std::to_string(settings.feature_interval));
   fields.add("Seed", std::to_string(request.seed));
   fields.add("Size", std::to_string(width_px) + "x" + std::to_string(height_px));
   fields.add("Model hash", bundle.short_hash());

@@ -98,6 +98,36 @@ at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
   return output.to(at::kFloat).contiguous();
 }
 
+void UNet::require_feature_reuse() const {
+  for (const char* method : {"forward_keeping", "forward_reusing"}) {
+    if (impl_->module.find_method(method)) continue;
+    throw DataError(impl_->program_file + ": has no method \"" + method +
+                    "\", which reusing features needs; import the model again, or make pictures "
+                    "without --reuse-features");
+  }
+}
+
+KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
+                               const at::Tensor& context) const {
+  require_feature_reuse();
+  const ComputeTarget& target = impl_->target;
+  const std::vector<at::Tensor> made =
+      run_list_method(impl_->module, "forward_keeping",
+                      {sample.to(target.device, target.dtype), timesteps.to(target.device),
+                       context.to(target.device, target.dtype)});
+  return {made.at(0).to(at::kFloat), made.at(1)};
+}
+
+at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
+                                 const at::Tensor& context, const at::Tensor& features) const {
+  require_feature_reuse();
+  const ComputeTarget& target = impl_->target;
+  return run_method(impl_->module, "forward_reusing",
+                    {sample.to(target.device, target.dtype), timesteps.to(target.device),
+                     context.to(target.device, target.dtype), features})
+      .to(at::kFloat);
+}
+
 std::vector<at::Tensor> UNet::parameters() const { return parameters_of(impl_->module); }
 
 }  // namespace sdx

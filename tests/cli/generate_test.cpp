@@ -96,6 +96,28 @@ TEST_CASE("cli: --from-image makes a picture again, bit for bit, out of every fo
   }
 }
 
+TEST_CASE("cli: an approximated picture says so, and is made again") {
+  const Workplace place;
+  generate(place,
+           {"a robot", "--seed", "7", "-n", "2", "--cfg-end", "0.7", "--reuse-features", "2",
+            "--out", "a"},
+           "5");
+  const fs::path made = pictures_in(place.path() / "a").at(1);
+  CHECK_THAT(parameters_of(made), ContainsSubstring("CFG end: 0.7, DeepCache interval: 2, Seed"));
+  const RunResult again = place.run("sdx-generate", {"--from-image", made, "--out", "b"});
+  INFO(again.err);
+  REQUIRE(again.exit_code == 0);
+  CHECK(sdx::read_file(pictures_in(place.path() / "b").at(0)) == sdx::read_file(made));
+  generate(place, {"--from-image", made, "--cfg-end", "1", "--reuse-features", "1", "--out", "c"},
+           "5");
+  const fs::path exact = pictures_in(place.path() / "c").at(0);
+  CHECK_THAT(parameters_of(exact),
+             !ContainsSubstring("DeepCache") && !ContainsSubstring("CFG end"));
+  CHECK(sdx::decode_image(exact).image.rgb != sdx::decode_image(made).image.rgb);
+  check_refused(place, {"a robot", "--cfg-end", "1.5"}, 64, {"--cfg-end", "1.5"});
+  check_refused(place, {"a robot", "--reuse-features", "0"}, 64, {"--reuse-features", "0"});
+}
+
 TEST_CASE("cli: what is typed comes before what --from-image says") {
   const Workplace place;
   generate(place, {"a robot", "--seed", "7", "--cfg", "4", "--out", "a"});

@@ -158,6 +158,32 @@ TEST_CASE("generation: rescaled guidance", "[generation]") {
   CHECK(pixels(rescaled) != plain);
 }
 
+TEST_CASE("generation: an approximated picture is one in any batch, and again", "[generation]") {
+  std::vector<ImageRequest> requests = {
+      request("a robot", 1, "hat"), request("snow", 2, "hat"), request("[robot:snow:2]", 3, "hat"),
+      request("[hat:snow:2]", 4, "red"), request("a man AND snow:-0.5", 5, "hat")};
+  for (ImageRequest& of : requests) {
+    of.settings.sampler.steps = 6;
+    of.settings.guidance_end = 0.5;
+    of.settings.feature_interval = 3;
+  }
+  const auto together = generate(requests);
+  REQUIRE(together.size() == 5);
+  const std::vector<int> batch_sizes = {2, 2, 2, 2, 1};  // the same rows in the same steps
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    INFO(requests[i].prompt);
+    CHECK(together[i].place.size == batch_sizes[i]);
+    CHECK(psnr_db(together[i].image, generate({requests[i]})[0].image) >= 50);
+    CHECK(generate({requests[i]}, {0, together[i].place})[0].image.rgb == together[i].image.rgb);
+    ImageRequest exact = requests[i];
+    exact.settings.guidance_end = 1;
+    CHECK(pixels(exact) != together[i].image.rgb);
+    exact = requests[i];
+    exact.settings.feature_interval = 1;
+    CHECK(pixels(exact) != together[i].image.rgb);
+  }
+}
+
 TEST_CASE("generation: a variation lies between two seeds", "[generation]") {
   ImageRequest varied = request("a robot", 3);
   varied.variation_seed = 4;

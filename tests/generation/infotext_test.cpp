@@ -45,13 +45,16 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
   made.variation_strength = 0.25;
   made.settings.sampler.schedule = sdx::ScheduleKind::kKarras;
   made.settings.guidance_rescale = 0.7;
+  made.settings.guidance_end = 0.6;
+  made.settings.feature_interval = 3;
   made.settings.clip_skip = 2;
   made.settings.tile = true;
   made.settings.grammar = sdx::Grammar::kPlain;
   made.settings.hires = {2, 0.4, 12};
   CHECK_THAT(text_of(made, {4, 1}),
-             ContainsSubstring("Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, CFG "
-                               "Rescale: 0.7, Seed: 9, Size: 64x64,") &&
+             ContainsSubstring(
+                 "Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, CFG "
+                 "Rescale: 0.7, CFG end: 0.6, DeepCache interval: 3, Seed: 9, Size: 64x64,") &&
                  ContainsSubstring("Variation seed: 3, Variation seed strength: 0.25, Denoising "
                                    "strength: 0.4, Clip skip: 2, Tiling: True, Grammar: plain, "
                                    "Batch size: 4, Batch pos: 1, RNG: Philox, Hires upscale: 2, "

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sdx/embedding/embedding_table.h"
+#include "sdx/generation/feature_reuse.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"
@@ -36,18 +37,25 @@ class ContextCache {
 
 /// Classifier-free guidance of a batch (Ho & Salimans 2022), with several weighted parts for each
 /// picture (Liu et al. 2022, "Compositional Visual Generation with Composable Diffusion Models").
+///
+/// After PictureSettings::guidance_end the prediction is that of the prompt alone; of several parts
+/// the mean, by weight, of those that attract. The negative prompt and parts with a weight of 0 or
+/// less say where not to go, which nothing but guidance can; so pictures of such parts alone stay
+/// guided.
 class Guidance {
  public:
-  /// @param requests all with the same settings.
-  /// @param steps    of the pass, for the prompts' edits.
+  /// @param requests   all with the same settings.
+  /// @param steps      of the pass, for the prompts' edits.
+  /// @param first_step of the pass; those before it are not taken.
   /// The UNet and the cache outlive the guidance.
-  Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, const UNet& unet,
-           ContextCache& contexts);
+  Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, int first_step,
+           const UNet& unet, ContextCache& contexts);
 
-  /// The guided output of the UNet in what its prediction type is.
+  /// The guided output of the UNet in what its prediction type is. Of the evaluations of a pass,
+  /// which come in their order, only some are made in full if the settings say so.
   /// @param sample   [B,4,h,w], one for each request.
   /// @param timestep the same for all.
-  /// @param step     of the pass, from 0: what the prompts' edits go by.
+  /// @param step     of those taken, from 0: what the prompts' edits go by.
   /// @return         [B,4,h,w] float32.
   at::Tensor predict(const at::Tensor& sample, double timestep, int step);
 
@@ -59,16 +67,22 @@ class Guidance {
     at::Tensor context;
   };
 
+  bool is_guided(int step) const;
   std::vector<Row> unconditional_rows(int step);
   std::vector<Row> conditional_rows(int step);
   std::vector<at::Tensor> outputs(const std::vector<Row>& rows, const at::Tensor& sample,
-                                  double timestep) const;
+                                  double timestep);
+  std::vector<at::Tensor> guided(const std::vector<Row>& rows,
+                                 const std::vector<at::Tensor>& outputs) const;
+  std::vector<at::Tensor> unguided(const std::vector<Row>& rows,
+                                   const std::vector<at::Tensor>& outputs) const;
 
   PictureSettings settings_;
   std::vector<std::vector<PromptPart>> parts_;  ///< of each picture
   std::vector<PromptPart> negatives_;
-  bool is_guided_;
-  const UNet& unet_;
+  bool needs_guidance_;
+  int guided_steps_;  ///< of those taken
+  FeatureReuse unet_;
   ContextCache& contexts_;
 };
 

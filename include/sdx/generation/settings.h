@@ -36,6 +36,14 @@ struct PictureSettings {
   /// with zero terminal SNR, 0.7. Lin et al. 2023, "Common Diffusion Noise Schedules and Sample
   /// Steps are Flawed".
   double guidance_rescale = 0;
+  /// Share of the pass's steps, from the noisiest, that are guided; the others follow the prompt
+  /// alone, for half of the work. 1: all. Castillo et al. 2023, "Adaptive Guidance"; Kynkäänniemi
+  /// et al. 2024, "Applying Guidance in a Limited Interval Improves Sample and Distribution Quality
+  /// in Diffusion Models".
+  double guidance_end = 1;
+  /// Of so many evaluations of the UNet one is made in full, the others with its deep features; 1:
+  /// all in full. See UNet::forward_reusing.
+  int feature_interval = 1;
   int width_px = 0;  ///< divisible by the bundle's vae_factor; 0 is the model's native size
   int height_px = 0;
   int clip_skip = 1;  ///< 1: the text encoder's last layer; 2: the one before; …

@@ -16,6 +16,12 @@ enum class GradientMemory {
             ///< forward pass, less than half the memory for Stable Diffusion 1.5
 };
 
+/// A whole pass, and what a later one can use again.
+struct KeptPass {
+  at::Tensor output;    ///< as of forward(), bit for bit
+  at::Tensor features;  ///< [B,C,h,w]: what all levels but the shallowest layers made of the input
+};
+
 /// The frozen denoiser, UNet2DConditionModel.
 class UNet {
  public:
@@ -36,6 +42,26 @@ class UNet {
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timesteps,
                      const at::Tensor& context,
                      GradientMemory memory = GradientMemory::kNormal) const;
+
+  // Between two steps of a sampler the deep features change little, and the shallow layers around
+  // them are a small part of the work: Ma et al. 2023, "DeepCache: Accelerating Diffusion Models
+  // for Free".
+
+  /// @throws DataError if the bundle's program has no passes that keep and reuse features.
+  void require_feature_reuse() const;
+
+  /// forward() that also gives the deep features. Arguments as of forward().
+  /// @throws as require_feature_reuse().
+  KeptPass forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
+                           const at::Tensor& context) const;
+
+  /// The shallow layers around given features: the first layer down and the last two up, 22 % of
+  /// the work for Stable Diffusion 1.5. With the features of the same input it is forward().
+  /// @param features of forward_keeping() with as many rows of the same size.
+  /// @return         [B,4,h,w] float32.
+  /// @throws as require_feature_reuse().
+  at::Tensor forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
+                             const at::Tensor& context, const at::Tensor& features) const;
 
   /// The parameters, for tests that prove them frozen.
   std::vector<at::Tensor> parameters() const;

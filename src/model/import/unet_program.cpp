@@ -8,6 +8,11 @@ namespace {
 constexpr double kTransformerNormEpsilon = 1e-6;
 constexpr double kLayerNormEpsilon = 1e-5;
 
+/// Of the skips that "entry" makes and "exit" takes: what is computed anew where the deep features
+/// of an earlier step are used again. One layer on the way down and two on the way up are 22 % of
+/// the work of Stable Diffusion 1.5 at 512 × 512.
+constexpr std::size_t kOuterSkips = 2;
+
 class UNetComposer {
  public:
   UNetComposer(const UNetConfig& config, const TensorMap& weights, const std::string& weights_file)
@@ -19,7 +24,7 @@ class UNetComposer {
     define_mid();
     define_up();
     define_head();
-    composer_.define("", forward_ + "    return self.head(x)\n");
+    define_forward();
     return composer_.finish();
   }
 
@@ -50,16 +55,18 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
   }
 
   void define_down() {
-    std::string body =
+    std::string entry =
         "    x = " + composer_.conv2d("", "conv_in", "sample", 4, channels(0), 3, 1, 1) +
         "\n    skips = [x]\n";
+    std::string body = "    skips = self.entry(sample, emb, context)\n    x = skips[-1]\n";
     skip_channels_ = {channels(0)};
     int in = channels(0);
     for (int level = 0; level < levels(); ++level) {
       const std::string block = "down_blocks." + std::to_string(level);
       for (int layer = 0; layer < config_.layers_per_level; ++layer) {
-        body += resnet_and_attention(block, layer, level, in, channels(level), "x");
-        body += "    skips.append(x)\n";
+        std::string& lines = level == 0 && layer == 0 ? entry : body;
+        lines += resnet_and_attention(block, layer, level, in, channels(level), "x");
+        lines += "    skips.append(x)\n";
         in = channels(level);
         skip_channels_.push_back(in);
       }
@@ -70,9 +77,14 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
         skip_channels_.push_back(in);
       }
     }
-    composer_.define(
-        "", "def down(self, sample: Tensor, emb: Tensor, context: Tensor) -> List[Tensor]:\n" +
-                body + "    return skips\n");
+    const auto define = [&](const std::string& method, const std::string& lines) {
+      composer_.define("", "def " + method +
+                               "(self, sample: Tensor, emb: Tensor, context: Tensor) -> "
+                               "List[Tensor]:\n" +
+                               lines + "    return skips\n");
+    };
+    define("entry", entry);
+    define("down", body);
   }
 
   void define_mid() {
@@ -86,11 +98,6 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
                          Composer::call("mid_block.resnets.0", "x, emb") +
                          "\n    x = " + Composer::call("mid_block.attentions.0", "x, context") +
                          "\n    return " + Composer::call("mid_block.resnets.1", "x, emb") + "\n");
-    forward_ =
-        "def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:\n"
-        "    emb = self.time(timestep, sample)\n"
-        "    skips = self.down(sample, emb, context)\n"
-        "    x = self.mid(skips[-1], emb, context)\n";
   }
 
   void define_up() {
@@ -98,32 +105,43 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     for (int block_index = 0; block_index < levels(); ++block_index) {
       const int level = levels() - 1 - block_index;
       const std::string block = "up_blocks." + std::to_string(block_index);
-      const std::string method = "up_" + std::to_string(block_index);
-      std::string body;
+      std::string inner;
+      std::string outer;
       for (int layer = 0; layer <= config_.layers_per_level; ++layer) {
         const int skip = skip_channels_.back();
         skip_channels_.pop_back();
-        const std::string joined =
-            "torch.cat([x, skips[" + std::to_string(skip_channels_.size()) + "]], 1)";
-        body += resnet_and_attention(block, layer, level, in + skip, channels(level), joined);
+        const std::size_t place = skip_channels_.size();
+        const std::string joined = "torch.cat([x, skips[" + std::to_string(place) + "]], 1)";
+        std::string& lines = place < kOuterSkips ? outer : inner;
+        lines += resnet_and_attention(block, layer, level, in + skip, channels(level), joined);
         in = channels(level);
       }
       if (level > 0) {
         // The next skip tells the size, so sides that are not a multiple of the depth work too.
         const std::string next = "skips[" + std::to_string(skip_channels_.size() - 1) + "]";
-        body +=
+        inner +=
             "    x = torch.upsample_nearest2d(x, [" + next + ".size(2), " + next + ".size(3)])\n";
-        body +=
+        inner +=
             "    x = " + composer_.conv2d("", block + ".upsamplers.0.conv", "x", in, in, 3, 1, 1) +
             "\n";
+      } else {
+        define_up_method("inner", inner);
+        define_up_method("exit", outer);
+        inner = up_line("inner") + up_line("exit");
       }
-      composer_.define("",
-                       "def " + method +
-                           "(self, x: Tensor, skips: List[Tensor], emb: Tensor, context: Tensor) "
-                           "-> Tensor:\n" +
-                           body + "    return x\n");
-      forward_ += "    x = self." + method + "(x, skips, emb, context)\n";
+      define_up_method("up_" + std::to_string(block_index), inner);
     }
+  }
+
+  void define_up_method(const std::string& method, const std::string& lines) {
+    composer_.define("", "def " + method +
+                             "(self, x: Tensor, skips: List[Tensor], emb: Tensor, context: Tensor) "
+                             "-> Tensor:\n" +
+                             lines + "    return x\n");
+  }
+
+  static std::string up_line(const std::string& method) {
+    return "    x = self." + method + "(x, skips, emb, context)\n";
   }
 
   void define_head() {
@@ -132,6 +150,30 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
                                                   channels(0), config_.norm_epsilon) +
                              ")\n    return " +
                              composer_.conv2d("", "conv_out", "x", channels(0), 4, 3, 1, 1) + "\n");
+  }
+
+  /// The whole pass; the whole pass that also gives what "inner" made; and the pass around that.
+  void define_forward() {
+    std::string deep =
+        "    skips = self.down(sample, emb, context)\n"
+        "    x = self.mid(skips[-1], emb, context)\n";
+    const int last = levels() - 1;
+    for (int block = 0; block < last; ++block) deep += up_line("up_" + std::to_string(block));
+    const auto define = [&](const std::string& method, const std::string& features,
+                            const std::string& result, const std::string& lines) {
+      composer_.define("", "def " + method +
+                               "(self, sample: Tensor, timestep: Tensor, context: Tensor" +
+                               features + ") -> " + result +
+                               ":\n    emb = self.time(timestep, sample)\n" + lines);
+    };
+    define("forward", "", "Tensor",
+           deep + up_line("up_" + std::to_string(last)) + "    return self.head(x)\n");
+    define("forward_keeping", "", "List[Tensor]",
+           deep + up_line("inner") + "    features = x\n" + up_line("exit") +
+               "    return [self.head(x), features]\n");
+    define("forward_reusing", ", features: Tensor", "Tensor",
+           "    skips = self.entry(sample, emb, context)\n    x = features\n" + up_line("exit") +
+               "    return self.head(x)\n");
   }
 
   /// Defines a layer of a level; returns the lines that run it on the expression `x`.
@@ -264,7 +306,6 @@ $IN$BLOCKS$OUT    return h + x
   const UNetConfig& config_;
   Composer composer_;
   std::vector<int> skip_channels_;
-  std::string forward_;
 };
 
 }  // namespace

@@ -1,0 +1,172 @@
+// What of a step the UNet computes when a picture is approximated, against the same by hand.
+
+#include "sdx/generation/guidance.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
+
+#include "sdx/tensor/noise.h"
+#include "support/tiny_bundle.h"
+
+#include "support/catch.h"
+
+using sdx::test::tiny_bundle;
+
+namespace {
+
+constexpr double kTimestep = 500;
+
+at::Tensor noise(std::uint64_t seed) {
+  sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
+  return sdx::normal_noise({1, 4, 8, 8}, stream);
+}
+
+double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+/// The tiny model, and what its UNet says to a text.
+struct Model {
+  const at::NoGradGuard no_grad;
+  std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
+  sdx::EmbeddingTable embeddings;
+  sdx::TextEncoder encoder{tiny_bundle(), at::kCPU};
+  sdx::UNet unet{tiny_bundle(), {}};
+  sdx::ContextCache contexts{*tokenizer, embeddings, encoder};
+
+  at::Tensor context(const std::string& text) {
+    return contexts.context(text, sdx::Grammar::kA1111, 1);
+  }
+
+  at::Tensor output(const std::string& text, const at::Tensor& sample) {
+    return unet.forward(sample, at::full({1}, kTimestep), context(text).unsqueeze(0));
+  }
+
+  sdx::Guidance guidance(const std::string& prompt, double end, int interval = 1, int steps = 4,
+                         int first_step = 0, bool tile = false) {
+    sdx::ImageRequest request;
+    request.prompt = prompt;
+    request.negative_prompt = "red";
+    request.settings.guidance_end = end;
+    request.settings.feature_interval = interval;
+    request.settings.tile = tile;
+    return {{request}, {steps, 0}, first_step, unet, contexts};
+  }
+
+  /// With the guidance scale that holds where none is said.
+  at::Tensor guided(const std::string& text, const at::Tensor& sample) {
+    const at::Tensor negative = output("red", sample);
+    return negative + 7 * (output(text, sample) - negative);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("generation: guidance ends after its share of the steps", "[generation]") {
+  Model model;
+  const at::Tensor x = noise(1);
+  sdx::Guidance half = model.guidance("robot", 0.5);
+  for (const int step : {0, 1}) {
+    CHECK(relative_difference(half.predict(x, kTimestep, step), model.guided("robot", x)) < 1e-5);
+  }
+  for (const int step : {2, 3}) {
+    CHECK(at::equal(half.predict(x, kTimestep, step), model.output("robot", x)));
+  }
+  CHECK(at::equal(model.guidance("robot", 0).predict(x, kTimestep, 0), model.output("robot", x)));
+  const at::Tensor always = model.guidance("robot", 1).predict(x, kTimestep, 3);
+  CHECK(relative_difference(always, model.guided("robot", x)) < 1e-5);
+  // A little guidance is a step at least.
+  const at::Tensor little = model.guidance("robot", 0.01).predict(x, kTimestep, 0);
+  CHECK(relative_difference(little, model.guided("robot", x)) < 1e-5);
+}
+
+TEST_CASE("generation: a walk from the middle is guided where the whole walk is", "[generation]") {
+  Model model;
+  const at::Tensor x = noise(1);
+  sdx::Guidance later = model.guidance("robot", 0.75, 1, 4, 2);
+  CHECK(relative_difference(later.predict(x, kTimestep, 0), model.guided("robot", x)) < 1e-5);
+  CHECK(at::equal(later.predict(x, kTimestep, 1), model.output("robot", x)));
+}
+
+TEST_CASE("generation: without guidance a composed prompt is the mean of what attracts",
+          "[generation]") {
+  Model model;
+  const at::Tensor x = noise(1);
+  const at::Tensor mean = (model.output("robot", x) + 3 * model.output("snow", x)) / 4;
+  sdx::Guidance composed = model.guidance("robot AND snow:3 AND hat:-2", 0);
+  CHECK(relative_difference(composed.predict(x, kTimestep, 0), mean) < 1e-5);
+  const auto last_of = [&](const std::string& prompt, double end) {
+    return model.guidance(prompt, end).predict(x, kTimestep, 3);
+  };
+  CHECK(at::equal(last_of("robot:0.3", 0), model.output("robot", x)));
+  CHECK(at::equal(last_of("robot:-1", 0), last_of("robot:-1", 1)));
+}
+
+TEST_CASE("generation: features are reused in all evaluations but every so manieth",
+          "[generation]") {
+  Model model;
+  const at::Tensor timestep = at::full({2}, kTimestep);
+  const at::Tensor contexts = at::stack({model.context("red"), model.context("robot")});
+  const auto twice = [](const at::Tensor& x) { return at::cat({x, x}); };
+  const auto guided = [](const at::Tensor& rows) {
+    return rows.narrow(0, 0, 1) + 7 * (rows.narrow(0, 1, 1) - rows.narrow(0, 0, 1));
+  };
+  sdx::Guidance guidance = model.guidance("robot", 1, 3, 7);
+  at::Tensor features;
+  for (int step = 0; step < 7; ++step) {
+    INFO("step " << step);
+    const at::Tensor x = noise(static_cast<std::uint64_t>(step));
+    const at::Tensor found = guidance.predict(x, kTimestep, step);
+    const sdx::KeptPass full = model.unet.forward_keeping(twice(x), timestep, contexts);
+    if (step % 3 == 0) {
+      features = full.features;
+      CHECK(relative_difference(found, guided(full.output)) < 1e-5);
+    } else {
+      const at::Tensor reused = model.unet.forward_reusing(twice(x), timestep, contexts, features);
+      CHECK(relative_difference(found, guided(reused)) < 1e-5);
+      CHECK(relative_difference(found, guided(full.output)) > 1e-3);
+    }
+  }
+}
+
+TEST_CASE("generation: features are computed anew when the prompt changes or guidance ends",
+          "[generation]") {
+  Model model;
+  sdx::Guidance guidance = model.guidance("[robot:snow:4]", 0.75, 100, 8);
+  const auto is_full = [&](int step, const at::Tensor& x, const at::Tensor& full) {
+    return relative_difference(guidance.predict(x, kTimestep, step), full) < 1e-5;
+  };
+  for (int step = 0; step < 8; ++step) {
+    INFO("step " << step);
+    const at::Tensor x = noise(static_cast<std::uint64_t>(step));
+    const std::string text = step < 5 ? "robot" : "snow";
+    const at::Tensor full = step < 6 ? model.guided(text, x) : model.output(text, x);
+    CHECK(is_full(step, x, full) == (step == 0 || step == 5 || step == 6));
+  }
+}
+
+TEST_CASE("generation: the features of a tile roll along with it", "[generation]") {
+  Model model;
+  const at::Tensor x = noise(1);
+  sdx::Guidance guidance = model.guidance("robot", 0, 2, 4, 0, true);
+  guidance.predict(x, kTimestep, 0);
+  const at::Tensor found = guidance.predict(x, kTimestep, 1);
+
+  const auto rolled = [](const at::Tensor& of, std::vector<std::int64_t> by) {
+    return of.roll(by, {2, 3});
+  };
+  const std::vector<std::int64_t> before = {4, 4};  // 8 latents times the golden ratio, 0.618 …
+  const std::vector<std::int64_t> now = {1, 1};     // and twice it, 1.236 …, without the 1
+  const at::Tensor timestep = at::full({1}, kTimestep);
+  const at::Tensor context = model.context("robot").unsqueeze(0);
+  const at::Tensor features =
+      rolled(rolled(model.unet.forward_keeping(rolled(x, before), timestep, context).features,
+                    {-before[0], -before[1]}),
+             now);
+  const at::Tensor expected = rolled(
+      model.unet.forward_reusing(rolled(x, now), timestep, context, features), {-now[0], -now[1]});
+  CHECK(relative_difference(found, expected) < 1e-6);
+}
