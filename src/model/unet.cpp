@@ -67,13 +67,26 @@ at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
 struct UNet::Impl {
   torch::jit::Module module;
   ComputeTarget target;
+  ModelUse use;
   at::MemoryFormat layout;
   std::string program_file;
+
+  /// What the program's methods take, on the device and in the layout and type that it computes in.
+  std::vector<c10::IValue> inputs(const at::Tensor& sample, const at::Tensor& timesteps,
+                                  const at::Tensor& context) const {
+    const bool wants_gradient =
+        at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
+    if (wants_gradient && use == ModelUse::kInference) {
+      throw InternalError("UNet: loaded with ModelUse::kInference, which has no gradient");
+    }
+    return {sample.to(target.device, target.dtype).contiguous(layout), timesteps.to(target.device),
+            context.to(target.device, target.dtype)};
+  }
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
     : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target, use),
-                                        target, image_layout(target, use),
+                                        target, use, image_layout(target, use),
                                         (bundle.folder() / "unet.ts").string()})) {}
 
 UNet::~UNet() = default;
@@ -82,19 +95,12 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context, GradientMemory memory) const {
-  const auto& [module, target, layout, program_file] = *impl_;
-  const bool wants_gradient =
-      at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
-  if (wants_gradient && layout == at::MemoryFormat::ChannelsLast) {
-    throw InternalError("UNet::forward: loaded with ModelUse::kInference, which has no gradient");
-  }
-  const at::Tensor x = sample.to(target.device, target.dtype).contiguous(layout);
-  const at::Tensor steps = timesteps.to(target.device);
-  const at::Tensor words = context.to(target.device, target.dtype);
+  std::vector<c10::IValue> inputs = impl_->inputs(sample, timesteps, context);
   const at::Tensor output =
       memory == GradientMemory::kNormal
-          ? run_method(module, "forward", {x, steps, words})
-          : forward_in_segments(module, count_up_blocks(module, program_file), x, steps, words);
+          ? run_method(impl_->module, "forward", std::move(inputs))
+          : forward_in_segments(impl_->module, count_up_blocks(impl_->module, impl_->program_file),
+                                inputs[0].toTensor(), inputs[1].toTensor(), inputs[2].toTensor());
   return output.to(at::kFloat).contiguous();
 }
 
@@ -110,22 +116,19 @@ void UNet::require_feature_reuse() const {
 KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
                                const at::Tensor& context) const {
   require_feature_reuse();
-  const ComputeTarget& target = impl_->target;
   const std::vector<at::Tensor> made =
-      run_list_method(impl_->module, "forward_keeping",
-                      {sample.to(target.device, target.dtype), timesteps.to(target.device),
-                       context.to(target.device, target.dtype)});
-  return {made.at(0).to(at::kFloat), made.at(1)};
+      run_list_method(impl_->module, "forward_keeping", impl_->inputs(sample, timesteps, context));
+  return {made.at(0).to(at::kFloat).contiguous(), made.at(1)};
 }
 
 at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
                                  const at::Tensor& context, const at::Tensor& features) const {
   require_feature_reuse();
-  const ComputeTarget& target = impl_->target;
-  return run_method(impl_->module, "forward_reusing",
-                    {sample.to(target.device, target.dtype), timesteps.to(target.device),
-                     context.to(target.device, target.dtype), features})
-      .to(at::kFloat);
+  std::vector<c10::IValue> inputs = impl_->inputs(sample, timesteps, context);
+  inputs.emplace_back(features);
+  return run_method(impl_->module, "forward_reusing", std::move(inputs))
+      .to(at::kFloat)
+      .contiguous();
 }
 
 std::vector<at::Tensor> UNet::parameters() const { return parameters_of(impl_->module); }
