@@ -177,16 +177,26 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
   return found->second.to(at::kFloat);
 }
 
+void say_precision(const SourcePicture& source, const ComputeTarget& target,
+                   const CommonOptions& common) {
+  const std::string now(precision_name(target.dtype));
+  const std::string then = source.infotext.field("Precision").value_or("fp32");
+  if (then == now) return;
+  say(common, source.file + " was computed in " + then + ", this is in " + now +
+                  ": pixels will differ a little; --dtype " + then + " makes the same ones");
+}
+
 /// Thrown between two steps after Ctrl-C.
 struct Stopped {
   int signal;
 };
 
 void make_pictures(const GenerateOptions& options, const CommonOptions& common,
-                   const Bundle& bundle, const EmbeddingTable& embeddings,
-                   const std::vector<PictureJob>& jobs, PictureWriter& writer) {
+                   const ComputeTarget& target, const Bundle& bundle,
+                   const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs,
+                   PictureWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
-  const Generator generator(bundle, choose_target(common.device, common.dtype));
+  const Generator generator(bundle, target);
   std::vector<ImageRequest> requests;
   for (const PictureJob& job : jobs) requests.push_back(job.request);
   generator.check(requests, embeddings);
@@ -196,7 +206,7 @@ void make_pictures(const GenerateOptions& options, const CommonOptions& common,
   const std::string of_all = " of " + std::to_string(jobs.size()) + " pictures";
   const auto consume = [&](std::size_t index, const GeneratedImage& made) {
     writer.write(jobs[index],
-                 infotext(requests[index], bundle, embeddings, version_text(), made.place),
+                 infotext(requests[index], bundle, embeddings, version_text(), made.making),
                  made.image);
     if (!options.latents_out.empty()) final_latents.push_back(made.latents);
   };
@@ -264,6 +274,7 @@ void generate_command(int argc, char** argv) {
   options.output.grid = options.output.grid || !options.axes.empty();
 
   set_compute_threads(common.threads);
+  const ComputeTarget target = choose_target(common.device, common.dtype);
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
@@ -277,9 +288,10 @@ void generate_command(int argc, char** argv) {
                     " was made from another picture, which it does not hold: --init-image FILE "
                     "gives that back; without it the beginning is noise");
   }
+  if (source) say_precision(*source, target, common);
   if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
   PictureWriter writer(options.output);
-  make_pictures(options, common, bundle, embeddings, jobs, writer);
+  make_pictures(options, common, target, bundle, embeddings, jobs, writer);
   report(options, common, jobs, writer);
 }
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <future>
 
+#include "decode_pieces.h"
 #include "pass_plan.h"
 #include "request_check.h"
 #include "sdx/generation/guidance.h"
@@ -29,8 +30,8 @@ namespace sdx {
 namespace {
 
 constexpr int kMostAtOnce = 8;
-constexpr int kBusyLatents = 4096;  ///< a picture of 512 px: enough work for all cores of a CPU
-constexpr int kTileMargin = 8;      ///< latents that are repeated around a tile for the VAE
+constexpr int kBusyLatents = 4096;   ///< a picture of 512 px: enough work for all cores of a CPU
+constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
 
 /// What a generator that is on its own loads for itself.
 struct OwnParts {
@@ -148,8 +149,22 @@ struct Generator::Impl {
     return *encoder;
   }
 
-  at::Tensor decode(const at::Tensor& latents, bool tile) const {
-    return tile ? decode_tile(decoder, latents, info().vae_factor) : decoder.decode(latents);
+  /// The side of the pieces in which half of the free memory holds the decoding of a picture, in
+  /// latents; 0: whole. Small pictures are not even measured.
+  int decoded_side(const at::Tensor& latents) const {
+    const std::int64_t height = latents.size(2);
+    const std::int64_t width = latents.size(3);
+    if (!target.device.is_cpu() || height * width <= kSmallLatents) return 0;
+    if (decode_bytes == 0) decode_bytes = decode_bytes_per_latent(decoder, info().latent_channels);
+    return piece_side(height, width, decode_bytes,
+                      static_cast<double>(available_memory_bytes()) / 2);
+  }
+
+  /// @param side see decoded_side(); a seamless tile is always decoded whole.
+  at::Tensor decode(const at::Tensor& latents, bool tile, int side) const {
+    if (tile) return decode_tile(decoder, latents, info().vae_factor);
+    if (side > 0) return decode_in_pieces(decoder, latents, side, info().vae_factor);
+    return decoder.decode(latents);
   }
 
   /// @param noise [B,4,h,w]; with `original` what it is noised with.
@@ -184,7 +199,8 @@ struct Generator::Impl {
                       const LatentSize& size) const {
     std::vector<at::Tensor> rows;
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
-      const Image image = to_image(decode(latents.narrow(0, i, 1), settings.tile));
+      const at::Tensor one = latents.narrow(0, i, 1);
+      const Image image = to_image(decode(one, settings.tile, decoded_side(one)));
       const Image larger =
           resize(image, size.width * info().vae_factor, size.height * info().vae_factor);
       rows.push_back(vae_encoder().encode(to_tensor(larger)).mean);
@@ -273,6 +289,7 @@ struct Generator::Impl {
   const UNet& unet;
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
+  mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
   ComputeTarget target;
 };
 
@@ -352,10 +369,13 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
-        const Image image = to_image(impl.decode(one, made_by.tile));
-        const BatchPlace place{static_cast<int>(batch.requests.size()), static_cast<int>(row)};
+        const int side = made_by.tile ? 0 : impl.decoded_side(one);
+        const Image image = to_image(impl.decode(one, made_by.tile, side));
+        const Making making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
+                            impl.target.dtype,
+                            side * impl.info().vae_factor};
         consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
-                                  place, one.cpu()});
+                                  making, one.cpu()});
       }
     });
     first += batch.count;

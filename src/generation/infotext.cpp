@@ -64,7 +64,7 @@ void add_sampling(FieldList& fields, const SamplerSettings& sampler) {
 
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const BatchPlace& place) {
+                  const Making& making) {
   const BundleInfo& info = bundle.info();
   const PictureSettings& settings = request.settings;
   const HiresSettings& hires = settings.hires;
@@ -99,10 +99,13 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add_unless(!settings.tile, "Tiling", "True");
   fields.add_unless(settings.grammar == Grammar::kA1111, "Grammar",
                     std::string(to_string(settings.grammar)));
-  if (place.size > 1) {
-    fields.add("Batch size", std::to_string(place.size));
-    fields.add("Batch pos", std::to_string(place.position));
+  if (making.place.size > 1) {
+    fields.add("Batch size", std::to_string(making.place.size));
+    fields.add("Batch pos", std::to_string(making.place.position));
   }
+  fields.add_unless(making.dtype == at::kFloat, "Precision",
+                    std::string(precision_name(making.dtype)));
+  fields.add_unless(making.piece_px == 0, "VAE tile", std::to_string(making.piece_px));
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);

@@ -80,7 +80,7 @@ void make_pictures(const Generator& generator, const Bundle& bundle, const TeamF
         [&](std::size_t index, const GeneratedImage& made) {
           const fs::path file = team.root / chunk[index].file;
           if (fs::exists(file)) return;
-          const Infotext text = infotext(requests[index], bundle, words, version, made.place);
+          const Infotext text = infotext(requests[index], bundle, words, version, made.making);
           write_image(file, made.image, encoding, {format_infotext(text), true});
           if (events.picture) events.picture(chunk[index]);
         },

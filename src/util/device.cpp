@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <array>
 #include <optional>
 
 #include "sdx/util/error.h"
@@ -23,12 +24,14 @@ c10::Device parse_device(const std::string& text) {
   throw UsageError("--device: expected auto, cpu, cuda or cuda:N, found \"" + text + "\"");
 }
 
+constexpr std::array kPrecisions = {at::kFloat, at::kBFloat16, at::kHalf};
+
 /// Nothing for "auto".
-std::optional<c10::ScalarType> parse_dtype(const std::string& text) {
+std::optional<c10::ScalarType> parse_precision(const std::string& text) {
   if (text == "auto") return std::nullopt;
-  if (text == "fp32") return at::kFloat;
-  if (text == "bf16") return at::kBFloat16;
-  if (text == "fp16") return at::kHalf;
+  for (const c10::ScalarType dtype : kPrecisions) {
+    if (text == precision_name(dtype)) return dtype;
+  }
   throw UsageError("--dtype: expected auto, fp32, bf16 or fp16, found \"" + text + "\"");
 }
 
@@ -53,7 +56,7 @@ bool cpu_computes_in_bfloat16() {
 
 ComputeTarget choose_target(const std::string& device_text, const std::string& dtype_text) {
   const c10::Device device = parse_device(device_text);
-  const std::optional<c10::ScalarType> dtype = parse_dtype(dtype_text);
+  const std::optional<c10::ScalarType> dtype = parse_precision(dtype_text);
   if (device.is_cuda()) {
     check_cuda(device, device_text);
     return {device, dtype.value_or(at::kHalf)};
@@ -63,6 +66,19 @@ ComputeTarget choose_target(const std::string& device_text, const std::string& d
                            ": this processor cannot compute in it; --dtype fp32 works everywhere");
   }
   return {device, dtype.value_or(at::kFloat)};
+}
+
+std::string_view precision_name(c10::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return "fp32";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kHalf:
+      return "fp16";
+    default:
+      throw InternalError(std::string("no model computes in ") + c10::toString(dtype));
+  }
 }
 
 void set_compute_threads(int threads) {

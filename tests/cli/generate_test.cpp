@@ -33,6 +33,8 @@ std::string parameters_of(const fs::path& picture) {
   return sdx::read_parameters(picture).value_or("");
 }
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 RunResult generate(const Workplace& place, std::vector<std::string> arguments,
                    const std::string& steps = "2") {
   arguments.insert(arguments.end(), {"--steps", steps});
@@ -116,6 +118,18 @@ TEST_CASE("cli: an approximated picture says so, and is made again") {
   CHECK(sdx::decode_image(exact).image.rgb != sdx::decode_image(made).image.rgb);
   check_refused(place, {"a robot", "--cfg-end", "1.5"}, 64, {"--cfg-end", "1.5"});
   check_refused(place, {"a robot", "--reuse-features", "0"}, 64, {"--reuse-features", "0"});
+}
+
+TEST_CASE("cli: a picture in bfloat16 is made again by --dtype bf16, which --from-image advises") {
+  const Workplace place;
+  const std::string made = first_line(generate(place, {"a robot", "--dtype", "bf16"}).out);
+  CHECK_THAT(parameters_of(place.path() / made), ContainsSubstring("Precision: bf16"));
+  const RunResult other = generate(place, {"--from-image", made, "--out", "b"});
+  CHECK_THAT(other.err, ContainsSubstring("computed in bf16, this is in fp32") &&
+                            ContainsSubstring("--dtype bf16 makes the same"));
+  const std::string again =
+      first_line(generate(place, {"--from-image", made, "--dtype", "bf16", "--out", "c"}).out);
+  CHECK(sdx::read_file(place.path() / again) == sdx::read_file(place.path() / made));
 }
 
 TEST_CASE("cli: what is typed comes before what --from-image says") {

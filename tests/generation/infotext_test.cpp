@@ -20,9 +20,9 @@ sdx::ImageRequest request(const std::string& prompt, const std::string& negative
   return result;
 }
 
-std::string text_of(const sdx::ImageRequest& of, const sdx::BatchPlace& place = {}) {
+std::string text_of(const sdx::ImageRequest& of, const sdx::Making& making = {}) {
   return format_infotext(
-      sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", place));
+      sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", making));
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
   made.settings.tile = true;
   made.settings.grammar = sdx::Grammar::kPlain;
   made.settings.hires = {2, 0.4, 12};
-  CHECK_THAT(text_of(made, {4, 1}),
+  CHECK_THAT(text_of(made, {{4, 1}}),
              ContainsSubstring(
                  "Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, CFG "
                  "Rescale: 0.7, CFG end: 0.6, DeepCache interval: 3, Seed: 9, Size: 64x64,") &&
@@ -59,11 +59,17 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
                                    "strength: 0.4, Clip skip: 2, Tiling: True, Grammar: plain, "
                                    "Batch size: 4, Batch pos: 1, RNG: Philox, Hires upscale: 2, "
                                    "Hires steps: 12, Hires upscaler: Lanczos, Version"));
-  const auto place = sdx::batch_place_of(sdx::parse_infotext(text_of(made, {4, 1})));
+  const auto place = sdx::batch_place_of(sdx::parse_infotext(text_of(made, {{4, 1}})));
   REQUIRE(place);
   CHECK(place->size == 4);
   CHECK(place->position == 1);
   CHECK_FALSE(sdx::batch_place_of(sdx::parse_infotext(text_of(made))));
+}
+
+TEST_CASE("generation: infotext says how a picture was computed if not as usual", "[generation]") {
+  CHECK_THAT(text_of(request("snow"), {{}, at::kBFloat16, 512}),
+             ContainsSubstring("Precision: bf16, VAE tile: 512, RNG"));
+  CHECK_THAT(text_of(request("snow")), !ContainsSubstring("Precision"));
 }
 
 TEST_CASE("generation: the guidance scale of an infotext is exact", "[generation]") {

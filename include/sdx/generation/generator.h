@@ -22,9 +22,16 @@ struct BatchPlace {
   int position = 0;
 };
 
+/// What decides a picture's pixels besides its request.
+struct Making {
+  BatchPlace place;
+  c10::ScalarType dtype = c10::ScalarType::Float;  ///< in which the networks computed
+  int piece_px = 0;  ///< side of the pieces that the VAE decoded for want of memory; 0: whole
+};
+
 struct GeneratedImage {
   Image image;
-  BatchPlace place;
+  Making making;
   at::Tensor latents;  ///< [1,4,h,w] float32 CPU, the final ones, before the VAE
 };
 

@@ -16,7 +16,7 @@ namespace sdx {
 /// images and masks are not: what was on the disk stays there.
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const BatchPlace& place);
+                  const Making& making);
 
 /// Whether a picture began with another one.
 bool was_made_from_picture(const Infotext& infotext);

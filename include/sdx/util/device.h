@@ -4,6 +4,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <string>
+#include <string_view>
 
 namespace sdx {
 
@@ -27,6 +28,9 @@ enum class ModelUse {
 /// @throws UsageError for another word; UnavailableError (69) for a device that is not there or a
 ///         type that it cannot compute in.
 ComputeTarget choose_target(const std::string& device, const std::string& dtype);
+
+/// A type as --dtype names it: "fp32", "bf16" or "fp16".
+std::string_view precision_name(c10::ScalarType dtype);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.
 void set_compute_threads(int threads);
