@@ -4,7 +4,7 @@
 #   --sd15 FOLDER   diffusers folder of the full-size model (default: FOLDER/sd15; made if absent)
 #   --out FOLDER    where models and JSON files go (default: build/bench)
 #   --quick         without the slow parts of the full-size model, and without the comparison
-#   SDX_PYTHON      a Python with torch, diffusers, transformers (scripts/parity/requirements.txt)
+#   SDX_PYTHON      a Python with torch, diffusers, transformers (scripts/bench/requirements.txt)
 # More arguments go to scripts/bench_peers.py: --openvino, --compile, --only unet,step …
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,3 +1,4 @@
+#include "sdx/cli/bench_command.h"
 #include "sdx/cli/tool.h"
 
 int main(int argc, char** argv) {

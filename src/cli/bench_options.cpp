@@ -15,7 +15,7 @@ std::optional<c10::ScalarType> parse_dtype(const std::string& text) {
   if (text.empty()) return std::nullopt;
   for (const auto dtype :
        {c10::ScalarType::Float, c10::ScalarType::BFloat16, c10::ScalarType::Half}) {
-    if (text == dtype_name(dtype)) return dtype;
+    if (text == compute_type_name(dtype)) return dtype;
   }
   throw UsageError("--dtype: expected fp32, bf16 or fp16, found \"" + text + "\"");
 }
@@ -28,7 +28,7 @@ std::string all_names() {
 
 }  // namespace
 
-std::string dtype_name(c10::ScalarType dtype) {
+std::string compute_type_name(c10::ScalarType dtype) {
   if (dtype == c10::ScalarType::BFloat16) return "bf16";
   return dtype == c10::ScalarType::Half ? "fp16" : "fp32";
 }
@@ -74,7 +74,7 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
           "--phases=" + std::string(info_of(phase).name),
           "--model=" + options.model,
           "--device=" + options.device,
-          "--dtype=" + options.dtype,
+          "--dtype=" + compute_type_name(target_of(options).dtype),
           "--threads=" + std::to_string(options.threads),
           "--size=" + std::to_string(options.size_px),
           "--steps=" + std::to_string(options.steps)};

@@ -34,6 +34,6 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
 ComputeTarget target_of(const BenchOptions& options);
 
 /// "fp32", "bf16", "fp16".
-std::string dtype_name(c10::ScalarType dtype);
+std::string compute_type_name(c10::ScalarType dtype);
 
 }  // namespace sdx

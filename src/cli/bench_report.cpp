@@ -1,6 +1,7 @@
 #include "cli/bench_report.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "sdx/util/text.h"
@@ -26,7 +27,7 @@ std::string cell(const Json& summary, const char* key, double factor, int digits
   return short_number(summary[key].get<double>() * factor, digits);
 }
 
-std::string row(const std::vector<std::string>& cells) {
+std::string row(const std::array<std::string, 9>& cells) {
   char line[300];
   std::snprintf(line, sizeof line, "%-11s %9s %17s %8s %8s %8s %6s %8s  %s\n", cells[0].c_str(),
                 cells[1].c_str(), cells[2].c_str(), cells[3].c_str(), cells[4].c_str(),
@@ -95,7 +96,8 @@ std::string report_table(const Json& report) {
     text +=
         row({summary["phase"].get<std::string>(), cell(summary, "seconds", 1, 3),
              cell(summary, "least_seconds", 1, 3) + " - " + cell(summary, "most_seconds", 1, 3),
-             cell(summary, "tflop", 1, 3), cell(summary, "tflop_per_s", 1000, 3), share,
+             cell(summary, "cpu_seconds", 1, 3), cell(summary, "tflop", 1, 3),
+             cell(summary, "tflop_per_s", 1000, 3), share,
              cell(summary, "peak_memory_bytes", 1e-9, 3), std::string(info_of(phase).explanation)});
   }
   return text;

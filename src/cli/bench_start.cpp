@@ -54,10 +54,8 @@ Json measure_start(const Bundle& bundle, const ComputeTarget& target, ImageReque
   std::vector<double> ends;
   generator.generate(
       {request}, {}, {}, [](std::size_t, const GeneratedImage&) {},
-      [&](int, int) {
-        at::removeCallback(handle);
-        ends.push_back(process_age_seconds());
-      });
+      [&](int, int) { ends.push_back(process_age_seconds()); });
+  at::removeCallback(handle);
   if (first_convolution == 0) throw InternalError("no convolution was seen in a UNet's step");
   return {{"seconds", first_convolution.load()},
           {"first_step_seconds", ends.at(0) - first_convolution},

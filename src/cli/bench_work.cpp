@@ -69,7 +69,7 @@ void finish(const at::Tensor& result) { result.flatten()[0].item<float>(); }
 Json ceiling(const ComputeTarget& target) {
   Json answer;
   for (const auto dtype : {c10::ScalarType::Float, c10::ScalarType::BFloat16}) {
-    answer[dtype_name(dtype) + "_tflop_per_s"] =
+    answer[compute_type_name(dtype) + "_tflop_per_s"] =
         best_product_rate(target.device, dtype, ceiling_shapes());
   }
   answer["copy_gb_per_s"] = best_copy_rate(target.device, kCopiedBytes);

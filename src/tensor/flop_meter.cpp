@@ -1,7 +1,9 @@
 #include "sdx/tensor/flop_meter.h"
 
+#include <ATen/core/function_schema.h>
 #include <ATen/record_function.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <string>
@@ -46,7 +48,7 @@ std::optional<Kind> kind_of(std::string_view name) {
                                                          : Kind::kAttention;
 }
 
-double numel(const at::Tensor& tensor) { return static_cast<double>(tensor.numel()); }
+double values_in(const at::Tensor& tensor) { return static_cast<double>(tensor.numel()); }
 
 std::vector<at::Tensor> tensors_of(c10::ArrayRef<const c10::IValue> values) {
   std::vector<at::Tensor> tensors;
@@ -56,59 +58,99 @@ std::vector<at::Tensor> tensors_of(c10::ArrayRef<const c10::IValue> values) {
   return tensors;
 }
 
+/// The last `count`: called by TorchScript's interpreter, an operator is shown all of its stack.
+c10::ArrayRef<const c10::IValue> last(c10::ArrayRef<const c10::IValue> values, std::size_t count) {
+  return values.slice(values.size() - std::min(count, values.size()));
+}
+
+c10::ArrayRef<const c10::IValue> arguments_of(const at::RecordFunction& call) {
+  const auto schema = call.operator_schema();
+  return last(call.inputs(), schema ? schema->arguments().size() : call.inputs().size());
+}
+
+at::Tensor result_of(const at::RecordFunction& call) {
+  const std::vector<c10::IValue>& outputs = call.outputs();
+  const auto schema = call.operator_schema();
+  const std::size_t count = schema ? schema->returns().size() : outputs.size();
+  return tensors_of(last(c10::ArrayRef<const c10::IValue>(outputs.data(), outputs.size()), count))
+      .at(0);
+}
+
 /// Multiplications for one value of a convolution's output; `weight` is the kernel's place.
 double taps(const std::vector<at::Tensor>& inputs, std::size_t weight) {
-  return numel(inputs.at(weight)) / static_cast<double>(inputs.at(weight).size(0));
+  return values_in(inputs.at(weight)) / static_cast<double>(inputs.at(weight).size(0));
 }
 
 double convolution_backward_flops(const at::RecordFunction& call) {
-  const std::vector<at::Tensor> inputs = tensors_of(call.inputs());  // gradient, input, weight
+  const std::vector<at::Tensor> inputs = tensors_of(arguments_of(call));  // gradient, input, weight
   const auto wanted = call.inputs()[call.inputs().size() - 1].toBoolList();
   const int products = static_cast<int>(wanted.get(0)) + static_cast<int>(wanted.get(1));
-  return 2 * products * numel(inputs.at(0)) * taps(inputs, 2);
+  return 2 * products * values_in(inputs.at(0)) * taps(inputs, 2);
 }
 
 /// Of both products, from [..., S, d] tensors.
 double attention_flops(const std::vector<at::Tensor>& inputs, std::size_t query) {
   const auto keys = static_cast<double>(inputs.at(query + 1).size(-2));
-  const auto rows = numel(inputs.at(query)) / static_cast<double>(inputs.at(query).size(-1));
+  const auto rows = values_in(inputs.at(query)) / static_cast<double>(inputs.at(query).size(-1));
   const auto widths = inputs.at(query).size(-1) + inputs.at(query + 2).size(-1);
   return 2 * rows * keys * static_cast<double>(widths);
 }
 
-double flops_of(Kind kind, const at::RecordFunction& call) {
-  if (kind == Kind::kConvolutionBackward) return convolution_backward_flops(call);
-  const std::vector<at::Tensor> inputs = tensors_of(call.inputs());
-  if (kind == Kind::kAttention) return attention_flops(inputs, 0);
-  if (kind == Kind::kAttentionBackward) return 2 * attention_flops(inputs, 1);
-  const double outputs = numel(tensors_of(call.outputs()).at(0));
-  const auto name = call.operator_name();
-  const bool is_fused_sum = name && name->overload_name == "binary";
-  if (kind == Kind::kConvolution) return 2 * outputs * taps(inputs, is_fused_sum ? 2 : 1);
-  const std::string_view called = call.name();
-  const bool has_addend_first = called.find("addmm") != std::string_view::npos ||
-                                called.find("baddbmm") != std::string_view::npos;
-  return 2 * outputs * static_cast<double>(inputs.at(has_addend_first ? 1 : 0).size(-1));
+/// What is known of a call before it runs: its operations, or those for each value of its result.
+struct Work : at::ObserverContext {
+  double flops = 0;
+  bool is_for_each_value = false;
+};
+
+/// libtorch shows a call's arguments only at its beginning, and its result only at its end.
+std::unique_ptr<Work> work_of(Kind kind, const at::RecordFunction& call) {
+  auto work = std::make_unique<Work>();
+  const std::vector<at::Tensor> inputs = tensors_of(arguments_of(call));
+  switch (kind) {
+    case Kind::kAttention:
+      work->flops = attention_flops(inputs, 0);
+      break;
+    case Kind::kAttentionBackward:
+      work->flops = 2 * attention_flops(inputs, 1);
+      break;
+    case Kind::kConvolutionBackward:
+      work->flops = convolution_backward_flops(call);
+      break;
+    case Kind::kConvolution: {
+      const auto name = call.operator_name();
+      const bool is_fused_sum = name && name->overload_name == "binary";
+      work->flops = 2 * taps(inputs, is_fused_sum ? 2 : 1);
+      work->is_for_each_value = true;
+      break;
+    }
+    case Kind::kLinear: {
+      const std::string_view name = call.name();
+      const bool has_addend_first = name.find("addmm") != std::string_view::npos ||
+                                    name.find("baddbmm") != std::string_view::npos;
+      work->flops = 2 * static_cast<double>(inputs.at(has_addend_first ? 1 : 0).size(-1));
+      work->is_for_each_value = true;
+      break;
+    }
+  }
+  return work;
 }
 
 std::atomic<double> counted = 0;
 thread_local int depth = 0;  ///< of known operators that are in progress
 
-struct Counted : at::ObserverContext {
-  explicit Counted(Kind which) : kind(which) {}
-  Kind kind;
-};
-
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
   const std::optional<Kind> kind = kind_of(call.name());
   if (!kind) return nullptr;
+  auto work = depth == 0 ? work_of(*kind, call) : std::make_unique<Work>();
   ++depth;
-  return std::make_unique<Counted>(*kind);
+  return work;
 }
 
 void end(const at::RecordFunction& call, at::ObserverContext* context) {
   if (context == nullptr) return;
-  if (--depth == 0) counted += flops_of(static_cast<Counted*>(context)->kind, call);
+  --depth;
+  const auto& work = *static_cast<Work*>(context);
+  counted += work.is_for_each_value ? work.flops * values_in(result_of(call)) : work.flops;
 }
 
 }  // namespace

@@ -19,7 +19,6 @@ void generate_command(int argc, char** argv);
 void tokenize_command(int argc, char** argv);
 void roster_command(int argc, char** argv);
 void model_command(int argc, char** argv);
-void bench_command(int argc, char** argv);
 /// `sdx-model embedding`, a part of model_command().
 void embedding_command(int argc, char** argv);
 
