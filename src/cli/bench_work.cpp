@@ -101,7 +101,12 @@ BenchWork unet_work(const BenchOptions& options) {
         : Denoiser(from),
           contexts(*tokenizer, no_words, text_encoder),
           guidance({request}, {request.settings.sampler.steps, 0}, unet, contexts),
-          sample(random_latents(1).to(target.device)) {}
+          sample(random_latents(1).to(target.device)) {
+      const at::NoGradGuard no_grad;
+      for (const std::string& text : {request.prompt, request.negative_prompt}) {
+        contexts.context(text, request.settings.grammar, request.settings.clip_skip);
+      }
+    }
     EmbeddingTable no_words;
     ContextCache contexts;
     Guidance guidance;
