@@ -118,7 +118,7 @@ def start(args, torch, dtype):
         pass
 
     def forward(*_, **__):
-        seen.append(process_age())
+        seen.append((process_age(), time.process_time()))
         raise Seen
 
     pipeline.unet.forward = forward
@@ -126,7 +126,7 @@ def start(args, torch, dtype):
         pipeline(PROMPT, negative_prompt="blurry, low quality", num_inference_steps=2, height=512, width=512)
     except Seen:
         pass
-    return lambda: {"seconds": seen[0]}
+    return lambda: {"seconds": seen[0][0], "cpu_seconds": seen[0][1]}
 
 
 def main():
@@ -146,7 +146,7 @@ def main():
     for _ in sys.stdin:
         begin, cpu_begin = time.perf_counter(), time.process_time()
         answer = work() or {"seconds": time.perf_counter() - begin}
-        answer["cpu_seconds"] = time.process_time() - cpu_begin
+        answer.setdefault("cpu_seconds", time.process_time() - cpu_begin)
         answer["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps(answer), flush=True)
 

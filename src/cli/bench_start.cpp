@@ -18,11 +18,21 @@ namespace sdx {
 namespace {
 
 std::atomic<double> first_convolution = 0;
+std::atomic<double> first_convolution_cpu = 0;
+
+double cpu_seconds() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
 
 std::unique_ptr<at::ObserverContext> note_convolution(const at::RecordFunction& call) {
   const std::string_view name = call.name();
   const bool is_one = name.starts_with("aten::conv") || name.starts_with("mkldnn::_convolution");
-  if (is_one && first_convolution == 0) first_convolution = process_age_seconds();
+  if (is_one && first_convolution == 0) {
+    first_convolution = process_age_seconds();
+    first_convolution_cpu = cpu_seconds();
+  }
   return nullptr;
 }
 
@@ -52,12 +62,18 @@ Json measure_start(const Bundle& bundle, const ComputeTarget& target, ImageReque
   const Generator generator(bundle, target);
   const auto handle = at::addGlobalCallback(at::RecordFunctionCallback(note_convolution));
   std::vector<double> ends;
-  generator.generate(
-      {request}, {}, {}, [](std::size_t, const GeneratedImage&) {},
-      [&](int, int) { ends.push_back(process_age_seconds()); });
+  struct Seen {};
+  try {
+    generator.generate({request}, {}, {}, {}, [&](int done, int total) {
+      ends.push_back(process_age_seconds());
+      if (done == total) throw Seen{};  // the decoder has no part in this
+    });
+  } catch (const Seen&) {
+  }
   at::removeCallback(handle);
   if (first_convolution == 0) throw InternalError("no convolution was seen in a UNet's step");
   return {{"seconds", first_convolution.load()},
+          {"cpu_seconds", first_convolution_cpu.load()},
           {"first_step_seconds", ends.at(0) - first_convolution},
           {"second_step_seconds", ends.at(1) - ends.at(0)}};
 }

@@ -8,7 +8,7 @@
 namespace sdx {
 
 /// One repetition of a phase; ends when its result is there. What it returns goes into the answer;
-/// a "seconds" of its own replaces the time that the caller took.
+/// "seconds" and "cpu_seconds" of its own replace what the caller measured.
 using BenchWork = std::function<Json()>;
 
 /// Loads what a phase needs and nothing else.
