@@ -1,0 +1,92 @@
+#include "cli/bench_ceiling.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/randn.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "cli/stopwatch.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr int kTries = 5;
+
+/// Seconds of the fastest of several runs, on whatever device the result lies. On a CPU that others
+/// use as well, time that the threads waited for a core does not count: a ceiling that was measured
+/// too low would flatter all that is compared with it.
+double fastest(const std::function<at::Tensor()>& work) {
+  // Reading a value waits for the device.
+  const auto finish = [](const at::Tensor& result) {
+    result.flatten()[0].item<float>();
+    return result.device().is_cpu();
+  };
+  finish(work());
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries; ++i) {
+    const Stopwatch watch;
+    const bool is_on_cpu = finish(work());
+    least = std::min(least, watch.seconds());
+    if (is_on_cpu) least = std::min(least, watch.cpu_seconds() / at::get_num_threads());
+  }
+  return least;
+}
+
+/// An operator by its name, called with values; these have no C++ header.
+at::Tensor call(const c10::OperatorHandle& operation, std::vector<c10::IValue> arguments) {
+  operation.callBoxed(arguments);
+  return arguments.front().toTensor();
+}
+
+double seconds_of_product(const at::Tensor& left, const at::Tensor& right) {
+  double least = fastest([&] { return at::mm(left, right); });
+  const auto reorder =
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
+  const auto multiply = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  if (!left.device().is_cpu() || !reorder || !multiply) return least;
+  const at::Tensor weight = call(*reorder, {right.t().contiguous(), left.size(0)});
+  const c10::List<std::optional<at::Scalar>> no_scalars;
+  return std::min(least, fastest([&] {
+                    return call(*multiply, {left, weight, c10::IValue(), std::string("none"),
+                                            no_scalars, std::string()});
+                  }));
+}
+
+}  // namespace
+
+const std::vector<ProductShape>& ceiling_shapes() {
+  static const std::vector<ProductShape> kShapes = {
+      {4096, 4096, 4096}, {8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}};
+  return kShapes;
+}
+
+double best_product_rate(c10::Device device, c10::ScalarType dtype,
+                         const std::vector<ProductShape>& shapes) {
+  const at::NoGradGuard no_grad;
+  double best = 0;
+  for (const auto& [rows, depth, columns] : shapes) {
+    const at::Tensor left = at::randn({rows, depth}).to(device, dtype);
+    const at::Tensor right = at::randn({depth, columns}).to(device, dtype);
+    const double operations =
+        2 * static_cast<double>(rows) * static_cast<double>(depth) * static_cast<double>(columns);
+    best = std::max(best, operations / seconds_of_product(left, right) / 1e12);
+  }
+  return best;
+}
+
+double best_copy_rate(c10::Device device, std::int64_t bytes) {
+  const at::Tensor from = at::ones({bytes / 4}, at::device(device).dtype(at::kFloat));
+  at::Tensor to = at::empty_like(from);
+  return 2 * static_cast<double>(bytes) / fastest([&] { return to.copy_(from); }) / 1e9;
+}
+
+}  // namespace sdx
