@@ -82,7 +82,7 @@ void bench_command(int argc, char** argv) {
                  {"model", bundle.info().name},
                  {"size_px", options.size_px > 0 ? options.size_px : bundle.info().native_size_px},
                  {"steps", options.steps},
-                 {"dtype", compute_type_name(target.dtype)},
+                 {"dtype", precision_name(target.dtype)},
                  {"device", target.device.str()},
                  {"threads", at::get_num_threads()},
                  {"repeats", options.repeats},

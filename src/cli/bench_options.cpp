@@ -1,7 +1,6 @@
 #include "cli/bench_options.h"
 
 #include <cstdlib>
-#include <optional>
 
 #include "sdx/cli/options.h"
 #include "sdx/util/error.h"
@@ -11,15 +10,6 @@ namespace sdx {
 
 namespace {
 
-std::optional<c10::ScalarType> parse_dtype(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  for (const auto dtype :
-       {c10::ScalarType::Float, c10::ScalarType::BFloat16, c10::ScalarType::Half}) {
-    if (text == compute_type_name(dtype)) return dtype;
-  }
-  throw UsageError("--dtype: expected fp32, bf16 or fp16, found \"" + text + "\"");
-}
-
 std::string all_names() {
   std::vector<std::string> names;
   for (const BenchPhaseInfo& info : all_bench_phases()) names.emplace_back(info.name);
@@ -27,11 +17,6 @@ std::string all_names() {
 }
 
 }  // namespace
-
-std::string compute_type_name(c10::ScalarType dtype) {
-  if (dtype == c10::ScalarType::BFloat16) return "bf16";
-  return dtype == c10::ScalarType::Half ? "fp16" : "fp32";
-}
 
 BenchOptions parse_bench_options(int argc, const char* const* argv) {
   BenchOptions options;
@@ -55,14 +40,13 @@ BenchOptions parse_bench_options(int argc, const char* const* argv) {
                  "Measure one phase once for each line of stdin, and answer each with JSON");
   table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle");
   table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
-  table.add("Model and device", "--dtype", options.dtype,
-            "fp32, bf16 or fp16; default: as the device computes otherwise");
+  table.add("Model and device", "--dtype", options.dtype, "auto, fp32, bf16 or fp16");
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
   table.add_flag("Messages", "-q,--quiet", options.quiet, "Do not say what is being measured");
   table.parse(argc, argv);
   options.phases = parse_bench_phases(phases);
-  parse_dtype(options.dtype);
+  target_of(options);
   if (options.serve && options.phases.size() != 1) {
     throw UsageError("--serve: expected one phase, for example --serve --phases unet");
   }
@@ -74,16 +58,14 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
           "--phases=" + std::string(info_of(phase).name),
           "--model=" + options.model,
           "--device=" + options.device,
-          "--dtype=" + compute_type_name(target_of(options).dtype),
+          "--dtype=" + options.dtype,
           "--threads=" + std::to_string(options.threads),
           "--size=" + std::to_string(options.size_px),
           "--steps=" + std::to_string(options.steps)};
 }
 
 ComputeTarget target_of(const BenchOptions& options) {
-  ComputeTarget target = choose_target(options.device);
-  target.dtype = parse_dtype(options.dtype).value_or(target.dtype);
-  return target;
+  return choose_target(options.device, options.dtype);
 }
 
 }  // namespace sdx

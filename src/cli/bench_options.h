@@ -12,11 +12,11 @@ namespace sdx {
 struct BenchOptions {
   std::string model;
   std::string device = "auto";
-  std::string dtype;  ///< empty: the device's own
-  int threads = 0;    ///< 0: one for each core
-  int size_px = 0;    ///< 0: the model's native size
-  int steps = 20;     ///< of a whole picture
-  int repeats = 3;    ///< that count; one more comes before them
+  std::string dtype = "auto";
+  int threads = 0;  ///< 0: one for each core
+  int size_px = 0;  ///< 0: the model's native size
+  int steps = 20;   ///< of a whole picture
+  int repeats = 3;  ///< that count; one more comes before them
   std::vector<BenchPhase> phases;
   bool serve = false;
   bool quiet = false;
@@ -32,8 +32,5 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
 /// Where and in what type to compute.
 /// @throws as choose_target.
 ComputeTarget target_of(const BenchOptions& options);
-
-/// "fp32", "bf16", "fp16".
-std::string compute_type_name(c10::ScalarType dtype);
 
 }  // namespace sdx

@@ -52,11 +52,11 @@ struct Place {
 
 /// The parts that text and UNet need.
 struct Denoiser : Place {
-  explicit Denoiser(const BenchOptions& options)
+  Denoiser(const BenchOptions& options, ModelUse use)
       : Place(options),
         tokenizer(bundle.load_tokenizer()),
         text_encoder(bundle, target.device),
-        unet(bundle, target) {}
+        unet(bundle, target, use) {}
 
   std::unique_ptr<Tokenizer> tokenizer;
   TextEncoder text_encoder;
@@ -69,7 +69,7 @@ void finish(const at::Tensor& result) { result.flatten()[0].item<float>(); }
 Json ceiling(const ComputeTarget& target) {
   Json answer;
   for (const auto dtype : {c10::ScalarType::Float, c10::ScalarType::BFloat16}) {
-    answer[compute_type_name(dtype) + "_tflop_per_s"] =
+    answer[std::string(precision_name(dtype)) + "_tflop_per_s"] =
         best_product_rate(target.device, dtype, ceiling_shapes());
   }
   answer["copy_gb_per_s"] = best_copy_rate(target.device, kCopiedBytes);
@@ -98,9 +98,9 @@ BenchWork text_work(const BenchOptions& options) {
 BenchWork unet_work(const BenchOptions& options) {
   struct State : Denoiser {
     explicit State(const BenchOptions& from)
-        : Denoiser(from),
+        : Denoiser(from, ModelUse::kInference),
           contexts(*tokenizer, no_words, text_encoder),
-          guidance({request}, {request.settings.sampler.steps, 0}, unet, contexts),
+          guidance({request}, {request.settings.sampler.steps, 0}, 0, unet, contexts),
           sample(random_latents(1).to(target.device)) {
       const at::NoGradGuard no_grad;
       for (const std::string& text : {request.prompt, request.negative_prompt}) {
@@ -164,7 +164,7 @@ BenchWork picture_work(const BenchOptions& options) {
 /// A word that is learnt from random latents: to the arithmetic they are as good as any.
 struct Learning : Denoiser {
   explicit Learning(const BenchOptions& options)
-      : Denoiser(options),
+      : Denoiser(options, ModelUse::kTraining),
         inversion({bundle, *tokenizer, text_encoder, unet},
                   {{random_latents(kPortraits), random_latents(kPortraits).abs()}},
                   {"a photo of {name}", "{name}, smiling"}, inversion_options()) {}
