@@ -2,8 +2,6 @@
 
 #include <ATen/ops/from_blob.h>
 
-#include <chrono>
-
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
@@ -15,12 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kRemedy = "; import the model again, without --link if the file may change";
-
-std::int64_t time_of_change_ns(const fs::path& file) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             fs::last_write_time(file).time_since_epoch())
-      .count();
-}
 
 /// Which of the files a tensor is a view of, and where it begins there.
 Json place_of(const std::string& name, const at::Tensor& tensor,
