@@ -15,6 +15,9 @@ die() {
   exit 1
 }
 
+# show_help SCRIPT: the comment at its top.
+show_help() { sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//p}' "$1"; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 is_ci() { [[ "${CI:-}" == "true" || "${CI:-}" == "1" ]]; }
@@ -22,7 +25,8 @@ is_ci() { [[ "${CI:-}" == "true" || "${CI:-}" == "1" ]]; }
 # Third-party downloads and builds, shared by all clones of one user.
 # third_party/locations.cmake follows the same rule.
 cache_dir() { printf '%s\n' "${SDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sdx}"; }
-torch_cache() { printf '%s\n' "$(cache_dir)/libtorch-$SDX_TORCH_VERSION-$(uname -m)"; }
+# torch_cache [VERSION]
+torch_cache() { printf '%s\n' "$(cache_dir)/libtorch-${1:-$SDX_TORCH_VERSION}-$(uname -m)"; }
 sentencepiece_cache() {
   printf '%s\n' "$(cache_dir)/sentencepiece-$SDX_SENTENCEPIECE_VERSION-$(uname -m)"
 }

@@ -13,10 +13,12 @@
 #   SDX_PYTHON        the Python whose pip fetches the archives (default: the system's)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=fetch.sh
+source "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
 
 case "${1:-}" in
   -h | --help)
-    sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+    show_help "${BASH_SOURCE[0]}"
     exit 0
     ;;
   "") ;;
@@ -137,67 +139,10 @@ install_system_packages() {
   say "system packages installed"
 }
 
-# ---------------------------------------------------------------- pip, only to fetch archives
-
-python_for_pip() {
-  local python="${SDX_PYTHON:-/usr/bin/python3}"
-  [[ -x "$python" ]] || python="$(command -v "${SDX_PYTHON:-python3}" || true)"
-  [[ -n "$python" ]] ||
-    die "Python 3 is missing; its pip fetches libtorch and sentencepiece. Install python3-venv, or give an unpacked libtorch in SDX_LIBTORCH and sentencepiece's source in SDX_SENTENCEPIECE_SDIST."
-  printf '%s\n' "$python"
-}
-
-# A pip of our own in the scratch folder, so that neither the system's nor the user's Python changes.
-make_pip() {
-  [[ -z "${PIP:-}" ]] || return 0
-  local python
-  python="$(python_for_pip)"
-  "$python" -m venv "$scratch/venv" >"$scratch/venv.log" 2>&1 || {
-    tail -n 3 "$scratch/venv.log" >&2
-    die "'$python -m venv' does not work; install the package python3-venv, or name another Python in SDX_PYTHON."
-  }
-  PIP="$scratch/venv/bin/pip"
-}
-
-run_pip() {
-  local verbosity=(--quiet)
-  [[ ! -t 1 ]] || verbosity=()
-  TMPDIR="$scratch" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 \
-    "$PIP" "$@" "${verbosity[@]}"
-}
-
 # ---------------------------------------------------------------- libtorch
 
-# Says what is wrong with a libtorch folder, or nothing.
-torch_fault() {
-  local folder="$1" file
-  for file in lib/libtorch_cpu.so lib/libc10.so include/torch/script.h \
-    include/ATen/core/Tensor.h; do
-    [[ -e "$folder/$file" ]] || {
-      printf '%s\n' "it has no $file"
-      return
-    }
-  done
-}
-
-# The wheel for NVIDIA GPUs needs NVIDIA's libraries even to start. They are named in the wheel's
-# own list of requirements; the Python packages in that list are of no use here.
-install_cuda_libraries() {
-  local target="$1" requirement
-  shift
-  local -a requirements=()
-  while IFS= read -r requirement; do
-    requirements+=("$requirement")
-  done < <(sed -n 's/^Requires-Dist: *\(\(nvidia-\|cuda-toolkit\).*\)/\1/p' "$target"/torch-*.dist-info/METADATA)
-  ((${#requirements[@]})) || return 0
-  say "this libtorch is a build for NVIDIA GPUs: fetching NVIDIA's libraries for it as well (about 3 GB; for a build without them, set SDX_PIP_ARGS to the --index-url of PyTorch's CPU builds and remove $(torch_cache))"
-  run_pip install --target "$target" "${requirements[@]}" "$@" ||
-    die "NVIDIA's libraries for libtorch could not be fetched with pip (see above); use a CPU build (SDX_PIP_ARGS) or an unpacked libtorch (SDX_LIBTORCH)."
-}
-
 install_libtorch() {
-  local fault target stage
-  local -a pip_args
+  local fault
   if [[ -n "${SDX_LIBTORCH:-}" ]]; then
     [[ -d "$SDX_LIBTORCH" ]] || die "SDX_LIBTORCH names '$SDX_LIBTORCH', which is not a folder."
     torch_dir="$(cd "$SDX_LIBTORCH" && pwd)"
@@ -206,27 +151,8 @@ install_libtorch() {
       die "SDX_LIBTORCH names '$SDX_LIBTORCH', which is not an unpacked libtorch: $fault."
     return
   fi
-  target="$(torch_cache)"
-  torch_dir="$target/torch"
-  [[ ! -f "$target/.complete" ]] || return 0
-
-  say "libtorch $SDX_TORCH_VERSION will be fetched with pip, as the wheel 'torch' without its Python dependencies"
-  say "  (CPU build: 0.2 GB to fetch, 0.8 GB on disk; a GPU build is several times that), into $target"
-  make_pip
-  stage="$scratch/libtorch"
-  read -r -a pip_args <<<"${SDX_PIP_ARGS:-}"
-  run_pip install --no-deps --no-compile --target "$stage" "torch==$SDX_TORCH_VERSION" \
-    "${pip_args[@]}" ||
-    die "libtorch could not be fetched: pip found no 'torch==$SDX_TORCH_VERSION' for this Python and system (see above). Check the network, name another package index in SDX_PIP_ARGS, or unpack a libtorch and name its folder in SDX_LIBTORCH."
-  if [[ -e "$stage/torch/lib/libtorch_cuda.so" ]]; then
-    install_cuda_libraries "$stage" "${pip_args[@]}"
-  fi
-  fault="$(torch_fault "$stage/torch")"
-  [[ -z "$fault" ]] || die "the wheel torch==$SDX_TORCH_VERSION is not usable as a libtorch: $fault."
-  touch "$stage/.complete"
-  rm -rf "$target"
-  mv "$stage" "$target"
-  say "libtorch $SDX_TORCH_VERSION installed"
+  fetch_libtorch "$SDX_TORCH_VERSION"
+  torch_dir="$(torch_cache)/torch"
 }
 
 # ---------------------------------------------------------------- sentencepiece
@@ -285,23 +211,7 @@ install_sentencepiece() {
 # ---------------------------------------------------------------- all of it
 
 main() {
-  local cache
-  cache="$(cache_dir)"
-  mkdir -p "$cache" 2>/dev/null ||
-    die "the cache folder '$cache' cannot be made; name a writable one in SDX_CACHE."
-  [[ -w "$cache" ]] || die "the cache folder '$cache' is not writable; name another in SDX_CACHE."
-
-  # Two clones may set up at the same time: the second waits and then finds everything done.
-  { exec 9>"$cache/.lock"; } 2>/dev/null ||
-    die "'$cache/.lock' is not writable: the cache belongs to another user; name another in SDX_CACHE."
-  if ! flock -n 9; then
-    say "waiting for another scripts/setup.sh to finish"
-    flock 9
-  fi
-  # Everything is made in here, on the cache's file system, and moved into place only when whole.
-  scratch="$(mktemp -d "$cache/.setup.XXXXXX")"
-  trap 'rm -rf "$scratch"' EXIT
-
+  open_cache
   if [[ "${SDX_NO_APT:-}" != "1" ]]; then
     if ! have apt-get || ! have dpkg-query; then
       die "this system has no apt-get, and sdx is made for Debian 12 and Ubuntu 24.04; install the like of these packages by hand, then run again with SDX_NO_APT=1: ${SYSTEM_PACKAGES[*]%%|*}"

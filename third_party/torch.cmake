@@ -16,10 +16,10 @@ foreach(part IN ITEMS MAJOR MINOR PATCH)
                    "define TORCH_VERSION_${part} ([0-9]+)")
 endforeach()
 set(SDX_FOUND_TORCH_VERSION "${sdx_torch_MAJOR}.${sdx_torch_MINOR}.${sdx_torch_PATCH}")
-# Newer ones are taken: an unpacked libtorch of a cluster is seldom exactly ours.
-if(SDX_FOUND_TORCH_VERSION VERSION_LESS SDX_TORCH_VERSION)
+# Others are taken: an unpacked libtorch of a cluster is seldom exactly ours.
+if(SDX_FOUND_TORCH_VERSION VERSION_LESS SDX_TORCH_OLDEST)
   sdx_missing(
-    "The libtorch in '${SDX_LIBTORCH}' is version ${SDX_FOUND_TORCH_VERSION}, but sdx needs ${SDX_TORCH_VERSION} or newer"
+    "The libtorch in '${SDX_LIBTORCH}' is version ${SDX_FOUND_TORCH_VERSION}, but sdx needs ${SDX_TORCH_OLDEST} or newer"
   )
 endif()
 

@@ -1,6 +1,3 @@
-#include "sdx/cli/bench_command.h"
-#include "sdx/cli/tool.h"
+#include "launcher/launch.h"
 
-int main(int argc, char** argv) {
-  return sdx::run_tool("sdx-bench", argc, argv, sdx::bench_command);
-}
+int main(int argc, char** argv) { return sdx::launch("sdx-bench", argc, argv); }

@@ -1,5 +1,3 @@
-#include "sdx/cli/tool.h"
+#include "launcher/launch.h"
 
-int main(int argc, char** argv) {
-  return sdx::run_tool("sdx-generate", argc, argv, sdx::generate_command);
-}
+int main(int argc, char** argv) { return sdx::launch("sdx-generate", argc, argv); }

@@ -1,5 +1,3 @@
-#include "sdx/cli/tool.h"
+#include "launcher/launch.h"
 
-int main(int argc, char** argv) {
-  return sdx::run_tool("sdx-model", argc, argv, sdx::model_command);
-}
+int main(int argc, char** argv) { return sdx::launch("sdx-model", argc, argv); }

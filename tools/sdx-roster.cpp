@@ -1,5 +1,3 @@
-#include "sdx/cli/tool.h"
+#include "launcher/launch.h"
 
-int main(int argc, char** argv) {
-  return sdx::run_tool("sdx-roster", argc, argv, sdx::roster_command);
-}
+int main(int argc, char** argv) { return sdx::launch("sdx-roster", argc, argv); }

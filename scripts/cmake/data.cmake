@@ -31,7 +31,7 @@ if(TARGET sdx-model AND "${sdx_mini}/model_index.json" IN_LIST sdx_mini_files)
     COMMAND sdx-model import "${sdx_mini}" --name mini --models-dir "${sdx_share}/models" --force
     # Its time stamp must be newer than its inputs', whatever the importer writes last.
     COMMAND "${CMAKE_COMMAND}" -E touch_nocreate "${sdx_mini_bundle}"
-    DEPENDS sdx-model ${sdx_mini_files}
+    DEPENDS sdx-model sdx_tools ${sdx_mini_files}
     COMMENT "Making the bundle of the built-in model"
     VERBATIM)
   add_custom_target(sdx_mini_bundle ALL DEPENDS "${sdx_mini_bundle}")

@@ -1,4 +1,4 @@
-#include "sdx/cli/bench_command.h"
+#include "sdx/cli/tool.h"
 
 #include <ATen/Parallel.h>
 

@@ -186,17 +186,20 @@ void convert_action(int argc, char** argv) {
 
 }  // namespace
 
+std::span<const Command> embedding_parts() {
+  static constexpr Command kParts[] = {{"show", show_action}, {"convert", convert_action}};
+  return kParts;
+}
+
 void embedding_command(int argc, char** argv) {
-  const std::string typed = argc > 1 ? argv[1] : "";
-  if (typed == "show") return show_action(argc - 1, argv + 1);
-  if (typed == "convert") return convert_action(argc - 1, argv + 1);
+  if (run_part(embedding_parts(), argc, argv)) return;
   std::string action;
   OptionTable table("sdx-model embedding", "Look into embedding files, and convert them.",
                     "  sdx-model embedding show embeddings/Ada.pt\n"
                     "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n");
   table.add("Input", "action", action, "show or convert; each has a --help of its own")->required();
   table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected show or convert, found \"" + typed + "\"");
+  throw UsageError("expected show or convert, found \"" + action + "\"");
 }
 
 }  // namespace sdx

@@ -1,4 +1,3 @@
-#include <array>
 #include <cstdio>
 #include <filesystem>
 
@@ -251,24 +250,19 @@ void verify_action(int argc, char** argv) {
       bundle.info().name + ": intact, " + std::to_string(bundle.info().sha256.size()) + " files");
 }
 
-struct Action {
-  const char* name;
-  void (*run)(int argc, char** argv);
-};
-
-constexpr std::array<Action, 5> kActions = {{{"import", import_action},
-                                             {"list", list_action},
-                                             {"show", show_action},
-                                             {"verify", verify_action},
-                                             {"embedding", embedding_command}}};
-
 }  // namespace
 
+std::span<const Command> model_parts() {
+  static constexpr Command kParts[] = {{"import", import_action},
+                                       {"list", list_action},
+                                       {"show", show_action},
+                                       {"verify", verify_action},
+                                       {"embedding", embedding_command, embedding_parts}};
+  return kParts;
+}
+
 void model_command(int argc, char** argv) {
-  const std::string typed = argc > 1 ? argv[1] : "";
-  for (const Action& action : kActions) {
-    if (typed == action.name) return action.run(argc - 1, argv + 1);
-  }
+  if (run_part(model_parts(), argc, argv)) return;
   std::string action;
   OptionTable table("sdx-model", "Bring models in, and see what is there.",
                     "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
@@ -281,7 +275,7 @@ void model_command(int argc, char** argv) {
            "import, list, show, verify or embedding; each has a --help of its own")
       ->required();
   table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected import, list, show, verify or embedding, found \"" + typed + "\"");
+  throw UsageError("expected import, list, show, verify or embedding, found \"" + action + "\"");
 }
 
 }  // namespace sdx

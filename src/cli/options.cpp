@@ -1,7 +1,6 @@
 #include "sdx/cli/options.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <sstream>
 #include <vector>
 
@@ -173,9 +172,9 @@ std::optional<std::string> peek_option(const std::vector<std::string>& arguments
 }
 
 void add_common_options(OptionTable& table, CommonOptions& options) {
-  const char* chosen = std::getenv("SDX_MODEL");
-  options.model = chosen != nullptr ? chosen : "mini";
-  table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle");
+  // Not read into the default: what --help says must be the same on every machine.
+  table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle")
+      ->envname("SDX_MODEL");
   table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
   table.add(
       "Model and device", "--dtype", options.dtype,

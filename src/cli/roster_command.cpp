@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "cli/roster_actions.h"
@@ -11,27 +10,21 @@ namespace sdx {
 
 namespace {
 
-struct Action {
-  const char* name;
-  void (*run)(int argc, char** argv);
-};
-
-constexpr std::array<Action, 7> kActions = {{{"check", roster_check_action},
-                                             {"run", roster_run_action},
-                                             {"slurm", roster_slurm_action},
-                                             {"status", roster_status_action},
-                                             {"retry", roster_retry_action},
-                                             {"forget", roster_forget_action},
-                                             {"who", roster_who_action}}};
 constexpr const char* kNames = "check, run, slurm, status, retry, forget or who";
 
 }  // namespace
 
+std::span<const Command> roster_parts() {
+  static constexpr Command kParts[] = {
+      {"check", roster_check_action}, {"run", roster_run_action},
+      {"slurm", roster_slurm_action}, {"status", roster_status_action},
+      {"retry", roster_retry_action}, {"forget", roster_forget_action},
+      {"who", roster_who_action}};
+  return kParts;
+}
+
 void roster_command(int argc, char** argv) {
-  const std::string typed = argc > 1 ? argv[1] : "";
-  for (const Action& action : kActions) {
-    if (typed == action.name) return action.run(argc - 1, argv + 1);
-  }
+  if (run_part(roster_parts(), argc, argv)) return;
   std::string action;
   OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
                     "  sdx-roster check team.csv\n"
@@ -44,7 +37,7 @@ void roster_command(int argc, char** argv) {
   table.add("Input", "action", action, std::string(kNames) + "; each has a --help of its own")
       ->required();
   table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected " + std::string(kNames) + ", found \"" + typed + "\"");
+  throw UsageError("expected " + std::string(kNames) + ", found \"" + action + "\"");
 }
 
 }  // namespace sdx

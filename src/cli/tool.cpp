@@ -2,11 +2,10 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 
 #include "sdx/util/failure.h"
 #include "sdx/util/stop.h"
@@ -15,30 +14,6 @@
 namespace sdx {
 
 namespace {
-
-/// Makes libgomp's idle threads sleep instead of spin: on a machine that does anything else,
-/// spinning ones make a small model ten times slower. libgomp reads its environment when it is
-/// loaded, so the program starts itself once more with the variable set, before the libraries'
-/// initialisers have run (which is why this works on the raw environment). What the user has set
-/// stands.
-[[gnu::no_sanitize("address", "undefined")]] void prefer_sleeping_threads(int, char** argv,
-                                                                          char** environment) {
-  constexpr std::size_t kMostVariables = 4096;
-  static char policy[] = "OMP_WAIT_POLICY=passive";
-  static char* extended[kMostVariables + 2];
-  std::size_t count = 0;
-  for (; environment[count] != nullptr && count < kMostVariables; ++count) {
-    const bool is_set = std::strncmp(environment[count], "OMP_WAIT_POLICY=", 16) == 0 ||
-                        std::strncmp(environment[count], "GOMP_SPINCOUNT=", 15) == 0;
-    if (is_set) return;
-    extended[count] = environment[count];
-  }
-  extended[count] = policy;
-  execve("/proc/self/exe", argv, extended);  // where it fails, the program goes on as it is
-}
-
-[[gnu::section(".preinit_array"),
-  gnu::used]] void (*const kBeforeLibraries)(int, char**, char**) = prefer_sleeping_threads;
 
 int fail(const char* tool, const Failure& failure) {
   std::fprintf(stderr, "%s: error: %s\n", tool, failure.text.c_str());
@@ -68,6 +43,26 @@ int run_tool(const char* tool, int argc, char** argv,
   logger->set_pattern("%v");
   spdlog::set_default_logger(logger);
   return run_command(tool, argc, argv, command);
+}
+
+std::span<const Command> tools() {
+  static constexpr Command kTools[] = {{"sdx-train", train_command},
+                                       {"sdx-generate", generate_command},
+                                       {"sdx-tokenize", tokenize_command},
+                                       {"sdx-model", model_command, model_parts},
+                                       {"sdx-roster", roster_command, roster_parts},
+                                       {"sdx-bench", bench_command}};
+  return kTools;
+}
+
+bool run_part(std::span<const Command> parts, int argc, char** argv) {
+  if (argc < 2) return false;
+  for (const Command& part : parts) {
+    if (std::string_view(argv[1]) != part.name) continue;
+    part.run(argc - 1, argv + 1);
+    return true;
+  }
+  return false;
 }
 
 void say(const CommonOptions& options, const std::string& line) {

@@ -68,6 +68,13 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.licence = json_value<std::string>(json, "licence", file);
   info.origin = json_value<std::string>(json, "origin", file);
   info.sha256 = json_value<std::map<std::string, std::string>>(json, "sha256", file);
+  if (json.contains("stamps")) {
+    const Json stamps = json_value<Json>(json, "stamps", file);
+    for (const auto& [path, stamp] : stamps.items()) {
+      info.stamps[path] = {json_value<std::uint64_t>(stamp, "bytes", file),
+                           json_value<std::int64_t>(stamp, "changed_ns", file)};
+    }
+  }
   return info;
 }
 
@@ -105,6 +112,9 @@ Json to_json(const BundleInfo& info) {
   if (schedule.zero_terminal_snr) json["noise_schedule"]["zero_terminal_snr"] = true;
   if (schedule.timestep_spacing) {
     json["noise_schedule"]["timestep_spacing"] = to_string(*schedule.timestep_spacing);
+  }
+  for (const auto& [path, stamp] : info.stamps) {
+    json["stamps"][path] = {{"bytes", stamp.bytes}, {"changed_ns", stamp.changed_ns}};
   }
   if (info.identity.size_px > 0) {
     json["identity"] = {{"size_px", info.identity.size_px},
@@ -195,6 +205,8 @@ bool Bundle::has_file(const std::string& relative_path) const {
 
 namespace {
 
+FileStamp stamp_of(const fs::path& file) { return {fs::file_size(file), time_of_change_ns(file)}; }
+
 void check_hash(const BundleInfo& info, const fs::path& file, const std::string& relative_path,
                 const std::string& found) {
   const auto expected = info.sha256.find(relative_path);
@@ -210,6 +222,15 @@ void check_hash(const BundleInfo& info, const fs::path& file, const std::string&
 }  // namespace
 
 fs::path Bundle::checked_file(const std::string& relative_path) const {
+  const fs::path file = folder_ / relative_path;
+  const auto stamp = info_.stamps.find(relative_path);
+  const bool is_known =
+      stamp != info_.stamps.end() && has_file(relative_path) && fs::is_regular_file(file);
+  if (is_known && stamp->second == stamp_of(file)) return file;
+  return reread_file(relative_path);
+}
+
+fs::path Bundle::reread_file(const std::string& relative_path) const {
   const fs::path file = folder_ / relative_path;
   check_hash(info_, file, relative_path, sha256_of_file(file));
   return file;
@@ -231,9 +252,14 @@ std::unique_ptr<Tokenizer> Bundle::load_tokenizer() const {
 
 void write_bundle_info(const fs::path& folder, BundleInfo info) {
   info.sha256.clear();
+  info.stamps.clear();
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const std::string relative_path = entry.path().lexically_relative(folder).string();
     if (!entry.is_regular_file() || relative_path == kManifest) continue;
+    // Before the hash: what is changed meanwhile must not look unchanged.
+    if (entry.path().extension() == ".safetensors") {
+      info.stamps[relative_path] = stamp_of(entry.path());
+    }
     info.sha256[relative_path] = sha256_of_file(entry.path());
   }
   write_file_atomically(folder / kManifest, to_json(info).dump(2) + "\n");

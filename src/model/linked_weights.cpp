@@ -1,6 +1,5 @@
 #include "model/linked_weights.h"
 
-#include <chrono>
 
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
@@ -13,12 +12,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kRemedy = "; import the model again, without --link if the file may change";
-
-std::int64_t time_of_change_ns(const fs::path& file) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             fs::last_write_time(file).time_since_epoch())
-      .count();
-}
 
 /// Which of the files a tensor is a view of, and where it begins there.
 Json place_of(const std::string& name, const at::Tensor& tensor,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -203,6 +204,12 @@ std::string read_file_start(const fs::path& path, std::size_t bytes) {
   }
   start.resize(filled);
   return start;
+}
+
+std::int64_t time_of_change_ns(const fs::path& file) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             fs::last_write_time(file).time_since_epoch())
+      .count();
 }
 
 void read_file_in_pieces(const fs::path& path,

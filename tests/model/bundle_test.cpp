@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "sdx/model/inspect.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"
 #include "sdx/model/vae.h"
@@ -94,6 +95,48 @@ TEST_CASE("model: one changed byte in any file is refused, the hashes named", "[
     CHECK_THAT(message, ContainsSubstring(file));
     CHECK_THAT(message, ContainsSubstring("expected SHA-256 " + hash));
   }
+}
+
+TEST_CASE("model: weights are read for their hash only if size or time have changed", "[model]") {
+  const TempFolder folder;
+  const sdx::Bundle copied = copy_of_tiny(folder);
+  sdx::write_bundle_info(copied.folder(), copied.info());
+  const sdx::Bundle bundle = sdx::Bundle::open(copied.folder());
+  REQUIRE(bundle.info().stamps.size() == 3);
+
+  const fs::path weights = bundle.folder() / "vae.safetensors";
+  const auto time = fs::last_write_time(weights);
+  flip_a_byte(weights);
+  fs::last_write_time(weights, time);
+  CHECK(bundle.checked_file("vae.safetensors") == weights);
+  CHECK_THAT(data_error([&] { bundle.reread_file("vae.safetensors"); }),
+             ContainsSubstring("expected SHA-256"));
+  const std::vector<std::string> damage = sdx::find_damage(bundle);
+  REQUIRE(damage.size() == 1);
+  CHECK_THAT(damage.front(), ContainsSubstring("vae.safetensors"));
+
+  fs::last_write_time(weights, time + std::chrono::seconds(1));
+  CHECK_THAT(data_error([&] { bundle.checked_file("vae.safetensors"); }),
+             ContainsSubstring("expected SHA-256"));
+  fs::last_write_time(weights, time);
+  fs::resize_file(weights, fs::file_size(weights) - 1);
+  fs::last_write_time(weights, time);
+  CHECK_THAT(data_error([&] { bundle.checked_file("vae.safetensors"); }),
+             ContainsSubstring("expected SHA-256"));
+  fs::remove(weights);
+  CHECK_THROWS_AS(bundle.checked_file("vae.safetensors"), sdx::MissingInputError);
+}
+
+TEST_CASE("model: a program is hashed whatever its size and time say", "[model]") {
+  const TempFolder folder;
+  const sdx::Bundle copied = copy_of_tiny(folder);
+  sdx::write_bundle_info(copied.folder(), copied.info());
+  const sdx::Bundle bundle = sdx::Bundle::open(copied.folder());
+  const fs::path program = bundle.folder() / "unet.ts";
+  const auto time = fs::last_write_time(program);
+  flip_a_byte(program);
+  fs::last_write_time(program, time);
+  CHECK_THAT(data_error([&] { sdx::UNet(bundle, {}); }), ContainsSubstring("unet.ts: changed"));
 }
 
 TEST_CASE("model: a program that the manifest does not list is never loaded", "[model]") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "sdx/cli/options.h"
@@ -13,14 +14,33 @@ namespace sdx {
 int run_tool(const char* tool, int argc, char** argv,
              const std::function<void(int argc, char** argv)>& command);
 
-/// The tools: the mains in tools/ are one line each.
+/// What can be typed: a tool ("sdx-model") or a part of one ("import"), each with a --help of its
+/// own.
+struct Command {
+  const char* name;
+  void (*run)(int argc, char** argv);
+  std::span<const Command> (*parts)() = nullptr;  ///< nullptr: it has none
+};
+
+/// Every tool; with their parts, all that the programs can do.
+std::span<const Command> tools();
+
+/// Runs the part that argv[1] names, with its name as argv[0].
+/// @returns false if no part has that name, or there is none
+bool run_part(std::span<const Command> parts, int argc, char** argv);
+
 void train_command(int argc, char** argv);
 void generate_command(int argc, char** argv);
 void tokenize_command(int argc, char** argv);
 void roster_command(int argc, char** argv);
+std::span<const Command> roster_parts();
 void model_command(int argc, char** argv);
+std::span<const Command> model_parts();
 /// `sdx-model embedding`, a part of model_command().
 void embedding_command(int argc, char** argv);
+std::span<const Command> embedding_parts();
+/// Of sdx-bench, for developers: what the parts of a model take on this machine.
+void bench_command(int argc, char** argv);
 
 /// A line for the person at the terminal, on stderr; nothing with --quiet.
 void say(const CommonOptions& options, const std::string& line);

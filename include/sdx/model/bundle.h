@@ -24,6 +24,13 @@ struct IdentitySettings {
   double same_person_cosine = 0;  ///< see IdentityEncoder
 };
 
+/// What a file looked like when it was hashed. While both hold, the hash is taken to hold too.
+struct FileStamp {
+  std::uint64_t bytes = 0;
+  std::int64_t changed_ns = 0;  ///< see time_of_change_ns
+  bool operator==(const FileStamp&) const = default;
+};
+
 /// What `bundle.json` says: all that the program must know of a model without opening its parts.
 struct BundleInfo {
   std::string name;
@@ -43,6 +50,7 @@ struct BundleInfo {
   std::string licence;
   std::string origin;                         ///< what it was made from; never an absolute path
   std::map<std::string, std::string> sha256;  ///< of every other file, by its path in the bundle
+  std::map<std::string, FileStamp> stamps;    ///< of the weights, by their path in the bundle
 };
 
 /// A folder that is a model: TorchScript programs, their weights, the tokenizer. See
@@ -70,9 +78,13 @@ class Bundle {
   /// pictures name the model by.
   std::string short_hash() const;
 
-  /// The path of a file of the bundle, its bytes checked against the manifest.
+  /// The path of a file of the bundle, its bytes checked against the manifest. Weights that have
+  /// the size and time of change that the manifest notes are not read for it: that takes seconds.
   /// @throws DataError naming the file and both hashes, MissingInputError.
   std::filesystem::path checked_file(const std::string& relative_path) const;
+
+  /// The same, every byte being read: finds what a disk has changed by itself.
+  std::filesystem::path reread_file(const std::string& relative_path) const;
 
   /// The same, and the very bytes that were hashed: for TorchScript, which can run code on loading.
   std::string checked_bytes(const std::string& relative_path) const;
@@ -89,7 +101,8 @@ class Bundle {
   BundleInfo info_;
 };
 
-/// Writes `bundle.json` into `folder`, with the hash of every file that is there.
+/// Writes `bundle.json` into `folder`, with the hash of every file that is there, and the stamps of
+/// the weights among them.
 /// @throws as write_file_atomically.
 void write_bundle_info(const std::filesystem::path& folder, BundleInfo info);
 

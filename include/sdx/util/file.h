@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -26,6 +27,11 @@ std::string read_file_start(const std::filesystem::path& path, std::size_t bytes
 /// @throws as read_file.
 void read_file_in_pieces(const std::filesystem::path& path,
                          const std::function<void(std::span<const std::byte>)>& consume);
+
+/// When the content of a file last changed, by the file system's word, in nanoseconds: to be held
+/// against an earlier answer, nothing else.
+/// @throws std::filesystem::filesystem_error
+std::int64_t time_of_change_ns(const std::filesystem::path& file);
 
 /// A file mapped into memory, copy-on-write: pages are shared with every other process that maps
 /// it, and nothing that is done to them reaches the disk.

@@ -1,0 +1,82 @@
+#include "launcher/launch.h"
+
+#include <dlfcn.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "sdx/util/error.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Entry = int (*)(const char* tool, int argc, char** argv);
+
+int fail(const char* tool, ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "%s: error: %s\n", tool, message.c_str());
+  return static_cast<int>(code);
+}
+
+/// The text that the command line asks for, or nullptr.
+const char* known_answer(const char* tool, int argc, char** argv) {
+  std::string question = tool;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.find(' ') != std::string::npos) return nullptr;  // it would pass for two words
+    question += " " + (word == "-h" ? "--help" : word);
+  }
+  for (const Answer& answer : answers()) {
+    if (question == answer.question) return answer.text;
+  }
+  return nullptr;
+}
+
+int print(const char* tool, const char* text) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error that can be reported
+  const bool is_written = std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0;
+  return is_written ? 0 : fail(tool, ExitCode::kIo, "stdout: writing failed");
+}
+
+/// Makes libgomp's idle threads sleep instead of spin: on a machine that does anything else,
+/// spinning ones make a small model ten times slower. libgomp reads its environment once, when it
+/// is loaded. What the user has set stands.
+void prefer_sleeping_threads() {
+  if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
+}
+
+}  // namespace
+
+int launch(const char* tool, int argc, char** argv) {
+  if (const char* text = known_answer(tool, argc, argv)) return print(tool, text);
+
+  prefer_sleeping_threads();
+  std::error_code failure;
+  const fs::path program = fs::read_symlink("/proc/self/exe", failure);
+  if (failure) {
+    return fail(
+        tool, ExitCode::kUnavailable,
+        "cannot tell where the running program lies (/proc/self/exe: " + failure.message() + ")");
+  }
+  const fs::path file = (program.parent_path() / kToolsLibrary).lexically_normal();
+  // Global, as if the program were linked with it: some builds of libtorch load parts of themselves
+  // later (MKL's kernels), and those look for the rest among the program's symbols.
+  void* const library = ::dlopen(file.c_str(), RTLD_LAZY | RTLD_GLOBAL);
+  void* const entry = library == nullptr ? nullptr : ::dlsym(library, kToolsEntry);
+  if (entry == nullptr) {
+    const char* const reason = ::dlerror();
+    return fail(tool, ExitCode::kUnavailable,
+                "cannot load " + file.string() + " (" + (reason == nullptr ? "?" : reason) +
+                    "); install the toolkit again, or name the missing library's folder in "
+                    "LD_LIBRARY_PATH");
+  }
+  return reinterpret_cast<Entry>(entry)(tool, argc, argv);
+}
+
+}  // namespace sdx
