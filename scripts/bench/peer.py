@@ -34,7 +34,7 @@ def guided(torch, prediction):
 
 def load_unet(args, dtype):
     from diffusers import UNet2DConditionModel
-    return UNet2DConditionModel.from_pretrained(args.sd15, subfolder="unet", torch_dtype=dtype).eval().requires_grad_(False)
+    return UNet2DConditionModel.from_pretrained(args.sd15, subfolder="unet", dtype=dtype).eval().requires_grad_(False)
 
 
 def unet(args, torch, dtype):
@@ -110,7 +110,7 @@ def step(args, torch, _):
 def start(args, torch, dtype):
     """From the program's start to the first call of the UNet; once in a process."""
     from diffusers import StableDiffusionPipeline
-    pipeline = StableDiffusionPipeline.from_pretrained(args.sd15, torch_dtype=dtype)
+    pipeline = StableDiffusionPipeline.from_pretrained(args.sd15, dtype=dtype)
     pipeline.set_progress_bar_config(disable=True)
     seen = []
 
