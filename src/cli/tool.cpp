@@ -1,6 +1,5 @@
 #include "sdx/cli/tool.h"
 
-#include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -15,14 +14,6 @@
 namespace sdx {
 
 namespace {
-
-/// Makes malloc keep what is freed. By default it gives every large block back to the system, which
-/// then fills pages with zeros again for the next layer's result: 4 to 8 % of a step of Stable
-/// Diffusion. The peak of memory stays the same.
-void keep_freed_memory() {
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
 
 int fail(const char* tool, const Failure& failure) {
   std::fprintf(stderr, "%s: error: %s\n", tool, failure.text.c_str());
@@ -47,7 +38,6 @@ int run_command(const char* tool, int argc, char** argv,
 
 int run_tool(const char* tool, int argc, char** argv,
              const std::function<void(int argc, char** argv)>& command) {
-  keep_freed_memory();
   install_stop_handlers();
   auto logger = spdlog::stderr_color_mt(tool);
   logger->set_pattern("%v");
