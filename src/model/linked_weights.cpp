@@ -1,6 +1,5 @@
 #include "model/linked_weights.h"
 
-
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
