@@ -4,24 +4,21 @@
 #include <ATen/ops/equal.h>
 
 #include "sdx/tensor/allocation_meter.h"
-#include "sdx/tensor/noise.h"
+#include "support/tensors.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 using sdx::decode_in_pieces;
 using sdx::piece_side;
+using sdx::test::noise;
+using sdx::test::relative_difference;
 using sdx::test::tiny_bundle;
 
 namespace {
 
 at::Tensor latents_of(std::int64_t height, std::int64_t width) {
-  sdx::RandomStream stream(1, sdx::RandomPurpose::kTrainingNoise);
-  return sdx::normal_noise({1, 4, height, width}, stream);
-}
-
-double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  return ((a - b).norm() / b.norm()).item<double>();
+  return noise(1, {1, 4, height, width});
 }
 
 }  // namespace

@@ -4,29 +4,22 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include "sdx/model/unet.h"
-#include "sdx/tensor/noise.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "support/mini_bundle.h"
+#include "support/tensors.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
+using sdx::test::noise;
+using sdx::test::relative_difference;
 using sdx::test::tiny_bundle;
 
 namespace {
-
-at::Tensor noise(std::uint64_t seed, at::IntArrayRef shape) {
-  sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
-  return sdx::normal_noise(shape, stream);
-}
-
-double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  return ((a - b).norm() / b.norm()).item<double>();
-}
 
 /// The tiny checkpoint with two layers a level, as Stable Diffusion has them: layers of the same
 /// shape are there twice.

@@ -9,8 +9,8 @@
 #include "model/packed_weight.h"
 #include "sdx/model/unet.h"
 #include "sdx/model/vae.h"
-#include "sdx/tensor/noise.h"
 #include "sdx/util/error.h"
+#include "support/tensors.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
 
@@ -18,18 +18,11 @@
 
 using sdx::ModelUse;
 using sdx::PackedWeight;
+using sdx::test::noise;
+using sdx::test::relative_difference;
 using sdx::test::tiny_bundle;
 
 namespace {
-
-at::Tensor noise(std::uint64_t seed, at::IntArrayRef shape) {
-  sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
-  return sdx::normal_noise(shape, stream);
-}
-
-double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  return ((a.to(at::kFloat) - b.to(at::kFloat)).norm() / b.to(at::kFloat).norm()).item<double>();
-}
 
 struct Inputs {
   Inputs(std::int64_t batch, std::int64_t height, std::int64_t width)

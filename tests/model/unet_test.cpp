@@ -6,14 +6,16 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include "sdx/tensor/allocation_meter.h"
-#include "sdx/tensor/noise.h"
 #include "sdx/util/error.h"
+#include "support/tensors.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 using sdx::GradientMemory;
+using sdx::test::noise;
+using sdx::test::relative_difference;
 using sdx::test::tiny_bundle;
 
 namespace {
@@ -24,11 +26,6 @@ struct Step {
   at::Tensor context_gradient;
   std::int64_t peak_bytes = 0;
 };
-
-at::Tensor noise(std::uint64_t seed, at::IntArrayRef shape) {
-  sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
-  return sdx::normal_noise(shape, stream);
-}
 
 Step run_step(const sdx::UNet& unet, std::int64_t batch, std::int64_t side, GradientMemory memory) {
   const at::Tensor sample = noise(1, {batch, 4, side, side}).set_requires_grad(true);
@@ -44,10 +41,6 @@ Step run_step(const sdx::UNet& unet, std::int64_t batch, std::int64_t side, Grad
   step.sample_gradient = gradients[0];
   step.context_gradient = gradients[1];
   return step;
-}
-
-double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  return ((a - b).norm() / b.norm()).item<double>();
 }
 
 }  // namespace
