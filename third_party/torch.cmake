@@ -47,6 +47,25 @@ foreach(library IN ITEMS libtorch_cuda.so libc10_cuda.so)
   endif()
 endforeach()
 
+# Recording graphs of a GPU's work needs CUDA's headers as well, of a toolkit of the same major version.
+# The wheels that come with libtorch lack those of the compiler (crt/). One file of ours uses them.
+if(EXISTS "${SDX_LIBTORCH}/lib/libtorch_cuda.so")
+  file(GLOB sdx_cuda_wheels "${SDX_LIBTORCH}/../nvidia/cu*/include")
+  find_path(SDX_CUDA_INCLUDE_DIR crt/host_config.h
+            PATHS ${sdx_cuda_wheels} ENV CUDA_HOME /usr/local/cuda /usr/lib/cuda PATH_SUFFIXES include)
+  mark_as_advanced(SDX_CUDA_INCLUDE_DIR)
+  if(SDX_CUDA_INCLUDE_DIR)
+    set_source_files_properties(
+      "${PROJECT_SOURCE_DIR}/src/device/graph.cpp"
+      PROPERTIES COMPILE_DEFINITIONS SDX_WITH_CUDA_GRAPHS
+                 COMPILE_OPTIONS "-isystem;${SDX_CUDA_INCLUDE_DIR}" SKIP_PRECOMPILE_HEADERS ON)
+    message(STATUS "CUDA's headers: ${SDX_CUDA_INCLUDE_DIR}")
+  else()
+    message(STATUS "CUDA's headers: none, so the work of a GPU is not recorded as a graph, which is slower; "
+                   "install the toolkit, or name its include folder with -DSDX_CUDA_INCLUDE_DIR=")
+  endif()
+endif()
+
 find_package(Threads REQUIRED)
 add_library(sdx_torch INTERFACE)
 add_library(sdx::torch ALIAS sdx_torch)

@@ -39,8 +39,8 @@ BenchOptions parse_bench_options(int argc, const char* const* argv) {
   table.add_flag(group, "--serve", options.serve,
                  "Measure one phase once for each line of stdin, and answer each with JSON");
   table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle");
-  table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
-  table.add("Model and device", "--dtype", options.dtype, "auto, fp32, bf16 or fp16");
+  table.add("Model and device", "--device", options.device, kDeviceHelp);
+  table.add("Model and device", "--dtype", options.dtype, kPrecisionHelp);
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
   table.add_flag("Messages", "-q,--quiet", options.quiet, "Do not say what is being measured");

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/bench_phases.h"
-#include "sdx/util/device.h"
+#include "sdx/device/device.h"
 
 namespace sdx {
 

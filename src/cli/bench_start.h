@@ -1,8 +1,8 @@
 #pragma once
 
+#include "sdx/device/device.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
-#include "sdx/util/device.h"
 #include "sdx/util/json.h"
 
 namespace sdx {

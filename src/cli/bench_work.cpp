@@ -14,6 +14,7 @@
 #include "sdx/image/png.h"
 #include "sdx/model/vae.h"
 #include "sdx/training/inversion.h"
+#include "sdx/util/memory.h"
 
 namespace sdx {
 
@@ -167,7 +168,9 @@ struct Learning : Denoiser {
       : Denoiser(options, ModelUse::kTraining),
         inversion({bundle, *tokenizer, text_encoder, unet},
                   {{random_latents(kPortraits), random_latents(kPortraits).abs()}},
-                  {"a photo of {name}", "{name}, smiling"}, inversion_options()) {}
+                  {"a photo of {name}", "{name}, smiling"}, inversion_options()) {
+    memory.keep();
+  }
 
   static InversionOptions inversion_options() {
     InversionOptions options;
@@ -178,6 +181,7 @@ struct Learning : Denoiser {
   }
 
   Inversion inversion;
+  FreedMemory memory;
 };
 
 BenchWork load_work(const BenchOptions& options) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sdx/cli/tool.h"
+#include "sdx/device/device.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -175,10 +176,8 @@ void add_common_options(OptionTable& table, CommonOptions& options) {
   // Not read into the default: what --help says must be the same on every machine.
   table.add("Model and device", "--model", options.model, "Model: the name or folder of a bundle")
       ->envname("SDX_MODEL");
-  table.add("Model and device", "--device", options.device, "auto, cpu, cuda or cuda:N");
-  table.add(
-      "Model and device", "--dtype", options.dtype,
-      "fp32; bf16: half the memory, twice as fast where the processor has it; fp16: CUDA only");
+  table.add("Model and device", "--device", options.device, kDeviceHelp);
+  table.add("Model and device", "--dtype", options.dtype, kPrecisionHelp);
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
   add_message_options(table, options);

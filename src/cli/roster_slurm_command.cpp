@@ -7,6 +7,7 @@
 #include "cli/roster_plan.h"
 #include "cli/slurm_script.h"
 #include "sdx/cli/tool.h"
+#include "sdx/device/device.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"
@@ -44,7 +45,7 @@ std::vector<std::string> arguments_of_run(Json settings, const RosterOptions& op
   // Not left to what each node would choose.
   settings["out"] = options.out;
   settings["model"] = common.model;
-  if (common.device == "auto") settings["device"] = slurm.gpus > 0 ? "cuda" : "cpu";
+  if (common.device == "auto") settings["device"] = slurm.gpus > 0 ? kGpu : kProcessor;
   if (common.threads == 0) settings["threads"] = slurm.cpus;
   return arguments_of(settings);
 }

@@ -3,25 +3,24 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
 #include <future>
 
+#include "batches.h"
 #include "decode_pieces.h"
 #include "pass_plan.h"
+#include "picture_size.h"
 #include "request_check.h"
+#include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
 #include "sdx/image/convert.h"
 #include "sdx/image/transform.h"
 #include "sdx/model/vae.h"
-#include "sdx/prompt/prompt.h"
 #include "sdx/scheduler/sample_along.h"
-#include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
-#include "sdx/util/memory.h"
 #include "start_image.h"
 #include "tile.h"
 
@@ -29,8 +28,6 @@ namespace sdx {
 
 namespace {
 
-constexpr int kMostAtOnce = 8;
-constexpr int kBusyLatents = 4096;   ///< a picture of 512 px: enough work for all cores of a CPU
 constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
 
 /// What a generator that is on its own loads for itself.
@@ -43,13 +40,6 @@ struct OwnParts {
   std::unique_ptr<Tokenizer> tokenizer;
   TextEncoder text_encoder;
   UNet unet;
-};
-
-/// Latents of a picture.
-struct LatentSize {
-  int channels;
-  int height;
-  int width;
 };
 
 /// Does one thing at a time beside the caller, if there is more than one thread.
@@ -73,41 +63,6 @@ class Background {
   std::future<void> pending_;
 };
 
-/// Requests that go through the UNet together.
-struct Batch {
-  std::size_t first = 0;               ///< of the requests
-  std::size_t count = 0;               ///< of them
-  std::vector<ImageRequest> requests;  ///< of each row; with a replay the same picture in all
-  std::size_t first_row = 0;           ///< of the requests
-};
-
-/// What decides which rows go through the UNet together, and in which steps: pictures of a batch
-/// have it in common, so that each is made as it would be in a batch of its own kind.
-std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSchedule& schedule,
-                                   ContextCache& contexts) {
-  const PictureSettings& settings = request.settings;
-  const auto parts_in = [&](const PromptSteps& steps) {
-    std::vector<PromptPart> parts = parse_prompt(request.prompt, settings.grammar, steps);
-    parts.push_back(parse_negative_prompt(request.negative_prompt, settings.grammar, steps));
-    return parts;
-  };
-  std::vector<std::int64_t> shape;
-  for (const PromptPart& part : parts_in({settings.sampler.steps, 0})) {
-    const std::string& text = part.stages.front().text;
-    shape.push_back(contexts.context(text, settings.grammar, settings.clip_skip).size(0));
-    if (settings.guidance_end < 1) shape.push_back(part.weight > 0 ? 1 : 0);
-  }
-  if (settings.feature_interval == 1) return shape;
-  for (const PassPlan& plan : plan_passes(settings, schedule)) {
-    for (const PromptPart& part : parts_in(plan.prompt_steps)) {
-      for (int step = 1; step < plan.steps_to_take(); ++step) {
-        shape.push_back(text_at(part, step) == text_at(part, step - 1) ? 0 : 1);
-      }
-    }
-  }
-  return shape;
-}
-
 }  // namespace
 
 struct Generator::Impl {
@@ -119,7 +74,8 @@ struct Generator::Impl {
         text_encoder(given_text_encoder),
         unet(given_unet),
         decoder(from, where),
-        target(where) {}
+        target(where),
+        batches(bundle.info(), schedule, target, unet) {}
 
   Impl(const Bundle& from, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
       : Impl(from, where, *parts->tokenizer, parts->text_encoder, parts->unet) {
@@ -128,20 +84,6 @@ struct Generator::Impl {
 
   const BundleInfo& info() const { return bundle.info(); }
   PredictionType prediction_type() const { return info().noise_schedule.prediction_type; }
-
-  int width_px(const PictureSettings& settings) const {
-    return settings.width_px > 0 ? settings.width_px : info().native_size_px;
-  }
-  int height_px(const PictureSettings& settings) const {
-    return settings.height_px > 0 ? settings.height_px : info().native_size_px;
-  }
-
-  LatentSize latent_size(const PictureSettings& settings, double scale = 1) const {
-    const auto side = [&](int px) {
-      return static_cast<int>(std::lround(px * scale)) / info().vae_factor;
-    };
-    return {info().latent_channels, side(height_px(settings)), side(width_px(settings))};
-  }
 
   /// Needed for start images and second passes only, so loaded when it is.
   const VaeEncoder& vae_encoder() const {
@@ -154,10 +96,10 @@ struct Generator::Impl {
   int decoded_side(const at::Tensor& latents) const {
     const std::int64_t height = latents.size(2);
     const std::int64_t width = latents.size(3);
-    if (!target.device.is_cpu() || height * width <= kSmallLatents) return 0;
+    if (height * width <= kSmallLatents) return 0;
     if (decode_bytes == 0) decode_bytes = decode_bytes_per_latent(decoder, info().latent_channels);
     return piece_side(height, width, decode_bytes,
-                      static_cast<double>(available_memory_bytes()) / 2);
+                      static_cast<double>(available_bytes(target.device)) / 2);
   }
 
   /// @param side see decoded_side(); a seamless tile is always decoded whole.
@@ -189,7 +131,7 @@ struct Generator::Impl {
             rows.push_back(sampler_noise(request.seed, plan.pass, draw, size.channels, size.height,
                                          size.width));
           }
-          return at::cat(rows).to(target.device);
+          return to_device(at::cat(rows), target.device);
         },
         [&](int, const at::Tensor&) { after_step(); });
   }
@@ -213,63 +155,15 @@ struct Generator::Impl {
     if (given) {
       const auto count = static_cast<std::int64_t>(batch.count);
       const auto repeats = static_cast<std::int64_t>(batch.requests.size()) / count;
-      return given->narrow(0, static_cast<std::int64_t>(batch.first), count)
-          .repeat({repeats, 1, 1, 1})
-          .to(target.device);
+      return to_device(given->narrow(0, static_cast<std::int64_t>(batch.first), count)
+                           .repeat({repeats, 1, 1, 1}),
+                       target.device);
     }
     std::vector<at::Tensor> rows;
     for (const ImageRequest& request : batch.requests) {
       rows.push_back(start_noise(request, size.channels, size.height, size.width));
     }
-    return at::cat(rows).to(target.device);
-  }
-
-  int steady_batch_size(const PictureSettings& settings) const {
-    if (!target.device.is_cpu()) return kMostAtOnce / 2;
-    const LatentSize size = latent_size(settings, settings.hires.scale);
-    return std::clamp(kBusyLatents / (size.height * size.width), 1, kMostAtOnce);
-  }
-
-  /// As many pictures as keep the processor busy, if half of the free memory holds them, by a
-  /// measured evaluation of the UNet. More would only make the first one late.
-  int automatic_batch_size(const ImageRequest& request, ContextCache& contexts) const {
-    const int useful = steady_batch_size(request.settings);
-    if (useful == 1 || !target.device.is_cpu()) return useful;
-    const LatentSize size = latent_size(request.settings, request.settings.hires.scale);
-    Guidance guidance({request}, {1, 0}, 0, unet, contexts);
-    const AllocationMeter meter;
-    guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
-    const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
-    const double pictures = static_cast<double>(available_memory_bytes()) / 2 / bytes;
-    return static_cast<int>(std::clamp(pictures, 1.0, static_cast<double>(useful)));
-  }
-
-  Batch next_batch(const std::vector<ImageRequest>& requests, std::size_t first,
-                   const BatchOptions& options, ContextCache& contexts) const {
-    if (options.replay) {
-      const auto [size, position] = *options.replay;
-      return {first, 1, std::vector(static_cast<std::size_t>(size), requests[first]),
-              static_cast<std::size_t>(position)};
-    }
-    const PictureSettings& settings = requests[first].settings;
-    const auto shape = shape_of(requests[first], schedule, contexts);
-    const std::size_t end =
-        std::min(requests.size(),
-                 first + static_cast<std::size_t>(options.size > 0 ? options.size : kMostAtOnce));
-    std::size_t last = first + 1;
-    while (last < end && requests[last].settings == settings &&
-           shape_of(requests[last], schedule, contexts) == shape) {
-      ++last;
-    }
-    if (last > first + 1 && options.size == 0) {
-      const int most = automatic_batch_size(requests[first], contexts);
-      last = std::min(last, first + static_cast<std::size_t>(most));
-    }
-    return {first,
-            last - first,
-            {requests.begin() + static_cast<std::ptrdiff_t>(first),
-             requests.begin() + static_cast<std::ptrdiff_t>(last)},
-            0};
+    return to_device(at::cat(rows), target.device);
   }
 
   static void check_latents(const at::Tensor& latents, std::size_t pictures,
@@ -291,6 +185,7 @@ struct Generator::Impl {
   mutable std::unique_ptr<VaeEncoder> encoder;
   mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
   ComputeTarget target;
+  Batches batches;
 };
 
 Generator::Generator(const Bundle& bundle, const ComputeTarget& target)
@@ -311,7 +206,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
 }
 
 int Generator::steady_batch_size(const PictureSettings& settings) const {
-  return impl_->steady_batch_size(settings);
+  return impl_->batches.steady_size(settings);
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,
@@ -324,7 +219,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   const at::NoGradGuard no_grad;
   if (initial_latents) {
     impl.check_latents(*initial_latents, requests.size(),
-                       impl.latent_size(requests.front().settings));
+                       latent_size(requests.front().settings, impl.info()));
   }
 
   int total = 0;
@@ -335,9 +230,9 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder);
   Background background;
   for (std::size_t first = 0; first < requests.size();) {
-    const Batch batch = impl.next_batch(requests, first, options, contexts);
+    const Batch batch = impl.batches.next(requests, first, options, contexts);
     const PictureSettings& settings = batch.requests.front().settings;
-    const LatentSize size = impl.latent_size(settings);
+    const LatentSize size = latent_size(settings, impl.info());
     const auto after_step = [&] {
       done += static_cast<int>(batch.count);
       if (observe) observe(done, total);
@@ -346,9 +241,9 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     std::shared_ptr<const PreparedStart> start;
     if (settings.start) {
       background.wait();
-      start = std::make_shared<PreparedStart>(
-          prepare_start(*settings.start, impl.width_px(settings), impl.height_px(settings),
-                        impl.info().vae_factor, impl.vae_encoder()));
+      const PictureSize px = picture_size(settings, impl.info());
+      start = std::make_shared<PreparedStart>(prepare_start(
+          *settings.start, px.width_px, px.height_px, impl.info().vae_factor, impl.vae_encoder()));
     }
     const std::vector<PassPlan> passes = plan_passes(settings, impl.schedule);
     at::Tensor latents =
@@ -356,7 +251,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                   start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
                   contexts, after_step);
     if (passes.size() > 1) {
-      const LatentSize larger = impl.latent_size(settings, settings.hires.scale);
+      const LatentSize larger = latent_size(settings, impl.info(), settings.hires.scale);
       background.wait();
       latents =
           impl.walk(batch, passes.back(), larger, impl.start_noise_of(batch, larger, std::nullopt),

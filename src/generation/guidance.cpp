@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "sdx/device/transfer.h"
 #include "sdx/prompt/prompt.h"
 #include "tile.h"
 
@@ -95,7 +96,7 @@ std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at
       contexts.push_back(rows[i].context);
     }
     const at::Tensor inputs =
-        sample.index_select(0, at::tensor(pictures, at::kLong).to(sample.device()));
+        sample.index_select(0, to_device(at::tensor(pictures, at::kLong), sample.device()));
     const at::Tensor timesteps = at::full({inputs.size(0)}, timestep, at::kFloat);
     const at::Tensor output = unet_.forward(inputs, timesteps, at::stack(contexts));
     for (std::size_t k = 0; k < members.size(); ++k) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "picture_size.h"
 #include "sdx/generation/words.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
@@ -68,8 +69,7 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   const BundleInfo& info = bundle.info();
   const PictureSettings& settings = request.settings;
   const HiresSettings& hires = settings.hires;
-  const int width_px = settings.width_px > 0 ? settings.width_px : info.native_size_px;
-  const int height_px = settings.height_px > 0 ? settings.height_px : info.native_size_px;
+  const auto [width_px, height_px] = picture_size(settings, info);
   const bool is_larger = hires.scale > 1;
 
   Infotext infotext{request.prompt, request.negative_prompt, {}};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pass_plan.h"
+#include "picture_size.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 
@@ -20,8 +21,7 @@ void check_size(const std::string& what, int width_px, int height_px, int factor
 }
 
 void check_sizes(const PictureSettings& settings, const BundleInfo& info) {
-  const int width_px = settings.width_px > 0 ? settings.width_px : info.native_size_px;
-  const int height_px = settings.height_px > 0 ? settings.height_px : info.native_size_px;
+  const auto [width_px, height_px] = picture_size(settings, info);
   check_size("--size", width_px, height_px, info.vae_factor);
   if (settings.hires.scale > 1) {
     const auto larger = [&](int px) {

@@ -1,9 +1,10 @@
 #include "model/checkpointed.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/core/ivalue.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "device/held_value.h"
 
 namespace sdx {
 
@@ -11,12 +12,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// A segment in the form in which autograd's contexts hold what is no tensor.
-struct HeldSegment : torch::CustomClassHolder {
-  explicit HeldSegment(Segment held) : segment(std::move(held)) {}
-  Segment segment;
-};
 
 class Checkpointed : public torch::autograd::Function<Checkpointed> {
  public:
@@ -26,7 +21,7 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
                                at::TensorList inputs) {
     context->save_for_backward(inputs.vec());
     context->saved_data[kSegment] = held;
-    return segment_of(held)(inputs.vec());
+    return held_value<Segment>(held)(inputs.vec());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& output_gradients) {
@@ -39,7 +34,7 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
     variable_list outputs;
     {
       const at::AutoGradMode with_gradient(true);
-      outputs = segment_of(context->saved_data[kSegment])(inputs);
+      outputs = held_value<Segment>(context->saved_data[kSegment])(inputs);
     }
     variable_list reached;
     variable_list gradients;
@@ -63,17 +58,12 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
 
  private:
   static constexpr const char* kSegment = "segment";
-
-  static const Segment& segment_of(const c10::IValue& held) {
-    return c10::static_intrusive_pointer_cast<HeldSegment>(held.toCapsule())->segment;
-  }
 };
 
 }  // namespace
 
 std::vector<at::Tensor> run_checkpointed(Segment segment, const std::vector<at::Tensor>& inputs) {
-  const auto held = c10::IValue::make_capsule(c10::make_intrusive<HeldSegment>(std::move(segment)));
-  return Checkpointed::apply(held, at::TensorList(inputs));
+  return Checkpointed::apply(hold(std::move(segment)), at::TensorList(inputs));
 }
 
 }  // namespace sdx

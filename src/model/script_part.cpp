@@ -10,6 +10,7 @@
 #include "model/linked_weights.h"
 #include "model/prepared.h"
 #include "sdx/util/error.h"
+#include "sdx/util/failure.h"
 
 namespace sdx {
 
@@ -46,14 +47,23 @@ void bind_weights(const torch::jit::Module& module, TensorMap weights, const std
   }
 }
 
+/// What an operator said, without the places in the program and in libtorch around it.
+std::string cause_in(const std::string& text) {
+  constexpr std::string_view kBefore = "RuntimeError: ";
+  const std::size_t said = text.rfind(kBefore);
+  const std::size_t begin = said == text.npos ? 0 : said + kBefore.size();
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
 /// Runs a method and reads its result, both under one translation of c10's exceptions.
 template <typename Read>
 auto invoke(const torch::jit::Module& module, const std::string& method,
             std::vector<c10::IValue> arguments, Read read) {
   try {
     return read(module.get_method(method)(std::move(arguments)));
-  } catch (const c10::Error& error) {
-    throw InternalError("the model's \"" + method + "\": " + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    if (const auto text = out_of_memory(error)) throw TryAgainError(*text);
+    throw InternalError("the model's \"" + method + "\": " + cause_in(error.what()));
   }
 }
 
@@ -82,16 +92,21 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
   } else if (!is_prepared) {
     module.to(target.device, target.dtype);
   }
-  for (const at::Tensor& parameter : parameters_of(module)) parameter.set_requires_grad(false);
+  const at::MemoryFormat layout = image_layout(target, use);
+  for (const at::Tensor& parameter : parameters_of(module)) {
+    parameter.set_requires_grad(false);
+    if (!is_prepared && parameter.dim() == 4) parameter.set_data(parameter.contiguous(layout));
+  }
   module.eval();
   if (is_prepared) prepare_for_inference(module, target.dtype);
   return module;
 }
 
 at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use) {
-  return use == ModelUse::kInference && has_prepared_kernels(target.device)
-             ? at::MemoryFormat::ChannelsLast
-             : at::MemoryFormat::Contiguous;
+  const bool has_channels_last = target.device.is_cpu()
+                                     ? use == ModelUse::kInference && at::hasMKLDNN()
+                                     : target.dtype != at::kFloat;
+  return has_channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,
@@ -100,10 +115,11 @@ at::Tensor run_method(const torch::jit::Module& module, const std::string& metho
                 [](const c10::IValue& result) { return result.toTensor(); });
 }
 
-std::vector<at::Tensor> run_list_method(const torch::jit::Module& module, const std::string& method,
-                                        std::vector<c10::IValue> arguments) {
-  return invoke(module, method, std::move(arguments),
-                [](const c10::IValue& result) { return result.toTensorVector(); });
+std::vector<at::Tensor> run_any_method(const torch::jit::Module& module, const std::string& method,
+                                       std::vector<c10::IValue> arguments) {
+  return invoke(module, method, std::move(arguments), [](const c10::IValue& result) {
+    return result.isTensor() ? std::vector{result.toTensor()} : result.toTensorVector();
+  });
 }
 
 std::vector<at::Tensor> parameters_of(const torch::jit::Module& module) {

@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 
@@ -22,13 +22,14 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
 /// How images lie in memory for a part: with the channels last where prepared kernels want them so.
 at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use);
 
-/// Runs a method of a part; c10's exceptions become an InternalError without the backtrace.
+/// Runs a method of a part.
+/// @throws TryAgainError if memory runs out; InternalError with what the operator said.
 at::Tensor run_method(const torch::jit::Module& module, const std::string& method,
                       std::vector<c10::IValue> arguments);
 
-/// The same for a method that gives a list of tensors.
-std::vector<at::Tensor> run_list_method(const torch::jit::Module& module, const std::string& method,
-                                        std::vector<c10::IValue> arguments);
+/// The same for a method that gives a tensor or a list of them.
+std::vector<at::Tensor> run_any_method(const torch::jit::Module& module, const std::string& method,
+                                       std::vector<c10::IValue> arguments);
 
 /// Its parameters as tensors.
 std::vector<at::Tensor> parameters_of(const torch::jit::Module& module);

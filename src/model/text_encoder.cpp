@@ -1,6 +1,7 @@
 #include "sdx/model/text_encoder.h"
 
 #include "model/script_part.h"
+#include "sdx/device/transfer.h"
 
 namespace sdx {
 
@@ -20,12 +21,12 @@ TextEncoder::TextEncoder(TextEncoder&&) noexcept = default;
 TextEncoder& TextEncoder::operator=(TextEncoder&&) noexcept = default;
 
 at::Tensor TextEncoder::embed(const at::Tensor& ids) const {
-  return run_method(impl_->module, "embed", {ids.to(impl_->device)});
+  return run_method(impl_->module, "embed", {to_device(ids, impl_->device)});
 }
 
 at::Tensor TextEncoder::encode(const at::Tensor& embeddings, int skip_last) const {
   return run_method(impl_->module, "encode",
-                    {embeddings.to(impl_->device), static_cast<std::int64_t>(skip_last)});
+                    {to_device(embeddings, impl_->device), static_cast<std::int64_t>(skip_last)});
 }
 
 std::vector<at::Tensor> TextEncoder::parameters() const { return parameters_of(impl_->module); }

@@ -2,8 +2,11 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "device/recorded_call.h"
 #include "model/checkpointed.h"
+#include "model/gradient_range.h"
 #include "model/script_part.h"
+#include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -33,7 +36,7 @@ at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
   const at::Tensor emb = run_method(module, "time", {timesteps, sample});
   const std::vector<at::Tensor> skips = run_checkpointed(
       [module](const std::vector<at::Tensor>& in) {
-        return run_list_method(module, "down", {in[0], in[1], in[2]});
+        return run_any_method(module, "down", {in[0], in[1], in[2]});
       },
       {sample, emb, context});
   at::Tensor x = run_checkpointed(
@@ -65,29 +68,51 @@ at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
 }  // namespace
 
 struct UNet::Impl {
+  Impl(const Bundle& bundle, const ComputeTarget& where, ModelUse what_for)
+      : module(load_script_part(bundle, "unet", "unet", where, what_for)),
+        target(where),
+        use(what_for),
+        program_file((bundle.folder() / "unet.ts").string()) {}
+
+  /// What the program's methods take, on the device and in the layout and type that it computes in.
+  std::vector<at::Tensor> inputs(const at::Tensor& sample, const at::Tensor& timesteps,
+                                 const at::Tensor& context) const {
+    return {to_device(sample, target.device).to(target.dtype).contiguous(image_layout(target, use)),
+            to_device(timesteps, target.device),
+            to_device(context, target.device).to(target.dtype)};
+  }
+
+  at::Tensor predict(const std::vector<at::Tensor>& given, GradientMemory memory) {
+    if (memory == GradientMemory::kNormal) return forward(given).front();
+    return forward_in_segments(module, count_up_blocks(module, program_file), given[0], given[1],
+                               given[2])
+        .to(at::kFloat)
+        .contiguous();
+  }
+
+  /// A method whose first result is the output, and that may have others.
+  RecordedCall recorded(const char* method) const {
+    return {std::string("UNet ") + method,
+            [program = module, method](const std::vector<at::Tensor>& inputs) {
+              std::vector<at::Tensor> made =
+                  run_any_method(program, method, {inputs.begin(), inputs.end()});
+              made.front() = made.front().to(at::kFloat).contiguous();
+              return made;
+            },
+            graph_factory(target.device)};
+  }
+
   torch::jit::Module module;
   ComputeTarget target;
   ModelUse use;
-  at::MemoryFormat layout;
   std::string program_file;
-
-  /// What the program's methods take, on the device and in the layout and type that it computes in.
-  std::vector<c10::IValue> inputs(const at::Tensor& sample, const at::Tensor& timesteps,
-                                  const at::Tensor& context) const {
-    const bool wants_gradient =
-        at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
-    if (wants_gradient && use == ModelUse::kInference) {
-      throw InternalError("UNet: loaded with ModelUse::kInference, which has no gradient");
-    }
-    return {sample.to(target.device, target.dtype).contiguous(layout), timesteps.to(target.device),
-            context.to(target.device, target.dtype)};
-  }
+  RecordedCall forward = recorded("forward");
+  RecordedCall forward_keeping = recorded("forward_keeping");
+  RecordedCall forward_reusing = recorded("forward_reusing");
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
-    : impl_(std::make_unique<Impl>(Impl{load_script_part(bundle, "unet", "unet", target, use),
-                                        target, use, image_layout(target, use),
-                                        (bundle.folder() / "unet.ts").string()})) {}
+    : impl_(std::make_unique<Impl>(bundle, target, use)) {}
 
 UNet::~UNet() = default;
 UNet::UNet(UNet&&) noexcept = default;
@@ -95,13 +120,17 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context, GradientMemory memory) const {
-  std::vector<c10::IValue> inputs = impl_->inputs(sample, timesteps, context);
-  const at::Tensor output =
-      memory == GradientMemory::kNormal
-          ? run_method(impl_->module, "forward", std::move(inputs))
-          : forward_in_segments(impl_->module, count_up_blocks(impl_->module, impl_->program_file),
-                                inputs[0].toTensor(), inputs[1].toTensor(), inputs[2].toTensor());
-  return output.to(at::kFloat).contiguous();
+  const bool wants_gradient =
+      at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
+  if (wants_gradient && impl_->use == ModelUse::kInference) {
+    throw InternalError("UNet: loaded with ModelUse::kInference, which has no gradient");
+  }
+  if (!wants_gradient || impl_->target.dtype != at::kHalf) {
+    return impl_->predict(impl_->inputs(sample, timesteps, context), memory);
+  }
+  const GradientRange range;
+  return range.after(impl_->predict(
+      impl_->inputs(range.before(sample), timesteps, range.before(context)), memory));
 }
 
 void UNet::require_feature_reuse() const {
@@ -117,18 +146,16 @@ KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& times
                                const at::Tensor& context) const {
   require_feature_reuse();
   const std::vector<at::Tensor> made =
-      run_list_method(impl_->module, "forward_keeping", impl_->inputs(sample, timesteps, context));
-  return {made.at(0).to(at::kFloat).contiguous(), made.at(1)};
+      impl_->forward_keeping(impl_->inputs(sample, timesteps, context));
+  return {made.at(0), made.at(1)};
 }
 
 at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
                                  const at::Tensor& context, const at::Tensor& features) const {
   require_feature_reuse();
-  std::vector<c10::IValue> inputs = impl_->inputs(sample, timesteps, context);
-  inputs.emplace_back(features);
-  return run_method(impl_->module, "forward_reusing", std::move(inputs))
-      .to(at::kFloat)
-      .contiguous();
+  std::vector<at::Tensor> inputs = impl_->inputs(sample, timesteps, context);
+  inputs.push_back(features);
+  return impl_->forward_reusing(inputs).front();
 }
 
 std::vector<at::Tensor> UNet::parameters() const { return parameters_of(impl_->module); }

@@ -3,6 +3,7 @@
 #include <ATen/ops/exp.h>
 
 #include "model/script_part.h"
+#include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -31,7 +32,8 @@ LatentDistribution VaeEncoder::encode(const at::Tensor& images) const {
   }
   const at::Tensor moments =
       run_method(impl_->module, "forward",
-                 {images.to(impl_->target.device, impl_->target.dtype)
+                 {to_device(images, impl_->target.device)
+                      .to(impl_->target.dtype)
                       .contiguous(image_layout(impl_->target, ModelUse::kInference))})
           .to(at::kFloat)
           .contiguous();
@@ -59,7 +61,8 @@ VaeDecoder& VaeDecoder::operator=(VaeDecoder&&) noexcept = default;
 at::Tensor VaeDecoder::decode(const at::Tensor& latents) const {
   const at::Tensor unscaled = latents / impl_->latent_scale;
   return run_method(impl_->module, "forward",
-                    {unscaled.to(impl_->target.device, impl_->target.dtype)
+                    {to_device(unscaled, impl_->target.device)
+                         .to(impl_->target.dtype)
                          .contiguous(image_layout(impl_->target, ModelUse::kInference))})
       .to(at::kFloat)
       .contiguous();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -192,8 +193,8 @@ std::optional<at::Tensor> weights_of(const std::vector<const PromptChunk*>& chun
 /// @param encoded [N,L,W]
 at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
   const auto mean_of = [](const at::Tensor& chunks) { return chunks.mean({1, 2}, true); };
-  const at::Tensor scaled = encoded * weights.to(encoded.device()).unsqueeze(2);
-  const at::Tensor is_plain = (weights == 1).all(1).to(encoded.device()).view({-1, 1, 1});
+  const at::Tensor scaled = encoded * to_device(weights, encoded.device()).unsqueeze(2);
+  const at::Tensor is_plain = to_device((weights == 1).all(1), encoded.device()).view({-1, 1, 1});
   return at::where(is_plain, encoded, scaled * (mean_of(encoded) / mean_of(scaled)));
 }
 
@@ -291,9 +292,9 @@ at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tok
       }
     }
     vectors = at::index_put(vectors,
-                            {at::tensor(spliced_chunks, at::kLong).to(vectors.device()),
-                             at::tensor(spliced_positions, at::kLong).to(vectors.device())},
-                            at::stack(spliced_vectors).to(vectors.device()));
+                            {to_device(at::tensor(spliced_chunks, at::kLong), vectors.device()),
+                             to_device(at::tensor(spliced_positions, at::kLong), vectors.device())},
+                            to_device(at::stack(spliced_vectors), vectors.device()));
   }
   at::Tensor encoded = encoder.encode(vectors, skip_last_layers);
   if (const auto weights = weights_of(chunks)) encoded = weighted(encoded, *weights);

@@ -54,10 +54,9 @@ constexpr std::array<std::string_view, 3> kLightning = {"pytorch_lightning.", "l
                                                         "lightning_fabric."};
 
 std::optional<at::ScalarType> dtype_of_storage_class(std::string_view global) {
-  for (const std::string_view module : {"torch.cuda.", "torch.storage.", "torch."}) {
-    if (global.starts_with(module)) return storage_dtype(std::string(global.substr(module.size())));
-  }
-  return std::nullopt;
+  if (!global.starts_with("torch.")) return std::nullopt;
+  // There is one for each kind of device: "torch.FloatStorage", "torch.….FloatStorage".
+  return storage_dtype(std::string(global.substr(global.rfind('.') + 1)));
 }
 
 /// `untyped` storages hold bytes.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <string>
 
+#include "sdx/device/transfer.h"
 #include "sdx/prompt/prompt.h"
 
 namespace sdx {
@@ -67,9 +68,10 @@ std::vector<at::Tensor> forward(const std::vector<Rows>& group) {
     const TrainingBatch& batch = rows.batch;
     const std::int64_t count = batch.latents.size(0);
     const at::Tensor prediction = predictions.narrow(0, begin, count);
-    const at::Tensor error = (prediction - batch.target.to(prediction.device())).pow(2);
-    losses.push_back(batch.weight.defined() ? (error * batch.weight.to(error.device())).mean()
-                                            : error.mean());
+    const at::Tensor error = (prediction - to_device(batch.target, prediction.device())).pow(2);
+    losses.push_back(batch.weight.defined()
+                         ? (error * to_device(batch.weight, error.device())).mean()
+                         : error.mean());
     begin += count;
   }
   return losses;

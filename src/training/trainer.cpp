@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "sdx/util/memory.h"
+
 namespace sdx {
 
 namespace {
@@ -16,7 +18,7 @@ struct StopRequested {};
 /// exception, ends it for good: then the pieces do nothing.
 class Training {
  public:
-  explicit Training(const TrainerTask& task) : task_(task) {
+  Training(const TrainerTask& task, FreedMemory& memory) : task_(task), memory_(memory) {
     state().inversion = task_.inversion.state();
     if (!state().best_vectors.defined()) take_as_best();
   }
@@ -133,6 +135,7 @@ class Training {
     if (blind()) take_as_best();
     const bool is_done = !state().milestones.empty() && state().milestones.back().step == done();
     if (task_.judge == nullptr || is_done) return;
+    memory_.give_back();
     const JudgedPictures judged = task_.judge->look_at(task_.inversion.embedding(), [this] {
       if (stop_requested()) throw StopRequested{};
     });
@@ -153,6 +156,7 @@ class Training {
   }
 
   TrainerTask task_;
+  FreedMemory& memory_;
   std::optional<TrainerOutcome> outcome_;
 };
 
@@ -201,7 +205,9 @@ StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions&
 }
 
 std::vector<TrainerOutcome> train_together(const std::vector<TrainerTask>& tasks) {
-  std::vector<Training> trainings(tasks.begin(), tasks.end());
+  FreedMemory memory;
+  std::vector<Training> trainings;
+  for (const TrainerTask& task : tasks) trainings.emplace_back(task, memory);
   for (;;) {
     std::vector<Training*> going;
     bool is_stopped = false;
@@ -215,6 +221,7 @@ std::vector<TrainerOutcome> train_together(const std::vector<TrainerTask>& tasks
       break;
     }
     if (going.empty()) break;
+    memory.keep();
     step_all(going);
   }
   std::vector<TrainerOutcome> outcomes;

@@ -136,7 +136,7 @@ struct TrainingRun::Impl {
     shape.without_gradient = fixed_batch_rows(spec.inversion);
     shape.latent_height = static_cast<int>(mean.size(2));
     shape.latent_width = static_cast<int>(mean.size(3));
-    const std::int64_t available = available_memory_bytes();
+    const std::int64_t available = available_bytes(target.device);
     GradientMemory memory =
         spec.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
     MemoryEstimate estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);

@@ -15,6 +15,8 @@ void throw_errno(int error_number, const std::string& action, const std::string&
     case EPERM:
     case EROFS:
       throw PermissionError(message);
+    case ENOMEM:
+      throw TryAgainError(message);
     default:
       throw IoError(message);
   }

@@ -3,8 +3,25 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <string_view>
 
 namespace sdx {
+
+namespace {
+
+/// " (2.00 GiB more were wanted)" by "… tried to allocate 2.00 GiB …", which all of libtorch's
+/// allocators say; else nothing.
+std::string wanted_in(std::string_view text) {
+  constexpr std::string_view kBefore = "ried to allocate ";
+  const std::size_t found = text.find(kBefore);
+  if (found == text.npos) return "";
+  const std::size_t number = found + kBefore.size();
+  const std::size_t unit = text.find(' ', number) + 1;
+  const std::size_t end = text.find_first_of(". \n", unit);
+  return " (" + std::string(text.substr(number, end - number)) + " more were wanted)";
+}
+
+}  // namespace
 
 bool may_pass(ExitCode code) {
   switch (code) {
@@ -19,20 +36,25 @@ bool may_pass(ExitCode code) {
   }
 }
 
+std::optional<std::string> out_of_memory(const std::exception& exception) {
+  const std::string_view text = exception.what();
+  const bool is_it = dynamic_cast<const std::bad_alloc*>(&exception) != nullptr ||
+                     text.find("out of memory") != text.npos ||
+                     text.find("can't allocate memory") != text.npos;
+  if (!is_it) return std::nullopt;
+  return "out of memory" + wanted_in(text) +
+         "; a smaller --size or --batch needs less, and --memory low in training";
+}
+
 Failure failure_of(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const Error& error) {
     return {error.exit_code(), error.what()};
-  } catch (const c10::OutOfMemoryError& error) {
-    return {ExitCode::kTryAgain, "out of GPU memory; a smaller --batch or --size needs less: " +
-                                     std::string(error.what_without_backtrace())};
-  } catch (const std::bad_alloc&) {
-    return {ExitCode::kTryAgain, "out of memory; a smaller --batch or --size needs less"};
-  } catch (const c10::Error& error) {
-    return {ExitCode::kInternal, error.what_without_backtrace()};
   } catch (const std::exception& error) {
-    return {ExitCode::kInternal, error.what()};
+    if (const auto text = out_of_memory(error)) return {ExitCode::kTryAgain, *text};
+    const auto* const torch = dynamic_cast<const c10::Error*>(&error);
+    return {ExitCode::kInternal, torch ? torch->what_without_backtrace() : error.what()};
   }
 }
 

@@ -1,5 +1,6 @@
 #include "sdx/util/memory.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "sdx/util/error.h"
 
@@ -16,6 +18,10 @@ namespace sdx {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int kMostKeptBytes = 1 << 30;
+/// What malloc's own rule comes to in a program that frees large blocks.
+constexpr int kMmapBytes = 1 << 25;
 
 /// The number after `key` at the start of a line, as in /proc/meminfo and memory.stat.
 std::optional<std::int64_t> number_after(const fs::path& file, const std::string& key) {
@@ -99,6 +105,19 @@ std::int64_t peak_memory_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return usage.ru_maxrss * kKilobyte;
+}
+
+void FreedMemory::keep() {
+  if (std::exchange(is_kept_, true)) return;
+  ::mallopt(M_MMAP_THRESHOLD, kMostKeptBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kMostKeptBytes);
+}
+
+void FreedMemory::give_back() {
+  if (!std::exchange(is_kept_, false)) return;
+  ::mallopt(M_MMAP_THRESHOLD, kMmapBytes);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kMmapBytes);
+  ::malloc_trim(0);
 }
 
 }  // namespace sdx

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 # In dependency order: a module may include itself and those before it.
-MODULES=(util tensor tokenizer image scheduler model embedding prompt dataset generation training
+MODULES=(util device tensor tokenizer image scheduler model embedding prompt dataset generation training
   roster cli)
 # Further bans, FROM:TO, that the order alone would allow: samplers are pure functions of sigmas.
 BANNED=(scheduler:model)
@@ -65,6 +65,11 @@ check() {
     fault "$file:$line: a public header includes a heavy header of libtorch ($rest); include ATen/core/Tensor.h or forward-declare"
   done < <(grep -rnE --include='*.h' "#[[:space:]]*include[[:space:]]+[\"<]($HEAVY)[\">]" "$root/include" \
     2>/dev/null || true)
+
+  # Which devices there are, only `device` knows.
+  while IFS=: read -r file line rest; do
+    fault "$file:$line: names CUDA, which only the module device does"
+  done < <(grep -rniE 'cuda' "$root/include" "$root/src" 2>/dev/null | grep -vE '/device/' || true)
 
   # Every source has its header: the public one, or one beside it. Exempt are the sources of one
   # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h),
@@ -128,6 +133,9 @@ self_test() {
   fresh
   echo '#include <torch/script.h>' >"$root/include/sdx/model/m.h"
   expect_fault "heavy header" "heavy header"
+  fresh
+  echo 'device = "cuda";' >"$root/src/model/m.h"
+  expect_fault "CUDA outside device" "only the module device"
   fresh
   touch "$root/src/util/lonely.cpp"
   expect_fault "source without header" "has no header"

@@ -4,9 +4,9 @@
 
 #include <map>
 
+#include "sdx/device/device.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
-#include "sdx/util/device.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
 

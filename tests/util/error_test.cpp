@@ -30,6 +30,7 @@ TEST_CASE("util: a failed system call becomes the error that fits", "[util]") {
   CHECK_THROWS_AS(fail_with(EACCES), PermissionError);
   CHECK_THROWS_AS(fail_with(EPERM), PermissionError);
   CHECK_THROWS_AS(fail_with(EROFS), PermissionError);
+  CHECK_THROWS_AS(fail_with(ENOMEM), TryAgainError);
   CHECK_THROWS_AS(fail_with(EIO), IoError);
   CHECK_THROWS_AS(fail_with(ENOSPC), IoError);
   CHECK(message_of<IoError>([&] { fail_with(EIO); }) ==

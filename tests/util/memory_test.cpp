@@ -76,3 +76,29 @@ TEST_CASE("util: this machine says its free memory, and what this process holds"
   const std::vector<char> block(64 << 20, 'x');
   CHECK(sdx::resident_memory_bytes() - before > (48 << 20));
 }
+
+TEST_CASE("util: freed memory is kept until it is given back", "[util]") {
+#if defined(__SANITIZE_ADDRESS__)
+  SDX_SKIP("the sanitizer has a malloc of its own");
+#else
+  constexpr std::size_t kBytes = std::size_t{1} << 27;
+  constexpr std::int64_t kMost = kBytes / 4;
+  const auto use_and_free = [] { std::vector<char> block(kBytes, 'x'); };
+  sdx::FreedMemory memory;
+  memory.keep();
+  memory.give_back();  // what other tests have freed
+  const std::int64_t before = sdx::resident_memory_bytes();
+  {
+    sdx::FreedMemory until_the_end;
+    until_the_end.keep();
+    use_and_free();
+    CHECK(sdx::resident_memory_bytes() > before + kMost);
+    until_the_end.give_back();
+    CHECK(sdx::resident_memory_bytes() < before + kMost);
+    until_the_end.keep();
+    use_and_free();
+  }
+  use_and_free();
+  CHECK(sdx::resident_memory_bytes() < before + kMost);
+#endif
+}

@@ -71,8 +71,8 @@ std::optional<std::string> peek_option(const std::vector<std::string>& arguments
 /// The options that every tool with a model has.
 struct CommonOptions {
   std::string model = "mini";   ///< name or folder of a bundle; $SDX_MODEL goes before this
-  std::string device = "auto";  ///< auto, cpu, cuda, cuda:N
-  std::string dtype = "auto";   ///< auto, fp32, bf16, fp16: see choose_target()
+  std::string device = "auto";  ///< see choose_target()
+  std::string dtype = "auto";   ///< see choose_target()
   int threads = 0;              ///< 0: one for each core
   bool json = false;            ///< one JSON object a line on stdout
   bool quiet = false;

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "sdx/dataset/portraits.h"
+#include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/vae.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

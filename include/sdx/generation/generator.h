@@ -7,12 +7,12 @@
 #include <optional>
 #include <vector>
 
+#include "sdx/device/device.h"
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include "sdx/device/device.h"
 #include "sdx/image/face_network.h"
 #include "sdx/image/identity.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/identity_network.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

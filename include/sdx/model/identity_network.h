@@ -2,9 +2,9 @@
 
 #include <memory>
 
+#include "sdx/device/device.h"
 #include "sdx/image/identity.h"
 #include "sdx/model/bundle.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

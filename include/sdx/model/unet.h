@@ -4,8 +4,8 @@
 
 #include <memory>
 
+#include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 
@@ -22,7 +22,8 @@ struct KeptPass {
   at::Tensor features;  ///< [B,C,h,w]: what all levels but the shallowest layers made of the input
 };
 
-/// The frozen denoiser, UNet2DConditionModel.
+/// The frozen denoiser, UNet2DConditionModel. For one thread at a time: on a GPU its work is
+/// recorded and started as a whole, and the recording has one place for each intermediate result.
 class UNet {
  public:
   /// @throws DataError if a file of the bundle is damaged (hash named) or lacks a tensor.
@@ -32,7 +33,8 @@ class UNet {
   UNet& operator=(UNet&&) noexcept;
 
   /// What the bundle's prediction type says: noise, velocity or picture. With ModelUse::kTraining
-  /// differentiable in `sample` and `context`.
+  /// differentiable in `sample` and `context`, on a GPU only before the next call; in float16
+  /// gradients are scaled inside, so that small ones come through.
   /// @param sample    [B,4,h,w], any float dtype.
   /// @param timesteps [B] integer or float, 0 … train_timesteps − 1; may lie between two.
   /// @param context   [B,S,W], the text encoder's output.

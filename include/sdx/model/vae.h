@@ -4,8 +4,8 @@
 
 #include <memory>
 
+#include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

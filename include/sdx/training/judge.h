@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "sdx/device/device.h"
 #include "sdx/embedding/embedding.h"
 #include "sdx/image/identity.h"
 #include "sdx/image/image.h"
 #include "sdx/training/inversion.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "sdx/dataset/subject.h"
+#include "sdx/device/device.h"
 #include "sdx/model/identities.h"
 #include "sdx/training/run_folder.h"
 #include "sdx/training/trainer.h"
-#include "sdx/util/device.h"
 
 namespace sdx {
 

@@ -57,7 +57,8 @@ using ConfigError = ErrorOf<ExitCode::kConfig>;
 
 /// The Error that fits the errno `error_number` of a failed system call: `action` is what was tried
 /// ("write"), `path` what it was tried on.
-/// ENOENT → MissingInputError, EACCES/EPERM/EROFS → PermissionError, everything else → IoError.
+/// ENOENT → MissingInputError, EACCES/EPERM/EROFS → PermissionError, ENOMEM → TryAgainError,
+/// everything else → IoError.
 [[noreturn]] void throw_errno(int error_number, const std::string& action, const std::string& path);
 
 }  // namespace sdx

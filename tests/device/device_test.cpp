@@ -1,4 +1,4 @@
-#include "sdx/util/device.h"
+#include "sdx/device/device.h"
 
 #include <ATen/Context.h>
 
@@ -11,13 +11,13 @@ using sdx::choose_target;
 using sdx::test::contains;
 using sdx::test::message_of;
 
-TEST_CASE("util: the processor computes in float32 unless asked otherwise", "[util]") {
+TEST_CASE("device: the processor computes in float32 unless asked otherwise", "[device]") {
   CHECK(choose_target("cpu", "auto").dtype == at::kFloat);
   CHECK(choose_target("cpu", "fp32").dtype == at::kFloat);
   CHECK(choose_target("cpu", "auto").device.is_cpu());
 }
 
-TEST_CASE("util: devices and types that are not there", "[util]") {
+TEST_CASE("device: devices and types that are not there", "[device]") {
   CHECK(contains(message_of<sdx::UsageError>([] { choose_target("tpu", "auto"); }),
                  "--device: expected auto, cpu, cuda or cuda:N, found \"tpu\""));
   CHECK(contains(message_of<sdx::UsageError>([] { choose_target("cpu", "fp8"); }),
@@ -26,4 +26,10 @@ TEST_CASE("util: devices and types that are not there", "[util]") {
                  "--dtype fp16: this processor cannot compute in it"));
   CHECK(contains(message_of<sdx::UnavailableError>([] { choose_target("cuda:77", "auto"); }),
                  "--device cuda:77: this machine has"));
+}
+
+TEST_CASE("device: the processor's free memory is the system's", "[device]") {
+  const std::int64_t found = sdx::available_bytes(c10::Device("cpu"));
+  CHECK(found > 0);
+  CHECK(found < std::int64_t{1} << 44);
 }

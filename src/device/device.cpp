@@ -1,13 +1,16 @@
-#include "sdx/util/device.h"
+#include "sdx/device/device.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <array>
 #include <optional>
 
 #include "sdx/util/error.h"
+#include "sdx/util/memory.h"
 
 namespace sdx {
 
@@ -79,6 +82,14 @@ std::string_view precision_name(c10::ScalarType dtype) {
     default:
       throw InternalError(std::string("no model computes in ") + c10::toString(dtype));
   }
+}
+
+std::int64_t available_bytes(const c10::Device& device) {
+  if (device.is_cpu()) return available_memory_bytes();
+  const c10::Device known =
+      device.has_index() ? device : c10::impl::VirtualGuardImpl(device.type()).getDevice();
+  const auto [free, total] = c10::getDeviceAllocator(known.type())->getMemoryInfo(known.index());
+  return static_cast<std::int64_t>(free);
 }
 
 void set_compute_threads(int threads) {

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+namespace sdx {
+
+/// The tensor on the device, differentiable as Tensor::to. From the processor to another device it
+/// goes through pinned memory, so that nobody waits: neither the processor for the copy nor the
+/// device for the processor.
+at::Tensor to_device(const at::Tensor& tensor, const c10::Device& device);
+
+}  // namespace sdx

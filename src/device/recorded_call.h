@@ -1,0 +1,63 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/graph.h"
+
+namespace sdx {
+
+/// A function of tensors that a device records and then starts as a whole (graph.h), its gradient
+/// too. Where the device records nothing it is the function itself.
+///
+/// The first call with inputs of some shapes and types is a plain one; the second is recorded, and
+/// the recording compared with the plain result, once. Where recording fails or gives something
+/// else, all calls are plain from then on, and the reason is logged. A recording keeps the memory
+/// of everything between its inputs and outputs; the latest few are kept.
+///
+/// Not for two threads at once. A gradient must be asked for before the next call: the calls share
+/// the places of their intermediate results.
+class RecordedCall {
+ public:
+  using Tensors = std::vector<at::Tensor>;
+  /// Of the same shapes it does the same work, without waiting for the device; all inputs and
+  /// outputs are on it.
+  using Function = std::function<Tensors(const Tensors&)>;
+
+  /// @param name   of the function in the log.
+  /// @param graphs empty: the function itself.
+  RecordedCall(std::string name, Function function, GraphFactory graphs);
+  ~RecordedCall();
+  RecordedCall(RecordedCall&&) noexcept;
+  RecordedCall& operator=(RecordedCall&&) noexcept;
+
+  /// Where gradients are enabled, differentiable in the inputs that require them.
+  /// @throws what the function throws; InternalError from the backward pass of a call that is not
+  ///         the latest.
+  Tensors operator()(const Tensors& inputs);
+
+ private:
+  struct Recording;
+  class Replay;
+
+  /// Calls with inputs of one kind.
+  struct Kind {
+    std::string key;
+    std::shared_ptr<Recording> recording;  ///< none after the first call
+  };
+
+  std::shared_ptr<Recording> find_recording(const Tensors& inputs, bool wants_gradient);
+  std::shared_ptr<Recording> record(const Tensors& inputs, bool wants_gradient) const;
+
+  std::string name_;
+  Function function_;
+  GraphFactory graphs_;    ///< empty also after a failure
+  std::list<Kind> kinds_;  ///< the latest first
+};
+
+}  // namespace sdx

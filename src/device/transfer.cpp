@@ -1,0 +1,12 @@
+#include "sdx/device/transfer.h"
+
+namespace sdx {
+
+at::Tensor to_device(const at::Tensor& tensor, const c10::Device& device) {
+  const bool leaves_the_processor = tensor.is_cpu() && !device.is_cpu();
+  // Pinning has no gradient; what needs one is a handful of vectors.
+  if (!leaves_the_processor || tensor.requires_grad()) return tensor.to(device);
+  return tensor.pin_memory().to(tensor.options().device(device), /*non_blocking=*/true);
+}
+
+}  // namespace sdx

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "sdx/generation/settings.h"
+#include "sdx/model/bundle.h"
+
+namespace sdx {
+
+struct PictureSize {
+  int width_px;
+  int height_px;
+};
+
+/// What the settings say, or else what the model was trained at.
+PictureSize picture_size(const PictureSettings& settings, const BundleInfo& info);
+
+/// Of a picture as the VAE encodes it.
+struct LatentSize {
+  int channels;
+  int height;
+  int width;
+};
+
+/// @param scale of the second pass.
+LatentSize latent_size(const PictureSettings& settings, const BundleInfo& info, double scale = 1);
+
+}  // namespace sdx
