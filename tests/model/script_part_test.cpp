@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include "sdx/util/error.h"
+#include "support/child.h"
 #include "support/throws.h"
 
 #include "support/catch.h"
