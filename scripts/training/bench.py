@@ -47,9 +47,11 @@ SWITCHES = {
     "--norm init": ["--norm", "init"],
     "--vectors 1": ["--vectors", "1"],
     "--vectors 4": ["--vectors", "4"],
-    "--lr 5e-4": ["--lr", "5e-4"],
+    "--lr 0.005": ["--lr", "0.005"],
     "--lr '0.01 cosine'": ["--lr", "0.01 cosine"],
     "--min-snr 5": ["--min-snr", "5"],
+    "--preset fast": ["--preset", "fast"],
+    "--preset best": ["--preset", "best"],
 }
 
 

@@ -41,7 +41,7 @@ struct InversionOptions {
   int vectors = 2;     ///< K, positions of the prompt that the word takes
   int batch_size = 4;  ///< pictures × templates that go through the UNet at once
   int accumulate = 1;  ///< batches in a step
-  LearningRate learning_rate = LearningRate::parse("5e-3");
+  LearningRate learning_rate = LearningRate::parse("0.01");
   int steps = 400;  ///< at most; where the learning rate's cosine ends
   NormPolicy norm = NormPolicy::kFree;
   double min_snr = 0;  ///< γ of the min-SNR weighting (Hang et al. 2023); 0: every timestep alike
