@@ -110,7 +110,7 @@ TEST_CASE("resume: other options and other pictures are refused with the differe
   const RunResult other = place.run("sdx-train", {"--resume", "runs/Ada", "--lr", "0.5"});
   CHECK(other.exit_code == 64);
   CHECK_THAT(other.err, ContainsSubstring("--lr") && ContainsSubstring("0.5") &&
-                            ContainsSubstring("0.005") && ContainsSubstring("--resume-anyway"));
+                            ContainsSubstring("0.01") && ContainsSubstring("--resume-anyway"));
 
   const RunResult longer =
       place.run("sdx-train", {"--resume", "runs/Ada", "--steps", "4", "--resume-anyway"});
