@@ -63,7 +63,7 @@ void add_training_options(OptionTable& table, TrainOptions& options) {
   table.add_parsed(
       group, "--lr", inversion.learning_rate.text(),
       [&](const std::string& text) { inversion.learning_rate = LearningRate::parse(text); },
-      "Learning rate of Adam: 0.005, '0.005 cosine' or '0.05:10, 0.02:20, 0.005'");
+      "Learning rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
   table.add(group, "--batch", inversion.batch_size, "Pictures that go through the UNet at once")
       ->check(CLI::PositiveNumber);
   table.add(group, "--accumulate", inversion.accumulate, "Batches in a step")
