@@ -20,9 +20,9 @@ std::int64_t peak_memory_bytes();
 
 /// Keeps what is freed for what is allocated next. By default malloc gives every large block back
 /// to the system at once, which fills its pages with zeros again for the next layer's result: a
-/// quarter of a training step of Stable Diffusion. For work that takes and frees the same sizes again
-/// and again: what comes after it finds the kept blocks in pieces and takes more beside them, so
-/// they are to be given back before. One at a time in a process.
+/// quarter of a training step of Stable Diffusion. For work that takes and frees the same sizes
+/// again and again: what comes after it finds the kept blocks in pieces and takes more beside them,
+/// so they are to be given back before. One at a time in a process.
 class FreedMemory {
  public:
   FreedMemory() = default;
