@@ -209,6 +209,25 @@ TEST_CASE("train: every way to start, to schedule and to weigh runs") {
   trained({"--milestone-steps", "0"});
 }
 
+TEST_CASE("train: the options of the end") {
+  const Workplace place;
+  const auto steps_with = [&](std::vector<std::string> options) {
+    std::vector<std::string> all = {"faces", "--name", "Ada", "--batch", "1", "--force", "-q"};
+    all.insert(all.end(), options.begin(), options.end());
+    const RunResult result = place.run("sdx-train", all);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    CHECK(result.err.empty());
+    return sdx::read_json_file(place.path() / "runs/Ada/summary.json")["steps"].get<int>();
+  };
+  CHECK(steps_with({"--stop", "never", "--max-steps", "3"}) == 3);
+  CHECK(steps_with({"--max-steps", "90", "--min-steps", "20", "--patience", "1000"}) == 90);
+  // A random model learns nothing, so its loss is flat from the start.
+  const int flat = steps_with({"--max-steps", "200", "--patience", "20", "--min-steps", "20"});
+  CHECK(flat < 60);
+  CHECK(steps_with({"--max-steps", "200", "--patience", "20", "--min-steps", "90"}) >= 90);
+}
+
 TEST_CASE("train: --keep all keeps the word of every milestone") {
   const Workplace place;
   REQUIRE(train(place, "4", {"--milestone-steps", "2", "--keep", "all"}).exit_code == 0);
