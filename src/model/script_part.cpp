@@ -103,9 +103,9 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
 }
 
 at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use) {
-  const bool has_channels_last = target.device.is_cpu()
-                                     ? use == ModelUse::kInference && at::hasMKLDNN()
-                                     : target.dtype != at::kFloat;
+  const bool has_channels_last =
+      target.device.is_cpu() ? use == ModelUse::kInference && has_prepared_kernels(target.device)
+                             : target.dtype != at::kFloat;
   return has_channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
