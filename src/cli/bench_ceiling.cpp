@@ -13,7 +13,7 @@
 #include <limits>
 #include <string>
 
-#include "cli/stopwatch.h"
+#include "sdx/util/stopwatch.h"
 
 namespace sdx {
 

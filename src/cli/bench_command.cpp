@@ -9,13 +9,13 @@
 #include "cli/bench_options.h"
 #include "cli/bench_report.h"
 #include "cli/bench_work.h"
-#include "cli/stopwatch.h"
 #include "sdx/cli/tool.h"
 #include "sdx/tensor/flop_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/memory.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/stopwatch.h"
 
 namespace sdx {
 

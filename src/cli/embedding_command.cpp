@@ -99,7 +99,7 @@ void show_action(int argc, char** argv) {
       print(file);
     } catch (const Error& error) {
       if (files.size() == 1) throw;
-      say(common, error.what());
+      say(error.what());
       say_json(common, {{"file", path}, {"problem", error.what()}});
       if (!first_error) first_error = error;
       ++bad;
@@ -176,9 +176,9 @@ void convert_action(int argc, char** argv) {
   }
   for (const Embedding& embedding : embeddings) {
     const fs::path out = convert(embedding, options);
-    if (!embedding.remark.empty()) say(common, embedding.remark);
-    say(common, "Wrote " + out.string() + ": " + size_text(embedding.vectors) + ", for " +
-                    made_for(embedding.vectors.size(1)));
+    if (!embedding.remark.empty()) say(embedding.remark);
+    say("Wrote " + out.string() + ": " + size_text(embedding.vectors) + ", for " +
+        made_for(embedding.vectors.size(1)));
     say_json(common, {{"file", out.string()}, {"to", to_string(options.dialect)}});
     if (!common.json) std::puts(out.c_str());
   }

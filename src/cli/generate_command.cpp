@@ -113,15 +113,14 @@ std::string sampler_list() {
 
 /// Says what a person should know of the words that the prompts use; those that were given by file
 /// must be among them.
-void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs,
-                 const CommonOptions& common) {
+void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs) {
   std::set<std::string> used;
   for (const PictureJob& job : jobs) {
     for (const std::string& name : words_of(job.request)) used.insert(name);
   }
   for (const std::string& name : used) {
     const std::string& remark = embeddings.at(name).remark;
-    if (!remark.empty()) say(common, placeholder(name) + ": " + remark);
+    if (!remark.empty()) say(placeholder(name) + ": " + remark);
   }
   embeddings.check_used({used.begin(), used.end()});
 }
@@ -177,13 +176,12 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
   return found->second.to(at::kFloat);
 }
 
-void say_precision(const SourcePicture& source, const ComputeTarget& target,
-                   const CommonOptions& common) {
+void say_precision(const SourcePicture& source, const ComputeTarget& target) {
   const std::string now(precision_name(target.dtype));
   const std::string then = source.infotext.field("Precision").value_or("fp32");
   if (then == now) return;
-  say(common, source.file + " was computed in " + then + ", this is in " + now +
-                  ": pixels will differ a little; --dtype " + then + " makes the same ones");
+  say(source.file + " was computed in " + then + ", this is in " + now +
+      ": pixels will differ a little; --dtype " + then + " makes the same ones");
 }
 
 /// Thrown between two steps after Ctrl-C.
@@ -273,22 +271,21 @@ void generate_command(int argc, char** argv) {
   if (options.list_samplers) throw TextAnswer{sampler_list()};
   options.output.grid = options.output.grid || !options.axes.empty();
 
-  set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device, common.dtype);
+  const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const std::vector<PictureJob> jobs = jobs_of(options, bundle.info().guidance_scale, embeddings);
-  check_words(embeddings, jobs, common);
+  check_words(embeddings, jobs);
   if (options.sources.dynamic == DynamicPrompts::kAll) {
-    say(common, std::to_string(jobs.size()) + " pictures will be made");
+    say(std::to_string(jobs.size()) + " pictures will be made");
   }
   if (source && was_made_from_picture(source->infotext) && options.picture.start_image.empty()) {
-    say(common, source->file +
-                    " was made from another picture, which it does not hold: --init-image FILE "
-                    "gives that back; without it the beginning is noise");
+    say(source->file +
+        " was made from another picture, which it does not hold: --init-image FILE "
+        "gives that back; without it the beginning is noise");
   }
-  if (source) say_precision(*source, target, common);
+  if (source) say_precision(*source, target);
   if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
   PictureWriter writer(options.output);
   make_pictures(options, common, target, bundle, embeddings, jobs, writer);

@@ -109,20 +109,20 @@ void import_action(int argc, char** argv) {
   };
   const ImportReport report = import_checkpoint(source, destination, options, observe);
   bar.reset();
-  for (const std::string& remark : report.remarks) say(common, remark);
+  for (const std::string& remark : report.remarks) say(remark);
   if (!report.unused.empty()) {
     constexpr std::size_t kShown = 3;
     const std::size_t shown = std::min(kShown, report.unused.size());
     const std::vector<std::string> first(
         report.unused.begin(), report.unused.begin() + static_cast<std::ptrdiff_t>(shown));
-    say(common, std::to_string(report.unused.size()) + " tensors are not used: " +
-                    join(first, ", ") + (shown < report.unused.size() ? ", …" : ""));
+    say(std::to_string(report.unused.size()) + " tensors are not used: " + join(first, ", ") +
+        (shown < report.unused.size() ? ", …" : ""));
   }
   const BundleInfo& info = report.info;
-  say(common, "Imported " + info.name + " (" + std::string(to_string(info.family)) + ", " +
-                  std::to_string(info.native_size_px) + " px, " +
-                  std::string(to_string(info.noise_schedule.prediction_type)) + ", " + info.dtype +
-                  (options.link ? ", linked" : "") + ")");
+  say("Imported " + info.name + " (" + std::string(to_string(info.family)) + ", " +
+      std::to_string(info.native_size_px) + " px, " +
+      std::string(to_string(info.noise_schedule.prediction_type)) + ", " + info.dtype +
+      (options.link ? ", linked" : "") + ")");
   say_json(common, {{"model", info.name},
                     {"folder", destination.string()},
                     {"remarks", report.remarks},
@@ -160,7 +160,7 @@ void list_action(int argc, char** argv) {
           padded(bytes_text(bytes), 10) + folder.string();
       std::puts(line.c_str());
     } catch (const Error& error) {
-      say(common, name + ": " + error.what());
+      say(name + ": " + error.what());
     }
   }
 }
@@ -239,15 +239,14 @@ void verify_action(int argc, char** argv) {
   const std::vector<std::string> problems = find_damage(bundle);
   for (const std::string& problem : problems) {
     say_json(common, {{"problem", problem}});
-    say(common, problem);
+    say(problem);
   }
   say_json(common, {{"model", bundle.info().name}, {"intact", problems.empty()}});
   if (!problems.empty()) {
     throw DataError(bundle.folder().string() + ": " + std::to_string(problems.size()) +
                     (problems.size() == 1 ? " problem" : " problems") + "; import the model again");
   }
-  say(common,
-      bundle.info().name + ": intact, " + std::to_string(bundle.info().sha256.size()) + " files");
+  say(bundle.info().name + ": intact, " + std::to_string(bundle.info().sha256.size()) + " files");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "sdx/cli/options.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <sstream>
 #include <vector>
@@ -140,6 +142,10 @@ CLI::Option* OptionTable::add_flag(const std::string& group, const std::string& 
   return app_.add_flag(names, value, help)->group(group);
 }
 
+void OptionTable::when_parsed(std::function<void()> action) {
+  when_parsed_.push_back(std::move(action));
+}
+
 void OptionTable::parse(int argc, const char* const* argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   // Asked for help, a person gets it whatever else the line lacks.
@@ -159,6 +165,7 @@ void OptionTable::parse(int argc, const char* const* argv) {
   }
   if (show_version_) throw TextAnswer{version_text() + "\n"};
   if (print_config_) throw TextAnswer{effective().dump(2) + "\n"};
+  for (const std::function<void()>& action : when_parsed_) action();
 }
 
 Json OptionTable::effective() const { return JsonConfig::effective(&app_); }
@@ -181,12 +188,19 @@ void add_common_options(OptionTable& table, CommonOptions& options) {
   table.add("Model and device", "--threads", options.threads, "CPU threads; 0: one for each core")
       ->check(CLI::NonNegativeNumber);
   add_message_options(table, options);
-  table.add_flag("Messages", "-v,--verbose", options.verbose, "Say more");
+  table.add_flag("Messages", "-v,--verbose", options.verbose,
+                 "Say what is chosen, loaded and measured, and how long it takes");
+  table.when_parsed([&options] {
+    if (options.verbose && !options.quiet) spdlog::set_level(spdlog::level::debug);
+  });
 }
 
 void add_message_options(OptionTable& table, CommonOptions& options) {
   table.add_flag("Messages", "--json", options.json, "One JSON object a line on stdout");
   table.add_flag("Messages", "-q,--quiet", options.quiet, "Say nothing but errors");
+  table.when_parsed([&options] {
+    if (options.quiet) spdlog::set_level(spdlog::level::err);
+  });
 }
 
 }  // namespace sdx

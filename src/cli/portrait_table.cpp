@@ -60,7 +60,7 @@ Row row_of(const Portrait& portrait) {
       verdict(portrait)};
 }
 
-void show_table(const std::vector<Portrait>& portraits, const CommonOptions& common) {
+void show_table(const std::vector<Portrait>& portraits) {
   std::vector<Row> rows = {{"file", "size", "turned", "face", "sharp", "verdict"}};
   for (const Portrait& portrait : portraits) rows.push_back(row_of(portrait));
   std::array<std::size_t, 6> widths{};
@@ -72,7 +72,7 @@ void show_table(const std::vector<Portrait>& portraits, const CommonOptions& com
     for (std::size_t i = 0; i + 1 < row.size(); ++i) {
       line += "  " + row[i] + std::string(widths[i] - row[i].size(), ' ');
     }
-    say(common, line + "  " + row.back());
+    say(line + "  " + row.back());
   }
 }
 
@@ -102,7 +102,7 @@ Json json_of(const Portrait& portrait) {
 }
 
 /// What the table does not say by itself: how many faces, by what; who else is there.
-void show_summary(const SubjectPortraits& subject, const CommonOptions& common) {
+void show_summary(const SubjectPortraits& subject) {
   const std::vector<Portrait>& portraits = subject.portraits;
   const auto count = [&](auto holds) {
     return std::to_string(std::count_if(portraits.begin(), portraits.end(), holds));
@@ -110,17 +110,15 @@ void show_summary(const SubjectPortraits& subject, const CommonOptions& common) 
   const std::string used = count([](const Portrait& portrait) { return portrait.used(); });
   const std::string faces = count([](const Portrait& portrait) { return portrait.faces > 0; });
   const std::string all = std::to_string(portraits.size());
-  say(common,
-      used + " of " + all + " files used; " +
-          (subject.face_finder.empty() ? "no face finder is installed (package opencv-data)"
-                                       : subject.face_finder + " found a face in " + faces));
+  say(used + " of " + all + " files used; " +
+      (subject.face_finder.empty() ? "no face finder is installed (package opencv-data)"
+                                   : subject.face_finder + " found a face in " + faces));
   if (subject.strays.empty()) return;
   std::vector<std::string> names;
   for (const std::size_t i : subject.strays) names.push_back(portraits[i].file.filename().string());
-  say(common, std::to_string(subject.strays.size()) + " of " + used + " pictures " +
-                  (subject.strays.size() == 1 ? "shows" : "show") +
-                  " someone else: " + join(names, ", ") +
-                  ". They are used; take them out of the folder if that is not meant");
+  say(std::to_string(subject.strays.size()) + " of " + used + " pictures " +
+      (subject.strays.size() == 1 ? "shows" : "show") + " someone else: " + join(names, ", ") +
+      ". They are used; take them out of the folder if that is not meant");
 }
 
 }  // namespace
@@ -170,12 +168,11 @@ void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
 
 void show_portraits(const SubjectPortraits& subject, const SubjectOptions& options,
                     const CommonOptions& common) {
-  show_table(subject.portraits, common);
+  show_table(subject.portraits);
   for (const Portrait& portrait : subject.portraits) say_json(common, json_of(portrait));
-  show_summary(subject, common);
+  show_summary(subject);
   if (options.portraits.face == FaceChoice::kMatch && !subject.tells_people_apart) {
-    say(common,
-        "--face match needs something that tells faces apart, which is not here: "
+    say("--face match needs something that tells faces apart, which is not here: "
         "of several faces the largest is taken");
   }
 }

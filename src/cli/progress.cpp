@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <mutex>
 
 namespace sdx {
 
@@ -12,11 +13,19 @@ namespace {
 constexpr int kBarCells = 24;
 constexpr std::chrono::milliseconds kRedraw{100};
 
+std::mutex terminal;                        ///< guards it, and what stands there
+const ProgressBar* standing_bar = nullptr;  ///< the one on the terminal's last line
+
 std::string duration_text(double seconds) {
   const int whole = static_cast<int>(seconds + 0.5);
   char text[32];
   std::snprintf(text, sizeof text, "%d:%02d", whole / 60, whole % 60);
   return text;
+}
+
+void write(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
 }
 
 }  // namespace
@@ -39,7 +48,10 @@ ProgressBar::ProgressBar(std::string label, int total, bool quiet, std::string h
 }
 
 ProgressBar::~ProgressBar() {
-  if (drawn_) std::fputc('\n', stderr);
+  const std::lock_guard lock(terminal);
+  if (standing_bar != this) return;
+  std::fputc('\n', stderr);
+  standing_bar = nullptr;
 }
 
 void ProgressBar::update(int done, const std::string& figure) {
@@ -55,16 +67,28 @@ void ProgressBar::update(int done, const std::string& figure) {
     draw(done, figure);
   } else if (done >= next_plain_) {
     next_plain_ = done + std::max(total_ / 10, 1);
-    std::fprintf(stderr, "%s\n", line(done, figure).c_str());
+    write(line(done, figure) + "\n");
   }
 }
 
 void ProgressBar::draw(int done, const std::string& figure) {
-  std::string text = "\r\x1b[K" + line(done, figure);
-  if (!header_.empty()) text = (drawn_ ? "\x1b[A\r\x1b[K" : "\r\x1b[K") + header_ + "\n" + text;
-  drawn_ = true;
-  std::fputs(text.c_str(), stderr);
-  std::fflush(stderr);
+  const std::lock_guard lock(terminal);
+  const std::string erased = erasing();
+  standing_bar = this;
+  drawn_ = (header_.empty() ? "" : header_ + "\n") + line(done, figure);
+  write(erased + drawn_);
+}
+
+/// What takes the bar from the terminal.
+std::string ProgressBar::erasing() const {
+  if (standing_bar != this) return "";
+  return header_.empty() ? "\r\x1b[K" : "\r\x1b[K\x1b[A\x1b[K";
+}
+
+void ProgressBar::write_above(const std::string& text) {
+  const std::lock_guard lock(terminal);
+  const ProgressBar* const bar = standing_bar;
+  write(bar == nullptr ? text : bar->erasing() + text + bar->drawn_);
 }
 
 std::string ProgressBar::line(int done, const std::string& figure) const {

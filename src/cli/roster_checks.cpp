@@ -19,7 +19,7 @@ void check_problems(const CheckedTeam& team, const RosterOptions& options,
   show_problems(team.problems, common);
   if (team.problems.empty()) throw DataError(options.roster + ": names nobody");
   if (options.keep_going && usable > 0) {
-    say(common, "Going on with the other " + count_of(usable, "person", "people"));
+    say("Going on with the other " + count_of(usable, "person", "people"));
     return;
   }
   const RosterProblem& first = team.problems.front();

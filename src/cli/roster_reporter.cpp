@@ -47,7 +47,7 @@ TeamEvents RosterReporter::events() {
   events.ends = [this](const MemberOutcome& outcome) { ends(outcome); };
   events.note = [this](const std::string& sentence) {
     bar_.reset();
-    say(common_, sentence);
+    say(sentence);
   };
   events.stop_requested = [] { return stop_signal() != 0; };
   return events;
@@ -55,7 +55,7 @@ TeamEvents RosterReporter::events() {
 
 void RosterReporter::begins(const std::string& name, const std::string& why) {
   bar_.reset();
-  say(common_, placeholder(name) + ": training, " + why);
+  say(placeholder(name) + ": training, " + why);
   say_json(common_, {{"person", name}, {"training", why}});
   at_work_.push_back(name);
 }
@@ -91,30 +91,29 @@ void RosterReporter::ends(const MemberOutcome& outcome) {
   ++people_done_;
   at_work_.clear();
   steps_.clear();
-  say(common_, "(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) +
-                   ") " + line_of(outcome));
+  say("(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) + ") " +
+      line_of(outcome));
 }
 
 void RosterReporter::finish(const TeamOutcome& outcome) {
   bar_.reset();
-  for (const MemberOutcome& one : outcome.members) say(common_, "  " + line_of(one));
-  for (const Failure& failure : outcome.failures) say(common_, "  FAILED: " + failure.text);
+  for (const MemberOutcome& one : outcome.members) say("  " + line_of(one));
+  for (const Failure& failure : outcome.failures) say("  FAILED: " + failure.text);
   if (outcome.group_pictures_wanted > 0) {
-    say(common_, "  " + of(outcome.group_pictures, outcome.group_pictures_wanted) +
-                     " pictures of several people");
+    say("  " + of(outcome.group_pictures, outcome.group_pictures_wanted) +
+        " pictures of several people");
   }
   const auto done = std::count_if(outcome.members.begin(), outcome.members.end(),
                                   [](const MemberOutcome& one) { return one.is_done; });
-  say(common_, of(static_cast<int>(done), static_cast<int>(outcome.members.size())) +
-                   " people done, " + std::to_string(pictures_) + " pictures made now, in " +
-                   fixed_number(outcome.seconds, 0) + " s");
+  say(of(static_cast<int>(done), static_cast<int>(outcome.members.size())) + " people done, " +
+      std::to_string(pictures_) + " pictures made now, in " + fixed_number(outcome.seconds, 0) +
+      " s");
   say_json(common_, to_json(outcome));
 }
 
 void show_problems(const std::vector<RosterProblem>& problems, const CommonOptions& common) {
   for (const RosterProblem& problem : problems) {
-    say(common,
-        problem.where + (problem.name.empty() ? "" : ", " + problem.name) + ": " + problem.text);
+    say(problem.where + (problem.name.empty() ? "" : ", " + problem.name) + ": " + problem.text);
     say_json(common, {{"where", problem.where},
                       {"person", problem.name},
                       {"exit_code", static_cast<int>(problem.code)},

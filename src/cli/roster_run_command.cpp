@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
@@ -15,6 +14,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -38,9 +38,9 @@ double seconds_per_row(const LoadedModel& model, int rows) {
   const at::Tensor context =
       model.text_encoder.encode(model.text_encoder.embed(at::zeros({rows, 77}, at::kLong)));
   const auto pass = [&] {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     model.unet.forward(sample, at::zeros({rows}, at::kLong), context);
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return stopwatch.seconds();
   };
   pass();  // the first one prepares
   return std::min(pass(), pass()) / rows;
@@ -60,7 +60,7 @@ std::string duration_text(double seconds) {
 
 /// What the whole will take at most, from a measured pass of the UNet. A step with its gradient
 /// takes about three passes; trainings mostly settle after a third of their most steps.
-void say_estimate(const TeamPlan& plan, const LoadedModel& model, const CommonOptions& common) {
+void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
   constexpr double kPassesOfAStep = 3;
   constexpr double kUsualShare = 1.0 / 3;
   constexpr double kGuidanceRows = 2;
@@ -84,10 +84,10 @@ void say_estimate(const TeamPlan& plan, const LoadedModel& model, const CommonOp
   const double row = seconds_per_row(model, word.batch_size);
   const double training = row * rows * static_cast<double>(plan.members.size());
   const double drawing = row * picture_rows;
-  say(common, count_of(plan.members.size(), "person", "people") + ", " +
-                  count_of(pictures_of(plan), "picture", "pictures") + ": about " +
-                  duration_text(training * kUsualShare + drawing) + ", at most " +
-                  duration_text(training + drawing) + " if nothing of it is there yet");
+  say(count_of(plan.members.size(), "person", "people") + ", " +
+      count_of(pictures_of(plan), "picture", "pictures") + ": about " +
+      duration_text(training * kUsualShare + drawing) + ", at most " +
+      duration_text(training + drawing) + " if nothing of it is there yet");
 }
 
 /// What the process ends with when not all is done.
@@ -116,8 +116,7 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
 }
 
 void run(const RosterOptions& options, const CommonOptions& common, const Json& settings) {
-  set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device, common.dtype);
+  const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
   const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
   check_problems(team, options, common);
@@ -127,7 +126,7 @@ void run(const RosterOptions& options, const CommonOptions& common, const Json& 
   const LoadedModel model(bundle, target, team.plan.members.front().training.subject.face_network);
   check_pictures(team.plan, model);
   if (!team.plan.is_part && !settings.is_null()) write_roster_settings(settings, options.out);
-  say_estimate(team.plan, model, common);
+  say_estimate(team.plan, model);
   RosterReporter reporter(team.plan, common);
   const TeamOutcome outcome = run_team(team.plan, model, reporter.events());
   reporter.finish(outcome);

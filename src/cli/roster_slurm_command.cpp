@@ -107,9 +107,9 @@ void roster_slurm_action(int argc, char** argv) {
   job.run = arguments_of_run(settings, options, common, slurm);
   job.run.insert(job.run.begin(), {fs::read_symlink("/proc/self/exe"), "run"});
   std::fputs(slurm_script(slurm, job).c_str(), stdout);
-  say(messages, count_of(job.tasks.size(), "task", "tasks") + " for " +
-                    count_of(team.plan.members.size(), "person", "people") +
-                    ", and one for the gallery; bash with the script's name submits them");
+  say(count_of(job.tasks.size(), "task", "tasks") + " for " +
+      count_of(team.plan.members.size(), "person", "people") +
+      ", and one for the gallery; bash with the script's name submits them");
 }
 
 }  // namespace sdx

@@ -70,9 +70,8 @@ void roster_status_action(int argc, char** argv) {
     say_json(messages, json_of(state));
     if (!messages.json) std::puts(line_of(state).c_str());
   }
-  say(messages,
-      std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
-          (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
+  say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
+      (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
 }
 
 void roster_forget_action(int argc, char** argv) {
@@ -92,9 +91,9 @@ void roster_forget_action(int argc, char** argv) {
     say_json(messages, {{"removed", (fs::path(folder) / file).string()}});
     if (!messages.json) std::puts((fs::path(folder) / file).c_str());
   }
-  say(messages, "Removed " + std::to_string(removed.size()) + " files of " + placeholder(name) +
-                    ". The portraits and the roster are as they were: take the row out, or the "
-                    "next run trains again");
+  say("Removed " + std::to_string(removed.size()) + " files of " + placeholder(name) +
+      ". The portraits and the roster are as they were: take the row out, or the "
+      "next run trains again");
 }
 
 }  // namespace sdx

@@ -80,9 +80,8 @@ struct Eyes {
 
   explicit Eyes(const WhoOptions& options)
       : bundle(open_model(options.common)),
-        identities(Identities::installed(
-            bundle, choose_target(options.common.device, options.common.dtype).device,
-            options.face_network)),
+        identities(Identities::installed(bundle, compute_target(options.common).device,
+                                         options.face_network)),
         finder(FaceFinder::installed(options.face_detector, bundle.folder())) {}
 
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }
@@ -141,11 +140,10 @@ Image read_photo(const std::string& photo) {
 }
 
 /// Says so if there are several.
-void count_faces(const Image& image, const std::string& photo, const Eyes& eyes,
-                 const CommonOptions& common) {
+void count_faces(const Image& image, const std::string& photo, const Eyes& eyes) {
   const std::size_t faces = eyes.finder ? eyes.finder->find(image).size() : 0;
   if (faces < 2) return;
-  say(common, photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
+  say(photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
 }
 
 }  // namespace
@@ -161,7 +159,6 @@ void roster_check_action(int argc, char** argv) {
   table.add("Input", "roster", options.team, "CSV or JSON; or the folder of a team")->required();
   parse(table, options, argc, argv);
 
-  set_compute_threads(common.threads);
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
   const Eyes eyes(options);
@@ -173,9 +170,8 @@ void roster_check_action(int argc, char** argv) {
     say_json(common, json_of(finding));
     if (!common.json) std::puts(sentence_of(finding).c_str());
   }
-  say(common, count_of(team.members.size(), "person", "people") + ", " +
-                  count_of(pictures, "picture", "pictures") + ", seen by " +
-                  eyes.name_of(*team.encoder));
+  say(count_of(team.members.size(), "person", "people") + ", " +
+      count_of(pictures, "picture", "pictures") + ", seen by " + eyes.name_of(*team.encoder));
   if (findings.empty() && people.problems.empty()) return;
   throw DataError(
       options.team + ": " + count_of(findings.size(), "finding", "findings") +
@@ -198,12 +194,11 @@ void roster_who_action(int argc, char** argv) {
   table.add("Input", "--team", options.team, "Folder of the team, or its roster")->required();
   parse(table, options, argc, argv);
 
-  set_compute_threads(common.threads);
   const Image image = read_photo(photo);
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
   const Eyes eyes(options);
-  count_faces(image, photo, eyes, common);
+  count_faces(image, photo, eyes);
   const TeamFaces team = look_at_people(people, eyes, options);
   const auto face = face_in(image, *team.encoder, eyes.faces());
   if (!face) throw DataError(photo + ": no face is seen in it");
@@ -218,7 +213,7 @@ void roster_who_action(int argc, char** argv) {
                (one.is_same_person ? "the same person" : "someone else"))
                   .c_str());
   }
-  say(common, "Distances are 1 - cosine, by " + eyes.name_of(*team.encoder));
+  say("Distances are 1 - cosine, by " + eyes.name_of(*team.encoder));
 }
 
 }  // namespace sdx

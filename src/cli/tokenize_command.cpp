@@ -121,7 +121,7 @@ void print_json(const Stage& stage, const Tokenizer& tokenizer, const CommonOpti
                     {"chunks", chunks}});
 }
 
-void print_table(const Stage& stage, const Tokenizer& tokenizer, const CommonOptions& common) {
+void print_table(const Stage& stage, const Tokenizer& tokenizer) {
   const TokenizedPrompt& prompt = stage.tokenized;
   if (!stage.is_all) {
     std::printf("part %zu, weight %g, steps %d to %d: ", stage.part, stage.part_weight,
@@ -144,8 +144,8 @@ void print_table(const Stage& stage, const Tokenizer& tokenizer, const CommonOpt
   std::printf("  %d tokens in %zu chunk%s of %d\n", count, prompt.chunks.size(),
               prompt.chunks.size() == 1 ? "" : "s", capacity);
   if (prompt.chunks.size() > 1) {
-    say(common, "This prompt is longer than a chunk: the text encoder reads its " +
-                    std::to_string(prompt.chunks.size()) + " chunks one by one");
+    say("This prompt is longer than a chunk: the text encoder reads its " +
+        std::to_string(prompt.chunks.size()) + " chunks one by one");
   }
 }
 
@@ -191,7 +191,7 @@ void tokenize_command(int argc, char** argv) {
       if (common.json) {
         print_json(stage, *tokenizer, common);
       } else {
-        print_table(stage, *tokenizer, common);
+        print_table(stage, *tokenizer);
       }
     }
   }

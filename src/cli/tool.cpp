@@ -1,12 +1,15 @@
 #include "sdx/cli/tool.h"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <string_view>
 
+#include "sdx/cli/progress.h"
 #include "sdx/util/failure.h"
 #include "sdx/util/stop.h"
 #include "sdx/version.h"
@@ -14,6 +17,17 @@
 namespace sdx {
 
 namespace {
+
+/// stderr, where a progress bar may stand.
+class MessageSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    ProgressBar::write_above(fmt::to_string(line));
+  }
+  void flush_() override { std::fflush(stderr); }
+};
 
 int fail(const char* tool, const Failure& failure) {
   std::fprintf(stderr, "%s: error: %s\n", tool, failure.text.c_str());
@@ -39,7 +53,7 @@ int run_command(const char* tool, int argc, char** argv,
 int run_tool(const char* tool, int argc, char** argv,
              const std::function<void(int argc, char** argv)>& command) {
   install_stop_handlers();
-  auto logger = spdlog::stderr_color_mt(tool);
+  auto logger = std::make_shared<spdlog::logger>(tool, std::make_shared<MessageSink>());
   logger->set_pattern("%v");
   spdlog::set_default_logger(logger);
   return run_command(tool, argc, argv, command);
@@ -65,9 +79,7 @@ bool run_part(std::span<const Command> parts, int argc, char** argv) {
   return false;
 }
 
-void say(const CommonOptions& options, const std::string& line) {
-  if (!options.quiet) spdlog::info("{}", line);
-}
+void say(const std::string& line) { spdlog::info("{}", line); }
 
 void say_json(const CommonOptions& options, const Json& object) {
   if (!options.json) return;
@@ -77,11 +89,19 @@ void say_json(const CommonOptions& options, const Json& object) {
   std::fflush(stdout);
 }
 
+ComputeTarget compute_target(const CommonOptions& options) {
+  set_compute_threads(options.threads);
+  const ComputeTarget target = choose_target(options.device, options.dtype);
+  spdlog::debug("Computing on {} in {}, processor threads: {}", target.device.str(),
+                precision_name(target.dtype), compute_threads());
+  return target;
+}
+
 Bundle open_model(const CommonOptions& options) {
   Bundle bundle = Bundle::find(options.model);
+  spdlog::debug("Model: {}", bundle.folder().string());
   if (options.model == "mini" && std::getenv("SDX_MODEL") == nullptr) {
-    say(options,
-        "Using the small built-in model \"mini\" (cartoon portraits, 128 px). "
+    say("Using the small built-in model \"mini\" (cartoon portraits, 128 px). "
         "Bring in a real one: sdx-model import FOLDER --name NAME");
   }
   return bundle;

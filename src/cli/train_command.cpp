@@ -67,8 +67,7 @@ void train_command(int argc, char** argv) {
   const Json settings = parse_train_options(argc, argv, options, common);
   const std::string& name = options.inversion.name;
 
-  set_compute_threads(common.threads);
-  const ComputeTarget target = choose_target(common.device, common.dtype);
+  const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);
@@ -95,7 +94,7 @@ void train_command(int argc, char** argv) {
   const Json summary = run.finish(reason, embedding_file, version_text());
   reporter.finish(summary, folder.path() / "report.html");
   throw_if_unfinished(reason, options, run.steps(), folder.path(), embedding_file);
-  say(common, "Next: " + next_command(options));
+  say("Next: " + next_command(options));
 }
 
 }  // namespace sdx

@@ -55,7 +55,7 @@ TrainingRunEvents TrainReporter::events() {
   events.portraits = [this](const SubjectPortraits& subject) {
     show_portraits(subject, options_.subject, common_);
   };
-  events.note = [this](const std::string& sentence) { say(common_, sentence); };
+  events.note = [this](const std::string& sentence) { say(sentence); };
   events.metrics = [this](const Json& line) { say_json(common_, line); };
   events.step = [this](int done, const std::string& figures) { bar_->update(done, figures); };
   events.stop_requested = [] { return stop_signal() != 0; };
@@ -87,12 +87,12 @@ void TrainReporter::finish(const Json& summary, const fs::path& report) {
   bar_.reset();
   write_trace();
   const fs::path embedding_file = summary["embedding"].get<std::string>();
-  say(common_, "Wrote " + embedding_file.string() + " (" +
-                   std::to_string(options_.inversion.vectors) + " vectors, " +
-                   std::to_string(fs::file_size(embedding_file)) + " bytes), the word as it was " +
-                   "after step " + std::to_string(summary["best_step"].get<int>()) + "; " +
-                   report.string() + " shows how it came about");
-  say(common_, outcome(summary));
+  say("Wrote " + embedding_file.string() + " (" + std::to_string(options_.inversion.vectors) +
+      " vectors, " + std::to_string(fs::file_size(embedding_file)) +
+      " bytes), the word as it was " + "after step " +
+      std::to_string(summary["best_step"].get<int>()) + "; " + report.string() +
+      " shows how it came about");
+  say(outcome(summary));
   say_json(common_, summary);
 }
 

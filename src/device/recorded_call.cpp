@@ -165,6 +165,7 @@ std::shared_ptr<RecordedCall::Recording> RecordedCall::find_recording(const Tens
   if (found->recording) return found->recording;
   try {
     found->recording = record(inputs, wants_gradient);
+    spdlog::debug("{}: recorded, its kernels are started together from now on", name_);
     return found->recording;
   } catch (const std::exception& error) {
     const std::string text = error.what();

@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cmath>
 #include <future>
@@ -21,6 +23,7 @@
 #include "sdx/model/vae.h"
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/error.h"
+#include "sdx/util/stopwatch.h"
 #include "start_image.h"
 #include "tile.h"
 
@@ -230,6 +233,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder);
   Background background;
   for (std::size_t first = 0; first < requests.size();) {
+    const Stopwatch stopwatch;
     const Batch batch = impl.batches.next(requests, first, options, contexts);
     const PictureSettings& settings = batch.requests.front().settings;
     const LatentSize size = latent_size(settings, impl.info());
@@ -258,14 +262,20 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                     impl.enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
     }
 
+    spdlog::debug("Pictures {} to {} of {}: text and {} steps of all together in {:.2f} s",
+                  first + 1, first + batch.count, requests.size(),
+                  steps_to_take(settings, impl.schedule), stopwatch.seconds());
     background.run([&impl, &consume, latents, start, batch] {
       const at::NoGradGuard no_grad_here;
       const PictureSettings& made_by = batch.requests.front().settings;
       for (std::size_t i = 0; i < batch.count; ++i) {
+        const Stopwatch decoding;
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
         const Image image = to_image(impl.decode(one, made_by.tile, side));
+        spdlog::debug("Picture {}: decoded {}in {:.2f} s", batch.first + i + 1,
+                      side > 0 ? "in pieces " : "", decoding.seconds());
         const Making making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
                             impl.target.dtype,
                             side * impl.info().vae_factor};

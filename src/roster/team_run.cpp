@@ -14,6 +14,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/lock.h"
+#include "sdx/util/stopwatch.h"
 
 namespace sdx {
 
@@ -271,8 +272,7 @@ class TeamRun {
   }
 
   void finish() {
-    outcome_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    outcome_.seconds = stopwatch_.seconds();
     if (plan_.is_part) return;
     try {
       std::map<std::string, std::string> notes;
@@ -289,7 +289,7 @@ class TeamRun {
   const TeamEvents& events_;
   TeamGallery gallery_;
   TeamOutcome outcome_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  Stopwatch stopwatch_;
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "sdx/training/training_run.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
-#include <chrono>
 
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/contact_sheet.h"
@@ -13,6 +14,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/memory.h"
+#include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -105,6 +107,8 @@ struct TrainingRun::Impl {
     check_enough_portraits(spec.portraits, subject.portraits);
     latents = encode_portraits(subject.portraits, bundle, target, spec.subject.latents,
                                folder.path() / "latents.safetensors");
+    spdlog::debug("Pictures encoded: {}; the others were known from an earlier training",
+                  latents.encoded);
     if (!latents.cache_problem.empty()) note("Encoded again: " + latents.cache_problem);
     origin = {spec.settings, bundle.short_hash(), hash_of(latents)};
   }
@@ -167,9 +171,7 @@ struct TrainingRun::Impl {
     judge.emplace(model, target, witness, pictures, look);
   }
 
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  }
+  double seconds() const { return stopwatch.seconds(); }
 
   void metrics(const Json& line) {
     folder.write_metrics(line);
@@ -189,6 +191,11 @@ struct TrainingRun::Impl {
     if (events.step) events.step(done, loss_figure + likeness_figure);
   }
 
+  void log(const Milestone& one) const {
+    spdlog::debug("Step {}: obedience {:.3f}, likeness {:.3f}{}", one.step, one.verdict.obedience,
+                  one.verdict.likeness, state.best_step == one.step ? ", the best so far" : "");
+  }
+
   void record_milestone(const Milestone& one, const std::vector<Image>& pictures) {
     Json line = {{"step", one.step}, {"obedience", one.verdict.obedience}};
     if (one.verdict.likeness > 0) {
@@ -199,6 +206,7 @@ struct TrainingRun::Impl {
     metrics(line);
     folder.write_milestone(one, pictures, fill_names(previews, {spec.inversion.name}),
                            inversion->embedding());
+    log(one);
   }
 
   TrainerEvents recording() {
@@ -256,7 +264,7 @@ struct TrainingRun::Impl {
   std::optional<Inversion> inversion;
   std::optional<Judge> judge;
   TrainerEvents trainer_events;
-  std::chrono::steady_clock::time_point began;
+  Stopwatch stopwatch;
   std::string loss_figure;
   std::string likeness_figure;
 };
@@ -280,7 +288,8 @@ void TrainingRun::begin(const Inversion::Model& model, int together) {
   impl_->inversion.emplace(model, impl_->latents, impl_->spec.templates, options, impl_->resumed);
   impl_->make_judge(model);
   impl_->trainer_events = impl_->recording();
-  impl_->began = std::chrono::steady_clock::now();
+  spdlog::debug("Start: {}", impl_->inversion->state().start_words);
+  impl_->stopwatch = {};
 }
 
 TrainerTask TrainingRun::task() {

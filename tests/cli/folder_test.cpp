@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "sdx/image/face_network.h"
 #include "sdx/util/json.h"
 #include "support/image_files.h"
 #include "support/workplace.h"
@@ -74,6 +75,12 @@ TEST_CASE("cli: options about the folder that cannot be") {
   check_refused(place.train("Ada", {"--face-detector", "absent.onnx"}), 66, {"absent.onnx"});
   std::ofstream(place.path() / "text.onnx") << "a text";
   check_refused(place.train("Ada", {"--face-detector", "text.onnx"}), 65, {"text.onnx", "YuNet"});
+  if (sdx::FaceNetwork::is_built_in()) {
+    check_refused(place.train("Ada", {"--face-network", "absent"}), 66, {"absent"});
+  } else {
+    check_refused(place.train("Ada", {"--face-network", "absent"}), 69,
+                  {"--face-network absent", "libdlib-dev", "-DSDX_WITH_DLIB=ON"});
+  }
   std::ofstream(place.path() / "faces/text.jpg") << "a text";
   check_refused(place.train("Ada", {"--strict"}), 65, {"faces/text.jpg: "});
   CHECK_FALSE(fs::exists(place.path() / "embeddings/Ada.safetensors"));

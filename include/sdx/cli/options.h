@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "sdx/util/json.h"
 
@@ -51,6 +52,9 @@ class OptionTable {
   CLI::Option* add_flag(const std::string& group, const std::string& names, bool& value,
                         const std::string& help);
 
+  /// What is to be done as soon as the values hold.
+  void when_parsed(std::function<void()> action);
+
   /// @throws UsageError with the nearest options' names; TextAnswer.
   void parse(int argc, const char* const* argv);
 
@@ -59,6 +63,7 @@ class OptionTable {
 
  private:
   CLI::App app_;
+  std::vector<std::function<void()>> when_parsed_;
   std::string tool_;
   bool print_config_ = false;
   bool show_version_ = false;
@@ -81,7 +86,8 @@ struct CommonOptions {
 
 void add_common_options(OptionTable& table, CommonOptions& options);
 
-/// Of these --json and -q, for what computes nothing.
+/// Of these --json and -q, for what computes nothing. --quiet and --verbose hold from the parsing
+/// on, for the messages of every module.
 void add_message_options(OptionTable& table, CommonOptions& options);
 
 }  // namespace sdx

@@ -23,8 +23,12 @@ class ProgressBar {
   /// @param figure e.g. "loss 0.0312"
   void update(int done, const std::string& figure = "");
 
+  /// Writes to stderr, above the bar that stands there, if one does.
+  static void write_above(const std::string& text);
+
  private:
   void draw(int done, const std::string& figure);
+  std::string erasing() const;
   std::string line(int done, const std::string& figure) const;
 
   std::string label_;
@@ -32,7 +36,7 @@ class ProgressBar {
   bool quiet_;
   bool is_terminal_;
   std::string header_;
-  bool drawn_ = false;
+  std::string drawn_;  ///< what stands on the terminal
   int next_plain_ = 0;
   int first_done_ = -1;  ///< at the first update, from which the rate is counted
   std::chrono::steady_clock::time_point start_;

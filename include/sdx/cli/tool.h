@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sdx/cli/options.h"
+#include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
 
 namespace sdx {
@@ -42,11 +43,15 @@ std::span<const Command> embedding_parts();
 /// Of sdx-bench, for developers: what the parts of a model take on this machine.
 void bench_command(int argc, char** argv);
 
-/// A line for the person at the terminal, on stderr; nothing with --quiet.
-void say(const CommonOptions& options, const std::string& line);
+/// A line for the person at the terminal, on stderr, above the progress bar; nothing with --quiet.
+void say(const std::string& line);
 
 /// One JSON object as a line on stdout, with --json only.
 void say_json(const CommonOptions& options, const Json& object);
+
+/// Where the models compute, by --device and --dtype; sets --threads.
+/// @throws see choose_target()
+ComputeTarget compute_target(const CommonOptions& options);
 
 /// The bundle that --model names; says so in a line when it is the small built-in one by default.
 Bundle open_model(const CommonOptions& options);

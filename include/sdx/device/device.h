@@ -47,5 +47,6 @@ std::int64_t available_bytes(const c10::Device& device);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.
 void set_compute_threads(int threads);
+int compute_threads();
 
 }  // namespace sdx

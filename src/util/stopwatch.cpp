@@ -1,4 +1,4 @@
-#include "cli/stopwatch.h"
+#include "sdx/util/stopwatch.h"
 
 #include <time.h>
 
