@@ -267,21 +267,21 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                   steps_to_take(settings, impl.schedule), stopwatch.seconds());
     background.run([&impl, &consume, latents, start, batch] {
       const at::NoGradGuard no_grad_here;
+      const Stopwatch decoding;
       const PictureSettings& made_by = batch.requests.front().settings;
       for (std::size_t i = 0; i < batch.count; ++i) {
-        const Stopwatch decoding;
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
         const Image image = to_image(impl.decode(one, made_by.tile, side));
-        spdlog::debug("Picture {}: decoded {}in {:.2f} s", batch.first + i + 1,
-                      side > 0 ? "in pieces " : "", decoding.seconds());
         const Making making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
                             impl.target.dtype,
                             side * impl.info().vae_factor};
         consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
                                   making, one.cpu()});
       }
+      spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
+                    batch.first + batch.count, decoding.seconds());
     });
     first += batch.count;
   }

@@ -140,11 +140,13 @@ class Training {
       if (stop_requested()) throw StopRequested{};
     });
     const Milestone milestone{done(), judged.verdict};
+    // Of equals the latest, which has learnt most: all score 0 where no picture shows the person.
     // Not "is none better": a word that gives no pictures at all scores NaN.
-    const auto is_worse = [&](const Milestone& other) {
-      return other.verdict.score() < milestone.verdict.score();
+    const auto is_no_better = [&](const Milestone& other) {
+      return other.verdict.score() <= milestone.verdict.score();
     };
-    if (!blind() && std::all_of(state().milestones.begin(), state().milestones.end(), is_worse)) {
+    const std::vector<Milestone>& others = state().milestones;
+    if (!blind() && std::all_of(others.begin(), others.end(), is_no_better)) {
       take_as_best();
     }
     state().milestones.push_back(milestone);

@@ -192,8 +192,10 @@ struct TrainingRun::Impl {
   }
 
   void log(const Milestone& one) const {
-    spdlog::debug("Step {}: obedience {:.3f}, likeness {:.3f}{}", one.step, one.verdict.obedience,
-                  one.verdict.likeness, state.best_step == one.step ? ", the best so far" : "");
+    const std::string likeness =
+        judge->knows_the_person() ? ", likeness " + fixed_number(one.verdict.likeness, 3) : "";
+    spdlog::debug("Step {}: obedience {:.3f}{}{}", one.step, one.verdict.obedience, likeness,
+                  state.best_step == one.step ? ", the best so far" : "");
   }
 
   void record_milestone(const Milestone& one, const std::vector<Image>& pictures) {
@@ -223,6 +225,17 @@ struct TrainingRun::Impl {
     recorded.stop_requested = events.stop_requested;
     recorded.trace = events.trace;
     return recorded;
+  }
+
+  void note_if_nobody_was_recognised() const {
+    const auto shows_nobody = [](const Milestone& one) { return one.verdict.likeness == 0; };
+    if (state.milestones.empty() || !judge->knows_the_person() ||
+        !std::all_of(state.milestones.begin(), state.milestones.end(), shows_nobody)) {
+      return;
+    }
+    note(
+        "No milestone's picture shows a face that is like this one: the last word is kept, not the "
+        "best");
   }
 
   Json summary(StopReason reason, const fs::path& embedding_file) const {
@@ -304,6 +317,7 @@ void TrainingRun::pause() { impl_->folder.checkpoint(impl_->state, impl_->origin
 Json TrainingRun::finish(StopReason reason, const fs::path& embedding_file,
                          const std::string& version) {
   pause();
+  impl_->note_if_nobody_was_recognised();
   Embedding embedding = best_embedding(*impl_->inversion, impl_->state);
   embedding.metadata["sdx.version"] = version;
   for (const auto& [key, value] : impl_->spec.notes) embedding.metadata[key] = value;

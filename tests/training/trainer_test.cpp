@@ -45,13 +45,27 @@ struct Fixture {
     return {model(), {{mean, mean * 0 + 0.05}, {}}, {"a photo of {name}"}, options, resumed};
   }
 
-  sdx::Judge judge() const {
+  sdx::Judge judge() const { return judge_by(identity); }
+
+  sdx::Judge judge_by(const sdx::IdentityEncoder& encoder) const {
     sdx::JudgeOptions look;
     look.prompts = {"a photo of {name}", "{name}, snow"};
     look.steps = 2;
     look.draws = 2;
-    return {model(), {}, &identity, {sdx::Image(64, 64), sdx::Image(64, 64)}, look};
+    return {model(), {}, &encoder, {sdx::Image(64, 64), sdx::Image(64, 64)}, look};
   }
+};
+
+/// Knows the black portraits, and finds no face in what the model draws: a face network for
+/// photographs with a model of cartoons.
+class OnlyBlack : public sdx::IdentityEncoder {
+ public:
+  std::optional<std::vector<float>> encode(const sdx::Image& image) const override {
+    const bool is_black = std::all_of(image.rgb.begin(), image.rgb.end(),
+                                      [](std::uint8_t value) { return value == 0; });
+    return is_black ? std::optional(std::vector<float>{1, 0}) : std::nullopt;
+  }
+  double same_person_cosine() const override { return 0.5; }
 };
 
 }  // namespace
@@ -83,6 +97,19 @@ TEST_CASE("trainer: milestones, the end and the best word", "[training]") {
   const sdx::Embedding kept = sdx::best_embedding(inversion, state);
   CHECK(at::equal(kept.vectors, state.best_vectors));
   CHECK(kept.metadata.at("sdx.steps") == std::to_string(state.best_step));
+}
+
+TEST_CASE("trainer: where no picture shows the person the last word is the best", "[training]") {
+  const Fixture fixture;
+  sdx::Inversion inversion = fixture.inversion();
+  const OnlyBlack identity;
+  const sdx::Judge judge = fixture.judge_by(identity);
+  REQUIRE(judge.knows_the_person());
+  sdx::TrainingState state;
+  sdx::train(inversion, &judge, fixture.trainer, state, {});
+  for (const sdx::Milestone& one : state.milestones) CHECK(one.verdict.score() == 0);
+  CHECK(state.best_step == 24);
+  CHECK(at::equal(state.best_vectors, inversion.state().vectors));
 }
 
 TEST_CASE("trainer: without a judge the last word is the best", "[training]") {
