@@ -7,6 +7,7 @@ in every step (from means and deviations that are computed once, which is the sa
 error; float32.
 
 Writes <out>/reference-<person>-<seed>/<step>.safetensors every 500 steps (the script's --save_steps), in the form that sdx-generate reads.
+Stopped, it goes on from there.
 """
 
 import argparse
@@ -82,8 +83,10 @@ def train(people, seed, folder, out, steps, batch, lr, save_every, initializer):
     original = table.weight.data.clone()
     optimiser = torch.optim.AdamW([table.weight], lr=lr, weight_decay=1e-2, betas=(.9, .999), eps=1e-8)
     words = torch.arange(first, first + len(people)).repeat_interleave(batch)[:, None]
+    state = out / f"recipe-{seed}.state"
+    done = resume(state, people, table, optimiser, draws)
     began = time.time()
-    for step in range(1, steps + 1):
+    for step in range(done + 1, steps + 1):
         sentences, latents, noise, t = zip(*(d.batch(batch, scheduler.config.num_train_timesteps) for d in draws))
         ids, slots = encode_batch(tokenizer, [s for part in sentences for s in part], [1] * len(words))
         ids = torch.where(slots >= 0, words, ids)
@@ -99,7 +102,31 @@ def train(people, seed, folder, out, steps, batch, lr, save_every, initializer):
         if step % save_every == 0 or step == steps:
             for k, person in enumerate(people):
                 save(out / f"reference-{person}-{seed}", step, person, table.weight.data[first + k:first + k + 1])
+            keep(state, step, people, table, optimiser, draws)
             print(f"{people} seed {seed}  step {step}  loss {losses.mean().item():.4f}  {time.time() - began:.0f} s", flush=True)
+    state.unlink(missing_ok=True)
+
+
+def keep(state, step, people, table, optimiser, draws):
+    partial = state.with_suffix(".partial")
+    torch.save({"step": step, "people": people, "table": table.weight.data, "optimiser": optimiser.state_dict(),
+                "draws": [(d.tensors.get_state(), d.sentences.getstate()) for d in draws]}, partial)
+    partial.rename(state)
+
+
+def resume(state, people, table, optimiser, draws):
+    """The number of steps that are done. What follows is what would have followed without a stop, to the bit."""
+    if not state.exists():
+        return 0
+    kept = torch.load(state, weights_only=False)
+    if kept["people"] != people:
+        return 0
+    table.weight.data.copy_(kept["table"])
+    optimiser.load_state_dict(kept["optimiser"])
+    for d, (tensors, sentences) in zip(draws, kept["draws"]):
+        d.tensors.set_state(tensors)
+        d.sentences.setstate(sentences)
+    return kept["step"]
 
 
 def save(folder, step, person, vectors):
