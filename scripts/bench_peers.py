@@ -1,6 +1,6 @@
 """The same work in ours and in diffusers, by turns, and the table of docs/performance.md (Markdown, on stdout).
 
-    bench_peers.py --sd15 FOLDER --model BUNDLE [--only unet,step,start,ceiling,mini] [--openvino] [--compile]
+    bench_peers.py --sd15 FOLDER --model BUNDLE [--only unet,step,start,ceiling,mini] [--dtypes fp32,bf16] [--openvino] [--compile]
 
 Each side is a process of its own that waits for its turn, so that none measures while another computes; the first turn
 of each is a warm-up. Peak memory is the largest resident size of the process, mapped weights included. Called by
@@ -103,12 +103,12 @@ class Bench:
         side.close()
 
     def unet(self):
-        sd15 = self.args.model
-        commands = {f"ours {d}": self.ours("unet", sd15, "--dtype", d) for d in ("fp32", "bf16")}
-        commands |= {f"diffusers {d}": self.peer("unet", "--dtype", d) for d in ("fp32", "bf16")}
+        sd15, dtypes = self.args.model, self.args.dtypes.split(",")
+        commands = {f"ours {d}": self.ours("unet", sd15, "--dtype", d) for d in dtypes}
+        commands |= {f"diffusers {d}": self.peer("unet", "--dtype", d) for d in dtypes}
         for how in ("compile", "openvino"):
             if getattr(self.args, how):
-                commands |= {f"{how} {d}": self.peer("unet", "--with", how, "--dtype", d) for d in ("fp32", "bf16")}
+                commands |= {f"{how} {d}": self.peer("unet", "--with", how, "--dtype", d) for d in dtypes}
         self.by_turns("unet", commands)
 
     def step(self):
@@ -195,6 +195,7 @@ def main():
     parser.add_argument("--only", default=",".join(MEASURES), help="some of " + ", ".join(MEASURES))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--dtypes", default="fp32,bf16", help="of the guided step; each is a process a peer, all at once in memory")
     parser.add_argument("--compile", action="store_true", help="also torch.compile, minutes to compile")
     parser.add_argument("--openvino", action="store_true", help="also OpenVINO, if it is installed")
     parser.add_argument("--json", type=pathlib.Path)
