@@ -227,9 +227,18 @@ struct TrainingRun::Impl {
     return recorded;
   }
 
+  /// Whoever stops wants what was learnt since the last milestone too, unless one before it was
+  /// better. Not for the checkpoint: a resumed training chooses as if it had never stopped.
+  void take_what_came_after_the_best() {
+    if (state.milestones.empty() || state.best_step != state.milestones.back().step) return;
+    state.best_vectors = state.inversion.vectors;
+    state.best_step = state.inversion.steps;
+  }
+
   void note_if_nobody_was_recognised() const {
     const auto shows_nobody = [](const Milestone& one) { return one.verdict.likeness == 0; };
-    if (state.milestones.empty() || !judge->knows_the_person() ||
+    if (state.milestones.empty() || state.best_step != state.inversion.steps ||
+        !judge->knows_the_person() ||
         !std::all_of(state.milestones.begin(), state.milestones.end(), shows_nobody)) {
       return;
     }
@@ -317,6 +326,7 @@ void TrainingRun::pause() { impl_->folder.checkpoint(impl_->state, impl_->origin
 Json TrainingRun::finish(StopReason reason, const fs::path& embedding_file,
                          const std::string& version) {
   pause();
+  if (reason == StopReason::kRequested) impl_->take_what_came_after_the_best();
   impl_->note_if_nobody_was_recognised();
   Embedding embedding = best_embedding(*impl_->inversion, impl_->state);
   embedding.metadata["sdx.version"] = version;

@@ -12,6 +12,7 @@
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "support/mini_bundle.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
@@ -273,6 +274,29 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   CHECK_THAT(result.err, ContainsSubstring("sdx-train --resume runs/Ada goes on"));
   CHECK(sdx::read_embedding(place.path() / "embeddings/Ada.safetensors").name == "Ada");
   CHECK(place.run("sdx-generate", {"<Ada>", "--steps", "2"}).exit_code == 0);
+}
+
+TEST_CASE("cli: Ctrl-C before the second milestone keeps what was learnt, not the start") {
+  const sdx::test::TempFolder place;
+  sdx::test::Run command;
+  command.tool = "sdx-train";
+  command.arguments = {(sdx::test::demo_folder() / "ada").string(), "--name", "Ada", "-q"};
+  command.folder = place.path();
+  const fs::path metrics = place.path() / "runs/Ada/metrics.jsonl";
+  command.meanwhile = [&](pid_t child) {
+    while (sdx::test::is_running(child)) {
+      const std::string text = fs::exists(metrics) ? sdx::test::bytes_of(metrics) : "";
+      if (text.find("\"step\":3,") != std::string::npos) break;
+      std::this_thread::yield();
+    }
+    ::kill(child, SIGINT);
+  };
+  const RunResult result = sdx::test::run(command);
+  INFO(result.err);
+  CHECK(result.exit_code == 130);
+  const sdx::Json summary = sdx::read_json_file(place.path() / "runs/Ada/summary.json");
+  CHECK(summary["steps"] >= 3);
+  CHECK(summary["best_step"] == summary["steps"]);
 }
 
 TEST_CASE("cli: no Python is needed to import, train or generate") {
