@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <regex>
 #include <string_view>
 
 #include "sdx/cli/progress.h"
@@ -30,7 +31,7 @@ class MessageSink : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 int fail(const char* tool, const Failure& failure) {
-  std::fprintf(stderr, "%s: error: %s\n", tool, failure.text.c_str());
+  std::fprintf(stderr, "%s: error: %s\n", tool, with_option_names(failure.text).c_str());
   return static_cast<int>(failure.code);
 }
 
@@ -79,7 +80,12 @@ bool run_part(std::span<const Command> parts, int argc, char** argv) {
   return false;
 }
 
-void say(const std::string& line) { spdlog::info("{}", line); }
+std::string with_option_names(const std::string& message) {
+  static const std::regex kSetting("`([a-z][a-z0-9-]*)`");
+  return std::regex_replace(message, kSetting, "--$1");
+}
+
+void say(const std::string& line) { spdlog::info("{}", with_option_names(line)); }
 
 void say_json(const CommonOptions& options, const Json& object) {
   if (!options.json) return;

@@ -5,6 +5,11 @@
 
 namespace sdx {
 
+SettingError::SettingError(const std::string& field, const std::string& expected,
+                           std::string_view found)
+    : UsageError("`" + field + "`: expected " + expected + ", found \"" + std::string(found) + "\""),
+      field_(field) {}
+
 void throw_errno(int error_number, const std::string& action, const std::string& path) {
   const std::string message =
       "cannot " + action + " " + path + ": " + std::generic_category().message(error_number);

@@ -43,6 +43,10 @@ std::span<const Command> embedding_parts();
 /// Of sdx-bench, for developers: what the parts of a model take on this machine.
 void bench_command(int argc, char** argv);
 
+/// A message of the library, which names settings by their keys in backticks, with the options that
+/// set them: "`steps`: …" becomes "--steps: …".
+std::string with_option_names(const std::string& message);
+
 /// A line for the person at the terminal, on stderr, above the progress bar; nothing with --quiet.
 void say(const std::string& line);
 

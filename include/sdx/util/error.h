@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace sdx {
 
@@ -26,6 +27,10 @@ enum class ExitCode : int {
 /// Root of everything that the library throws on purpose. The message is for the person at the
 /// terminal: what, where, expected against found, and what to do. It has no trailing full stop
 /// where a path or a list ends it, and no line breaks beyond two lines.
+///
+/// The library knows settings, not options of a command line. A message names a setting by its key
+/// in backticks: "`steps`: expected 1 or more, found 0". Whoever shows the message may write the
+/// name as its user knows it; the command line makes --steps of it.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode exit_code, const std::string& message)
@@ -54,6 +59,20 @@ using IoError = ErrorOf<ExitCode::kIo>;
 using TryAgainError = ErrorOf<ExitCode::kTryAgain>;
 using PermissionError = ErrorOf<ExitCode::kPermission>;
 using ConfigError = ErrorOf<ExitCode::kConfig>;
+
+/// A setting with a value that it cannot have.
+class SettingError : public UsageError {
+ public:
+  /// @param field    the key of the setting: "steps"
+  /// @param expected what it may be: "1 or more"
+  /// @param found    what it is, shown in quotes
+  SettingError(const std::string& field, const std::string& expected, std::string_view found);
+
+  const std::string& field() const { return field_; }
+
+ private:
+  std::string field_;
+};
 
 /// The Error that fits the errno `error_number` of a failed system call: `action` is what was tried
 /// ("write"), `path` what it was tried on.
