@@ -1,5 +1,3 @@
-#include "sdx/cli/tool.h"
-
 #include <ATen/Parallel.h>
 
 #include <cstdio>
@@ -70,11 +68,7 @@ Json measure(BenchPhase phase, const BenchOptions& options, const Json& ceiling,
   return summary_of(phase, warm_ups, answers, ceiling, dtype);
 }
 
-}  // namespace
-
-void bench_command(int argc, char** argv) {
-  const BenchOptions options = parse_bench_options(argc, argv);
-  if (options.serve) return serve(options);
+void bench(const BenchOptions& options) {
   set_compute_threads(options.threads);
   const Bundle bundle = Bundle::find(options.model);
   const ComputeTarget target = target_of(options);
@@ -103,6 +97,18 @@ void bench_command(int argc, char** argv) {
   if (!options.json_file.empty()) {
     write_file_atomically(options.json_file, report.dump(2) + "\n");
   }
+}
+
+}  // namespace
+
+std::function<void()> define_bench(CommandLine& line) {
+  auto options = std::make_shared<BenchOptions>();
+  line.add(bench_settings(), *options);
+  line.add(model_settings(), static_cast<ModelOptions&>(*options));
+  return [options] {
+    check_bench_options(*options);
+    return options->serve ? serve(*options) : bench(*options);
+  };
 }
 
 }  // namespace sdx

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <optional>
 
-#include "sdx/cli/options.h"
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
@@ -78,16 +77,15 @@ void print(const EmbeddingFile& file) {
   if (!file.unusable.empty()) line("unusable", file.unusable);
 }
 
-void show_action(int argc, char** argv) {
-  CommonOptions common;
+struct ShowArguments {
   std::vector<std::string> files;
-  OptionTable table("sdx-model embedding show",
-                    "What an embedding file is: its form, its words, what they were made for.",
-                    "  sdx-model embedding show embeddings/*\n");
-  table.add("Input", "files", files, "Embedding files of any tool")->required();
-  add_message_options(table, common);
-  table.parse(argc, argv);
+  CommonOptions common;
+};
 
+void show_files(const ShowArguments& arguments) {
+  const std::vector<std::string>& files = arguments.files;
+  const CommonOptions& common = arguments.common;
+  if (files.empty()) throw UsageError("expected embedding files");
   std::optional<Error> first_error;
   std::size_t bad = 0;
   for (const std::string& path : files) {
@@ -148,26 +146,27 @@ fs::path convert(Embedding embedding, const ConvertOptions& options) {
   return out;
 }
 
-void convert_action(int argc, char** argv) {
-  ConvertOptions options;
-  CommonOptions common;
-  std::string form;
-  OptionTable table(
-      "sdx-model embedding convert", "Write an embedding in the form that another tool reads.",
-      "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n"
-      "  sdx-model embedding convert easynegative.pt --to diffusers --name negative\n");
-  table.add("Input", "file", options.file, "An embedding file of any tool")->required();
-  table
-      .add("Output", "--to", form,
-           "diffusers (ours too), a1111 (AUTOMATIC1111's .pt) or kohya (ComfyUI's too)")
-      ->required();
-  table.add("Output", "--out", options.out, "Default: <Name>.safetensors or <Name>.pt, here");
-  table.add("Output", "--name", options.name, "What the word will be called; default: as it is");
-  table.add_flag("Output", "--force", options.replace, "Replace a file that is there already");
-  add_message_options(table, common);
-  table.parse(argc, argv);
+const SettingsTable<ConvertOptions>& convert_settings() {
+  static const SettingsTable<ConvertOptions> kTable = [] {
+    SettingsTable<ConvertOptions> table;
+    table.group("Input");
+    table.add("file", &ConvertOptions::file, "An embedding file of any tool")
+        .positional()
+        .required();
+    table.group("Output");
+    table
+        .add("to", &ConvertOptions::dialect,
+             "diffusers (ours too), a1111 (AUTOMATIC1111's .pt) or kohya (ComfyUI's too)")
+        .required();
+    table.add("out", &ConvertOptions::out, "Default: <Name>.safetensors or <Name>.pt, here");
+    table.add("name", &ConvertOptions::name, "What the word will be called; default: as it is");
+    table.add("force", &ConvertOptions::replace, "Replace a file that is there already");
+    return table;
+  }();
+  return kTable;
+}
 
-  options.dialect = parse_embedding_dialect(form);
+void convert_file(const ConvertOptions& options, const CommonOptions& common) {
   check_new_name(options.name);
   const std::vector<Embedding> embeddings = read_embeddings(options.file);
   if (embeddings.size() > 1 && !(options.out.empty() && options.name.empty())) {
@@ -184,22 +183,43 @@ void convert_action(int argc, char** argv) {
   }
 }
 
+std::function<void()> define_show(CommandLine& line) {
+  static const SettingsTable<ShowArguments> kTable = [] {
+    SettingsTable<ShowArguments> table;
+    table.group("Input");
+    table.add("files", &ShowArguments::files, "Embedding files of any tool")
+        .positional()
+        .required();
+    return table;
+  }();
+  auto arguments = std::make_shared<ShowArguments>();
+  line.add(kTable, *arguments);
+  add_message_options(line, arguments->common);
+  return [arguments] { show_files(*arguments); };
+}
+
+std::function<void()> define_convert(CommandLine& line) {
+  struct Asked {
+    ConvertOptions options;
+    CommonOptions common;
+  };
+  auto asked = std::make_shared<Asked>();
+  line.add(convert_settings(), asked->options);
+  add_message_options(line, asked->common);
+  return [asked] { convert_file(asked->options, asked->common); };
+}
+
 }  // namespace
 
 std::span<const Command> embedding_parts() {
-  static constexpr Command kParts[] = {{"show", show_action}, {"convert", convert_action}};
+  static constexpr Command kParts[] = {
+      {"show", "Show what an embedding file is: its form, its words, what they were made for",
+       "  sdx-model embedding show embeddings/*\n", define_show},
+      {"convert", "Write an embedding in the form that another tool reads",
+       "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n"
+       "  sdx-model embedding convert easynegative.pt --to diffusers --name negative\n",
+       define_convert}};
   return kParts;
-}
-
-void embedding_command(int argc, char** argv) {
-  if (run_part(embedding_parts(), argc, argv)) return;
-  std::string action;
-  OptionTable table("sdx-model embedding", "Look into embedding files, and convert them.",
-                    "  sdx-model embedding show embeddings/Ada.pt\n"
-                    "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n");
-  table.add("Input", "action", action, "show or convert; each has a --help of its own")->required();
-  table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected show or convert, found \"" + action + "\"");
 }
 
 }  // namespace sdx

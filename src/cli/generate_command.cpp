@@ -7,13 +7,11 @@
 #include <random>
 #include <set>
 
-#include "cli/picture_jobs.h"
-#include "cli/picture_options.h"
 #include "cli/picture_writer.h"
-#include "sdx/cli/options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/generator.h"
+#include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/generation/words.h"
 #include "sdx/image/metadata.h"
@@ -37,7 +35,7 @@ struct GenerateOptions {
   std::string source_picture;  ///< --from-image
   int count = 1;
   std::vector<std::string> axes;
-  PictureOptions picture;
+  ImageOptions image;
   BatchOptions batches;
   OutputOptions output;
   std::string latents_in;
@@ -51,52 +49,54 @@ struct SourcePicture {
   Infotext infotext;
 };
 
-std::optional<SourcePicture> source_picture(int argc, char** argv) {
-  const auto file = peek_option({argv + 1, argv + argc}, "--from-image");
-  if (!file) return std::nullopt;
-  const auto text = read_parameters(*file);
+SourcePicture read_source(const std::string& file) {
+  const auto text = read_parameters(file);
   if (!text) {
-    throw DataError("--from-image " + *file + ": the picture doesn't say how it was made");
+    throw DataError("--from-image " + file + ": the picture doesn't say how it was made");
   }
-  return SourcePicture{*file, parse_infotext(*text)};
+  return {file, parse_infotext(*text)};
 }
 
-void add_input_options(OptionTable& table, GenerateOptions& options) {
-  const std::string group = "Input";
-  table.add(group, "prompt", options.prompts, "Prompts");
-  table.add(group, "--prompts", options.prompt_file,
-            "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7");
-  table.add(group, "--names", options.names, "Comma-separated names, for {name} in prompts");
-  table.add(group, "--from-image", options.source_picture,
-            "Prompt and settings of this picture; options on the command line come before");
-  table.add(group, "--embeddings", options.embeddings,
-            "Folders or files in which <Name> is looked up");
-  table.add_flag(group, "--bare-names", options.bare_names,
-                 "A learnt name means its embedding without < > as well");
-  add_prompt_sources(table, options.sources);
-  table.add_flag(group, "--list-samplers", options.list_samplers, "Show what --sampler can be")
-      ->configurable(false);
-}
-
-void add_output_options(OptionTable& table, GenerateOptions& options) {
-  OutputOptions& output = options.output;
-  const std::string group = "Output";
-  table.add(group, "--out", output.folder, "Folder for the pictures");
-  add_encoding_options(table, output.encoding);
-  table.add_flag(group, "--grid", output.grid, "Also write a labelled contact sheet");
-  table
-      .add(group, "--xy", options.axes,
-           "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
-      ->expected(1, 2);
-  table.add_flag(group, "--sidecar", output.sidecar, "Also write prompt and settings as JSON");
-  table
-      .add(group, "--batch", options.batches.size,
-           "Pictures that are made at once; 0: what is fastest, if the memory allows")
-      ->check(CLI::NonNegativeNumber);
-  table.add(group, "--latents", options.latents_in,
-            "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
-  table.add(group, "--save-latents", options.latents_out,
-            "Write the final latents (safetensors) to this file");
+const SettingsTable<GenerateOptions>& generate_settings() {
+  using Options = GenerateOptions;
+  static const SettingsTable<Options> kTable = [] {
+    SettingsTable<Options> table;
+    table.group("Input");
+    table.add("prompt", &Options::prompts, "Prompts").positional();
+    table.add("prompts", &Options::prompt_file,
+              "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7");
+    table.add("names", &Options::names, "Comma-separated names, for {name} in prompts");
+    table.add("from-image", &Options::source_picture,
+              "Prompt and settings of this picture; options on the command line come before");
+    table.add("embeddings", &Options::embeddings, "Folders or files in which <Name> is looked up");
+    table.add("bare-names", &Options::bare_names,
+              "A learnt name means its embedding without < > as well");
+    table.add("list-samplers", &Options::list_samplers, "Show what --sampler can be").of_one_call();
+    table.group("Picture");
+    table.add("count", &Options::count, "Pictures of each prompt, seed + 0, 1, …")
+        .letter('n')
+        .at_least(1);
+    table.group("Output");
+    table.add("out", nested(&Options::output, &OutputOptions::folder), "Folder for the pictures");
+    table.add("grid", nested(&Options::output, &OutputOptions::grid),
+              "Also write a labelled contact sheet");
+    table
+        .add("xy", &Options::axes,
+             "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
+        .at_once(2);
+    table.add("sidecar", nested(&Options::output, &OutputOptions::sidecar),
+              "Also write prompt and settings as JSON");
+    table
+        .add("batch", nested(&Options::batches, &BatchOptions::size),
+             "Pictures that are made at once; 0: what is fastest, if the memory allows")
+        .at_least(0);
+    table.add("latents", &Options::latents_in,
+              "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise");
+    table.add("save-latents", &Options::latents_out,
+              "Write the final latents (safetensors) to this file");
+    return table;
+  }();
+  return kTable;
 }
 
 std::string sampler_list() {
@@ -113,9 +113,9 @@ std::string sampler_list() {
 
 /// Says what a person should know of the words that the prompts use; those that were given by file
 /// must be among them.
-void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs) {
+void check_words(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
   std::set<std::string> used;
-  for (const PictureJob& job : jobs) {
+  for (const ImageJob& job : jobs) {
     for (const std::string& name : words_of(job.request)) used.insert(name);
   }
   for (const std::string& name : used) {
@@ -125,27 +125,27 @@ void check_words(const EmbeddingTable& embeddings, const std::vector<PictureJob>
   embeddings.check_used({used.begin(), used.end()});
 }
 
-std::vector<PictureOptions> prompts_of(const GenerateOptions& options) {
-  std::vector<PictureOptions> prompts;
+std::vector<ImageOptions> collect_prompts(const GenerateOptions& options) {
+  std::vector<ImageOptions> prompts;
   for (const std::string& prompt : options.prompts) {
-    prompts.push_back(options.picture);
+    prompts.push_back(options.image);
     prompts.back().prompt = prompt;
   }
   if (!options.prompt_file.empty()) {
-    for (PictureOptions& prompt : prompts_of_file(options.prompt_file, options.picture)) {
+    for (ImageOptions& prompt : read_prompt_options(options.prompt_file, options.image)) {
       prompts.push_back(std::move(prompt));
     }
   }
-  if (prompts.empty() && !options.source_picture.empty()) prompts.push_back(options.picture);
+  if (prompts.empty() && !options.source_picture.empty()) prompts.push_back(options.image);
   if (prompts.empty()) {
     throw UsageError("expected a prompt or --prompts FILE; see sdx-generate --help");
   }
   return prompts;
 }
 
-std::vector<PictureJob> jobs_of(const GenerateOptions& options, double guidance_scale,
+std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_scale,
                                 const EmbeddingTable& embeddings) {
-  const std::vector<PictureOptions> prompts = prompts_of(options);
+  const std::vector<ImageOptions> prompts = collect_prompts(options);
   std::vector<GridAxis> axes;
   for (const std::string& axis : options.axes) axes.push_back(parse_grid_axis(axis));
   JobSettings settings = read_sources(options.sources, prompts, axes);
@@ -154,14 +154,14 @@ std::vector<PictureJob> jobs_of(const GenerateOptions& options, double guidance_
   settings.guidance_scale = guidance_scale;
 
   const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
-  std::vector<PictureJob> jobs;
-  for (PictureOptions prompt : prompts) {
+  std::vector<ImageJob> jobs;
+  for (ImageOptions prompt : prompts) {
     if (!prompt.seed) prompt.seed = any_seed;
     if (options.bare_names) {
       prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
       prompt.negative = bracket_bare_names(prompt.negative, embeddings);
     }
-    for (PictureJob& job : jobs_of(prompt, settings)) jobs.push_back(std::move(job));
+    for (ImageJob& job : make_jobs(prompt, settings)) jobs.push_back(std::move(job));
   }
   return jobs;
 }
@@ -191,12 +191,12 @@ struct Stopped {
 
 void make_pictures(const GenerateOptions& options, const CommonOptions& common,
                    const ComputeTarget& target, const Bundle& bundle,
-                   const EmbeddingTable& embeddings, const std::vector<PictureJob>& jobs,
+                   const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
                    PictureWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
   const Generator generator(bundle, target);
   std::vector<ImageRequest> requests;
-  for (const PictureJob& job : jobs) requests.push_back(job.request);
+  for (const ImageJob& job : jobs) requests.push_back(job.request);
   generator.check(requests, embeddings);
 
   std::vector<at::Tensor> final_latents;
@@ -226,7 +226,7 @@ void make_pictures(const GenerateOptions& options, const CommonOptions& common,
 }
 
 void report(const GenerateOptions& options, const CommonOptions& common,
-            const std::vector<PictureJob>& jobs, PictureWriter& writer) {
+            const std::vector<ImageJob>& jobs, PictureWriter& writer) {
   for (const Json& line : writer.written()) {
     say_json(common, line);
     if (!common.json) std::puts(line["picture"].get<std::string>().c_str());
@@ -244,43 +244,22 @@ void report(const GenerateOptions& options, const CommonOptions& common,
   }
 }
 
-}  // namespace
-
-void generate_command(int argc, char** argv) {
-  GenerateOptions options;
-  CommonOptions common;
-  const std::optional<SourcePicture> source = source_picture(argc, argv);
-  if (source) {
-    apply_arguments(arguments_of(source->infotext), "--from-image " + source->file,
-                    options.picture);
-    options.sources.dynamic = DynamicPrompts::kOff;
-  }
-  OptionTable table(
-      "sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person.",
-      "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
-      "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n"
-      "  sdx-generate --from-image pictures/0001-7-johannes.png --seed +1\n"
-      "  sdx-generate \"<Johannes>, snow\" --xy \"cfg=3,5,7\" \"sampler=euler,dpmpp_2m\"\n");
-  add_input_options(table, options);
-  table.add("Picture", "-n,--count", options.count, "Pictures of each prompt, seed + 0, 1, …")
-      ->check(CLI::PositiveNumber);
-  add_picture_options(table, options.picture);
-  add_output_options(table, options);
-  add_common_options(table, common);
-  table.parse(argc, argv);
+void generate(GenerateOptions options, const CommonOptions& common,
+              const std::optional<SourcePicture>& source) {
   if (options.list_samplers) throw TextAnswer{sampler_list()};
+  if (options.axes.size() > 2) throw UsageError("--xy: expected at most two axes");
   options.output.grid = options.output.grid || !options.axes.empty();
 
   const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
-  const std::vector<PictureJob> jobs = jobs_of(options, bundle.info().guidance_scale, embeddings);
+  const std::vector<ImageJob> jobs = plan_jobs(options, bundle.info().guidance_scale, embeddings);
   check_words(embeddings, jobs);
   if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(std::to_string(jobs.size()) + " pictures will be made");
   }
-  if (source && was_made_from_picture(source->infotext) && options.picture.start_image.empty()) {
+  if (source && was_made_from_picture(source->infotext) && options.image.start_image.empty()) {
     say(source->file +
         " was made from another picture, which it does not hold: --init-image FILE "
         "gives that back; without it the beginning is noise");
@@ -290,6 +269,42 @@ void generate_command(int argc, char** argv) {
   PictureWriter writer(options.output);
   make_pictures(options, common, target, bundle, embeddings, jobs, writer);
   report(options, common, jobs, writer);
+}
+
+}  // namespace
+
+std::function<void()> define_generate(CommandLine& line) {
+  struct Asked {
+    GenerateOptions options;
+    CommonOptions common;
+    std::optional<SourcePicture> source;
+  };
+  auto asked = std::make_shared<Asked>();
+  GenerateOptions& options = asked->options;
+  line.add(generate_settings(), options);
+  line.add(prompt_source_settings(), options.sources);
+  line.add(image_settings(), options.image);
+  line.add(encoding_settings(), options.output.encoding);
+  add_common_options(line, asked->common);
+  line.before_values([asked, &line] {
+    const auto file = line.given("from-image");
+    if (!file) return;
+    asked->source = read_source(*file);
+    asked->options.sources.dynamic = DynamicPrompts::kOff;
+    try {
+      // What is typed is not looked at in the picture, where it may be something unknown here.
+      read_infotext(asked->source->infotext, asked->options.image, [&line](const std::string& key) {
+        const auto typed = line.given(key);
+        // "--seed +1" counts on from the picture's.
+        const bool is_relative =
+            key == "seed" && typed && (typed->starts_with('+') || typed->starts_with('-'));
+        return typed.has_value() && !is_relative;
+      });
+    } catch (const Error& error) {
+      throw UsageError("--from-image " + *file + ": " + error.what());
+    }
+  });
+  return [asked] { generate(asked->options, asked->common, asked->source); };
 }
 
 }  // namespace sdx

@@ -1,7 +1,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "sdx/cli/options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/model/import/import.h"
@@ -57,44 +56,59 @@ std::optional<PredictionType> parse_prediction_choice(const std::string& text) {
   throw UsageError("--prediction: expected auto, epsilon or v_prediction, found \"" + text + "\"");
 }
 
-void import_action(int argc, char** argv) {
+struct ImportArguments {
   ImportOptions options;
-  CommonOptions common;
   std::string source;
   std::string folder;
-  OptionTable table(
-      "sdx-model import",
-      "Turn a Stable Diffusion 1 or 2 checkpoint into a model that the tools can use.",
-      "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
-      "  sdx-model import ~/models/my-diffusers-folder --name mine --dtype fp16\n");
-  table
-      .add("Input", "checkpoint", source,
-           "A .safetensors or .ckpt file, or a folder in diffusers' layout")
-      ->required();
-  table.add("Input", "--variant", options.variant,
-            "Of a folder's files, e.g. fp16; default: those without one, else the only one");
-  table.add_parsed(
-      "Input", "--prediction", "auto",
-      [&](const std::string& text) { options.prediction = parse_prediction_choice(text); },
-      "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says");
-  table.add("Output", "--name", options.name, "What the model will be called")->required();
-  table.add("Output", "--models-dir", folder,
-            "Where models are kept; default $SDX_MODELS, else ~/.local/share/sdx/models");
-  table.add_parsed(
-      "Output", "--dtype", "keep",
-      [&](const std::string& text) { options.dtype = parse_weights_dtype(text); },
-      "Type of the weights: keep, fp32, fp16 or bf16");
-  table.add_flag("Output", "--link", options.link,
-                 "Do not copy the weights: use them where they lie, as long as they stay there");
-  table.add_flag("Output", "--force", options.replace, "Replace a model of the same name");
-  add_message_options(table, common);
-  table.parse(argc, argv);
+  CommonOptions common;
+};
 
+const SettingsTable<ImportArguments>& import_settings() {
+  using Arguments = ImportArguments;
+  const auto member = [](auto pointer) { return nested(&Arguments::options, pointer); };
+  static const SettingsTable<Arguments> kTable = [&] {
+    SettingsTable<Arguments> table;
+    table.group("Input");
+    table
+        .add("checkpoint", &Arguments::source,
+             "A .safetensors or .ckpt file, or a folder in diffusers' layout")
+        .positional()
+        .required();
+    table.add("variant", member(&ImportOptions::variant),
+              "Variant of a folder's files, e.g. fp16; default: files without one, else the only "
+              "one");
+    table.add_spelled(
+        "prediction",
+        [](const Arguments& arguments) {
+          const auto& type = arguments.options.prediction;
+          return type ? std::string(to_string(*type)) : std::string("auto");
+        },
+        [](Arguments& arguments, const std::string& text) {
+          arguments.options.prediction = parse_prediction_choice(text);
+        },
+        "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says");
+    table.group("Output");
+    table.add("name", member(&ImportOptions::name), "What the model will be called").required();
+    table.add("models-dir", &Arguments::folder,
+              "Where models are kept; default $SDX_MODELS, else ~/.local/share/sdx/models");
+    table.add("dtype", member(&ImportOptions::dtype),
+              "Type of the weights: keep, fp32, fp16 or bf16");
+    table.add("link", member(&ImportOptions::link),
+              "Do not copy the weights: use them where they lie, as long as they stay there");
+    table.add("force", member(&ImportOptions::replace), "Replace a model of the same name");
+    return table;
+  }();
+  return kTable;
+}
+
+void import_model(const ImportArguments& arguments) {
+  const ImportOptions& options = arguments.options;
+  const CommonOptions& common = arguments.common;
   if (options.name.find('/') != std::string::npos || options.name.starts_with('.')) {
     throw UsageError("--name " + options.name +
                      ": expected a name, found a path; --models-dir DIR says where");
   }
-  const fs::path destination = models_folder(folder) / options.name;
+  const fs::path destination = models_folder(arguments.folder) / options.name;
   constexpr std::uint64_t kBytesPerTick = 1'000'000;
   std::unique_ptr<ProgressBar> bar;
   const auto observe = [&](std::uint64_t done, std::uint64_t total) {
@@ -107,7 +121,7 @@ void import_action(int argc, char** argv) {
       throw Error(static_cast<ExitCode>(128 + signal), "stopped; nothing was written");
     }
   };
-  const ImportReport report = import_checkpoint(source, destination, options, observe);
+  const ImportReport report = import_checkpoint(arguments.source, destination, options, observe);
   bar.reset();
   for (const std::string& remark : report.remarks) say(remark);
   if (!report.unused.empty()) {
@@ -132,12 +146,12 @@ void import_action(int argc, char** argv) {
 
 // --------------------------------------------------------------------------- list, show, verify
 
-void list_action(int argc, char** argv) {
+struct ModelArguments {
+  std::string model;
   CommonOptions common;
-  OptionTable table("sdx-model list", "The models that --model finds by name.",
-                    "  sdx-model list\n");
-  add_message_options(table, common);
-  table.parse(argc, argv);
+};
+
+void list_models(const CommonOptions& common) {
   for (const fs::path& folder : Bundle::installed()) {
     const std::string name = folder.filename().string();
     try {
@@ -165,15 +179,9 @@ void list_action(int argc, char** argv) {
   }
 }
 
-void show_action(int argc, char** argv) {
-  CommonOptions common;
-  std::string model;
-  OptionTable table("sdx-model show", "What a model is.", "  sdx-model show mini\n");
-  table.add("Input", "model", model, "Name or folder of a model")->required();
-  add_message_options(table, common);
-  table.parse(argc, argv);
-
-  const Bundle bundle = Bundle::find(model);
+void show_model(const ModelArguments& arguments) {
+  const CommonOptions& common = arguments.common;
+  const Bundle bundle = Bundle::find(arguments.model);
   const BundleInfo& info = bundle.info();
   const NoiseScheduleConfig& noise = info.noise_schedule;
   const std::vector<PartSummary> parts = summarise_parts(bundle);
@@ -226,16 +234,9 @@ void show_action(int argc, char** argv) {
   for (const auto& [file, hash] : info.sha256) line("sha256", hash + "  " + file);
 }
 
-void verify_action(int argc, char** argv) {
-  CommonOptions common;
-  std::string model;
-  OptionTable table("sdx-model verify", "Whether a model is what was imported, byte for byte.",
-                    "  sdx-model verify mini\n");
-  table.add("Input", "model", model, "Name or folder of a model")->required();
-  add_message_options(table, common);
-  table.parse(argc, argv);
-
-  const Bundle bundle = Bundle::find(model);
+void verify_model(const ModelArguments& arguments) {
+  const CommonOptions& common = arguments.common;
+  const Bundle bundle = Bundle::find(arguments.model);
   const std::vector<std::string> problems = find_damage(bundle);
   for (const std::string& problem : problems) {
     say_json(common, {{"problem", problem}});
@@ -249,32 +250,50 @@ void verify_action(int argc, char** argv) {
   say(bundle.info().name + ": intact, " + std::to_string(bundle.info().sha256.size()) + " files");
 }
 
+std::function<void()> define_import(CommandLine& line) {
+  auto arguments = std::make_shared<ImportArguments>();
+  line.add(import_settings(), *arguments);
+  add_message_options(line, arguments->common);
+  return [arguments] { import_model(*arguments); };
+}
+
+std::function<void()> define_list(CommandLine& line) {
+  auto common = std::make_shared<CommonOptions>();
+  add_message_options(line, *common);
+  return [common] { list_models(*common); };
+}
+
+template <void (*kAction)(const ModelArguments&)>
+std::function<void()> define_for_model(CommandLine& line) {
+  static const SettingsTable<ModelArguments> kTable = [] {
+    SettingsTable<ModelArguments> table;
+    table.group("Input");
+    table.add("model", &ModelArguments::model, "Name or folder of a model").positional().required();
+    return table;
+  }();
+  auto arguments = std::make_shared<ModelArguments>();
+  line.add(kTable, *arguments);
+  add_message_options(line, arguments->common);
+  return [arguments] { kAction(*arguments); };
+}
+
 }  // namespace
 
 std::span<const Command> model_parts() {
-  static constexpr Command kParts[] = {{"import", import_action},
-                                       {"list", list_action},
-                                       {"show", show_action},
-                                       {"verify", verify_action},
-                                       {"embedding", embedding_command, embedding_parts}};
+  static constexpr Command kParts[] = {
+      {"import", "Turn a Stable Diffusion 1 or 2 checkpoint into a model that the tools can use",
+       "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
+       "  sdx-model import ~/models/my-diffusers-folder --name mine --dtype fp16\n",
+       define_import},
+      {"list", "List the models that --model finds by name", "  sdx-model list\n", define_list},
+      {"show", "Show what a model is", "  sdx-model show mini\n", define_for_model<show_model>},
+      {"verify", "Check whether a model is what was imported, byte for byte",
+       "  sdx-model verify mini\n", define_for_model<verify_model>},
+      {"embedding", "Look into embedding files, and convert them",
+       "  sdx-model embedding show embeddings/Ada.pt\n"
+       "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n",
+       nullptr, embedding_parts}};
   return kParts;
-}
-
-void model_command(int argc, char** argv) {
-  if (run_part(model_parts(), argc, argv)) return;
-  std::string action;
-  OptionTable table("sdx-model", "Bring models in, and see what is there.",
-                    "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
-                    "  sdx-model list\n"
-                    "  sdx-model show sd15\n"
-                    "  sdx-model verify sd15\n"
-                    "  sdx-model embedding show embeddings/Ada.pt\n");
-  table
-      .add("Input", "action", action,
-           "import, list, show, verify or embedding; each has a --help of its own")
-      ->required();
-  table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected import, list, show, verify or embedding, found \"" + action + "\"");
 }
 
 }  // namespace sdx

@@ -27,15 +27,6 @@ int first_free_number(const fs::path& folder) {
 
 }  // namespace
 
-void add_encoding_options(OptionTable& table, ImageEncoding& encoding) {
-  const std::string group = "Output";
-  table.add_parsed(
-      group, "--format", std::string(to_string(encoding.format)),
-      [&](const std::string& text) { encoding.format = parse_image_format(text); },
-      "png, jpeg or webp");
-  table.add(group, "--quality", encoding.quality, "1 to 100 for JPEG and WebP; 0: 95 and 90");
-}
-
 PictureWriter::PictureWriter(const OutputOptions& options) : options_(options) {
   prepare_output_folder(options_.folder);
   first_number_ = first_free_number(options_.folder);
@@ -47,7 +38,7 @@ fs::path PictureWriter::numbered(std::size_t index, const std::string& rest) con
   return fs::path(options_.folder) / (number + ("-" + rest));
 }
 
-void PictureWriter::write(const PictureJob& job, const Infotext& infotext, const Image& image) {
+void PictureWriter::write(const ImageJob& job, const Infotext& infotext, const Image& image) {
   const ImageRequest& request = job.request;
   const fs::path stem = numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
   const fs::path file = stem.string() + std::string(file_extension(options_.encoding.format));

@@ -5,9 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/picture_jobs.h"
-#include "sdx/cli/options.h"
 #include "sdx/generation/generator.h"
+#include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext_format.h"
 #include "sdx/image/contact_sheet.h"
 #include "sdx/image/write.h"
@@ -22,9 +21,6 @@ struct OutputOptions {
   bool grid = false;     ///< a labelled contact sheet as well
 };
 
-/// --format, --quality, in group "Output".
-void add_encoding_options(OptionTable& table, ImageEncoding& encoding);
-
 /// Writes pictures into a folder, one after the other, under numbers that are free there: nothing
 /// is overwritten, and they stay in the order in which they were made.
 class PictureWriter {
@@ -33,7 +29,7 @@ class PictureWriter {
   /// @throws as prepare_output_folder.
   explicit PictureWriter(const OutputOptions& options);
 
-  void write(const PictureJob& job, const Infotext& infotext, const Image& image);
+  void write(const ImageJob& job, const Infotext& infotext, const Image& image);
 
   /// The contact sheets: one of all pictures, or of each `cells` of them.
   /// @param columns 0: as square as it gets.

@@ -123,49 +123,6 @@ void show_summary(const SubjectPortraits& subject) {
 
 }  // namespace
 
-void add_face_options(OptionTable& table, std::string& face_detector, std::string& face_network) {
-  const char* const group = "Input";
-  table.add(group, "--face-detector", face_detector,
-            "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade");
-  table.add(
-      group, "--face-network", face_network,
-      "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK");
-}
-
-void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
-  const char* const group = "Input";
-  table.add_parsed(
-      group, "--kind", "person",
-      [&subject](const std::string& text) { subject.kind = parse_subject_kind(text); },
-      "What the word stands for: person, object or style");
-  table.add(group, "--templates", subject.templates_file,
-            "File of sentences with {name} to learn from; default: those of the kind");
-  table.add_parsed(
-      group, "--crop", "auto",
-      [&subject](const std::string& text) {
-        subject.crop = text == "auto" ? std::nullopt : std::optional(parse_crop(text));
-      },
-      "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
-  table.add_parsed(
-      group, "--face", "largest",
-      [&subject](const std::string& text) { subject.portraits.face = parse_face_choice(text); },
-      "Whose face, of several: largest, center, match (who recurs in the folder)");
-  table.add_flag(group, "--mirror", subject.latents.mirror,
-                 "Learn from each picture's mirror image as well");
-  table.add_parsed(
-      group, "--mask", "none",
-      [&subject](const std::string& text) {
-        if (text != "none" && text != "face") {
-          throw UsageError("--mask: expected none or face, found \"" + text + "\"");
-        }
-        subject.latents.mask_face = text == "face";
-      },
-      "face: learn little from what is not face or hair; none");
-  add_face_options(table, subject.face_detector, subject.face_network);
-  table.add_flag(group, "--strict", subject.portraits.strict,
-                 "Stop at a file that can't be used, in place of skipping it");
-}
-
 void show_portraits(const SubjectPortraits& subject, const SubjectOptions& options,
                     const CommonOptions& common) {
   show_table(subject.portraits);

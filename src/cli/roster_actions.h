@@ -1,14 +1,18 @@
 #pragma once
 
+#include <functional>
+
+#include "sdx/cli/command_line.h"
+
 namespace sdx {
 
-/// The actions of sdx-roster, each with a --help of its own; argv[0] is the action.
-void roster_run_action(int argc, char** argv);
-void roster_slurm_action(int argc, char** argv);
-void roster_retry_action(int argc, char** argv);
-void roster_status_action(int argc, char** argv);
-void roster_forget_action(int argc, char** argv);
-void roster_check_action(int argc, char** argv);
-void roster_who_action(int argc, char** argv);
+// The parts of sdx-roster: each adds its settings and gives what it does.
+std::function<void()> define_roster_run(CommandLine& line);
+std::function<void()> define_roster_slurm(CommandLine& line);
+std::function<void()> define_roster_retry(CommandLine& line);
+std::function<void()> define_roster_status(CommandLine& line);
+std::function<void()> define_roster_forget(CommandLine& line);
+std::function<void()> define_roster_check(CommandLine& line);
+std::function<void()> define_roster_who(CommandLine& line);
 
 }  // namespace sdx

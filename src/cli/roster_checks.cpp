@@ -12,7 +12,7 @@ namespace sdx {
 
 namespace fs = std::filesystem;
 
-void check_problems(const CheckedTeam& team, const RosterOptions& options,
+void check_problems(const CheckedTeam& team, const TeamOptions& options,
                     const CommonOptions& common) {
   const std::size_t usable = team.plan.members.size();
   if (team.problems.empty() && usable > 0) return;

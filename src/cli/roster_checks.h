@@ -1,7 +1,8 @@
 #pragma once
 
-#include "cli/roster_plan.h"
+#include "sdx/cli/command_line.h"
 #include "sdx/model/bundle.h"
+#include "sdx/roster/team_plan.h"
 
 namespace sdx {
 
@@ -9,7 +10,7 @@ namespace sdx {
 /// @throws Error with the first problem's code, unless we are to keep going with somebody;
 /// DataError
 ///         if nobody is left.
-void check_problems(const CheckedTeam& team, const RosterOptions& options,
+void check_problems(const CheckedTeam& team, const TeamOptions& options,
                     const CommonOptions& common);
 
 /// @throws IoError if the disk of the team's folder, which must be there, cannot hold what the plan

@@ -1,43 +1,37 @@
-#include <algorithm>
-#include <string>
-
 #include "cli/roster_actions.h"
-#include "sdx/cli/options.h"
 #include "sdx/cli/tool.h"
-#include "sdx/util/error.h"
 
 namespace sdx {
 
-namespace {
-
-constexpr const char* kNames = "check, run, slurm, status, retry, forget or who";
-
-}  // namespace
-
 std::span<const Command> roster_parts() {
   static constexpr Command kParts[] = {
-      {"check", roster_check_action}, {"run", roster_run_action},
-      {"slurm", roster_slurm_action}, {"status", roster_status_action},
-      {"retry", roster_retry_action}, {"forget", roster_forget_action},
-      {"who", roster_who_action}};
+      {"check",
+       "Look whether everybody's folder shows them: pictures of others, people under two names, "
+       "folders without a face. Nothing is written",
+       "  sdx-roster check team.csv\n"
+       "  sdx-roster check team.csv --face-network face --json\n",
+       define_roster_check},
+      {"run", "Train everybody of a roster and make everybody's pictures, and a gallery",
+       "  sdx-roster run team.csv --prompts statcrew --out team\n"
+       "  sdx-roster run team.csv --prompts prompts.txt --preset best -n 4 --model sd15\n",
+       define_roster_run},
+      {"slurm", "Write the job script with which a Slurm cluster does what run would do",
+       "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
+       "  bash job.sh\n",
+       define_roster_slurm},
+      {"status", "Show who of a team is done, and what is left", "  sdx-roster status team\n",
+       define_roster_status},
+      {"retry", "Do what is missing or failed, as the team was asked for",
+       "  sdx-roster retry team\n", define_roster_retry},
+      {"forget", "Remove all that was derived from a person: word, records, crops, pictures",
+       "  sdx-roster forget team Johannes\n", define_roster_forget},
+      {"who",
+       "Show whom of a team a photograph shows: the nearest five, by their portraits. Nothing is "
+       "written",
+       "  sdx-roster who photo.jpg --team team\n"
+       "  sdx-roster who photo.jpg --team team.csv --face-network face\n",
+       define_roster_who}};
   return kParts;
-}
-
-void roster_command(int argc, char** argv) {
-  if (run_part(roster_parts(), argc, argv)) return;
-  std::string action;
-  OptionTable table("sdx-roster", "A whole team: a list of people in, everybody's pictures out.",
-                    "  sdx-roster check team.csv\n"
-                    "  sdx-roster run team.csv --prompts statcrew --out team\n"
-                    "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
-                    "  sdx-roster status team\n"
-                    "  sdx-roster retry team\n"
-                    "  sdx-roster forget team Johannes\n"
-                    "  sdx-roster who photo.jpg --team team\n");
-  table.add("Input", "action", action, std::string(kNames) + "; each has a --help of its own")
-      ->required();
-  table.parse(std::min(argc, 2), argv);
-  throw UsageError("expected " + std::string(kNames) + ", found \"" + action + "\"");
 }
 
 }  // namespace sdx

@@ -7,10 +7,10 @@
 
 #include "cli/roster_actions.h"
 #include "cli/roster_checks.h"
-#include "cli/roster_options.h"
-#include "cli/roster_plan.h"
 #include "cli/roster_reporter.h"
+#include "cli/team_command_line.h"
 #include "sdx/cli/tool.h"
+#include "sdx/roster/team_plan.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/stop.h"
@@ -92,7 +92,7 @@ void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
 
 /// What the process ends with when not all is done.
 void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
-                         const RosterOptions& options) {
+                         const TeamOptions& options) {
   if (outcome.was_stopped) {
     throw Error(static_cast<ExitCode>(128 + stop_signal()),
                 "stopped; the same command, or sdx-roster retry " + options.out + ", goes on");
@@ -115,17 +115,18 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
                   (may_help ? ". sdx-roster retry " + options.out + " may help" : ""));
 }
 
-void run(const RosterOptions& options, const CommonOptions& common, const Json& settings) {
+/// @param is_asked_now false: as the team's folder says; then what it holds stays as it is
+void run(const TeamOptions& options, const CommonOptions& common, bool is_asked_now) {
   const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
-  const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
+  const CheckedTeam team = plan_team(options, common, bundle, *bundle.load_tokenizer(), version_text());
   check_problems(team, options, common);
   prepare_output_folder(team.plan.folder.root);
   check_disk_space(team.plan, bundle.info());
 
   const LoadedModel model(bundle, target, team.plan.members.front().training.subject.face_network);
   check_pictures(team.plan, model);
-  if (!team.plan.is_part && !settings.is_null()) write_roster_settings(settings, options.out);
+  if (!team.plan.is_part && is_asked_now) write_team_options(options, common, options.out);
   say_estimate(team.plan, model);
   RosterReporter reporter(team.plan, common);
   const TeamOutcome outcome = run_team(team.plan, model, reporter.events());
@@ -138,38 +139,51 @@ void run(const RosterOptions& options, const CommonOptions& common, const Json& 
 
 }  // namespace
 
-void roster_run_action(int argc, char** argv) {
-  RosterOptions options;
-  CommonOptions common;
-  const Json settings = parse_roster_options(argc, argv, options, common);
-  run(options, common, settings);
+std::function<void()> define_roster_run(CommandLine& line) {
+  struct Asked {
+    TeamOptions team;
+    CommonOptions common;
+  };
+  auto asked = std::make_shared<Asked>();
+  add_team_options(line, asked->team, asked->common);
+  return [asked] {
+    check_team_options(asked->team);
+    run(asked->team, asked->common, /*is_asked_now=*/true);
+  };
 }
 
-void roster_retry_action(int argc, char** argv) {
-  std::string team;
-  bool keep_going = false;
-  CommonOptions here;
-  here.device.clear();
-  OptionTable table("sdx-roster retry", "Do what is missing or failed, as the team was asked for.",
-                    "  sdx-roster retry team\n");
-  table.add("Input", "team", team, "Folder of the team")->required();
-  table.add_flag("Input", "--keep-going", keep_going,
-                 "Leave out whoever cannot be trained, in place of not starting");
-  table.add("Model and device", "--device", here.device, "Another than the team's run had");
-  table.add("Model and device", "--threads", here.threads, "Others than the team's run had")
-      ->check(CLI::NonNegativeNumber);
-  add_message_options(table, here);
-  table.parse(argc, argv);
-
-  RosterOptions options;
-  CommonOptions common;
-  read_roster_settings(team, options, common);
-  options.keep_going = options.keep_going || keep_going;
-  if (!here.device.empty()) common.device = here.device;
-  if (here.threads > 0) common.threads = here.threads;
-  common.json = here.json;
-  common.quiet = here.quiet;
-  run(options, common, nullptr);
+std::function<void()> define_roster_retry(CommandLine& line) {
+  struct Asked {
+    std::string folder;
+    bool keep_going = false;
+    std::string device;
+    int threads = 0;
+    CommonOptions messages;
+  };
+  static const SettingsTable<Asked> kTable = [] {
+    SettingsTable<Asked> table;
+    table.group("Input");
+    table.add("team", &Asked::folder, "Folder of the team").positional().required();
+    table.add("keep-going", &Asked::keep_going,
+              "Leave out whoever cannot be trained, in place of not starting");
+    table.group("Model and device");
+    table.add("device", &Asked::device, "Another device than the team's run had");
+    table.add("threads", &Asked::threads, "Another number of threads than the team's run had")
+        .at_least(0);
+    return table;
+  }();
+  auto asked = std::make_shared<Asked>();
+  line.add(kTable, *asked);
+  add_message_options(line, asked->messages);
+  return [asked] {
+    TeamOptions options;
+    CommonOptions common = asked->messages;
+    read_team_options(asked->folder, options, common);
+    options.keep_going = options.keep_going || asked->keep_going;
+    if (!asked->device.empty()) common.device = asked->device;
+    if (asked->threads > 0) common.threads = asked->threads;
+    run(options, common, /*is_asked_now=*/false);
+  };
 }
 
 }  // namespace sdx

@@ -3,11 +3,11 @@
 
 #include "cli/roster_actions.h"
 #include "cli/roster_checks.h"
-#include "cli/roster_options.h"
-#include "cli/roster_plan.h"
 #include "cli/slurm_script.h"
+#include "cli/team_command_line.h"
 #include "sdx/cli/tool.h"
 #include "sdx/device/device.h"
+#include "sdx/roster/team_plan.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"
@@ -18,36 +18,32 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void add_slurm_options(OptionTable& table, SlurmOptions& options) {
-  // They are the job's, not the team's: no configuration of `run` holds them.
-  const auto add = [&](const char* name, auto& value, const char* help) {
-    return table.add("Cluster", name, value, help)->configurable(false);
-  };
-  add("--partition", options.partition, "As sinfo shows them; default: the cluster's own");
-  add("--time", options.time, "Limit of one start; who needs more goes on in the next one");
-  add("--gpus", options.gpus, "For each task; 0: none, the CPU then")->check(CLI::Range(0, 64));
-  add("--cpus", options.cpus, "For each task")->check(CLI::PositiveNumber);
-  add("--memory", options.memory, "For each task");
-  add("--parallel", options.parallel, "Tasks at once; 0: as many as the cluster gives")
-      ->check(CLI::NonNegativeNumber);
-}
-
-/// What `sdx-roster run` must be told: what differs from its defaults.
-std::vector<std::string> arguments_of_run(Json settings, const RosterOptions& options,
-                                          const CommonOptions& common, const SlurmOptions& slurm) {
-  RosterOptions ignored;
-  CommonOptions ignored_too;
-  const char* const nothing_said[] = {"sdx-roster run", options.roster.c_str()};
-  const Json defaults = parse_roster_options(2, nothing_said, ignored, ignored_too);
-  for (const auto& [key, value] : defaults.items()) {
-    if (key != "roster" && settings[key] == value) settings.erase(key);
-  }
-  // Not left to what each node would choose.
-  settings["out"] = options.out;
-  settings["model"] = common.model;
-  if (common.device == "auto") settings["device"] = slurm.gpus > 0 ? kGpu : kProcessor;
-  if (common.threads == 0) settings["threads"] = slurm.cpus;
-  return arguments_of(settings);
+/// They are the job's, not the team's: no configuration of `run` holds them.
+const SettingsTable<SlurmOptions>& slurm_settings() {
+  static const SettingsTable<SlurmOptions> kTable = [] {
+    SettingsTable<SlurmOptions> table;
+    table.group("Cluster");
+    table
+        .add("partition", &SlurmOptions::partition,
+             "Partitions as sinfo shows them; default: the cluster's own")
+        .of_one_call();
+    table
+        .add("time", &SlurmOptions::time,
+             "Time limit of one start; longer work continues in the next start")
+        .of_one_call();
+    table.add("gpus", &SlurmOptions::gpus, "GPUs for each task; 0: none, the CPU then")
+        .within(0, 64)
+        .of_one_call();
+    table.add("cpus", &SlurmOptions::cpus, "CPUs for each task").at_least(1).of_one_call();
+    table.add("memory", &SlurmOptions::memory, "Memory for each task").of_one_call();
+    table
+        .add("parallel", &SlurmOptions::parallel,
+             "Tasks at once; 0: as many as the cluster gives")
+        .at_least(0)
+        .of_one_call();
+    return table;
+  }();
+  return kTable;
 }
 
 /// People by as many as are trained together. A name with a comma would be taken for two.
@@ -73,16 +69,11 @@ std::vector<std::string> tasks_of(const TeamPlan& plan) {
 
 }  // namespace
 
-void roster_slurm_action(int argc, char** argv) {
-  RosterOptions options;
-  CommonOptions common;
-  SlurmOptions slurm;
-  OptionTable table("sdx-roster slurm",
-                    "Write the job script with which a Slurm cluster does what run would do.",
-                    "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
-                    "  bash job.sh\n");
-  add_slurm_options(table, slurm);
-  const Json settings = parse_roster_options(table, argc, argv, options, common);
+namespace {
+
+void write_job(const TeamOptions& options, const CommonOptions& common,
+               const SlurmOptions& slurm) {
+  check_team_options(options);
   check_slurm_options(slurm);
   if (!options.only.empty()) {
     throw UsageError("--only: a job is for everybody; bash job.sh --array=0,3 submits some tasks");
@@ -91,11 +82,17 @@ void roster_slurm_action(int argc, char** argv) {
   CommonOptions messages = common;
   messages.json = false;  // stdout is the script's
   const Bundle bundle = Bundle::find(common.model);
-  const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
+  const CheckedTeam team =
+      plan_team(options, common, bundle, *bundle.load_tokenizer(), version_text());
   check_problems(team, options, messages);
   prepare_output_folder(team.plan.folder.root);
   check_disk_space(team.plan, bundle.info());
-  write_roster_settings(settings, options.out);
+  write_team_options(options, common, options.out);
+
+  // Not left to what each node would choose.
+  ModelOptions on_node = common;
+  if (on_node.device == "auto") on_node.device = slurm.gpus > 0 ? kGpu : kProcessor;
+  if (on_node.threads == 0) on_node.threads = slurm.cpus;
 
   SlurmJob job;
   job.name = "sdx-" + slug(team.plan.title);
@@ -104,12 +101,26 @@ void roster_slurm_action(int argc, char** argv) {
   const bool is_path = fs::exists(fs::path(common.model) / "bundle.json");
   if (!is_path) job.models = fs::absolute(bundle.folder()).parent_path();
   job.tasks = tasks_of(team.plan);
-  job.run = arguments_of_run(settings, options, common, slurm);
+  job.run = to_arguments(options, on_node);
   job.run.insert(job.run.begin(), {fs::read_symlink("/proc/self/exe"), "run"});
   std::fputs(slurm_script(slurm, job).c_str(), stdout);
   say(count_of(job.tasks.size(), "task", "tasks") + " for " +
       count_of(team.plan.members.size(), "person", "people") +
       ", and one for the gallery; bash with the script's name submits them");
+}
+
+}  // namespace
+
+std::function<void()> define_roster_slurm(CommandLine& line) {
+  struct Asked {
+    TeamOptions team;
+    CommonOptions common;
+    SlurmOptions slurm;
+  };
+  auto asked = std::make_shared<Asked>();
+  line.add(slurm_settings(), asked->slurm);
+  add_team_options(line, asked->team, asked->common);
+  return [asked] { write_job(asked->team, asked->common, asked->slurm); };
 }
 
 }  // namespace sdx

@@ -2,10 +2,9 @@
 #include <filesystem>
 
 #include "cli/roster_actions.h"
-#include "cli/roster_options.h"
-#include "cli/roster_plan.h"
 #include "cli/roster_reporter.h"
 #include "sdx/cli/tool.h"
+#include "sdx/roster/team_plan.h"
 #include "sdx/roster/team_state.h"
 
 namespace sdx {
@@ -48,20 +47,34 @@ Json json_of(const MemberState& state) {
 
 }  // namespace
 
-void roster_status_action(int argc, char** argv) {
-  std::string folder;
-  CommonOptions messages;
-  OptionTable table("sdx-roster status", "Who of a team is done, and what is left.",
-                    "  sdx-roster status team\n");
-  table.add("Input", "team", folder, "Folder of the team")->required();
-  add_message_options(table, messages);
-  table.parse(argc, argv);
+namespace {
 
-  RosterOptions options;
-  CommonOptions common;
-  read_roster_settings(folder, options, common);
-  const Bundle bundle = Bundle::find(common.model);
-  const CheckedTeam team = check_team(options, common, bundle, *bundle.load_tokenizer());
+/// A team's folder, perhaps somebody in it.
+struct TeamArguments {
+  std::string folder;
+  std::string name;
+  CommonOptions messages;
+};
+
+SettingsTable<TeamArguments> make_table(bool has_name) {
+  SettingsTable<TeamArguments> table;
+  table.group("Input");
+  table.add("team", &TeamArguments::folder, "Folder of the team").positional().required();
+  if (has_name) {
+    table.add("name", &TeamArguments::name, "Person to forget, as in the roster")
+        .positional()
+        .required();
+  }
+  return table;
+}
+
+void show_status(const std::string& folder, const CommonOptions& messages) {
+  TeamOptions options;
+  ModelOptions model;
+  read_team_options(folder, options, model);
+  const Bundle bundle = Bundle::find(model.model);
+  const CheckedTeam team =
+      plan_team(options, model, bundle, *bundle.load_tokenizer(), version_text());
   show_problems(team.problems, messages);
   std::size_t done = 0;
   for (const TeamMember& member : team.plan.members) {
@@ -74,18 +87,7 @@ void roster_status_action(int argc, char** argv) {
       (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
 }
 
-void roster_forget_action(int argc, char** argv) {
-  std::string folder;
-  std::string name;
-  CommonOptions messages;
-  OptionTable table("sdx-roster forget",
-                    "Remove all that was derived from a person: word, records, crops, pictures.",
-                    "  sdx-roster forget team Johannes\n");
-  table.add("Input", "team", folder, "Folder of the team")->required();
-  table.add("Input", "name", name, "Whom to forget, as in the roster")->required();
-  add_message_options(table, messages);
-  table.parse(argc, argv);
-
+void forget(const std::string& folder, const std::string& name, const CommonOptions& messages) {
   const std::vector<fs::path> removed = forget_person({folder}, name);
   for (const fs::path& file : removed) {
     say_json(messages, {{"removed", (fs::path(folder) / file).string()}});
@@ -94,6 +96,24 @@ void roster_forget_action(int argc, char** argv) {
   say("Removed " + std::to_string(removed.size()) + " files of " + placeholder(name) +
       ". The portraits and the roster are as they were: take the row out, or the "
       "next run trains again");
+}
+
+}  // namespace
+
+std::function<void()> define_roster_status(CommandLine& line) {
+  static const SettingsTable<TeamArguments> kTable = make_table(false);
+  auto asked = std::make_shared<TeamArguments>();
+  line.add(kTable, *asked);
+  add_message_options(line, asked->messages);
+  return [asked] { show_status(asked->folder, asked->messages); };
+}
+
+std::function<void()> define_roster_forget(CommandLine& line) {
+  static const SettingsTable<TeamArguments> kTable = make_table(true);
+  auto asked = std::make_shared<TeamArguments>();
+  line.add(kTable, *asked);
+  add_message_options(line, asked->messages);
+  return [asked] { forget(asked->folder, asked->name, asked->messages); };
 }
 
 }  // namespace sdx

@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "cli/portrait_table.h"
 #include "cli/roster_actions.h"
-#include "cli/roster_options.h"
 #include "cli/roster_reporter.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/image/decode.h"
 #include "sdx/model/identities.h"
 #include "sdx/roster/consent.h"
+#include "sdx/roster/team_options.h"
 #include "sdx/roster/who.h"
+#include "sdx/training/training_options.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
@@ -29,22 +29,25 @@ constexpr std::size_t kNearestShown = 5;
 
 struct WhoOptions {
   std::string team;  ///< the team's folder, or its roster
-  std::string face_detector;
-  std::string face_network;
+  std::string photo;
+  FaceOptions faces;
   CommonOptions common;
 };
 
-void parse(OptionTable& table, WhoOptions& options, int argc, char** argv) {
-  add_face_options(table, options.face_detector, options.face_network);
-  add_common_options(table, options.common);
-  table.parse(argc, argv);
+void add_options(CommandLine& line, const SettingsTable<WhoOptions>& table, WhoOptions& options) {
+  line.add(table, options);
+  line.add(face_settings(), options.faces);
+  add_common_options(line, options.common);
+}
+
+/// Where a team's folder was named: its roster, and its model unless another one was asked for.
+void take_from_team(const CommandLine& line, WhoOptions& options) {
   if (!fs::is_directory(options.team)) return;
-  RosterOptions of_team;
-  CommonOptions common_of_team;
-  read_roster_settings(options.team, of_team, common_of_team);
-  options.team = of_team.roster;
-  const auto model = peek_option({argv, argv + argc}, "--model");
-  if (!model) options.common.model = common_of_team.model;
+  TeamOptions team;
+  ModelOptions model;
+  read_team_options(options.team, team, model);
+  options.team = team.roster;
+  if (!line.given("model")) options.common.model = model.model;
 }
 
 /// The people of a roster whose faces may be looked at, and the rows that can't be.
@@ -81,8 +84,8 @@ struct Eyes {
   explicit Eyes(const WhoOptions& options)
       : bundle(open_model(options.common)),
         identities(Identities::installed(bundle, compute_target(options.common).device,
-                                         options.face_network)),
-        finder(FaceFinder::installed(options.face_detector, bundle.folder())) {}
+                                         options.faces.network)),
+        finder(FaceFinder::installed(options.faces.detector, bundle.folder())) {}
 
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }
 
@@ -146,19 +149,8 @@ void count_faces(const Image& image, const std::string& photo, const Eyes& eyes)
   say(photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
 }
 
-}  // namespace
-
-void roster_check_action(int argc, char** argv) {
-  WhoOptions options;
+void check(const WhoOptions& options) {
   const CommonOptions& common = options.common;
-  OptionTable table("sdx-roster check",
-                    "Look whether everybody's folder shows them: pictures of others, people under "
-                    "two names, folders without a face. Nothing is written.",
-                    "  sdx-roster check team.csv\n"
-                    "  sdx-roster check team.csv --face-network face --json\n");
-  table.add("Input", "roster", options.team, "CSV or JSON; or the folder of a team")->required();
-  parse(table, options, argc, argv);
-
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
   const Eyes eyes(options);
@@ -180,20 +172,9 @@ void roster_check_action(int argc, char** argv) {
            : ", and " + count_of(people.problems.size(), "row", "rows") + " that cannot be used"));
 }
 
-void roster_who_action(int argc, char** argv) {
-  std::string photo;
-  WhoOptions options;
+void show_nearest(const WhoOptions& options) {
   const CommonOptions& common = options.common;
-  OptionTable table("sdx-roster who",
-                    "Whom of a team a photograph shows: the nearest five, by their portraits. "
-                    "Nothing is written.",
-                    "  sdx-roster who photo.jpg --team team\n"
-                    "  sdx-roster who photo.jpg --team team.csv --face-network face\n");
-  table.add("Input", "photo", photo, "JPEG, PNG or WebP; of several faces the largest counts")
-      ->required();
-  table.add("Input", "--team", options.team, "Folder of the team, or its roster")->required();
-  parse(table, options, argc, argv);
-
+  const std::string& photo = options.photo;
   const Image image = read_photo(photo);
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
@@ -214,6 +195,44 @@ void roster_who_action(int argc, char** argv) {
                   .c_str());
   }
   say("Distances are 1 - cosine, by " + eyes.name_of(*team.encoder));
+}
+
+}  // namespace
+
+std::function<void()> define_roster_check(CommandLine& line) {
+  static const SettingsTable<WhoOptions> kTable = [] {
+    SettingsTable<WhoOptions> table;
+    table.group("Input");
+    table.add("roster", &WhoOptions::team, "CSV or JSON; or the folder of a team")
+        .positional()
+        .required();
+    return table;
+  }();
+  auto options = std::make_shared<WhoOptions>();
+  add_options(line, kTable, *options);
+  return [options, &line] {
+    take_from_team(line, *options);
+    check(*options);
+  };
+}
+
+std::function<void()> define_roster_who(CommandLine& line) {
+  static const SettingsTable<WhoOptions> kTable = [] {
+    SettingsTable<WhoOptions> table;
+    table.group("Input");
+    table
+        .add("photo", &WhoOptions::photo, "JPEG, PNG or WebP; of several faces the largest counts")
+        .positional()
+        .required();
+    table.add("team", &WhoOptions::team, "Folder of the team, or its roster").required();
+    return table;
+  }();
+  auto options = std::make_shared<WhoOptions>();
+  add_options(line, kTable, *options);
+  return [options, &line] {
+    take_from_team(line, *options);
+    show_nearest(*options);
+  };
 }
 
 }  // namespace sdx

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <iostream>
 
-#include "sdx/cli/options.h"
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/prompt/prompt.h"
@@ -14,11 +13,14 @@ namespace sdx {
 
 namespace {
 
+/// As many ids as may follow --decode.
+constexpr int kMostIds = 100'000;
+
 struct TokenizeOptions {
   std::vector<std::string> texts;
   std::string tokenizer;  ///< a tokenizer folder or a sentencepiece file; empty: the model's
   std::vector<std::string> embeddings = {"embeddings"};
-  std::vector<std::int64_t> decode;
+  std::vector<std::string> decode;
   Grammar grammar = Grammar::kA1111;
   int steps = 20;
 };
@@ -149,38 +151,44 @@ void print_table(const Stage& stage, const Tokenizer& tokenizer) {
   }
 }
 
-}  // namespace
+const SettingsTable<TokenizeOptions>& tokenize_settings() {
+  static const SettingsTable<TokenizeOptions> kTable = [] {
+    SettingsTable<TokenizeOptions> table;
+    table.group("Input");
+    table.add("text", &TokenizeOptions::texts, "Texts; none or -: the lines of stdin").positional();
+    table.add("tokenizer", &TokenizeOptions::tokenizer,
+              "A tokenizer folder or sentencepiece file instead of the model's");
+    table.add("embeddings", &TokenizeOptions::embeddings,
+              "Folders or files in which <Name> is looked up");
+    table.add("grammar", &TokenizeOptions::grammar,
+              "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
+    table.add("steps", &TokenizeOptions::steps, "Steps of the picture, for [edits:like this:0.5]")
+        .at_least(1);
+    table.add("decode", &TokenizeOptions::decode, "Token ids to turn back into text")
+        .at_once(kMostIds);
+    return table;
+  }();
+  return kTable;
+}
 
-void tokenize_command(int argc, char** argv) {
-  TokenizeOptions options;
-  CommonOptions common;
-  OptionTable table("sdx-tokenize",
-                    "Show how a text becomes tokens, chunks and spliced-in vectors.",
-                    "  sdx-tokenize \"a rendering of <Johannes>\"\n"
-                    "  sdx-tokenize --json < prompts.txt\n"
-                    "  sdx-tokenize --tokenizer spiece.model \"Grüße\"\n"
-                    "  sdx-tokenize --decode 320 1125\n");
-  table.add("Input", "text", options.texts, "Texts; none or -: the lines of stdin");
-  table.add("Input", "--tokenizer", options.tokenizer,
-            "A tokenizer folder or sentencepiece file instead of the model's");
-  table.add("Input", "--embeddings", options.embeddings,
-            "Folders or files in which <Name> is looked up");
-  table.add_parsed(
-      "Input", "--grammar", std::string(to_string(options.grammar)),
-      [&](const std::string& text) { options.grammar = parse_grammar(text); },
-      "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
-  table.add("Input", "--steps", options.steps, "Of the picture, for [edits:like this:0.5]")
-      ->check(CLI::PositiveNumber);
-  table.add("Input", "--decode", options.decode, "Token ids to turn back into text");
-  add_common_options(table, common);
-  table.parse(argc, argv);
+std::vector<std::int64_t> parse_ids(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> ids;
+  for (const std::string& text : texts) {
+    const auto id = settings_detail::read_number<std::int64_t>(text);
+    if (!id) throw SettingError("decode", "whole numbers", text);
+    ids.push_back(*id);
+  }
+  return ids;
+}
 
+void tokenize(const TokenizeOptions& options, const CommonOptions& common) {
   const std::unique_ptr<Tokenizer> tokenizer = options.tokenizer.empty()
                                                    ? open_model(common).load_tokenizer()
                                                    : load_tokenizer(options.tokenizer);
   if (!options.decode.empty()) {
-    const std::string text = tokenizer->decode(options.decode);
-    say_json(common, {{"ids", options.decode}, {"text", text}});
+    const std::vector<std::int64_t> ids = parse_ids(options.decode);
+    const std::string text = tokenizer->decode(ids);
+    say_json(common, {{"ids", ids}, {"text", text}});
     if (!common.json) std::puts(text.c_str());
     return;
   }
@@ -195,6 +203,19 @@ void tokenize_command(int argc, char** argv) {
       }
     }
   }
+}
+
+}  // namespace
+
+std::function<void()> define_tokenize(CommandLine& line) {
+  struct Asked {
+    TokenizeOptions options;
+    CommonOptions common;
+  };
+  auto asked = std::make_shared<Asked>();
+  line.add(tokenize_settings(), asked->options);
+  add_common_options(line, asked->common);
+  return [asked] { tokenize(asked->options, asked->common); };
 }
 
 }  // namespace sdx

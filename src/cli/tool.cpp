@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <regex>
 #include <string_view>
 
 #include "sdx/cli/progress.h"
@@ -35,11 +34,10 @@ int fail(const char* tool, const Failure& failure) {
   return static_cast<int>(failure.code);
 }
 
-int run_command(const char* tool, int argc, char** argv,
-                const std::function<void(int, char**)>& command) {
+int run_action(const char* tool, const std::function<void()>& action) {
   const Failure not_written = {ExitCode::kIo, "stdout: writing failed"};
   try {
-    command(argc, argv);
+    action();
     return std::fflush(stdout) == 0 ? 0 : fail(tool, not_written);
   } catch (const TextAnswer& answer) {
     std::fputs(answer.text.c_str(), stdout);
@@ -51,38 +49,56 @@ int run_command(const char* tool, int argc, char** argv,
 
 }  // namespace
 
-int run_tool(const char* tool, int argc, char** argv,
-             const std::function<void(int argc, char** argv)>& command) {
+int run_tool(const char* tool, const std::function<void()>& action) {
   install_stop_handlers();
   auto logger = std::make_shared<spdlog::logger>(tool, std::make_shared<MessageSink>());
   logger->set_pattern("%v");
   spdlog::set_default_logger(logger);
-  return run_command(tool, argc, argv, command);
+  return run_action(tool, action);
 }
 
 std::span<const Command> tools() {
-  static constexpr Command kTools[] = {{"sdx-train", train_command},
-                                       {"sdx-generate", generate_command},
-                                       {"sdx-tokenize", tokenize_command},
-                                       {"sdx-model", model_command, model_parts},
-                                       {"sdx-roster", roster_command, roster_parts},
-                                       {"sdx-bench", bench_command}};
+  static constexpr Command kTools[] = {
+      {"sdx-train", "Teach the model a new word, <Name>, from a folder of at least three pictures",
+       "  sdx-train portraits/johannes --name Johannes\n"
+       "  sdx-train portraits/johannes --name Johannes --init \"a man with glasses\" --vectors 4\n"
+       "  sdx-train styles/watercolour --name watercolour2 --kind style\n"
+       "  sdx-train --resume runs/Johannes\n",
+       define_train},
+      {"sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person",
+       "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
+       "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n"
+       "  sdx-generate --from-image pictures/0001-7-johannes.png --seed +1\n"
+       "  sdx-generate \"<Johannes>, snow\" --xy \"cfg=3,5,7\" \"sampler=euler,dpmpp_2m\"\n",
+       define_generate},
+      {"sdx-tokenize", "Show how a text becomes tokens, chunks and spliced-in vectors",
+       "  sdx-tokenize \"a rendering of <Johannes>\"\n"
+       "  sdx-tokenize --json < prompts.txt\n"
+       "  sdx-tokenize --tokenizer spiece.model \"Grüße\"\n"
+       "  sdx-tokenize --decode 320 1125\n",
+       define_tokenize},
+      {"sdx-model", "Bring models in, and see what is there",
+       "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
+       "  sdx-model list\n"
+       "  sdx-model show sd15\n"
+       "  sdx-model verify sd15\n"
+       "  sdx-model embedding show embeddings/Ada.pt\n",
+       nullptr, model_parts},
+      {"sdx-roster", "A whole team: a list of people in, everybody's pictures out",
+       "  sdx-roster check team.csv\n"
+       "  sdx-roster run team.csv --prompts statcrew --out team\n"
+       "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
+       "  sdx-roster status team\n"
+       "  sdx-roster retry team\n"
+       "  sdx-roster forget team Johannes\n"
+       "  sdx-roster who photo.jpg --team team\n",
+       nullptr, roster_parts},
+      {"sdx-bench", "Measure a model's parts on this machine: time, arithmetic, peak memory",
+       "  sdx-bench\n"
+       "  sdx-bench --model sd15 --phases ceiling,unet,step --json sd15.json\n"
+       "  yes | head -3 | sdx-bench --serve --phases unet\n",
+       define_bench}};
   return kTools;
-}
-
-bool run_part(std::span<const Command> parts, int argc, char** argv) {
-  if (argc < 2) return false;
-  for (const Command& part : parts) {
-    if (std::string_view(argv[1]) != part.name) continue;
-    part.run(argc - 1, argv + 1);
-    return true;
-  }
-  return false;
-}
-
-std::string with_option_names(const std::string& message) {
-  static const std::regex kSetting("`([a-z][a-z0-9-]*)`");
-  return std::regex_replace(message, kSetting, "--$1");
 }
 
 void say(const std::string& line) { spdlog::info("{}", with_option_names(line)); }

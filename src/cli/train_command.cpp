@@ -1,7 +1,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/train_options.h"
+#include "sdx/training/training_options.h"
 #include "cli/train_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/training/training_run.h"
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void check_nothing_is_overwritten(const TrainOptions& options, const RunFolder& run,
+void check_nothing_is_overwritten(const TrainingOptions& options, const RunFolder& run,
                                   const fs::path& embedding_file) {
   if (options.force || !options.resume.empty()) return;
   if (fs::exists(embedding_file)) {
@@ -28,13 +28,13 @@ void check_nothing_is_overwritten(const TrainOptions& options, const RunFolder& 
   }
 }
 
-ResumePolicy resume_policy(const TrainOptions& options) {
+ResumePolicy resume_policy(const TrainingOptions& options) {
   if (options.resume.empty()) return ResumePolicy::kStartAnew;
   return options.resume_anyway ? ResumePolicy::kAnyway : ResumePolicy::kOnlySame;
 }
 
 /// What to do about an end that is none.
-void throw_if_unfinished(StopReason reason, const TrainOptions& options, int steps,
+void throw_if_unfinished(StopReason reason, const TrainingOptions& options, int steps,
                          const fs::path& run, const fs::path& embedding_file) {
   if (reason == StopReason::kRequested) {
     throw Error(static_cast<ExitCode>(128 + stop_signal()),
@@ -49,7 +49,7 @@ void throw_if_unfinished(StopReason reason, const TrainOptions& options, int ste
   }
 }
 
-std::string next_command(const TrainOptions& options) {
+std::string next_command(const TrainingOptions& options) {
   const std::string elsewhere =
       options.embeddings == "embeddings" ? "" : " --embeddings " + options.embeddings;
   const std::string word = placeholder(options.inversion.name);
@@ -59,19 +59,16 @@ std::string next_command(const TrainOptions& options) {
   return "sdx-generate \"" + prompt + "\"" + elsewhere;
 }
 
-}  // namespace
-
-void train_command(int argc, char** argv) {
-  TrainOptions options;
-  CommonOptions common;
-  const Json settings = parse_train_options(argc, argv, options, common);
+void run_training(const TrainingOptions& options, const CommonOptions& common,
+                  const Json& settings) {
+  TrainingSpec spec = make_spec(options);
+  spec.settings = settings;
   const std::string& name = options.inversion.name;
 
   const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);
-  const TrainingSpec spec = spec_of(options, settings);
   const fs::path embedding_file = fs::path(options.embeddings) / (name + ".safetensors");
   RunFolder folder(
       options.resume.empty() ? fs::path(options.runs) / name : fs::path(options.resume),
@@ -95,6 +92,36 @@ void train_command(int argc, char** argv) {
   reporter.finish(summary, folder.path() / "report.html");
   throw_if_unfinished(reason, options, run.steps(), folder.path(), embedding_file);
   say("Next: " + next_command(options));
+}
+
+/// What the run that is to be resumed was told.
+void read_run_settings(const CommandLine& line, const std::string& folder) {
+  const fs::path config = fs::path(folder) / "config.json";
+  if (!fs::exists(config)) {
+    throw MissingInputError("--resume " + folder + ": no training there (" + config.string() +
+                            " is missing); expected a folder like runs/<Name>");
+  }
+  line.settings().read_json(read_json_file(config), config.string());
+}
+
+}  // namespace
+
+std::function<void()> define_train(CommandLine& line) {
+  struct Asked {
+    TrainingOptions training = default_training();
+    CommonOptions common;
+  };
+  auto asked = std::make_shared<Asked>();
+  line.add(training_settings(), asked->training);
+  add_common_options(line, asked->common);
+  // Precedence: preset < the run that is resumed < --config < typed.
+  line.before_values([asked, &line] {
+    if (const auto preset = line.given("preset")) apply_preset(*preset, asked->training);
+    if (const auto run = line.given("resume")) read_run_settings(line, *run);
+  });
+  return [asked, &line] {
+    run_training(asked->training, asked->common, line.settings().to_json());
+  };
 }
 
 }  // namespace sdx

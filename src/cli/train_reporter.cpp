@@ -47,7 +47,7 @@ std::string outcome(const Json& summary) {
 
 }  // namespace
 
-TrainReporter::TrainReporter(const TrainOptions& options, const CommonOptions& common)
+TrainReporter::TrainReporter(const TrainingOptions& options, const CommonOptions& common)
     : options_(options), common_(common) {}
 
 TrainingRunEvents TrainReporter::events() {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "cli/train_options.h"
+#include "sdx/training/training_options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/training/training_run.h"
@@ -15,7 +15,7 @@ namespace sdx {
 /// What it is given outlives it.
 class TrainReporter {
  public:
-  TrainReporter(const TrainOptions& options, const CommonOptions& common);
+  TrainReporter(const TrainingOptions& options, const CommonOptions& common);
 
   TrainingRunEvents events();
 
@@ -30,7 +30,7 @@ class TrainReporter {
   StepTrace* trace(int step);
   void write_trace() const;
 
-  const TrainOptions& options_;
+  const TrainingOptions& options_;
   const CommonOptions& common_;
   std::optional<ProgressBar> bar_;  ///< after begin()
   std::vector<std::unique_ptr<StepTrace>> traces_;

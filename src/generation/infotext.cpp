@@ -1,6 +1,5 @@
 #include "sdx/generation/infotext.h"
 
-#include <array>
 #include <charconv>
 
 #include "picture_size.h"
@@ -13,13 +12,6 @@ namespace sdx {
 namespace {
 
 constexpr std::size_t kShortHashDigits = 12;
-
-/// The shortest text that reads back as the same number: "7", "7.5".
-std::string number_text(double value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return {digits.data(), end};
-}
 
 /// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
 std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
@@ -37,27 +29,24 @@ class FieldList {
  public:
   explicit FieldList(Infotext& infotext) : infotext_(infotext) {}
 
-  void add(const char* key, std::string value) {
-    infotext_.fields.emplace_back(key, std::move(value));
+  void add(std::string key, std::string value) {
+    infotext_.fields.emplace_back(std::move(key), std::move(value));
   }
-  void add_unless(bool is_usual, const char* key, std::string value) {
-    if (!is_usual) add(key, std::move(value));
+  void add_unless(bool is_usual, std::string key, std::string value) {
+    if (!is_usual) add(std::move(key), std::move(value));
   }
 
  private:
   Infotext& infotext_;
 };
 
-void add_sampling(FieldList& fields, const SamplerSettings& sampler) {
-  fields.add("Steps", std::to_string(sampler.steps));
-  fields.add("Sampler", std::string(display_name(sampler.sampler)));
-  if (sampler.schedule == ScheduleKind::kCustom) {
-    std::vector<std::string> sigmas;
-    for (const double sigma : sampler.custom_sigmas) sigmas.push_back(number_text(sigma));
-    fields.add("Sigmas", join(sigmas, ", "));
-  } else {
-    fields.add_unless(sampler.schedule == ScheduleKind::kAuto, "Schedule type",
-                      std::string(display_name(sampler.schedule)));
+/// The settings that stand in one place of the text.
+void add_settings(FieldList& fields, const ImageOptions& options, InfotextPlace place) {
+  for (const auto& row : image_settings().rows()) {
+    if (!row.infotext.name || row.infotext.place != place) continue;
+    if (row.infotext.when && !row.infotext.when(options)) continue;
+    fields.add(row.infotext.name(options),
+               row.infotext.text ? row.infotext.text(options) : row.to_text(options));
   }
 }
 
@@ -67,38 +56,17 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
                   const Making& making) {
   const BundleInfo& info = bundle.info();
-  const PictureSettings& settings = request.settings;
-  const HiresSettings& hires = settings.hires;
-  const auto [width_px, height_px] = picture_size(settings, info);
-  const bool is_larger = hires.scale > 1;
+  ImageOptions options = to_options(request);
+  const auto [width_px, height_px] = picture_size(request.settings, info);
+  options.settings.width_px = width_px;
+  options.settings.height_px = height_px;
 
   Infotext infotext{request.prompt, request.negative_prompt, {}};
   FieldList fields(infotext);
-  add_sampling(fields, settings.sampler);
-  fields.add("CFG scale", number_text(settings.guidance_scale));
-  fields.add_unless(settings.guidance_rescale == 0, "CFG Rescale",
-                    number_text(settings.guidance_rescale));
-  fields.add_unless(settings.guidance_end == 1, "CFG end", number_text(settings.guidance_end));
-  fields.add_unless(settings.feature_interval == 1, "DeepCache interval",
-                    std::to_string(settings.feature_interval));
-  fields.add("Seed", std::to_string(request.seed));
-  fields.add("Size", std::to_string(width_px) + "x" + std::to_string(height_px));
+  add_settings(fields, options, InfotextPlace::kBeforeModel);
   fields.add("Model hash", bundle.short_hash());
   fields.add("Model", info.name);
-  if (request.variation_strength > 0) {
-    fields.add("Variation seed", std::to_string(request.variation_seed));
-    fields.add("Variation seed strength", number_text(request.variation_strength));
-  }
-  if (settings.start || is_larger) {
-    fields.add("Denoising strength", number_text(is_larger ? hires.strength : settings.strength));
-  }
-  fields.add_unless(!settings.start || !is_larger, "Start strength",
-                    number_text(settings.strength));
-  fields.add_unless(!settings.start || !settings.start->mask, "Mask", "True");
-  fields.add_unless(settings.clip_skip == 1, "Clip skip", std::to_string(settings.clip_skip));
-  fields.add_unless(!settings.tile, "Tiling", "True");
-  fields.add_unless(settings.grammar == Grammar::kA1111, "Grammar",
-                    std::string(to_string(settings.grammar)));
+  add_settings(fields, options, InfotextPlace::kBehindModel);
   if (making.place.size > 1) {
     fields.add("Batch size", std::to_string(making.place.size));
     fields.add("Batch pos", std::to_string(making.place.position));
@@ -109,13 +77,32 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
-  if (is_larger) {
-    fields.add("Hires upscale", number_text(hires.scale));
-    fields.add_unless(hires.steps == 0, "Hires steps", std::to_string(hires.steps));
-    fields.add("Hires upscaler", "Lanczos");
-  }
+  add_settings(fields, options, InfotextPlace::kLast);
+  fields.add_unless(request.settings.hires.scale <= 1, "Hires upscaler", "Lanczos");
   fields.add("Version", version);
   return infotext;
+}
+
+void read_infotext(const Infotext& infotext, ImageOptions& options,
+                   const std::function<bool(const std::string& key)>& is_given) {
+  if (!is_given("prompt")) options.prompt = infotext.prompt;
+  if (!is_given("negative")) options.negative = infotext.negative_prompt;
+  // What a field is called may depend on others, which are read before.
+  for (const bool is_fixed : {true, false}) {
+    for (const auto& row : image_settings().rows()) {
+      if (!row.infotext.name || !row.infotext.is_read || row.infotext.is_fixed != is_fixed ||
+          is_given(row.info.key)) {
+        continue;
+      }
+      const auto text = infotext.field(row.infotext.name(options));
+      if (!text) continue;
+      if (row.info.type != SettingType::kFlag) {
+        row.set_text(options, *text);
+      } else if (*text == "True") {
+        row.set_text(options, "true");
+      }
+    }
+  }
 }
 
 bool was_made_from_picture(const Infotext& infotext) {

@@ -8,10 +8,10 @@ extern "C" [[gnu::visibility("default")]] int sdx_run_tool(const char* name, int
                                                            char** argv) {
   for (const sdx::Command& tool : sdx::tools()) {
     if (std::string_view(name) == tool.name) {
-      return sdx::run_tool(tool.name, argc, argv, tool.run);
+      return sdx::run_tool(tool.name, [&] { sdx::run_command(tool, {argv + 1, argv + argc}); });
     }
   }
-  return sdx::run_tool(name, argc, argv, [](int, char**) {
+  return sdx::run_tool(name, [] {
     throw sdx::InternalError("the library does not know this program; install the toolkit again");
   });
 }

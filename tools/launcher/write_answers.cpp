@@ -4,33 +4,41 @@
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "sdx/cli/tool.h"
 #include "sdx/util/file.h"
 
 namespace {
 
-std::string answer_of(const sdx::Command& command, std::string question) {
-  std::string name = command.name;
-  char* argv[] = {name.data(), question.data(), nullptr};
+std::string answer_of(const sdx::Command& tool, const std::vector<std::string>& words) {
   try {
-    command.run(2, argv);
+    sdx::run_command(tool, words);
   } catch (const sdx::TextAnswer& answer) {
     return answer.text;
   }
-  throw std::runtime_error(name + " has no answer to " + question);
+  throw std::runtime_error(std::string(tool.name) + " has no answer to " + words.back());
 }
 
-/// The lines of the table for a command and its parts.
-std::string lines_of(const sdx::Command& command, const std::string& path) {
+/// The lines of the table for a tool's command and its parts.
+/// @param words that name the command, behind the tool's name
+std::string lines_of(const sdx::Command& tool, const sdx::Command& command,
+                     const std::vector<std::string>& words) {
+  std::string path = tool.name;
+  for (const std::string& word : words) path += " " + word;
   std::string lines;
   for (const char* question : {"--help", "--version"}) {
-    lines += "    {\"" + path + " " + question + "\",\n     R\"sdx(" +
-             answer_of(command, question) + ")sdx\"},\n";
+    std::vector<std::string> asked = words;
+    asked.emplace_back(question);
+    lines += "    {\"" + path + " " + question + "\",\n     R\"sdx(" + answer_of(tool, asked) +
+             ")sdx\"},\n";
   }
   if (command.parts != nullptr) {
-    for (const sdx::Command& part : command.parts())
-      lines += lines_of(part, path + " " + part.name);
+    for (const sdx::Command& part : command.parts()) {
+      std::vector<std::string> longer = words;
+      longer.emplace_back(part.name);
+      lines += lines_of(tool, part, longer);
+    }
   }
   return lines;
 }
@@ -38,14 +46,14 @@ std::string lines_of(const sdx::Command& command, const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return sdx::run_tool("sdx-write-answers", argc, argv, [](int count, char** words) {
-    if (count != 2) throw sdx::UsageError("usage: sdx-write-answers FILE.cpp");
+  return sdx::run_tool("sdx-write-answers", [&] {
+    if (argc != 2) throw sdx::UsageError("usage: sdx-write-answers FILE.cpp");
     std::string source =
         "// Written by sdx-write-answers.\n#include \"launcher/launch.h\"\n\nnamespace sdx {\n\n"
         "static constexpr Answer kAnswers[] = {\n";
-    for (const sdx::Command& tool : sdx::tools()) source += lines_of(tool, tool.name);
+    for (const sdx::Command& tool : sdx::tools()) source += lines_of(tool, tool, {});
     source +=
         "};\n\nstd::span<const Answer> answers() { return kAnswers; }\n\n}  // namespace sdx\n";
-    sdx::write_file_atomically(words[1], source);
+    sdx::write_file_atomically(argv[1], source);
   });
 }

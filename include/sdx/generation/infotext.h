@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/generator.h"
+#include "sdx/generation/image_options.h"
 #include "sdx/generation/infotext_format.h"
 #include "sdx/model/bundle.h"
 
@@ -17,6 +19,14 @@ namespace sdx {
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
                   const Making& making);
+
+/// Takes prompt and settings from an image's text; what it does not say stays as it is. Fields that
+/// are no settings here are passed over.
+/// @param is_given says of a setting's key whether it is known from elsewhere: then the text's field
+///        is not even looked at
+/// @throws UsageError for a field that cannot be read, such as a sampler that is not there.
+void read_infotext(const Infotext& infotext, ImageOptions& options,
+                   const std::function<bool(const std::string& key)>& is_given);
 
 /// Whether a picture began with another one.
 bool was_made_from_picture(const Infotext& infotext);

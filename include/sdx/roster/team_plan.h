@@ -1,9 +1,10 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "cli/roster_options.h"
 #include "sdx/roster/roster.h"
+#include "sdx/roster/team_options.h"
 #include "sdx/roster/team_run.h"
 
 namespace sdx {
@@ -15,12 +16,13 @@ struct CheckedTeam {
 };
 
 /// Reads roster, prompts and settings, and looks at every folder and name.
-/// @throws UsageError for what is wrong with the prompts or the options; as read_roster and
+/// @param version of the program, for metadata
+/// @throws UsageError for what is wrong with the prompts or the settings; as read_roster and
 ///         find_prompts.
-CheckedTeam check_team(const RosterOptions& options, const CommonOptions& common,
-                       const Bundle& bundle, const Tokenizer& tokenizer);
+CheckedTeam plan_team(const TeamOptions& options, const ModelOptions& model, const Bundle& bundle,
+                      const Tokenizer& tokenizer, const std::string& version);
 
-/// All pictures, once their sizes, samplers and texts have been looked at.
+/// Looks at sizes, samplers and texts of all images.
 /// @throws as Generator::check.
 void check_pictures(const TeamPlan& plan, const LoadedModel& model);
 

@@ -1,4 +1,4 @@
-#include "cli/roster_plan.h"
+#include "sdx/roster/team_plan.h"
 
 #include <ATen/ops/zeros.h>
 
@@ -6,12 +6,11 @@
 #include <map>
 #include <set>
 
-#include "cli/train_options.h"
-#include "sdx/cli/tool.h"
 #include "sdx/generation/words.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/prompt_packs.h"
+#include "sdx/training/training_options.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -21,22 +20,26 @@ namespace {
 
 constexpr const char* kSlot = "{name}";
 
-/// As if `sdx-train` had been typed for the person.
-TrainingSpec training_of(const Member& member, const RosterOptions& options,
-                         const CommonOptions& common) {
-  std::vector<std::string> arguments = {
-      "sdx-train", member.portraits.string(), "--name=" + member.name,
-      "--kind=" + std::string(to_string(member.kind)), "--model=" + common.model};
-  if (!member.init.empty()) arguments.push_back("--init=" + member.init);
-  if (!options.preset.empty()) arguments.push_back("--preset=" + options.preset);
-  if (!options.training_file.empty()) arguments.push_back("--config=" + options.training_file);
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  TrainOptions train;
-  CommonOptions ignored;
-  const Json settings =
-      parse_train_options(static_cast<int>(pointers.size()), pointers.data(), train, ignored);
-  TrainingSpec spec = spec_of(train, settings);
+/// What is asked of a person's training: preset < file of settings < the roster's row.
+TrainingSpec make_training(const Member& member, const TeamOptions& options,
+                           const ModelOptions& model) {
+  TrainingOptions training = default_training();
+  if (!options.preset.empty()) apply_preset(options.preset, training);
+  ModelOptions asked = model;
+  const Settings settings =
+      Settings(training_settings(), training).add(model_settings(), asked);
+  if (!options.training_file.empty()) {
+    // What --print-config shows of sdx-train holds more than the training.
+    const std::set<std::string> skipped = {"json", "quiet", "verbose"};
+    settings.read_json(read_json_file(options.training_file), options.training_file, skipped);
+    asked.model = model.model;
+  }
+  training.portraits = member.portraits.string();
+  training.inversion.name = member.name;
+  training.subject.kind = member.kind;
+  if (!member.init.empty()) training.inversion.init = member.init;
+  TrainingSpec spec = make_spec(training);
+  spec.settings = settings.to_json();
   if (!member.consent.given.empty()) spec.notes["sdx.consent"] = member.consent.given;
   if (!member.consent.until.empty()) spec.notes["sdx.consent_until"] = member.consent.until;
   return spec;
@@ -44,12 +47,13 @@ TrainingSpec training_of(const Member& member, const RosterOptions& options,
 
 class TeamCheck {
  public:
-  TeamCheck(const RosterOptions& options, const CommonOptions& common, const Bundle& bundle,
-            const Tokenizer& tokenizer)
+  TeamCheck(const TeamOptions& options, const ModelOptions& model, const Bundle& bundle,
+            const Tokenizer& tokenizer, const std::string& version)
       : options_(options),
-        common_(common),
+        model_(model),
         bundle_(bundle),
         tokenizer_(tokenizer),
+        version_(version),
         roster_(read_roster(options.roster)) {}
 
   CheckedTeam check() {
@@ -59,7 +63,7 @@ class TeamCheck {
     plan.title = options_.title.empty() ? roster_.path.stem().string() : options_.title;
     plan.together = options_.together;
     plan.encoding = options_.encoding;
-    plan.version = version_text();
+    plan.version = version_;
     plan.is_part = !options_.only.empty();
     for (const std::string& place : options_.embeddings) plan.other_words.add_from(place);
     for (const Member& member : chosen_members()) add(member);
@@ -78,7 +82,7 @@ class TeamCheck {
       const auto found = std::find_if(roster_.members.begin(), roster_.members.end(),
                                       [&](const Member& member) { return member.name == name; });
       if (found == roster_.members.end()) {
-        throw UsageError("--only " + name + ": not in " + roster_.path.string() +
+        throw UsageError("`only` " + name + ": not in " + roster_.path.string() +
                          "; the nearest are " +
                          join(nearest_words(name, names_in_roster(), 3), ", "));
       }
@@ -113,7 +117,7 @@ class TeamCheck {
     if (auto missing = check_portraits(member, roster_.path)) return missing;
     try {
       check_name(member.name, tokenizer_);
-      checked_.plan.members.push_back({training_of(member, options_, common_), {}});
+      checked_.plan.members.push_back({make_training(member, options_, model_), {}});
     } catch (const Error& error) {
       return problem(error.exit_code(), error.what());
     }
@@ -122,7 +126,7 @@ class TeamCheck {
 
   /// Prompts of one file or pack, with the settings that hold in it.
   struct Prompts {
-    std::vector<PictureOptions> lines;
+    std::vector<ImageOptions> lines;
     JobSettings settings;
   };
 
@@ -130,7 +134,7 @@ class TeamCheck {
     const auto known = prompts_.find(file_or_pack);
     if (known != prompts_.end()) return known->second;
     Prompts prompts;
-    prompts.lines = prompts_of_file(find_prompts(file_or_pack).string(), options_.picture);
+    prompts.lines = read_prompt_options(find_prompts(file_or_pack).string(), options_.image);
     prompts.settings = read_sources(options_.sources, prompts.lines);
     prompts.settings.count = options_.count;
     prompts.settings.guidance_scale = bundle_.info().guidance_scale;
@@ -143,11 +147,11 @@ class TeamCheck {
       const std::string& source = own.empty() ? options_.prompts : own;
       if (source.empty()) continue;
       const Prompts& prompts = prompts_in(source);
-      for (const PictureOptions& line : prompts.lines) {
+      for (const ImageOptions& line : prompts.lines) {
         const bool is_for_each = line.prompt.find(kSlot) != std::string::npos;
         JobSettings settings = prompts.settings;
         if (is_for_each) settings.names = {members_[i].name};
-        for (PictureJob& job : jobs_of(line, settings)) {
+        for (ImageJob& job : make_jobs(line, settings)) {
           add_picture(std::move(job.request), is_for_each ? &checked_.plan.members[i] : nullptr);
         }
       }
@@ -195,14 +199,15 @@ class TeamCheck {
     for (const auto& [word, embedding] : checked_.plan.other_words.all()) known.push_back(word);
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     throw UsageError("\"" + prompt + "\": <" + name + "> is neither in " + roster_.path.string() +
-                     " nor in --embeddings; the nearest are " +
+                     " nor in `embeddings`; the nearest are " +
                      join(nearest_words(name, known, 3), ", "));
   }
 
-  const RosterOptions& options_;
-  const CommonOptions& common_;
+  const TeamOptions& options_;
+  const ModelOptions& model_;
   const Bundle& bundle_;
   const Tokenizer& tokenizer_;
+  const std::string& version_;
   Roster roster_;
   std::vector<Member> members_;  ///< as plan.members
   std::map<std::string, Prompts> prompts_;
@@ -211,9 +216,9 @@ class TeamCheck {
 
 }  // namespace
 
-CheckedTeam check_team(const RosterOptions& options, const CommonOptions& common,
-                       const Bundle& bundle, const Tokenizer& tokenizer) {
-  return TeamCheck(options, common, bundle, tokenizer).check();
+CheckedTeam plan_team(const TeamOptions& options, const ModelOptions& model, const Bundle& bundle,
+                      const Tokenizer& tokenizer, const std::string& version) {
+  return TeamCheck(options, model, bundle, tokenizer, version).check();
 }
 
 void check_pictures(const TeamPlan& plan, const LoadedModel& model) {

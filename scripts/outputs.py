@@ -1,0 +1,63 @@
+"""Prints a hash of each file that the tools made, without what differs between two runs of one program:
+versions, times, memory, and the values of a run's configuration. Used by outputs.sh."""
+
+import hashlib
+import json
+import pathlib
+import re
+import struct
+import sys
+import zlib
+
+# Of a training: what depends on the clock or says what was typed, not what was learnt.
+LEFT_OUT = {".lock", "config.json", "roster.json", "record.json", "summary.json", "report.html", "stderr.txt",
+            "metrics.jsonl"}
+
+
+def without_version(text: bytes) -> bytes:
+    return re.sub(rb"sdx \d+\.\d+\.\d+[^\"\n]*", b"VERSION", text)
+
+
+def png(content: bytes) -> bytes:
+    """The pixels as they are stored, unpacked, and the texts."""
+    at, pixels, rest = 8, b"", b""
+    while at < len(content):
+        (size,) = struct.unpack(">I", content[at:at + 4])
+        kind, body = content[at + 4:at + 8], content[at + 8:at + 8 + size]
+        if kind == b"IDAT":
+            pixels += body
+        else:
+            rest += kind + without_version(body)
+        at += size + 12
+    return zlib.decompress(pixels) + rest
+
+
+def safetensors(content: bytes) -> bytes:
+    (size,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8:8 + size])
+    metadata = header.pop("__metadata__", {})
+    for key in ("sdx.version", "options", "identity", "format"):
+        metadata.pop(key, None)
+    return json.dumps([header, metadata], sort_keys=True).encode() + content[8 + size:]
+
+
+def normal(path: pathlib.Path) -> bytes:
+    content = path.read_bytes()
+    if path.suffix == ".png":
+        return png(content)
+    if path.suffix == ".safetensors":
+        return safetensors(content)
+    return without_version(content)
+
+
+def main() -> None:
+    root = pathlib.Path(sys.argv[1])
+    for folder in ("embeddings", "runs", "sheet", "pictures", "again", "team"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file() and path.name not in LEFT_OUT:
+                digest = hashlib.sha256(normal(path)).hexdigest()
+                print(digest[:32], path.relative_to(root))
+
+
+if __name__ == "__main__":
+    main()

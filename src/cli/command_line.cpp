@@ -1,0 +1,351 @@
+#include "sdx/cli/command_line.h"
+
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <regex>
+
+#include "sdx/cli/tool.h"
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr int kHelpWidth = 30;
+
+const char* value_name(SettingType type) {
+  switch (type) {
+    case SettingType::kWhole:
+      return "INT";
+    case SettingType::kNumber:
+      return "NUMBER";
+    case SettingType::kFlag:
+    case SettingType::kText:
+    case SettingType::kTexts:
+    case SettingType::kSpelled:
+      break;
+  }
+  return "TEXT";
+}
+
+std::string names_of_option(const SettingInfo& info) {
+  if (info.is_positional) return info.key;
+  const std::string name = "--" + info.key;
+  return info.letter == 0 ? name : std::string("-") + info.letter + "," + name;
+}
+
+/// "--name=" says that the value is empty; CLI11 2.1 would take the next argument for it.
+std::vector<std::string> with_empty_values(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  for (const std::string& argument : arguments) {
+    if (argument.size() > 3 && argument.starts_with("--") && argument.ends_with('=') &&
+        argument.find('=') == argument.size() - 1) {
+      all.push_back(argument.substr(0, argument.size() - 1));
+      all.emplace_back();
+    } else {
+      all.push_back(argument);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+struct CommandLine::Impl {
+  CLI::App* app = nullptr;
+  std::string path;                          ///< "sdx-model import"
+  std::map<std::string, CLI::Option*> typed;  ///< by the setting's key
+  std::vector<std::string> further;          ///< positional arguments behind the first
+  std::string list_key;                      ///< of the setting that takes them
+  std::string config_file;
+  Json config = Json::object();
+  bool print_config = false;
+  bool show_version = false;
+  std::vector<std::function<void()>> before;
+  std::vector<std::function<void()>> after;
+
+  bool is_typed(const std::string& key) const {
+    const auto found = typed.find(key);
+    return found != typed.end() && found->second->count() > 0;
+  }
+
+  /// The texts that were typed for a key.
+  std::vector<std::string> texts(const SettingInfo& info) const {
+    std::vector<std::string> all = typed.at(info.key)->results();
+    if (info.type == SettingType::kFlag) return {all.back() == "false" ? "false" : "true"};
+    if (info.key == list_key) all.insert(all.end(), further.begin(), further.end());
+    return all;
+  }
+};
+
+CommandLine::CommandLine() : impl_(std::make_unique<Impl>()) {}
+CommandLine::~CommandLine() = default;
+
+void CommandLine::before_values(std::function<void()> action) {
+  impl_->before.push_back(std::move(action));
+}
+
+void CommandLine::after_values(std::function<void()> action) {
+  impl_->after.push_back(std::move(action));
+}
+
+std::optional<std::string> CommandLine::given(std::string_view key) const {
+  const BoundSetting& setting = settings_.at(key);
+  if (impl_->is_typed(setting.info->key)) return impl_->texts(*setting.info).back();
+  const auto found = impl_->config.find(setting.info->key);
+  if (found == impl_->config.end()) return std::nullopt;
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+void CommandLine::add_options(std::size_t first) {
+  for (std::size_t i = first; i < settings_.all().size(); ++i) {
+    const BoundSetting& setting = settings_.all()[i];
+    const SettingInfo& info = *setting.info;
+    if (!info.is_option) continue;
+    CLI::Option* option = nullptr;
+    if (info.type == SettingType::kFlag) {
+      option = impl_->app->add_flag_function(names_of_option(info), [](std::int64_t) {}, info.help);
+    } else {
+      const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
+      option = impl_->app->add_option(names_of_option(info), CLI::callback_t(keep), info.help);
+      option->type_name(value_name(info.type))->type_size(1)->expected(1, info.most_at_once);
+      option->default_str(setting.to_text());
+      if (info.type == SettingType::kTexts) {
+        option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+      }
+      // What follows the first positional argument comes back as what is left over: CLI11 would
+      // take "[a,b]" for a list of two.
+      if (info.type == SettingType::kTexts && info.is_positional) impl_->list_key = info.key;
+    }
+    option->group(info.group)->required(info.is_required);
+    impl_->typed[info.key] = option;
+  }
+}
+
+/// The commands of a tool as CLI11's application and its subcommands.
+class CommandTree {
+ public:
+  explicit CommandTree(const Command& tool) : root_(tool.description, tool.name) {
+    add(tool, root_, tool.name);
+  }
+
+  void run(const std::vector<std::string>& arguments) {
+    // Asked for help, a person gets it whatever else the line lacks.
+    for (const std::string& argument : arguments) {
+      if (argument == "-h" || argument == "--help") throw TextAnswer{app_named(arguments)->help()};
+    }
+    std::vector<std::string> words = with_empty_values(arguments);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
+    try {
+      root_.parse(std::move(words));
+    } catch (const CLI::ParseError& error) {
+      answer_version();
+      explain(error, arguments);
+    }
+    answer_version();
+    for (Leaf& leaf : leaves_) {
+      if (!leaf.line->impl_->app->parsed()) continue;
+      if (!leaf.action) throw UsageError("expected " + names_of_parts(*leaf.command));
+      apply(leaf, root_.remaining(/*recurse=*/true));
+      return leaf.action();
+    }
+  }
+
+ private:
+  struct Leaf {
+    const Command* command;
+    std::unique_ptr<CommandLine> line;
+    std::function<void()> action;
+  };
+
+  void add(const Command& command, CLI::App& app, const std::string& path) {
+    auto line = std::make_unique<CommandLine>();
+    CommandLine::Impl& impl = *line->impl_;
+    impl.app = &app;
+    impl.path = path;
+    app.footer(std::string("\nExamples:\n") + command.examples);
+    app.get_formatter()->column_width(kHelpWidth);
+    app.allow_extras();  // to name what is unknown ourselves
+    app.set_help_flag("-h,--help", "Show this text")->group("Help");
+    app.add_flag("--version", impl.show_version, "Show the versions of tool and libraries")
+        ->group("Help");
+    std::function<void()> action;
+    if (command.define != nullptr) {
+      app.add_flag("--print-config", impl.print_config, "Show the configuration that would be used")
+          ->group("Help");
+      app.add_option("--config", impl.config_file, "Options from a JSON file")->group("Help");
+      action = command.define(*line);
+    }
+    const std::size_t place = leaves_.size();
+    leaves_.push_back({&command, std::move(line), std::move(action)});
+    if (command.parts == nullptr) return;
+    app.require_subcommand(1);
+    for (const Command& part : command.parts()) {
+      add(part, *app.add_subcommand(part.name, part.description), path + " " + part.name);
+    }
+    // Parts come first where the one that is asked for is sought.
+    std::rotate(leaves_.begin() + static_cast<std::ptrdiff_t>(place),
+                leaves_.begin() + static_cast<std::ptrdiff_t>(place) + 1, leaves_.end());
+  }
+
+  /// The command that the first arguments name.
+  CLI::App* app_named(const std::vector<std::string>& arguments) {
+    CLI::App* app = &root_;
+    for (const std::string& argument : arguments) {
+      const auto parts =
+          app->get_subcommands([&](const CLI::App* part) { return part->get_name() == argument; });
+      if (parts.empty()) break;
+      app = parts.front();
+    }
+    return app;
+  }
+
+  void answer_version() const {
+    for (const Leaf& leaf : leaves_) {
+      if (leaf.line->impl_->show_version) throw TextAnswer{version_text() + "\n"};
+    }
+  }
+
+  static std::string names_of_parts(const Command& command) {
+    std::vector<std::string> names;
+    for (const Command& part : command.parts()) names.emplace_back(part.name);
+    return one_of(names);
+  }
+
+  const Leaf& leaf_of(const CLI::App* app) const {
+    return *std::find_if(leaves_.begin(), leaves_.end(),
+                         [&](const Leaf& leaf) { return leaf.line->impl_->app == app; });
+  }
+
+  [[noreturn]] void explain(const CLI::ParseError& error,
+                            const std::vector<std::string>& arguments) {
+    const Leaf& leaf = leaf_of(app_named(arguments));
+    if (leaf.command->parts != nullptr) {
+      const auto first = std::find_if(arguments.begin(), arguments.end(), [&](const auto& word) {
+        return leaf.line->impl_->path.find(word) == std::string::npos;
+      });
+      throw UsageError("expected " + names_of_parts(*leaf.command) +
+                       (first == arguments.end() ? "" : ", found \"" + *first + "\"") + "; see " +
+                       leaf.line->impl_->path + " --help");
+    }
+    throw UsageError(std::string(error.what()) + "; see " + leaf.line->impl_->path + " --help");
+  }
+
+  /// What no option took: further positional arguments, unless it is an unknown option.
+  static void take_rest(const Leaf& leaf, const std::vector<std::string>& rest) {
+    CommandLine::Impl& impl = *leaf.line->impl_;
+    bool has_mark = false;
+    for (const std::string& argument : rest) {
+      if (!has_mark && argument == "--") {
+        has_mark = true;
+      } else if (!has_mark && argument.size() > 1 && argument.starts_with('-')) {
+        throw_unknown(leaf, argument.substr(0, argument.find('=')));
+      } else if (impl.list_key.empty()) {
+        throw UsageError("the argument \"" + argument + "\" is one too many; see " + impl.path +
+                         " --help");
+      } else {
+        impl.further.push_back(argument);
+      }
+    }
+  }
+
+  [[noreturn]] static void throw_unknown(const Leaf& leaf, const std::string& option) {
+    std::vector<std::string> names;
+    for (const CLI::Option* known : leaf.line->impl_->app->get_options()) {
+      for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
+    }
+    throw UsageError("unknown option " + option + "; the nearest are " +
+                     join(nearest_words(option, names, 3), ", ") + "; all are shown by " +
+                     leaf.line->impl_->path + " --help");
+  }
+
+  static Json read_config(const std::string& file) {
+    try {
+      return read_json_file(file);
+    } catch (const Error& error) {
+      throw Error(error.exit_code(), std::string("--config: ") + error.what());
+    }
+  }
+
+  static void apply(const Leaf& leaf, const std::vector<std::string>& rest) {
+    CommandLine& line = *leaf.line;
+    CommandLine::Impl& impl = *line.impl_;
+    take_rest(leaf, rest);
+    if (!impl.config_file.empty()) impl.config = read_config(impl.config_file);
+    for (const BoundSetting& setting : line.settings_.all()) {
+      const std::string& variable = setting.info->environment;
+      const char* const value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+      if (value != nullptr) setting.set_text(value);
+    }
+    for (const auto& action : impl.before) action();
+    line.settings_.read_json(impl.config, impl.config_file);
+    for (const BoundSetting& setting : line.settings_.all()) {
+      const SettingInfo& info = *setting.info;
+      if (info.is_option && impl.is_typed(info.key)) setting.set_texts(impl.texts(info));
+    }
+    if (impl.print_config) throw TextAnswer{line.settings_.to_json().dump(2) + "\n"};
+    for (const auto& action : impl.after) action();
+  }
+
+  CLI::App root_;
+  std::vector<Leaf> leaves_;
+};
+
+void run_command(const Command& tool, const std::vector<std::string>& arguments) {
+  CommandTree(tool).run(arguments);
+}
+
+std::string with_option_names(const std::string& message) {
+  static const std::regex kSetting("`([a-z][a-z0-9-]*)`");
+  return std::regex_replace(message, kSetting, "--$1");
+}
+
+namespace {
+
+SettingsTable<CommonOptions> make_message_table(bool has_verbose) {
+  SettingsTable<CommonOptions> table;
+  table.group("Messages");
+  table.add("json", &CommonOptions::json, "Print one JSON object a line on stdout");
+  table.add("quiet", &CommonOptions::quiet, "Say nothing but errors").letter('q');
+  if (has_verbose) {
+    table
+        .add("verbose", &CommonOptions::verbose,
+             "Say what is chosen, loaded and measured, and how long it takes")
+        .letter('v');
+  }
+  return table;
+}
+
+void add_messages(CommandLine& line, const SettingsTable<CommonOptions>& table,
+                  CommonOptions& options) {
+  line.add(table, options);
+  line.after_values([&options] {
+    if (options.quiet) {
+      spdlog::set_level(spdlog::level::err);
+    } else if (options.verbose) {
+      spdlog::set_level(spdlog::level::debug);
+    }
+  });
+}
+
+}  // namespace
+
+void add_common_options(CommandLine& line, CommonOptions& options) {
+  static const SettingsTable<CommonOptions> kMessages = make_message_table(true);
+  line.add(model_settings(), static_cast<ModelOptions&>(options));
+  add_messages(line, kMessages, options);
+}
+
+void add_message_options(CommandLine& line, CommonOptions& options) {
+  static const SettingsTable<CommonOptions> kMessages = make_message_table(false);
+  add_messages(line, kMessages, options);
+}
+
+}  // namespace sdx

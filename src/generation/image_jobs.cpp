@@ -1,0 +1,231 @@
+#include "sdx/generation/image_jobs.h"
+
+#include <algorithm>
+#include <set>
+
+#include "sdx/prompt/dynamic.h"
+#include "sdx/prompt/prompt_list.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+constexpr std::uint64_t kMostCombinations = 10'000;
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+/// A word of a line in which blanks separate, unless they stand between quotes ("…", '…' or `…`)
+/// that begin a word; a backslash before the same quote makes it a letter.
+std::vector<std::string> split_words(std::string_view line) {
+  constexpr std::string_view kBlanks = " \t\r\n\v\f";
+  std::vector<std::string> words;
+  for (std::size_t at = line.find_first_not_of(kBlanks); at < line.size();
+       at = line.find_first_not_of(kBlanks, at)) {
+    std::string word;
+    const char quote = line[at];
+    if (quote == '"' || quote == '\'' || quote == '`') {
+      for (++at; at < line.size() && line[at] != quote; ++at) {
+        if (line[at] == '\\' && at + 1 < line.size() && line[at + 1] == quote) ++at;
+        word += line[at];
+      }
+      ++at;
+    } else {
+      const std::size_t end = std::min(line.find_first_of(kBlanks, at), line.size());
+      word = line.substr(at, end - at);
+      at = end;
+    }
+    words.push_back(std::move(word));
+    if (at >= line.size()) break;
+  }
+  return words;
+}
+
+/// Reads "--steps 30 --tile --prompt "…"" into `options`.
+void read_line(const std::string& line, ImageOptions& options) {
+  const Settings settings(image_settings(), options);
+  const std::vector<std::string> words = split_words(line);
+  std::set<std::string> begun;  // lists that this line has begun anew
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with("--")) {
+      throw UsageError("expected a setting like --steps, found \"" + words[i] +
+                       "\"; a prompt with blanks in it stands in quotes");
+    }
+    const std::size_t equals = words[i].find('=');
+    const BoundSetting& setting = settings.at(words[i].substr(2, equals - 2));
+    const SettingInfo& info = *setting.info;
+    if (info.type == SettingType::kTexts && begun.insert(info.key).second) setting.clear();
+    if (equals != std::string::npos) {
+      setting.set_text(words[i].substr(equals + 1));
+    } else if (info.type == SettingType::kFlag) {
+      setting.set_text("true");
+    } else if (++i < words.size()) {
+      setting.set_text(words[i]);
+    } else {
+      throw SettingError(info.key, info.expected, "");
+    }
+  }
+}
+
+ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::string& value) {
+  if (axis.key == "prompt") {
+    const std::string& sought = axis.values.front();
+    if (options.prompt.find(sought) == std::string::npos) {
+      throw UsageError("`xy` prompt=" + sought + ",…: the first value is replaced by each, but \"" +
+                       sought + "\" is not in the prompt \"" + options.prompt + "\"");
+    }
+    options.prompt = replaced(options.prompt, sought, value);
+    return options;
+  }
+  try {
+    const Settings settings(image_settings(), options);
+    settings.at(axis.key).set_texts({value});
+  } catch (const Error& error) {
+    throw UsageError("`xy` " + axis.key + "=" + value + ": " + error.what());
+  }
+  return options;
+}
+
+struct Cell {
+  ImageOptions options;
+  std::string label;  ///< empty without axes
+};
+
+/// The cells of a grid, row by row; without axes the picture alone.
+std::vector<Cell> make_cells(const ImageOptions& options, const std::vector<GridAxis>& axes) {
+  std::vector<Cell> cells = {{options, ""}};
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    std::vector<Cell> next;
+    for (const Cell& cell : cells) {
+      for (const std::string& value : axis->values) {
+        const std::string text = axis->key + " " + value;
+        next.push_back({at_value(cell.options, *axis, value),
+                        cell.label.empty() ? text : text + ", " + cell.label});
+      }
+    }
+    cells = std::move(next);
+  }
+  return cells;
+}
+
+std::vector<std::string> list_texts(const std::string& prompt, const JobSettings& settings) {
+  std::vector<std::string> texts = {prompt};
+  if (settings.dynamic == DynamicPrompts::kAll) {
+    texts = all_combinations(prompt, settings.wildcards, kMostCombinations);
+  }
+  return fill_names(texts, settings.names);
+}
+
+ImageOptions with_seed(ImageOptions options, std::uint64_t seed, const JobSettings& settings) {
+  options.seed = seed;
+  if (settings.dynamic == DynamicPrompts::kRandom) {
+    options.prompt = expand_random(options.prompt, settings.wildcards, seed);
+    options.negative = expand_random(options.negative, settings.wildcards, seed);
+  }
+  return options;
+}
+
+ImageOptions styled(ImageOptions options, const JobSettings& settings) {
+  const StyledPrompt texts =
+      apply_styles({options.prompt, options.negative}, options.styles, settings.styles);
+  options.prompt = texts.prompt;
+  options.negative = texts.negative_prompt;
+  return options;
+}
+
+}  // namespace
+
+const SettingsTable<PromptSources>& prompt_source_settings() {
+  static const SettingsTable<PromptSources> kTable = [] {
+    SettingsTable<PromptSources> table;
+    table.group("Input");
+    table
+        .add("styles", &PromptSources::styles_file, "CSV file with the styles that --style names")
+        .path();
+    table
+        .add("wildcards", &PromptSources::wildcards_folder,
+             "Folder with the lists that __list__ in a prompt takes a line from")
+        .path();
+    table.add("dynamic", &PromptSources::dynamic,
+              "{a|b} in a prompt: random by the seed, all combinations, or off");
+    return table;
+  }();
+  return kTable;
+}
+
+JobSettings read_sources(const PromptSources& sources, const std::vector<ImageOptions>& prompts,
+                         const std::vector<GridAxis>& axes) {
+  JobSettings settings;
+  settings.dynamic = sources.dynamic;
+  settings.axes = axes;
+  if (!sources.wildcards_folder.empty()) {
+    settings.wildcards = read_wildcards(sources.wildcards_folder);
+  }
+  const bool names_styles =
+      std::any_of(prompts.begin(), prompts.end(),
+                  [](const ImageOptions& prompt) { return !prompt.styles.empty(); }) ||
+      std::any_of(axes.begin(), axes.end(),
+                  [](const GridAxis& axis) { return axis.key == "style"; });
+  if (names_styles) settings.styles = read_styles(sources.styles_file);
+  return settings;
+}
+
+GridAxis parse_grid_axis(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  GridAxis axis;
+  axis.key = trim(text.substr(0, std::min(equals, text.size())));
+  if (equals != std::string::npos) {
+    const std::string values = text.substr(equals + 1);
+    axis.values = split_list(values, values.find('|') == std::string::npos ? ',' : '|');
+  }
+  if (axis.key.empty() || axis.values.empty()) {
+    throw SettingError("xy", "OPTION=VALUE,VALUE,…, for example cfg=5,7,9", text);
+  }
+  return axis;
+}
+
+std::vector<ImageOptions> read_prompt_options(const std::string& file, const ImageOptions& base) {
+  std::vector<ImageOptions> prompts;
+  for (const PromptLine& line : read_prompt_lines(file)) {
+    ImageOptions options = base;
+    if (line.text.starts_with("--")) {
+      const std::string where = file + ":" + std::to_string(line.number);
+      try {
+        read_line(line.text, options);
+      } catch (const Error& error) {
+        throw UsageError(where + ": " + error.what());
+      }
+      if (options.prompt.empty()) throw UsageError(where + ": `prompt` is missing");
+    } else {
+      options.prompt = line.text;
+    }
+    prompts.push_back(std::move(options));
+  }
+  return prompts;
+}
+
+std::vector<ImageJob> make_jobs(const ImageOptions& options, const JobSettings& settings) {
+  std::vector<ImageJob> jobs;
+  for (const std::string& text : list_texts(options.prompt, settings)) {
+    ImageOptions named = options;
+    named.prompt = text;
+    for (int i = 0; i < settings.count; ++i) {
+      const std::uint64_t seed = options.seed.value() + static_cast<std::uint64_t>(i);
+      for (const Cell& cell : make_cells(with_seed(named, seed, settings), settings.axes)) {
+        ImageRequest request = make_request(styled(cell.options, settings), settings.guidance_scale);
+        const std::string label = cell.label.empty() ? request.prompt : cell.label;
+        jobs.push_back({std::move(request), label});
+      }
+    }
+  }
+  return jobs;
+}
+
+}  // namespace sdx

@@ -1,0 +1,365 @@
+#include "sdx/generation/image_options.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "sdx/image/decode.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace {
+
+template <typename T>
+std::optional<T> read_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::uint64_t parse_seed_number(const std::string& text) {
+  if (const auto value = read_number<std::uint64_t>(text)) return *value;
+  throw SettingError("seed", "random or a whole number from 0 to 18446744073709551615", text);
+}
+
+/// "random", "7", or "+1" and "-1" from the seed that holds so far.
+void parse_seed(ImageOptions& options, const std::string& text) {
+  if (text == "random") {
+    options.seed.reset();
+    return;
+  }
+  const bool is_relative = text.size() > 1 && (text[0] == '+' || text[0] == '-');
+  if (!is_relative) {
+    options.seed = parse_seed_number(text);
+    return;
+  }
+  const std::uint64_t distance = parse_seed_number(text.substr(1));
+  if (!options.seed) {
+    throw UsageError("`seed` " + text + ": there is no seed to count from; `from-image` has one");
+  }
+  options.seed = text[0] == '+' ? *options.seed + distance : *options.seed - distance;
+}
+
+void parse_size(ImageOptions& options, const std::string& text) {
+  int width_px = 0;
+  int height_px = 0;
+  char rest = 0;
+  if (text != "auto") {
+    const int fields = std::sscanf(text.c_str(), "%dx%d%c", &width_px, &height_px, &rest);
+    if (fields != 2 || width_px < 1 || height_px < 1) {
+      throw SettingError("size", "WIDTHxHEIGHT, for example 512x512, or auto", text);
+    }
+  }
+  options.settings.width_px = width_px;
+  options.settings.height_px = height_px;
+}
+
+std::string size_text(const ImageOptions& options) {
+  const PictureSettings& settings = options.settings;
+  if (settings.width_px == 0) return "auto";
+  return std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
+}
+
+void parse_sigmas(ImageOptions& options, const std::string& text) {
+  if (text.empty()) return;
+  SamplerSettings& sampler = options.settings.sampler;
+  sampler.custom_sigmas.clear();
+  for (const std::string& sigma : split_list(text, ',')) {
+    const auto value = read_number<double>(sigma);
+    if (!value || !std::isfinite(*value)) throw SettingError("sigmas", "a number", sigma);
+    sampler.custom_sigmas.push_back(*value);
+  }
+  sampler.schedule = ScheduleKind::kCustom;
+}
+
+std::string sigmas_text(const ImageOptions& options) {
+  std::vector<std::string> sigmas;
+  for (const double sigma : options.settings.sampler.custom_sigmas) {
+    sigmas.push_back(settings_detail::number_text(sigma));
+  }
+  return join(sigmas, ", ");
+}
+
+void parse_sampler_name(ImageOptions& options, const std::string& text) {
+  const SamplerChoice choice = parse_sampler_choice(text);
+  options.settings.sampler.sampler = choice.sampler;
+  if (choice.schedule) options.settings.sampler.schedule = *choice.schedule;
+}
+
+std::string names_of_samplers() {
+  std::vector<std::string> names;
+  for (const SamplerInfo& sampler : all_samplers()) names.emplace_back(sampler.typed);
+  return join(names, ", ");
+}
+
+void parse_guidance(ImageOptions& options, const std::string& text) {
+  options.guidance_scale.reset();
+  if (text == "auto") return;
+  const auto value = read_number<double>(text);
+  if (!value || !std::isfinite(*value)) throw SettingError("cfg", "auto or a number", text);
+  options.guidance_scale = value;
+}
+
+bool is_custom(const ImageOptions& options) {
+  return options.settings.sampler.schedule == ScheduleKind::kCustom;
+}
+
+bool has_second_pass(const ImageOptions& options) { return options.settings.hires.scale > 1; }
+
+using Table = SettingsTable<ImageOptions>;
+using enum InfotextPlace;
+constexpr auto kSettings = &ImageOptions::settings;
+
+template <typename Pointer>
+auto sampler_member(Pointer pointer) {
+  return nested(kSettings, &PictureSettings::sampler, pointer);
+}
+
+template <typename Pointer>
+auto hires_member(Pointer pointer) {
+  return nested(kSettings, &PictureSettings::hires, pointer);
+}
+
+void add_sampling(Table& table) {
+  table.group("Sampling");
+  table
+      .add("steps", sampler_member(&SamplerSettings::steps), "Evaluations of the model")
+      .at_least(1)
+      .in_images(kBeforeModel, "Steps");
+  table
+      .add_spelled(
+          "sampler",
+          [](const ImageOptions& options) {
+            return std::string(to_string(options.settings.sampler.sampler));
+          },
+          parse_sampler_name, names_of_samplers() + "; --list-samplers says more")
+      .also({"sampler_name"})
+      .in_images(kBeforeModel, "Sampler")
+      .shown_in_images([](const ImageOptions& options) {
+        return std::string(display_name(options.settings.sampler.sampler));
+      });
+  table
+      .add_spelled(
+          "schedule",
+          [](const ImageOptions& options) {
+            return std::string(to_string(options.settings.sampler.schedule));
+          },
+          [](ImageOptions& options, const std::string& text) {
+            options.settings.sampler.schedule = parse_schedule(text);
+          },
+          "Which noise levels are visited; auto: what the sampler is used with")
+      .also({"scheduler"})
+      .in_images(kBeforeModel, "Schedule type",
+                 [](const ImageOptions& options) {
+                   return !is_custom(options) &&
+                          options.settings.sampler.schedule != ScheduleKind::kAuto;
+                 })
+      .shown_in_images([](const ImageOptions& options) {
+        return std::string(display_name(options.settings.sampler.schedule));
+      });
+  table
+      .add_spelled("sigmas", sigmas_text, parse_sigmas,
+                   "Noise levels of your own, falling, for example 14.6,7.1,2.1,0.5")
+      .in_images(kBeforeModel, "Sigmas", is_custom);
+  table
+      .add_spelled(
+          "cfg",
+          [](const ImageOptions& options) {
+            return options.guidance_scale ? settings_detail::number_text(*options.guidance_scale)
+                                          : std::string("auto");
+          },
+          parse_guidance,
+          "How strictly the prompt is followed (guidance scale); 1: unguided; auto: the model's "
+          "advice")
+      .also({"cfg_scale"})
+      .in_images(kBeforeModel, "CFG scale");
+  table
+      .add("cfg-rescale", nested(kSettings, &PictureSettings::guidance_rescale),
+           "Against washed-out or burnt colours at a high --cfg, 0 to 1")
+      .within(0, 1)
+      .in_images(kBeforeModel, "CFG Rescale", [](const ImageOptions& options) {
+        return options.settings.guidance_rescale != 0;
+      });
+  table.group("Nearly the same picture, sooner");
+  table
+      .add("cfg-end", nested(kSettings, &PictureSettings::guidance_end),
+           "Share of the steps that are guided, from the first; the others take half as long")
+      .within(0, 1)
+      .in_images(kBeforeModel, "CFG end",
+                 [](const ImageOptions& options) { return options.settings.guidance_end != 1; });
+  table
+      .add("reuse-features", nested(kSettings, &PictureSettings::feature_interval),
+           "Compute the whole UNet once in so many evaluations, else its shallow layers; 1: always")
+      .within(1, 1000)
+      .in_images(kBeforeModel, "DeepCache interval", [](const ImageOptions& options) {
+        return options.settings.feature_interval != 1;
+      });
+}
+
+void add_noise_and_size(Table& table) {
+  table.group("Picture");
+  table
+      .add_spelled(
+          "seed",
+          [](const ImageOptions& options) {
+            return options.seed ? std::to_string(*options.seed) : std::string("random");
+          },
+          parse_seed, "Seed of the noise; +1 counts on from --from-image")
+      .in_images(kBeforeModel, "Seed");
+  table
+      .add_spelled("size", size_text, parse_size,
+                   "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size")
+      .in_images(kBeforeModel, "Size");
+  const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
+  table
+      .add("variation-seed", &ImageOptions::variation_seed,
+           "The noise towards which --variation-strength goes")
+      .in_images(kBehindModel, "Variation seed", is_varied);
+  table
+      .add("variation-strength", &ImageOptions::variation_strength,
+           "0: the noise of --seed; 1: that of --variation-seed")
+      .within(0, 1)
+      .in_images(kBehindModel, "Variation seed strength", is_varied);
+}
+
+void add_start(Table& table) {
+  table.group("From pictures");
+  table.add("init-image", &ImageOptions::start_image, "Begin with this picture, cropped to --size")
+      .path();
+  // AUTOMATIC1111 has one strength: of the second pass, if there is one.
+  table
+      .add("hires-strength", hires_member(&HiresSettings::strength),
+           "How much the second pass may change, 0 to 1")
+      .within(0, 1)
+      .in_images(kBehindModel, "Denoising strength", has_second_pass)
+      .named_in_images([](const ImageOptions& options) {
+        return has_second_pass(options) ? "Denoising strength" : "";
+      });
+  table
+      .add("strength", nested(kSettings, &PictureSettings::strength),
+           "How much of --init-image may change, 0 to 1")
+      .within(0, 1)
+      .in_images(
+ kBehindModel,
+          "Start strength",
+          [](const ImageOptions& options) { return options.settings.start != nullptr; })
+      .named_in_images([](const ImageOptions& options) {
+        return has_second_pass(options) ? "Start strength" : "Denoising strength";
+      });
+  table
+      .add("mask", &ImageOptions::mask,
+           "White where --init-image is to be made anew, black where it stays")
+      .path()
+      .in_images(kBehindModel, "Mask",
+                 [](const ImageOptions& options) {
+                   return options.settings.start != nullptr && options.settings.start->mask;
+                 })
+      .shown_in_images([](const ImageOptions&) { return std::string("True"); })
+      .not_read_from_images();
+}
+
+void add_reading(Table& table) {
+  table.group("Sampling");
+  table
+      .add("clip-skip", nested(kSettings, &PictureSettings::clip_skip),
+           "Layer of the text encoder, counted from its end")
+      .at_least(1)
+      .in_images(kBehindModel, "Clip skip", [](const ImageOptions& options) {
+        return options.settings.clip_skip != 1;
+      });
+  table.group("Picture");
+  table
+      .add("tile", nested(kSettings, &PictureSettings::tile), "A picture whose edges fit each other")
+      .in_images(kBehindModel, "Tiling",
+                              [](const ImageOptions& options) { return options.settings.tile; })
+      .shown_in_images([](const ImageOptions&) { return std::string("True"); });
+  table
+      .add("grammar", nested(kSettings, &PictureSettings::grammar),
+           "a1111: (weights:1.2), [edits:like this:0.5], AND, BREAK; plain: all but <Name> is text")
+      .in_images(kBehindModel, "Grammar", [](const ImageOptions& options) {
+        return options.settings.grammar != Grammar::kA1111;
+      });
+  table.add("negative", &ImageOptions::negative, "What should not be seen")
+      .also({"negative_prompt"});
+  table.add("style", &ImageOptions::styles, "Names of styles from --styles, in this order");
+  table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
+  table.add("width", nested(kSettings, &PictureSettings::width_px), "Pixels").for_lines_only();
+  table.add("height", nested(kSettings, &PictureSettings::height_px), "Pixels").for_lines_only();
+}
+
+void add_second_pass(Table& table) {
+  table.group("From pictures");
+  table
+      .add("hires", hires_member(&HiresSettings::scale),
+           "Make the picture this many times larger in a second pass")
+      .within(1, 8)
+      .in_images(kLast, "Hires upscale", has_second_pass);
+  table
+      .add("hires-steps", hires_member(&HiresSettings::steps),
+           "Steps of the second pass; 0: as --steps")
+      .at_least(0)
+      .in_images(kLast, "Hires steps", [](const ImageOptions& options) {
+        return has_second_pass(options) && options.settings.hires.steps != 0;
+      });
+}
+
+Image read_image(const std::string& setting, const std::string& file) {
+  try {
+    return decode_image(file).image;
+  } catch (const DataError& error) {
+    throw DataError("`" + setting + "` " + file + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+const SettingsTable<ImageOptions>& image_settings() {
+  static const Table kTable = [] {
+    Table table;
+    add_sampling(table);
+    add_noise_and_size(table);
+    add_start(table);
+    add_reading(table);
+    add_second_pass(table);
+    return table;
+  }();
+  return kTable;
+}
+
+ImageRequest make_request(const ImageOptions& options, double guidance_scale) {
+  ImageRequest request;
+  request.prompt = options.prompt;
+  request.negative_prompt = options.negative;
+  request.seed = options.seed.value_or(0);
+  request.variation_seed = options.variation_seed;
+  request.variation_strength = options.variation_strength;
+  request.settings = options.settings;
+  request.settings.guidance_scale = options.guidance_scale.value_or(guidance_scale);
+  if (!options.mask.empty() && options.start_image.empty()) {
+    throw UsageError("`mask` needs an `init-image` to keep a part of");
+  }
+  if (!options.start_image.empty()) {
+    auto start = std::make_shared<StartImage>();
+    start->image = read_image("init-image", options.start_image);
+    if (!options.mask.empty()) start->mask = read_image("mask", options.mask);
+    request.settings.start = start;
+  }
+  return request;
+}
+
+ImageOptions to_options(const ImageRequest& request) {
+  ImageOptions options;
+  options.prompt = request.prompt;
+  options.negative = request.negative_prompt;
+  options.seed = request.seed;
+  options.guidance_scale = request.settings.guidance_scale;
+  options.variation_seed = request.variation_seed;
+  options.variation_strength = request.variation_strength;
+  options.settings = request.settings;
+  return options;
+}
+
+}  // namespace sdx

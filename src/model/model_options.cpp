@@ -1,0 +1,24 @@
+#include "sdx/model/model_options.h"
+
+#include "sdx/device/device.h"
+
+namespace sdx {
+
+const SettingsTable<ModelOptions>& model_settings() {
+  static const SettingsTable<ModelOptions> kTable = [] {
+    SettingsTable<ModelOptions> table;
+    table.group("Model and device");
+    table
+        .add("model", &ModelOptions::model,
+             "Model: the name or folder of a bundle; $SDX_MODEL comes before the default")
+        .path()
+        .from_environment("SDX_MODEL");
+    table.add("device", &ModelOptions::device, kDeviceHelp);
+    table.add("dtype", &ModelOptions::dtype, kPrecisionHelp);
+    table.add("threads", &ModelOptions::threads, "CPU threads; 0: one for each core").at_least(0);
+    return table;
+  }();
+  return kTable;
+}
+
+}  // namespace sdx

@@ -1,0 +1,224 @@
+#include "sdx/training/training_options.h"
+
+#include <filesystem>
+
+#include "sdx/util/data_folder.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+
+namespace sdx {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Table = SettingsTable<TrainingOptions>;
+using Options = TrainingOptions;
+
+template <typename Pointer>
+auto inversion_member(Pointer pointer) {
+  return nested(&Options::inversion, pointer);
+}
+
+template <typename Pointer>
+auto trainer_member(Pointer pointer) {
+  return nested(&Options::trainer, pointer);
+}
+
+void parse_timesteps(Options& options, const std::string& text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const auto first = settings_detail::read_number<int>(std::string_view(text).substr(0, colon));
+  const auto last = colon == text.size() ? std::nullopt
+                                         : settings_detail::read_number<int>(
+                                               std::string_view(text).substr(colon + 1));
+  if (!first || !last) throw SettingError("timesteps", "MIN:MAX, for example 0:999", text);
+  options.inversion.first_timestep = *first;
+  options.inversion.last_timestep = *last;
+}
+
+constexpr const char* kDetectorHelp =
+    "YuNet's .onnx file; default: $SDX_FACE_DETECTOR, the model's, else a Haar cascade";
+constexpr const char* kNetworkHelp =
+    "Folder with dlib's face network, which tells people apart; default: $SDX_FACE_NETWORK";
+
+void add_input(Table& table) {
+  table.group("Input");
+  table.add("folder", &Options::portraits, "Folder with pictures (JPEG, PNG, WebP)").positional();
+  table.add("name", inversion_member(&InversionOptions::name), "The new word, without brackets");
+  table.add("kind", nested(&Options::subject, &SubjectOptions::kind),
+            "What the word stands for: person, object or style");
+  table.add("templates", nested(&Options::subject, &SubjectOptions::templates_file),
+            "File of sentences with {name} to learn from; default: those of the kind");
+  table.add_spelled(
+      "crop",
+      [](const Options& options) {
+        return options.subject.crop ? std::string(to_string(*options.subject.crop)) : "auto";
+      },
+      [](Options& options, const std::string& text) {
+        options.subject.crop.reset();
+        if (text != "auto") options.subject.crop = parse_enum<Crop>(text, "crop");
+      },
+      "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
+  table.add("face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),
+            "Whose face, of several: largest, center, match (who recurs in the folder)");
+  table.add("mirror", nested(&Options::subject, &SubjectOptions::latents, &LatentOptions::mirror),
+            "Learn from each picture's mirror image as well");
+  table.add_spelled(
+      "mask",
+      [](const Options& options) {
+        return std::string(options.subject.latents.mask_face ? "face" : "none");
+      },
+      [](Options& options, const std::string& text) {
+        if (text != "none" && text != "face") throw SettingError("mask", "none or face", text);
+        options.subject.latents.mask_face = text == "face";
+      },
+      "face: learn little from what is not face or hair; none");
+  table.add("face-detector", nested(&Options::subject, &SubjectOptions::face_detector),
+            kDetectorHelp);
+  table.add("face-network", nested(&Options::subject, &SubjectOptions::face_network), kNetworkHelp);
+  table.add("strict",
+            nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::strict),
+            "Stop at a file that can't be used, in place of skipping it");
+}
+
+void add_training(Table& table) {
+  table.group("Training");
+  table
+      .add("preset", &Options::preset,
+           "Where the defaults below are from: fast, balanced, best")
+      .of_one_call();
+  table.add("init", inversion_member(&InversionOptions::init),
+            "Start: a text, 'auto' (words that explain the pictures best), 'cross' (a mean name); "
+            "default: as the model advises");
+  table
+      .add("vectors", inversion_member(&InversionOptions::vectors),
+           "Positions of the prompt the word takes")
+      .at_least(1);
+  table.add_spelled(
+      "lr", [](const Options& options) { return options.inversion.learning_rate.text(); },
+      [](Options& options, const std::string& text) {
+        options.inversion.learning_rate = LearningRate::parse(text);
+      },
+      "Learning rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
+  table
+      .add("batch", inversion_member(&InversionOptions::batch_size),
+           "Pictures that go through the UNet at once")
+      .at_least(1);
+  table.add("accumulate", inversion_member(&InversionOptions::accumulate), "Batches in a step")
+      .at_least(1);
+  table.add("norm", inversion_member(&InversionOptions::norm),
+            "Length of the vectors: free, vocab (as the vocabulary's), init (as at the start)");
+  table
+      .add("min-snr", inversion_member(&InversionOptions::min_snr),
+           "Gamma of the min-SNR weighting of timesteps; 0: all alike")
+      .at_least(0);
+  table
+      .add("offset-noise", inversion_member(&InversionOptions::offset_noise),
+           "Noise that a whole channel shares, as a share of the noise; 0: none")
+      .at_least(0);
+  table.add_spelled(
+      "timesteps",
+      [](const Options& options) {
+        return std::to_string(options.inversion.first_timestep) + ":" +
+               std::to_string(options.inversion.last_timestep);
+      },
+      parse_timesteps, "Least and most noise that is trained on, MIN:MAX");
+  table.add("memory", &Options::memory,
+            "auto, normal, or low: compute the UNet a second time instead of keeping it");
+  table.add("seed", inversion_member(&InversionOptions::seed), "Random seed");
+}
+
+void add_end(Table& table) {
+  table.group("End and choice");
+  table.add("stop", &Options::stop,
+            "auto: when the loss on the fixed batch has settled; never: at --max-steps");
+  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as --stop says").at_least(0);
+  table.add("min-steps", trainer_member(&TrainerOptions::min_steps), "Never settle before")
+      .at_least(0);
+  table.add("max-steps", inversion_member(&InversionOptions::steps), "Steps at most").at_least(1);
+  table
+      .add("patience", trainer_member(&TrainerOptions::patience),
+           "Steps over which the loss must be flat")
+      .at_least(1);
+  table
+      .add("milestone-steps", trainer_member(&TrainerOptions::milestone_steps),
+           "Steps between two evaluations of pictures; 0: only at the end")
+      .at_least(0);
+  table.add("keep", &Options::keep, "Embeddings that are kept: best, or all (of every milestone)");
+}
+
+void add_output(Table& table) {
+  table.group("Output");
+  table.add("embeddings", &Options::embeddings, "Folder for <Name>'s file");
+  table.add("runs", &Options::runs, "Folder for settings, measurements, previews, checkpoints");
+  table.add("force", &Options::force, "Replace an embedding or a run of the same name");
+  table
+      .add("resume", &Options::resume, "Go on with the training in this folder: runs/<Name>")
+      .of_one_call();
+  table
+      .add("resume-anyway", &Options::resume_anyway,
+           "Go on even if options or pictures have changed")
+      .of_one_call();
+  table.add("trace", &Options::trace_file,
+            "Write what the first steps computed to this file (safetensors), to replay them "
+            "elsewhere");
+  table.add("trace-steps", &Options::trace_steps, "How many steps --trace records").at_least(1);
+}
+
+}  // namespace
+
+const SettingsTable<TrainingOptions>& training_settings() {
+  static const Table kTable = [] {
+    Table table;
+    add_input(table);
+    add_training(table);
+    add_end(table);
+    add_output(table);
+    return table;
+  }();
+  return kTable;
+}
+
+const SettingsTable<FaceOptions>& face_settings() {
+  static const SettingsTable<FaceOptions> kTable = [] {
+    SettingsTable<FaceOptions> table;
+    table.group("Input");
+    table.add("face-detector", &FaceOptions::detector, kDetectorHelp);
+    table.add("face-network", &FaceOptions::network, kNetworkHelp);
+    return table;
+  }();
+  return kTable;
+}
+
+void apply_preset(const std::string& name, TrainingOptions& options) {
+  const fs::path file = data_folder() / "presets" / (name + ".json");
+  const bool is_name = name.find('/') == std::string::npos && !name.empty();
+  if (!is_name || !fs::exists(file)) {
+    throw SettingError("preset", "fast, balanced or best", name);
+  }
+  options.preset = name;
+  Settings(training_settings(), options).read_json(read_json_file(file), file.string());
+}
+
+TrainingOptions default_training() {
+  TrainingOptions options;
+  apply_preset(options.preset, options);
+  return options;
+}
+
+TrainingSpec make_spec(const TrainingOptions& options) {
+  if (options.portraits.empty()) throw UsageError("expected a folder of pictures");
+  if (options.inversion.name.empty()) throw UsageError("`name` is missing");
+  TrainingSpec spec;
+  spec.portraits = options.portraits;
+  spec.subject = options.subject;
+  spec.templates = load_templates(options.subject);
+  spec.inversion = options.inversion;
+  if (options.exact_steps > 0) spec.inversion.steps = options.exact_steps;
+  spec.trainer = options.trainer;
+  spec.trainer.stop_when_settled = options.exact_steps == 0 && options.stop == StopChoice::kAuto;
+  spec.memory = options.memory;
+  return spec;
+}
+
+}  // namespace sdx

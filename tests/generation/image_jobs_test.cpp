@@ -1,0 +1,89 @@
+#include "sdx/generation/image_jobs.h"
+
+#include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+
+#include "support/catch.h"
+
+using Catch::Matchers::ContainsSubstring;
+
+namespace sdx {
+
+namespace {
+
+std::vector<ImageOptions> read_lines(const std::string& text, const ImageOptions& base = {}) {
+  const test::TempFolder folder;
+  write_file_atomically(folder.path() / "p.txt", text);
+  return read_prompt_options((folder.path() / "p.txt").string(), base);
+}
+
+std::string complaint(const std::string& text) {
+  try {
+    read_lines(text);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("image jobs: a line of a prompts file is a prompt, or settings") {
+  ImageOptions base;
+  base.settings.sampler.steps = 5;
+  base.styles = {"oil"};
+  const auto read = read_lines(
+      "a robot\n"
+      "--prompt \"snow, \\\"deep\\\" [a,b]\" --negative_prompt 'a hat' --steps=3 --tile --cfg_scale 2 "
+      "--sampler_name \"Euler a\" --width 72 --height 64 --style wax --style gold\n"
+      "  \n",
+      base);
+  REQUIRE(read.size() == 2);
+  CHECK(read[0].prompt == "a robot");
+  CHECK(read[0].settings.sampler.steps == 5);
+  CHECK(read[0].styles == std::vector<std::string>{"oil"});
+  CHECK(read[1].prompt == "snow, \"deep\" [a,b]");
+  CHECK(read[1].negative == "a hat");
+  CHECK(read[1].settings.sampler.steps == 3);
+  CHECK(read[1].settings.sampler.sampler == SamplerKind::kEulerAncestral);
+  CHECK(read[1].settings.tile);
+  CHECK(read[1].guidance_scale == 2);
+  CHECK(read[1].settings.width_px == 72);
+  CHECK(read[1].settings.height_px == 64);
+  CHECK(read[1].styles == std::vector<std::string>{"wax", "gold"});
+}
+
+TEST_CASE("image jobs: what is wrong in a line is named with its number") {
+  CHECK_THAT(complaint("a robot\n--prompt x --stepz 3\n"),
+             ContainsSubstring("p.txt:2: there is no setting \"stepz\"; the nearest are steps"));
+  CHECK_THAT(complaint("--prompt x --steps 0\n"),
+             ContainsSubstring("p.txt:1: `steps`: expected a whole number of 1 or more"));
+  CHECK_THAT(complaint("--prompt x --steps\n"), ContainsSubstring("`steps`: expected"));
+  CHECK_THAT(complaint("--steps 3\n"), ContainsSubstring("p.txt:1: `prompt` is missing"));
+  CHECK_THAT(complaint("--prompt a robot\n"), ContainsSubstring("found \"robot\""));
+}
+
+TEST_CASE("image jobs: a grid's axes are settings, and cells change fastest") {
+  ImageOptions options;
+  options.prompt = "a red hat";
+  options.seed = 3;
+  JobSettings settings;
+  settings.count = 2;
+  settings.axes = {parse_grid_axis("cfg=2,4"), parse_grid_axis("prompt=red|blue")};
+  const std::vector<ImageJob> jobs = make_jobs(options, settings);
+  REQUIRE(jobs.size() == 8);
+  CHECK(jobs[0].label == "cfg 2, prompt red");
+  CHECK(jobs[1].label == "cfg 4, prompt red");
+  CHECK(jobs[2].label == "cfg 2, prompt blue");
+  CHECK(jobs[2].request.prompt == "a blue hat");
+  CHECK(jobs[1].request.settings.guidance_scale == 4);
+  CHECK(jobs[3].request.seed == 3);
+  CHECK(jobs[4].request.seed == 4);
+  settings.axes = {parse_grid_axis("stepz=2,4")};
+  CHECK_THROWS_AS(make_jobs(options, settings), UsageError);
+  CHECK_THROWS_AS(parse_grid_axis("cfg"), SettingError);
+}
+
+}  // namespace sdx
