@@ -14,6 +14,7 @@
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/generation/words.h"
+#include "sdx/image/encoding_settings.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/safetensors.h"

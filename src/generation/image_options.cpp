@@ -148,7 +148,7 @@ void add_sampling(Table& table) {
             return std::string(to_string(options.settings.sampler.schedule));
           },
           [](ImageOptions& options, const std::string& text) {
-            options.settings.sampler.schedule = parse_schedule(text);
+            options.settings.sampler.schedule = parse_enum<ScheduleKind>(text, "schedule");
           },
           "Which noise levels are visited; auto: what the sampler is used with")
       .also({"scheduler"})

@@ -84,19 +84,6 @@ const SettingsTable<TeamOptions>& team_settings() {
   return kTable;
 }
 
-const SettingsTable<ImageEncoding>& encoding_settings() {
-  static const SettingsTable<ImageEncoding> kTable = [] {
-    SettingsTable<ImageEncoding> table;
-    table.group("Output");
-    table.add("format", &ImageEncoding::format, "png, jpeg or webp");
-    table
-        .add("quality", &ImageEncoding::quality, "1 to 100 for JPEG and WebP; 0: 95 and 90")
-        .within(0, 100);
-    return table;
-  }();
-  return kTable;
-}
-
 Settings bind_team_settings(TeamOptions& options, ModelOptions& model) {
   Settings settings;
   settings.add(team_settings(), options)

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "sdx/generation/image_jobs.h"
-#include "sdx/image/write.h"
+#include "sdx/image/encoding_settings.h"
 #include "sdx/model/model_options.h"
 #include "sdx/util/settings_table.h"
 
@@ -34,9 +34,6 @@ struct TeamOptions {
 
 /// The table of what is a team's alone. All that a team is asked for is in bind_team_settings().
 const SettingsTable<TeamOptions>& team_settings();
-
-/// How images are written: format and quality.
-const SettingsTable<ImageEncoding>& encoding_settings();
 
 /// Everything that a team is asked for: its own settings, those of prompts, images and encoding, and
 /// the model's.
