@@ -11,7 +11,7 @@
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -167,7 +167,7 @@ void convert_action(int argc, char** argv) {
   add_message_options(table, common);
   table.parse(argc, argv);
 
-  options.dialect = parse_embedding_dialect(form);
+  options.dialect = parse_enum<EmbeddingDialect>(form, "to");
   check_new_name(options.name);
   const std::vector<Embedding> embeddings = read_embeddings(options.file);
   if (embeddings.size() > 1 && !(options.out.empty() && options.name.empty())) {

@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::uint64_t kMostCombinations = 10'000;
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
-
 PictureOptions at_value(PictureOptions options, const GridAxis& axis, const std::string& value) {
   if (axis.option == "prompt") {
     const std::string& sought = axis.values.front();
@@ -28,7 +20,7 @@ PictureOptions at_value(PictureOptions options, const GridAxis& axis, const std:
       throw UsageError("--xy prompt=" + sought + ",…: the first value is replaced by each, but \"" +
                        sought + "\" is not in the prompt \"" + options.prompt + "\"");
     }
-    options.prompt = replaced(options.prompt, sought, value);
+    options.prompt = replace_all(options.prompt, sought, value);
   } else {
     apply_arguments({"--" + axis.option + "=" + value}, "--xy " + axis.option + "=" + value,
                     options);

@@ -95,7 +95,9 @@ void add_sampling_options(OptionTable& table, PictureOptions& options) {
       names_of_samplers() + "; --list-samplers says more");
   table.add_parsed(
       group, "--schedule", std::string(to_string(settings.sampler.schedule)),
-      [&](const std::string& text) { settings.sampler.schedule = parse_schedule(text); },
+      [&](const std::string& text) {
+        settings.sampler.schedule = parse_enum<ScheduleKind>(text, "schedule");
+      },
       "Which noise levels are visited; auto: what the sampler is used with");
   table.add_parsed(
       group, "--sigmas", "", [&](const std::string& text) { parse_sigmas(text, settings.sampler); },
@@ -164,7 +166,7 @@ void add_picture_options(OptionTable& table, PictureOptions& options) {
   table.add("Picture", "--style", options.styles, "Names of styles from --styles, in this order");
   table.add_parsed(
       "Picture", "--grammar", std::string(to_string(settings.grammar)),
-      [&](const std::string& text) { settings.grammar = parse_grammar(text); },
+      [&](const std::string& text) { settings.grammar = parse_enum<Grammar>(text, "grammar"); },
       "a1111: (weights:1.2), [edits:like this:0.5], AND, BREAK; plain: all but <Name> is text");
   table.add_parsed(
       "Picture", "--seed", options.seed ? std::to_string(*options.seed) : "random",

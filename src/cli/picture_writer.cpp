@@ -31,7 +31,7 @@ void add_encoding_options(OptionTable& table, ImageEncoding& encoding) {
   const std::string group = "Output";
   table.add_parsed(
       group, "--format", std::string(to_string(encoding.format)),
-      [&](const std::string& text) { encoding.format = parse_image_format(text); },
+      [&](const std::string& text) { encoding.format = parse_enum<ImageFormat>(text, "format"); },
       "png, jpeg or webp");
   table.add(group, "--quality", encoding.quality, "1 to 100 for JPEG and WebP; 0: 95 and 90");
 }

@@ -136,19 +136,22 @@ void add_portrait_options(OptionTable& table, SubjectOptions& subject) {
   const char* const group = "Input";
   table.add_parsed(
       group, "--kind", "person",
-      [&subject](const std::string& text) { subject.kind = parse_subject_kind(text); },
+      [&subject](const std::string& text) { subject.kind = parse_enum<SubjectKind>(text, "kind"); },
       "What the word stands for: person, object or style");
   table.add(group, "--templates", subject.templates_file,
             "File of sentences with {name} to learn from; default: those of the kind");
   table.add_parsed(
       group, "--crop", "auto",
       [&subject](const std::string& text) {
-        subject.crop = text == "auto" ? std::nullopt : std::optional(parse_crop(text));
+        subject.crop =
+            text == "auto" ? std::nullopt : std::optional(parse_enum<Crop>(text, "crop"));
       },
       "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
   table.add_parsed(
       group, "--face", "largest",
-      [&subject](const std::string& text) { subject.portraits.face = parse_face_choice(text); },
+      [&subject](const std::string& text) {
+        subject.portraits.face = parse_enum<FaceChoice>(text, "face");
+      },
       "Whose face, of several: largest, center, match (who recurs in the folder)");
   table.add_flag(group, "--mirror", subject.latents.mirror,
                  "Learn from each picture's mirror image as well");

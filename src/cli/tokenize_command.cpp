@@ -167,7 +167,7 @@ void tokenize_command(int argc, char** argv) {
             "Folders or files in which <Name> is looked up");
   table.add_parsed(
       "Input", "--grammar", std::string(to_string(options.grammar)),
-      [&](const std::string& text) { options.grammar = parse_grammar(text); },
+      [&](const std::string& text) { options.grammar = parse_enum<Grammar>(text, "grammar"); },
       "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
   table.add("Input", "--steps", options.steps, "Of the picture, for [edits:like this:0.5]")
       ->check(CLI::PositiveNumber);

@@ -27,7 +27,7 @@ void apply_preset(const std::string& name, TrainOptions& options) {
   inversion.learning_rate = LearningRate::parse(json_value<std::string>(preset, "lr", file));
   inversion.batch_size = json_value<int>(preset, "batch", file);
   inversion.steps = json_value<int>(preset, "max-steps", file);
-  inversion.norm = parse_norm_policy(json_value<std::string>(preset, "norm", file));
+  inversion.norm = json_enum<NormPolicy>(preset, "norm", file);
   inversion.min_snr = json_value<double>(preset, "min-snr", file);
   options.trainer.min_steps = json_value<int>(preset, "min-steps", file);
   options.trainer.patience = json_value<int>(preset, "patience", file);
@@ -70,7 +70,7 @@ void add_training_options(OptionTable& table, TrainOptions& options) {
       ->check(CLI::PositiveNumber);
   table.add_parsed(
       group, "--norm", std::string(to_string(inversion.norm)),
-      [&](const std::string& text) { inversion.norm = parse_norm_policy(text); },
+      [&](const std::string& text) { inversion.norm = parse_enum<NormPolicy>(text, "norm"); },
       "Length of the vectors: free, vocab (as the vocabulary's), init (as at the start)");
   table
       .add(group, "--min-snr", inversion.min_snr,
@@ -87,7 +87,7 @@ void add_training_options(OptionTable& table, TrainOptions& options) {
       "Least and most noise that is trained on, MIN:MAX");
   table.add_parsed(
       group, "--memory", std::string(to_string(options.memory)),
-      [&](const std::string& text) { options.memory = parse_memory_choice(text); },
+      [&](const std::string& text) { options.memory = parse_enum<MemoryChoice>(text, "memory"); },
       "auto, normal, or low: compute the UNet a second time instead of keeping it");
   table.add(group, "--seed", inversion.seed, "Of everything random");
 }
@@ -113,7 +113,7 @@ void add_end_options(OptionTable& table, TrainOptions& options) {
       ->check(CLI::NonNegativeNumber);
   table.add_parsed(
       group, "--keep", std::string(to_string(options.keep)),
-      [&](const std::string& text) { options.keep = parse_keep_policy(text); },
+      [&](const std::string& text) { options.keep = parse_enum<KeepPolicy>(text, "keep"); },
       "Embeddings that are kept: best, or all (of every milestone)");
 }
 

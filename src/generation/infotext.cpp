@@ -7,19 +7,13 @@
 #include "sdx/generation/words.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
 namespace {
 
 constexpr std::size_t kShortHashDigits = 12;
-
-/// The shortest text that reads back as the same number: "7", "7.5".
-std::string number_text(double value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return {digits.data(), end};
-}
 
 /// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
 std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
@@ -53,7 +47,7 @@ void add_sampling(FieldList& fields, const SamplerSettings& sampler) {
   fields.add("Sampler", std::string(display_name(sampler.sampler)));
   if (sampler.schedule == ScheduleKind::kCustom) {
     std::vector<std::string> sigmas;
-    for (const double sigma : sampler.custom_sigmas) sigmas.push_back(number_text(sigma));
+    for (const double sigma : sampler.custom_sigmas) sigmas.push_back(exact_number(sigma));
     fields.add("Sigmas", join(sigmas, ", "));
   } else {
     fields.add_unless(sampler.schedule == ScheduleKind::kAuto, "Schedule type",
@@ -75,10 +69,10 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   Infotext infotext{request.prompt, request.negative_prompt, {}};
   FieldList fields(infotext);
   add_sampling(fields, settings.sampler);
-  fields.add("CFG scale", number_text(settings.guidance_scale));
+  fields.add("CFG scale", exact_number(settings.guidance_scale));
   fields.add_unless(settings.guidance_rescale == 0, "CFG Rescale",
-                    number_text(settings.guidance_rescale));
-  fields.add_unless(settings.guidance_end == 1, "CFG end", number_text(settings.guidance_end));
+                    exact_number(settings.guidance_rescale));
+  fields.add_unless(settings.guidance_end == 1, "CFG end", exact_number(settings.guidance_end));
   fields.add_unless(settings.feature_interval == 1, "DeepCache interval",
                     std::to_string(settings.feature_interval));
   fields.add("Seed", std::to_string(request.seed));
@@ -87,13 +81,13 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add("Model", info.name);
   if (request.variation_strength > 0) {
     fields.add("Variation seed", std::to_string(request.variation_seed));
-    fields.add("Variation seed strength", number_text(request.variation_strength));
+    fields.add("Variation seed strength", exact_number(request.variation_strength));
   }
   if (settings.start || is_larger) {
-    fields.add("Denoising strength", number_text(is_larger ? hires.strength : settings.strength));
+    fields.add("Denoising strength", exact_number(is_larger ? hires.strength : settings.strength));
   }
   fields.add_unless(!settings.start || !is_larger, "Start strength",
-                    number_text(settings.strength));
+                    exact_number(settings.strength));
   fields.add_unless(!settings.start || !settings.start->mask, "Mask", "True");
   fields.add_unless(settings.clip_skip == 1, "Clip skip", std::to_string(settings.clip_skip));
   fields.add_unless(!settings.tile, "Tiling", "True");
@@ -110,7 +104,7 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
   if (is_larger) {
-    fields.add("Hires upscale", number_text(hires.scale));
+    fields.add("Hires upscale", exact_number(hires.scale));
     fields.add_unless(hires.steps == 0, "Hires steps", std::to_string(hires.steps));
     fields.add("Hires upscaler", "Lanczos");
   }
