@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 

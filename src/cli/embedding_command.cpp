@@ -10,7 +10,7 @@
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 

@@ -8,6 +8,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -20,25 +21,6 @@ fs::path models_folder(const std::string& chosen) {
   if (const char* folder = std::getenv("SDX_MODELS")) return folder;
   if (const char* home = std::getenv("HOME")) return fs::path(home) / ".local/share/sdx/models";
   throw UsageError("no home folder; --models-dir DIR says where models are kept");
-}
-
-std::string with_unit(double value, const std::array<const char*, 4>& units, double base) {
-  std::size_t unit = 0;
-  while (value >= base && unit + 1 < units.size()) {
-    value /= base;
-    ++unit;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f%s" : "%.1f%s", value, units[unit]);
-  return text;
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  return with_unit(static_cast<double>(bytes), {" B", " kB", " MB", " GB"}, 1000);
-}
-
-std::string count_text(std::int64_t count) {
-  return with_unit(static_cast<double>(count), {"", " k", " M", " G"}, 1000);
 }
 
 std::string padded(std::string text, std::size_t width) {

@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <mutex>
+
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -15,13 +18,6 @@ constexpr std::chrono::milliseconds kRedraw{100};
 
 std::mutex terminal;                        ///< guards it, and what stands there
 const ProgressBar* standing_bar = nullptr;  ///< the one on the terminal's last line
-
-std::string duration_text(double seconds) {
-  const int whole = static_cast<int>(seconds + 0.5);
-  char text[32];
-  std::snprintf(text, sizeof text, "%d:%02d", whole / 60, whole % 60);
-  return text;
-}
 
 void write(const std::string& text) {
   std::fputs(text.c_str(), stderr);
@@ -101,7 +97,7 @@ std::string ProgressBar::line(int done, const std::string& figure) const {
     char rate_text[32];
     std::snprintf(rate_text, sizeof rate_text, "  %.1f/s", rate);
     text += rate_text;
-    if (done < total_) text += "  " + duration_text((total_ - done) / rate) + " left";
+    if (done < total_) text += "  " + duration_text(std::round((total_ - done) / rate)) + " left";
   }
   if (!figure.empty()) text += "  " + figure;
   return text;

@@ -7,6 +7,7 @@
 #include "sdx/cli/tool.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -47,10 +48,9 @@ void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
   }
   const auto available = static_cast<double>(fs::space(plan.folder.root).available);
   if (needed <= available) return;
-  char text[160];
-  std::snprintf(text, sizeof text, "may need %.1f GB, and %.1f GB are free on its disk",
-                needed / 1e9, available / 1e9);
-  throw IoError(plan.folder.root.string() + ": " + text);
+  throw IoError(plan.folder.root.string() + ": may need " +
+                bytes_text(static_cast<std::uint64_t>(needed)) + ", and " +
+                bytes_text(static_cast<std::uint64_t>(available)) + " are free on its disk");
 }
 
 }  // namespace sdx

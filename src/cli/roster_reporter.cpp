@@ -4,6 +4,7 @@
 
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 

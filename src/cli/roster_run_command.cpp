@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -16,6 +17,7 @@
 #include "sdx/util/stop.h"
 #include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -46,18 +48,6 @@ double seconds_per_row(const LoadedModel& model, int rows) {
   return std::min(pass(), pass()) / rows;
 }
 
-std::string duration_text(double seconds) {
-  char text[32];
-  if (seconds < 90) {
-    std::snprintf(text, sizeof text, "%.0f s", std::max(seconds, 1.0));
-  } else if (seconds < 90 * 60) {
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
-  }
-  return text;
-}
-
 /// What the whole will take at most, from a measured pass of the UNet. A step with its gradient
 /// takes about three passes; trainings mostly settle after a third of their most steps.
 void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
@@ -86,8 +76,8 @@ void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
   const double drawing = row * picture_rows;
   say(count_of(plan.members.size(), "person", "people") + ", " +
       count_of(pictures_of(plan), "picture", "pictures") + ": about " +
-      duration_text(training * kUsualShare + drawing) + ", at most " +
-      duration_text(training + drawing) + " if nothing of it is there yet");
+      duration_text(std::ceil(training * kUsualShare + drawing)) + ", at most " +
+      duration_text(std::ceil(training + drawing)) + " if nothing of it is there yet");
 }
 
 /// What the process ends with when not all is done.

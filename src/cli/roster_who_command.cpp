@@ -18,6 +18,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 

@@ -203,52 +203,7 @@ void drop_copies(std::vector<Portrait>& portraits, const std::vector<Fingerprint
   }
 }
 
-/// @throws UsageError naming the words that there are.
-template <typename Enum>
-Enum parse_word(std::string_view text, const char* option, std::initializer_list<Enum> values) {
-  std::vector<std::string> words;
-  for (const Enum value : values) {
-    if (text == to_string(value)) return value;
-    words.emplace_back(to_string(value));
-  }
-  throw UsageError(std::string(option) + ": expected " + join(words, ", ") + ", found \"" +
-                   std::string(text) + "\"");
-}
-
 }  // namespace
-
-std::string_view to_string(Crop crop) {
-  switch (crop) {
-    case Crop::kFace:
-      return "face";
-    case Crop::kCentre:
-      return "center";
-    case Crop::kNone:
-      return "none";
-  }
-  return "";
-}
-
-Crop parse_crop(std::string_view text) {
-  return parse_word(text, "--crop", {Crop::kFace, Crop::kCentre, Crop::kNone});
-}
-
-std::string_view to_string(FaceChoice choice) {
-  switch (choice) {
-    case FaceChoice::kLargest:
-      return "largest";
-    case FaceChoice::kCentre:
-      return "center";
-    case FaceChoice::kMatch:
-      return "match";
-  }
-  return "";
-}
-
-FaceChoice parse_face_choice(std::string_view text) {
-  return parse_word(text, "--face",
-                    {FaceChoice::kLargest, FaceChoice::kCentre, FaceChoice::kMatch});
-}
 
 std::vector<Portrait> load_portraits(const fs::path& folder, const PortraitOptions& options,
                                      const FaceFinder* faces, const IdentityEncoder* identity) {

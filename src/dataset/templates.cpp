@@ -9,35 +9,8 @@
 
 namespace sdx {
 
-namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-}  // namespace
-
-std::string_view to_string(SubjectKind kind) {
-  switch (kind) {
-    case SubjectKind::kPerson:
-      return "person";
-    case SubjectKind::kObject:
-      return "object";
-    case SubjectKind::kStyle:
-      return "style";
-  }
-  return "";
-}
-
-SubjectKind parse_subject_kind(std::string_view text) {
-  for (const auto kind : {SubjectKind::kPerson, SubjectKind::kObject, SubjectKind::kStyle}) {
-    if (text == to_string(kind)) return kind;
-  }
-  throw UsageError("--kind: expected person, object or style, found \"" + std::string(text) + "\"");
-}
-
 std::vector<std::string> load_templates(const std::filesystem::path& file) {
-  std::string text = read_file(file);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  std::istringstream stream(text);
+  std::istringstream stream{std::string(without_byte_order_mark(read_file(file)))};
   std::vector<std::string> templates;
   int number = 0;
   for (std::string line; std::getline(stream, line);) {

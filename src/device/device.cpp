@@ -24,7 +24,7 @@ c10::Device parse_device(const std::string& text) {
   } catch (const c10::Error&) {
     // Said below, in the words of the flag.
   }
-  throw UsageError("--device: expected auto, cpu, cuda or cuda:N, found \"" + text + "\"");
+  throw SettingError("device", "auto, cpu, cuda or cuda:N", text);
 }
 
 constexpr std::array kPrecisions = {at::kFloat, at::kBFloat16, at::kHalf};
@@ -35,14 +35,14 @@ std::optional<c10::ScalarType> parse_precision(const std::string& text) {
   for (const c10::ScalarType dtype : kPrecisions) {
     if (text == precision_name(dtype)) return dtype;
   }
-  throw UsageError("--dtype: expected auto, fp32, bf16 or fp16, found \"" + text + "\"");
+  throw SettingError("dtype", "auto, fp32, bf16 or fp16", text);
 }
 
 void check_cuda(const c10::Device& device, const std::string& text) {
   const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
   if (at::hasCUDA() && device.index() < count) return;
-  throw UnavailableError("--device " + text + ": this machine has " + std::to_string(count) +
-                         " CUDA devices that libtorch can use; --device cpu works everywhere");
+  throw UnavailableError("`device` " + text + ": this machine has " + std::to_string(count) +
+                         " CUDA devices that libtorch can use; `device` cpu works everywhere");
 }
 
 /// oneDNN's kernels need AVX-512 or newer for it; with its bfloat16 instructions they are fast.
@@ -65,8 +65,8 @@ ComputeTarget choose_target(const std::string& device_text, const std::string& d
     return {device, dtype.value_or(at::kHalf)};
   }
   if (dtype == at::kHalf || (dtype == at::kBFloat16 && !cpu_computes_in_bfloat16())) {
-    throw UnavailableError("--dtype " + dtype_text +
-                           ": this processor cannot compute in it; --dtype fp32 works everywhere");
+    throw UnavailableError("`dtype` " + dtype_text +
+                           ": this processor cannot compute in it; `dtype` fp32 works everywhere");
   }
   return {device, dtype.value_or(at::kFloat)};
 }

@@ -1,4 +1,4 @@
-#include "device/graph.h"
+#include "sdx/device/graph.h"
 
 #ifdef SDX_WITH_CUDA_GRAPHS
 

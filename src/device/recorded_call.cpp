@@ -1,4 +1,5 @@
-#include "device/recorded_call.h"
+#include "sdx/device/recorded_call.h"
+#include "sdx/device/held_value.h"
 
 #include <ATen/core/grad_mode.h>
 #include <spdlog/spdlog.h>
@@ -12,7 +13,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "device/held_value.h"
 #include "sdx/util/error.h"
 
 namespace sdx {

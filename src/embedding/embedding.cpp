@@ -6,11 +6,17 @@ namespace sdx {
 
 std::string placeholder(const std::string& name) { return "<" + name + ">"; }
 
+TextEncoderKind text_encoder_kind(std::int64_t width) {
+  if (width == 768) return TextEncoderKind::kSd1;
+  if (width == 1024) return TextEncoderKind::kSd2;
+  if (width == 1280) return TextEncoderKind::kSdxlSecond;
+  return TextEncoderKind::kOther;
+}
+
 std::string made_for(std::int64_t width) {
-  if (width == 768) return "SD 1.x";
-  if (width == 1024) return "SD 2.x";
-  if (width == 1280) return "the second text encoder of SDXL";
-  return "a model of width " + std::to_string(width);
+  const TextEncoderKind kind = text_encoder_kind(width);
+  if (kind == TextEncoderKind::kOther) return "a model of width " + std::to_string(width);
+  return std::string(to_string(kind));
 }
 
 void check_width(const Embedding& embedding, std::int64_t width) {

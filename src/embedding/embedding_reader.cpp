@@ -1,18 +1,19 @@
 #include "sdx/embedding/embedding_reader.h"
 
 #include <ATen/ops/isfinite.h>
-#include <utf8proc.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "embedding/dialects.h"
 #include "embedding/png_embedding.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/tensor/torch_file.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -34,39 +35,24 @@ struct Content {
   throw DataError(file.string() + ": " + reason);
 }
 
-/// Whether a text can be shown: UTF-8 without control characters.
-bool is_plain_text(std::string_view text) {
-  while (!text.empty()) {
-    utf8proc_int32_t letter = 0;
-    const utf8proc_ssize_t bytes =
-        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                         static_cast<utf8proc_ssize_t>(text.size()), &letter);
-    if (bytes < 1 || utf8proc_category(letter) == UTF8PROC_CATEGORY_CC) return false;
-    text.remove_prefix(static_cast<std::size_t>(bytes));
-  }
-  return true;
-}
-
-bool is_sound_name(std::string_view text) {
-  constexpr std::size_t kMaxNameBytes = 200;
-  return !text.empty() && text.size() <= kMaxNameBytes && text != "*" &&
-         text.find_first_of("<>") == std::string_view::npos && is_plain_text(text);
-}
-
 // ------------------------------------------------------------------------------------ containers
 
 /// Tensors with names: what they mean follows from the names.
 Content content_of(const fs::path& file, TensorMap tensors, EmbeddingFormat otherwise) {
-  const auto has = [&tensors](const char* name) { return tensors.contains(name); };
+  const auto has = [&tensors](std::string_view name) {
+    return tensors.contains(std::string(name));
+  };
   if (has("IN01") && has("OUT11")) {
     fail(file,
          "a vector for each of the 16 layers of the UNet that look at the prompt (kohya's XTI), so "
          "it is no word that a prompt could hold; an ordinary textual inversion is needed");
   }
   EmbeddingFormat format = otherwise;
-  if (has("emb_params")) format = EmbeddingFormat::kKohya;
-  if (has("emp_params")) format = EmbeddingFormat::kOneTrainer;
-  if (has("clip_l") || has("clip_g")) format = EmbeddingFormat::kSdxlPair;
+  for (const ReadableDialect& dialect : readable_dialects()) {
+    for (const std::string_view mark : dialect.marks) {
+      if (!mark.empty() && has(mark)) format = dialect.format;
+    }
+  }
   return {file, format, std::move(tensors), {}};
 }
 
@@ -140,25 +126,21 @@ Content read_content(const fs::path& file) {
 /// The name that the file itself has for the word of this tensor; empty if none.
 std::string name_inside(const Content& content, const std::string& key) {
   const bool in_brackets = key.size() > 2 && key.front() == '<' && key.back() == '>';
-  switch (content.format) {
-    case EmbeddingFormat::kKohya:
-    case EmbeddingFormat::kOneTrainer:
-    case EmbeddingFormat::kSdxlPair:
+  switch (dialect_row(content.format).name) {
+    case NameSource::kFileName:
       return "";
-    case EmbeddingFormat::kA1111Png: {
+    case NameSource::kMetadata: {
       const auto name = content.metadata.find("name");
       return name != content.metadata.end() ? name->second : "";
     }
-    case EmbeddingFormat::kDiffusersSafetensors:
-    case EmbeddingFormat::kDiffusersBin:
+    case NameSource::kPlaceholder:
       // Anything may stand in brackets; without them, dots are what the weights of a network have.
       if (!in_brackets && key.find('.') != std::string::npos) {
         fail(content.path, "holds weights of a network, " + in_quotes(key) +
                                " for example: a LoRA or a checkpoint, not an embedding");
       }
       break;
-    case EmbeddingFormat::kOriginal:
-    case EmbeddingFormat::kA1111:
+    case NameSource::kTensorKey:
       break;
   }
   return in_brackets ? key.substr(1, key.size() - 2) : key;
@@ -166,9 +148,9 @@ std::string name_inside(const Content& content, const std::string& key) {
 
 std::string name_of(const Content& content, const std::string& key) {
   const std::string inside = name_inside(content, key);
-  if (is_sound_name(inside)) return inside;
+  if (is_usable_name(inside)) return inside;
   const std::string stem = content.path.stem().string();
-  if (!is_sound_name(stem)) {
+  if (!is_usable_name(stem)) {
     fail(content.path, "the word would be called as the file, which no word can be; rename it");
   }
   return stem;
@@ -191,19 +173,13 @@ at::Tensor vectors_of(const Content& content, const std::string& key) {
 
 /// Tensors of the file that are no words: OneTrainer's vectors for what leaves the text encoder.
 bool is_output_vectors(const Content& content, const std::string& key) {
-  const bool has_them = content.format == EmbeddingFormat::kOneTrainer ||
-                        content.format == EmbeddingFormat::kSdxlPair;
-  return has_them && key.ends_with("_out");
+  return dialect_row(content.format).has_output_vectors && key.ends_with("_out");
 }
 
 EmbeddingFile words_of(const Content& content) {
   EmbeddingFile file{content.path, content.format, {}, content.metadata, "", ""};
   const bool is_pair = content.format == EmbeddingFormat::kSdxlPair;
-  if (is_pair) {
-    file.unusable =
-        "made for SDXL or a later model (it holds vectors for several text encoders), which are "
-        "not supported; its parts are no words for SD 1.x or 2.x";
-  }
+  file.unusable = dialect_row(content.format).unusable;
   for (const auto& [key, tensor] : content.tensors) {
     if (is_output_vectors(content, key)) {
       file.remark = "\"" + key + "\" is not used: it replaces what the text encoder says of the " +
@@ -222,28 +198,6 @@ EmbeddingFile words_of(const Content& content) {
 }
 
 }  // namespace
-
-std::string_view to_string(EmbeddingFormat format) {
-  switch (format) {
-    case EmbeddingFormat::kDiffusersSafetensors:
-      return "diffusers .safetensors";
-    case EmbeddingFormat::kDiffusersBin:
-      return "diffusers .bin";
-    case EmbeddingFormat::kOriginal:
-      return "original textual inversion .pt";
-    case EmbeddingFormat::kA1111:
-      return "AUTOMATIC1111 .pt";
-    case EmbeddingFormat::kA1111Png:
-      return "AUTOMATIC1111 .png";
-    case EmbeddingFormat::kKohya:
-      return "kohya and ComfyUI";
-    case EmbeddingFormat::kOneTrainer:
-      return "OneTrainer";
-    case EmbeddingFormat::kSdxlPair:
-      return "SDXL, clip_l and clip_g";
-  }
-  return "";
-}
 
 EmbeddingFile inspect_embedding(const fs::path& file) { return words_of(read_content(file)); }
 

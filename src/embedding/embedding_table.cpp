@@ -100,8 +100,7 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
   throw UsageError(
       placeholder(name) + " is not known. " +
       (nearest.empty() ? "There are no embeddings here yet" : "The nearest names are " + nearest) +
-      "; sdx-train FOLDER --name " + name + " makes it, --embeddings DIR says where to look" +
-      others);
+      "; sdx-train makes it, `embeddings` says where to look" + others);
 }
 
 void EmbeddingTable::check_used(const std::vector<std::string>& names) const {

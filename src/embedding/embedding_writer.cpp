@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "embedding/dialects.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/tensor/torch_writer.h"
@@ -18,25 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Metadata = std::map<std::string, std::string>;
-
-struct DialectName {
-  EmbeddingDialect dialect;
-  std::string_view name;
-  std::string_view extension;
-};
-
-constexpr std::array<DialectName, 3> kDialects = {{
-    {EmbeddingDialect::kDiffusers, "diffusers", ".safetensors"},
-    {EmbeddingDialect::kA1111, "a1111", ".pt"},
-    {EmbeddingDialect::kKohya, "kohya", ".safetensors"},
-}};
-
-const DialectName& entry_of(EmbeddingDialect dialect) {
-  for (const DialectName& entry : kDialects) {
-    if (entry.dialect == dialect) return entry;
-  }
-  throw InternalError("a dialect of embeddings without a name");
-}
 
 /// What AUTOMATIC1111 calls some of our metadata.
 struct Synonym {
@@ -113,9 +95,9 @@ void write_a1111(const fs::path& file, const Embedding& embedding, const at::Ten
 /// it, but for the date. A word for SD 2 serves its models of 512 px and of 768 px, which share the
 /// text encoder; the latter is named, for it is the one that is mostly in use.
 Metadata model_spec(const Embedding& embedding) {
-  const std::int64_t width = embedding.vectors.size(-1);
-  const bool is_sd1 = made_for(width) == "SD 1.x";
-  const bool is_sd2 = made_for(width) == "SD 2.x";
+  const TextEncoderKind kind = text_encoder_kind(embedding.vectors.size(-1));
+  const bool is_sd1 = kind == TextEncoderKind::kSd1;
+  const bool is_sd2 = kind == TextEncoderKind::kSd2;
   Metadata spec = {
       {"modelspec.sai_model_spec", "1.0.0"},
       {"modelspec.implementation", "https://github.com/Stability-AI/generative-models"},
@@ -137,50 +119,74 @@ void write_kohya(const fs::path& file, const Embedding& embedding, const at::Ten
 }
 
 void check_written(const fs::path& file, const Embedding& embedding, const at::Tensor& vectors,
-                   EmbeddingDialect dialect) {
+                   const WritableDialect& dialect) {
   const Embedding back = read_embedding(file);
-  const bool has_name = dialect == EmbeddingDialect::kDiffusers;
   const bool is_same =
       back.vectors.sizes() == vectors.sizes() &&
       std::memcmp(back.vectors.data_ptr(), vectors.data_ptr(), vectors.nbytes()) == 0 &&
-      (!has_name || back.name == embedding.name);
+      (!dialect.holds_name || back.name == embedding.name);
   if (!is_same) {
     throw IoError(file.string() +
                   ": what was written reads back as something else; the disk may be failing");
   }
 }
 
+constexpr std::array<ReadableDialect, 8> kReadable = {{
+    {.format = EmbeddingFormat::kDiffusersSafetensors, .name = NameSource::kPlaceholder},
+    {.format = EmbeddingFormat::kDiffusersBin, .name = NameSource::kPlaceholder},
+    {.format = EmbeddingFormat::kOriginal, .name = NameSource::kTensorKey},
+    {.format = EmbeddingFormat::kA1111, .name = NameSource::kTensorKey},
+    {.format = EmbeddingFormat::kA1111Png, .name = NameSource::kMetadata},
+    {.format = EmbeddingFormat::kKohya, .name = NameSource::kFileName, .marks = {"emb_params"}},
+    {.format = EmbeddingFormat::kOneTrainer,
+     .name = NameSource::kFileName,
+     .marks = {"emp_params"},
+     .has_output_vectors = true},
+    {.format = EmbeddingFormat::kSdxlPair,
+     .name = NameSource::kFileName,
+     .marks = {"clip_l", "clip_g"},
+     .has_output_vectors = true,
+     .unusable =
+         "made for SDXL or a later model (it holds vectors for several text encoders), which are "
+         "not supported; its parts are no words for SD 1.x or 2.x"},
+}};
+
+constexpr std::array<WritableDialect, 3> kWritable = {{
+    {EmbeddingDialect::kDiffusers, ".safetensors", true, write_diffusers},
+    {EmbeddingDialect::kA1111, ".pt", false, write_a1111},
+    {EmbeddingDialect::kKohya, ".safetensors", false, write_kohya},
+}};
+
 }  // namespace
 
-std::string_view to_string(EmbeddingDialect dialect) { return entry_of(dialect).name; }
+std::span<const ReadableDialect> readable_dialects() { return kReadable; }
 
-std::string_view extension_of(EmbeddingDialect dialect) { return entry_of(dialect).extension; }
+std::span<const WritableDialect> writable_dialects() { return kWritable; }
 
-EmbeddingDialect parse_embedding_dialect(const std::string& text) {
-  for (const DialectName& entry : kDialects) {
-    if (text == entry.name) return entry.dialect;
+const ReadableDialect& dialect_row(EmbeddingFormat format) {
+  for (const ReadableDialect& row : kReadable) {
+    if (row.format == format) return row;
   }
-  throw UsageError("expected diffusers, a1111 or kohya as the form of an embedding, found \"" +
-                   text + "\"");
+  throw InternalError("a dialect of embeddings without a row in kReadable");
 }
+
+const WritableDialect& dialect_row(EmbeddingDialect dialect) {
+  for (const WritableDialect& row : kWritable) {
+    if (row.dialect == dialect) return row;
+  }
+  throw InternalError("a dialect of embeddings without a row in kWritable");
+}
+
+std::string_view extension_of(EmbeddingDialect dialect) { return dialect_row(dialect).extension; }
 
 void write_embedding(const fs::path& file, const Embedding& embedding, EmbeddingDialect dialect) {
   const at::Tensor vectors = embedding.vectors.detach().cpu().to(at::kFloat).contiguous();
   if (!at::isfinite(vectors).all().item<bool>()) {
     throw DataError(placeholder(embedding.name) + " has values that are not finite: not written");
   }
-  switch (dialect) {
-    case EmbeddingDialect::kDiffusers:
-      write_diffusers(file, embedding, vectors);
-      break;
-    case EmbeddingDialect::kA1111:
-      write_a1111(file, embedding, vectors);
-      break;
-    case EmbeddingDialect::kKohya:
-      write_kohya(file, embedding, vectors);
-      break;
-  }
-  check_written(file, embedding, vectors, dialect);
+  const WritableDialect& row = dialect_row(dialect);
+  row.write(file, embedding, vectors);
+  check_written(file, embedding, vectors, row);
 }
 
 }  // namespace sdx

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "sdx/image/png.h"
+#include "sdx/util/base64.h"
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -18,25 +19,6 @@ constexpr const char* kTensorKey = "TORCHTENSOR";
 /// Ten times what 75 vectors of the widest text encoder take.
 constexpr std::size_t kMaxBase64Bytes = std::size_t{32} << 20U;
 constexpr int kMaxDepth = 10;
-
-std::string from_base64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  std::uint32_t bits = 0;
-  unsigned bit_count = 0;
-  for (const char c : text.substr(0, text.find('='))) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) throw DataError("its text is not base64: damaged");
-    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-    bit_count += 6;
-    if (bit_count >= 8) {
-      bit_count -= 8;
-      bytes += static_cast<char>((bits >> bit_count) & 0xFFU);
-    }
-  }
-  return bytes;
-}
 
 Json parse(const std::string& text) {
   const auto refuse_depth = [](int depth, Json::parse_event_t, Json&) {

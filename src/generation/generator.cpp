@@ -173,7 +173,7 @@ struct Generator::Impl {
                             const LatentSize& size) {
     const auto count = static_cast<std::int64_t>(pictures);
     if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) return;
-    throw DataError("--latents: expected " + std::to_string(count) + " × " +
+    throw DataError("`latents`: expected " + std::to_string(count) + " × " +
                     std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
                     std::to_string(size.width) + " values, one set for each picture");
   }

@@ -1,24 +1,18 @@
 #include "sdx/generation/image_options.h"
 
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
 #include "sdx/image/decode.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
 namespace {
 
-template <typename T>
-std::optional<T> read_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
+using settings_detail::read_number;
 
 std::uint64_t parse_seed_number(const std::string& text) {
   if (const auto value = read_number<std::uint64_t>(text)) return *value;
@@ -78,7 +72,7 @@ void parse_sigmas(ImageOptions& options, const std::string& text) {
 std::string sigmas_text(const ImageOptions& options) {
   std::vector<std::string> sigmas;
   for (const double sigma : options.settings.sampler.custom_sigmas) {
-    sigmas.push_back(settings_detail::number_text(sigma));
+    sigmas.push_back(exact_number(sigma));
   }
   return join(sigmas, ", ");
 }
@@ -168,7 +162,7 @@ void add_sampling(Table& table) {
       .add_spelled(
           "cfg",
           [](const ImageOptions& options) {
-            return options.guidance_scale ? settings_detail::number_text(*options.guidance_scale)
+            return options.guidance_scale ? exact_number(*options.guidance_scale)
                                           : std::string("auto");
           },
           parse_guidance,

@@ -6,6 +6,7 @@
 #include "sdx/generation/words.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -15,14 +16,10 @@ constexpr std::size_t kFewestFields = 3;
 
 using Field = std::pair<std::string, std::string>;
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7F'; }
 
 /// The pattern's \w; letters beyond ASCII are taken as they are in Python.
-bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
+bool is_word(char c) { return is_word_character(c); }
 
 bool is_key(char c) { return is_word(c) || c == ' ' || c == '-' || c == '/'; }
 

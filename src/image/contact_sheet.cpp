@@ -11,6 +11,7 @@
 
 #include "sdx/image/transform.h"
 #include "sdx/util/error.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 namespace {
@@ -84,18 +85,8 @@ std::string_view plain_letter(char32_t letter) {
 std::string plain_text(std::string_view utf8) {
   std::string plain;
   while (!utf8.empty()) {
-    const auto first = static_cast<std::uint8_t>(utf8.front());
-    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    char32_t letter = length == 1 ? first : first & (0xFFU >> (length + 1));
-    std::size_t used = 1;
-    for (; used < std::min(length, utf8.size()); ++used) {
-      const auto next = static_cast<std::uint8_t>(utf8[used]);
-      if ((next & 0xC0U) != 0x80) break;
-      letter = (letter << 6U) | (next & 0x3FU);
-    }
-    const bool valid = used == length && (first < 0x80 || first >= 0xC2);
-    plain += valid ? plain_letter(letter) : "?";
-    utf8.remove_prefix(used);
+    const auto letter = take_character(utf8);
+    plain += letter ? plain_letter(*letter) : "?";
   }
   return plain;
 }

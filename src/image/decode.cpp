@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "image/codec.h"
 #include "image/decoders.h"
 #include "image/png_chunks.h"
 #include "sdx/util/error.h"
@@ -63,7 +65,9 @@ Image upright(Image image, int orientation) {
   if (has_at(4, "ftypavi")) what = "an AVIF";
   if (has_at(4, "ftyphei") || has_at(4, "ftypmif1")) what = "a HEIC file";
   if (has_at(0, "%PDF")) what = "a PDF";
-  throw DataError(what + ", whatever its name says; save it as JPEG, PNG or WebP");
+  std::vector<std::string> formats;
+  for (const ImageFormat format : readable_formats()) formats.emplace_back(display_name(format));
+  throw DataError(what + ", whatever its name says; save it as " + one_of(formats));
 }
 
 }  // namespace
@@ -132,10 +136,7 @@ int exif_orientation(std::string_view block) {
 
 DecodedImage decode_image(const std::filesystem::path& path) {
   const std::string file = read_picture_file(path);
-  const ImageFormat format = image_format(file);
-  DecodedImage decoded = format == ImageFormat::kJpeg  ? decode_jpeg(file)
-                         : format == ImageFormat::kPng ? decode_png(file)
-                                                       : decode_webp(file);
+  DecodedImage decoded = codec_for(image_format(file)).decode(file);
   decoded.image = upright(std::move(decoded.image), decoded.exif_orientation);
   return decoded;
 }

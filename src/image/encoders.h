@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,8 @@ namespace sdx {
 // Encoders into memory. An empty EXIF block (TIFF, without the prefix "Exif") or XMP packet is left
 // out. They throw as write_image does.
 
+/// As write_png() writes it; the texts are checked and encoded there.
+std::string encode_png(const Image& image, const std::map<std::string, std::string>& texts);
 std::string encode_jpeg(const Image& image, int quality, std::string_view exif,
                         std::string_view xmp);
 std::string encode_webp(const Image& image, int quality, std::string_view exif,

@@ -134,7 +134,7 @@ bool FaceNetwork::is_built_in() { return true; }
 
 std::string FaceNetwork::how_to_install() {
   return std::string("name the folder with ") + kNetworkFile + " and " + kLandmarksFile +
-         " by --face-network or $SDX_FACE_NETWORK, or put them into " +
+         " by `face-network` or $SDX_FACE_NETWORK, or put them into " +
          (data_folder() / "face").string();
 }
 
@@ -177,7 +177,7 @@ std::string FaceNetwork::how_to_install() {
 }
 
 FaceNetwork::FaceNetwork(const fs::path& folder) {
-  throw UnavailableError("--face-network " + folder.string() + ": " + how_to_install());
+  throw UnavailableError("`face-network` " + folder.string() + ": " + how_to_install());
 }
 
 std::optional<std::vector<float>> FaceNetwork::encode(const Image&) const { return std::nullopt; }

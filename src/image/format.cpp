@@ -1,50 +1,29 @@
 #include "sdx/image/format.h"
 
-#include <string>
-
-#include "image/png_chunks.h"
-#include "sdx/util/error.h"
+#include "image/codec.h"
 
 namespace sdx {
 
-std::string_view to_string(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::kPng:
-      return "png";
-    case ImageFormat::kJpeg:
-      return "jpeg";
-    case ImageFormat::kWebp:
-      return "webp";
-  }
-  throw InternalError("an unknown picture format");
+std::vector<ImageFormat> readable_formats() {
+  std::vector<ImageFormat> formats;
+  for (const ImageCodec& codec : image_codecs()) formats.push_back(codec.format);
+  return formats;
 }
 
-std::string_view file_extension(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::kPng:
-      return ".png";
-    case ImageFormat::kJpeg:
-      return ".jpg";
-    case ImageFormat::kWebp:
-      return ".webp";
+std::vector<ImageFormat> writable_formats() {
+  std::vector<ImageFormat> formats;
+  for (const ImageCodec& codec : image_codecs()) {
+    if (codec.encode != nullptr) formats.push_back(codec.format);
   }
-  throw InternalError("an unknown picture format");
+  return formats;
 }
 
-ImageFormat parse_image_format(std::string_view text) {
-  if (text == "png") return ImageFormat::kPng;
-  if (text == "jpeg" || text == "jpg") return ImageFormat::kJpeg;
-  if (text == "webp") return ImageFormat::kWebp;
-  throw UsageError("\"" + std::string(text) + "\" is no picture format; choose png, jpeg or webp");
-}
+std::string_view file_extension(ImageFormat format) { return codec_for(format).extension; }
 
 std::optional<ImageFormat> signed_format(std::string_view file) {
-  constexpr std::string_view kJpegSignature("\xFF\xD8\xFF", 3);
-  if (file.starts_with(kJpegSignature)) return ImageFormat::kJpeg;
-  if (file.starts_with(kPngSignature)) return ImageFormat::kPng;
-  const bool is_webp =
-      file.size() >= kSignatureBytes && file.starts_with("RIFF") && file.substr(8, 4) == "WEBP";
-  if (is_webp) return ImageFormat::kWebp;
+  for (const ImageCodec& codec : image_codecs()) {
+    if (codec.has_signature(file)) return codec.format;
+  }
   return std::nullopt;
 }
 

@@ -129,8 +129,7 @@ char take_byte(std::string_view& data) {
 
 }  // namespace
 
-void write_png(const std::filesystem::path& path, const Image& image,
-               const std::map<std::string, std::string>& texts) {
+std::string encode_png(const Image& image, const std::map<std::string, std::string>& texts) {
   const std::size_t row_bytes = checked_row_bytes(image);
   std::vector<Text> contents;
   contents.reserve(texts.size());
@@ -163,9 +162,14 @@ void write_png(const std::filesystem::path& path, const Image& image,
   if (!encode(writer, static_cast<png_uint_32>(image.width_px),
               static_cast<png_uint_32>(image.height_px), rows.data(), chunks.data(),
               static_cast<int>(chunks.size()))) {
-    throw InternalError(path.string() + ": libpng cannot write the picture: " + writer.failure);
+    throw InternalError("libpng cannot write the picture: " + writer.failure);
   }
-  write_file_atomically(path, writer.output);
+  return std::move(writer.output);
+}
+
+void write_png(const std::filesystem::path& path, const Image& image,
+               const std::map<std::string, std::string>& texts) {
+  write_file_atomically(path, encode_png(image, texts));
 }
 
 std::map<std::string, std::string> png_texts(std::string_view file) {

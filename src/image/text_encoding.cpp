@@ -1,30 +1,17 @@
 #include "image/text_encoding.h"
 
-#include <utf8proc.h>
-
-#include <array>
 #include <cstdint>
+
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 namespace {
 
-constexpr std::uint32_t kReplacementCharacter = 0xFFFD;
 constexpr std::uint32_t kFirstBeyondPlane0 = 0x10000;
-
-void append_utf8(std::string& utf8, std::uint32_t code_point) {
-  std::array<utf8proc_uint8_t, 4> bytes{};
-  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code_point), bytes.data());
-  utf8.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(length));
-}
 
 /// Takes the first code point of `utf8`, or one byte and U+FFFD where there is none.
 std::uint32_t take_code_point(std::string_view& utf8) {
-  utf8proc_int32_t code_point = 0;
-  const utf8proc_ssize_t length =
-      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()),
-                       static_cast<utf8proc_ssize_t>(utf8.size()), &code_point);
-  utf8.remove_prefix(length > 0 ? static_cast<std::size_t>(length) : 1);
-  return length > 0 ? static_cast<std::uint32_t>(code_point) : kReplacementCharacter;
+  return take_character(utf8).value_or(kReplacementCharacter);
 }
 
 bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }

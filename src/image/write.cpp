@@ -1,20 +1,15 @@
 #include "sdx/image/write.h"
 
-#include <map>
 #include <string>
 
-#include "image/encoders.h"
-#include "image/exif_comment.h"
-#include "image/text_encoding.h"
-#include "sdx/image/png.h"
+#include "image/codec.h"
+#include "sdx/util/error.h"
 #include "sdx/util/file.h"
 
 namespace sdx {
 namespace {
 
 constexpr int kMaxQuality = 100;
-constexpr int kJpegQuality = 95;
-constexpr int kWebpQuality = 90;
 
 /// XMP that says what made the picture. The id is the same in every XMP packet.
 std::string xmp_packet() {
@@ -40,23 +35,13 @@ void write_image(const std::filesystem::path& path, const Image& image,
     throw UsageError("a picture's quality is 1 to " + std::to_string(kMaxQuality) + ", not " +
                      std::to_string(encoding.quality));
   }
-  const auto quality_or = [&encoding](int preset) {
-    return encoding.quality == 0 ? preset : encoding.quality;
-  };
-  const std::string xmp = metadata.ai_generated ? xmp_packet() : std::string();
-  if (encoding.format == ImageFormat::kPng) {
-    std::map<std::string, std::string> texts;
-    if (!metadata.parameters.empty()) texts["parameters"] = metadata.parameters;
-    if (!xmp.empty()) texts[std::string(kPngXmpKeyword)] = xmp;
-    write_png(path, image, texts);
-    return;
+  const ImageCodec& codec = codec_for(encoding.format);
+  if (codec.encode == nullptr) {
+    throw UsageError(std::string(display_name(encoding.format)) + " is read, but not written");
   }
-  const std::string exif = metadata.parameters.empty()
-                               ? std::string()
-                               : exif_comment_block(sanitised_utf8(metadata.parameters));
-  write_file_atomically(path, encoding.format == ImageFormat::kJpeg
-                                  ? encode_jpeg(image, quality_or(kJpegQuality), exif, xmp)
-                                  : encode_webp(image, quality_or(kWebpQuality), exif, xmp));
+  const std::string xmp = metadata.ai_generated ? xmp_packet() : std::string();
+  const int quality = encoding.quality == 0 ? codec.quality : encoding.quality;
+  write_file_atomically(path, codec.encode(image, quality, {metadata.parameters, xmp}));
 }
 
 }  // namespace sdx

@@ -27,7 +27,7 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   }
   BundleInfo info;
   info.name = json_value<std::string>(json, "name", file);
-  info.family = parse_model_family(json_value<std::string>(json, "family", file));
+  info.family = json_enum<ModelFamily>(json, "family", file);
   info.text_width = json_value<int>(json, "text_width", file);
   info.text_layers = json_value<int>(json, "text_layers", file);
   info.native_size_px = json_value<int>(json, "native_size_px", file);
@@ -37,23 +37,22 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.guidance_scale = json_value<double>(json, "guidance_scale", file);
   info.init_text = json_value<std::string>(json, "init_text", file);
   const Json schedule = json_value<Json>(json, "noise_schedule", file);
-  info.noise_schedule.beta_schedule =
-      parse_beta_schedule(json_value<std::string>(schedule, "beta_schedule", file));
+  info.noise_schedule.beta_schedule = json_enum<BetaSchedule>(schedule, "beta_schedule", file);
   info.noise_schedule.beta_start = json_value<double>(schedule, "beta_start", file);
   info.noise_schedule.beta_end = json_value<double>(schedule, "beta_end", file);
   info.noise_schedule.train_timesteps = json_value<int>(schedule, "train_timesteps", file);
   info.noise_schedule.prediction_type =
-      parse_prediction_type(json_value<std::string>(schedule, "prediction_type", file));
+      json_enum<PredictionType>(schedule, "prediction_type", file);
   info.noise_schedule.steps_offset = json_value<int>(schedule, "steps_offset", file);
   if (schedule.contains("zero_terminal_snr")) {
     info.noise_schedule.zero_terminal_snr = json_value<bool>(schedule, "zero_terminal_snr", file);
   }
   if (schedule.contains("timestep_spacing")) {
     info.noise_schedule.timestep_spacing =
-        parse_timestep_spacing(json_value<std::string>(schedule, "timestep_spacing", file));
+        json_enum<TimestepSpacing>(schedule, "timestep_spacing", file);
   }
   const Json tokenizer = json_value<Json>(json, "tokenizer", file);
-  info.tokenizer.kind = parse_tokenizer_kind(json_value<std::string>(tokenizer, "kind", file));
+  info.tokenizer.kind = json_enum<TokenizerKind>(tokenizer, "kind", file);
   SpecialTokens& tokens = info.tokenizer.special_tokens;
   tokens.begin = json_value<std::int64_t>(tokenizer, "begin", file);
   tokens.end = json_value<std::int64_t>(tokenizer, "end", file);
@@ -153,17 +152,6 @@ std::map<std::string, fs::path> installed_folders() {
 
 }  // namespace
 
-std::string_view to_string(ModelFamily family) {
-  return family == ModelFamily::kSd1 ? "sd1" : "sd2";
-}
-
-ModelFamily parse_model_family(std::string_view text) {
-  for (const auto family : {ModelFamily::kSd1, ModelFamily::kSd2}) {
-    if (text == to_string(family)) return family;
-  }
-  throw DataError("model family: expected sd1 or sd2, found \"" + std::string(text) + "\"");
-}
-
 Bundle Bundle::open(const fs::path& folder) {
   const fs::path file = folder / kManifest;
   return Bundle(folder, parse_info(read_json_file(file), file));
@@ -187,9 +175,9 @@ Bundle Bundle::find(const std::string& name_or_path) {
   for (const auto& [name, folder] : installed_folders()) {
     known += (known.empty() ? "" : ", ") + name;
   }
-  throw MissingInputError("--model " + name_or_path +
+  throw MissingInputError("`model` " + name_or_path +
                           ": no such model; known are: " + (known.empty() ? "none" : known) +
-                          ". A checkpoint becomes one with: sdx-model import FILE --name NAME");
+                          ". sdx-model import makes one of a checkpoint");
 }
 
 std::string Bundle::short_hash() const {

@@ -4,7 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "device/held_value.h"
+#include "sdx/device/held_value.h"
 
 namespace sdx {
 

@@ -2,7 +2,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "device/held_value.h"
+#include "sdx/device/held_value.h"
 
 namespace sdx {
 

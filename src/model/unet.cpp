@@ -1,8 +1,8 @@
 #include "sdx/model/unet.h"
+#include "sdx/device/recorded_call.h"
 
 #include <ATen/core/grad_mode.h>
 
-#include "device/recorded_call.h"
 #include "model/checkpointed.h"
 #include "model/gradient_range.h"
 #include "model/script_part.h"

@@ -19,7 +19,6 @@ constexpr std::uint64_t kCountless = std::numeric_limits<std::uint64_t>::max();
 // 21! is more than 64 bits hold, so more of anything cannot be counted.
 constexpr std::size_t kCountableItems = 20;
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string_view without_leading_blanks(std::string_view text) {

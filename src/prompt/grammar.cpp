@@ -37,8 +37,6 @@ std::vector<std::string_view> split_at_word(std::string_view text, std::string_v
   return pieces;
 }
 
-bool is_blank(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
-
 std::string_view without_blanks_at_start(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return text;
@@ -166,17 +164,6 @@ class WeightParser {
 };
 
 }  // namespace
-
-std::string_view to_string(Grammar grammar) {
-  return grammar == Grammar::kA1111 ? "a1111" : "plain";
-}
-
-Grammar parse_grammar(std::string_view text) {
-  for (const auto grammar : {Grammar::kA1111, Grammar::kPlain}) {
-    if (text == to_string(grammar)) return grammar;
-  }
-  throw UsageError("--grammar: expected a1111 or plain, found \"" + std::string(text) + "\"");
-}
 
 std::vector<PromptPart> parse_prompt(const std::string& prompt, Grammar grammar,
                                      const PromptSteps& steps) {

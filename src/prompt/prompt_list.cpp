@@ -13,15 +13,12 @@ namespace sdx {
 namespace {
 
 constexpr std::string_view kNameField = "{name}";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file) {
-  std::string content = read_file(file);
-  if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
   std::vector<PromptLine> prompts;
-  std::istringstream lines(content);
+  std::istringstream lines{std::string(without_byte_order_mark(read_file(file)))};
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
@@ -50,13 +47,7 @@ std::vector<std::string> fill_names(const std::vector<std::string>& prompts,
       throw UsageError("the prompt \"" + prompt + "\" has a {name}; --names A,B says whose");
     }
     for (const std::string& name : names) {
-      std::string text = prompt;
-      const std::string tag = placeholder(name);
-      for (std::size_t at = text.find(kNameField); at != std::string::npos;
-           at = text.find(kNameField, at + tag.size())) {
-        text.replace(at, kNameField.size(), tag);
-      }
-      filled.push_back(text);
+      filled.push_back(replace_all(prompt, kNameField, placeholder(name)));
     }
   }
   return filled;

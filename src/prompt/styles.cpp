@@ -19,13 +19,7 @@ std::string merged(const std::string& prompt, const std::string& style) {
     const std::string begin = trim(prompt);
     return begin.empty() ? added : begin + ", " + added;
   }
-  std::string text = style;
-  // From behind the prompt that was put in: it may have the field itself.
-  for (std::size_t at = text.find(kPromptField); at != std::string::npos;
-       at = text.find(kPromptField, at + prompt.size())) {
-    text.replace(at, kPromptField.size(), prompt);
-  }
-  return text;
+  return replace_all(style, kPromptField, prompt);
 }
 
 const Style& find_style(const std::string& name, const std::vector<Style>& styles) {

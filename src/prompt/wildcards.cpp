@@ -14,12 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 std::vector<std::string> read_lines(const fs::path& file) {
-  std::string text = read_file(file);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  std::vector<std::string> lines = split_list(text, '\n');
+  std::vector<std::string> lines = split_list(without_byte_order_mark(read_file(file)), '\n');
   std::erase_if(lines, [](const std::string& line) { return line.starts_with('#'); });
   return lines;
 }

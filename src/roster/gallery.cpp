@@ -8,6 +8,7 @@
 #include "sdx/image/decode.h"
 #include "sdx/image/transform.h"
 #include "sdx/image/write.h"
+#include "sdx/util/base64.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -183,7 +184,7 @@ std::string allowed_by_hash(const std::string& text) {
   for (std::size_t i = 0; i < hex.size(); i += 2) {
     bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   }
-  return "'sha256-" + base64(bytes) + "'";
+  return "'sha256-" + to_base64(bytes) + "'";
 }
 
 /// `skeleton` with each {{key}} replaced by its value, in which nothing is replaced again: a prompt

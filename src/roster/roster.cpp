@@ -6,10 +6,10 @@
 
 #include "sdx/dataset/portraits.h"
 #include "sdx/image/format.h"
-#include "sdx/prompt/name.h"
 #include "sdx/roster/prompt_packs.h"
 #include "sdx/roster/rows.h"
 #include "sdx/util/file.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -55,7 +55,7 @@ Draft draft_of(const RosterRow& row, const fs::path& folder) {
   member.init = value_of(row, "init");
   const std::string kind = value_of(row, "kind");
   try {
-    if (!kind.empty()) member.kind = parse_subject_kind(lower_case(kind));
+    if (!kind.empty()) member.kind = parse_enum<SubjectKind>(kind, "kind");
   } catch (const UsageError&) {
     complain("kind: expected person, object or style, found \"" + shown(kind) + "\"");
   }

@@ -1,7 +1,5 @@
 #include "sdx/roster/rows.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -11,7 +9,7 @@
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "sdx/util/text.h"
-#include "tokenizer/clip_text.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -43,7 +41,8 @@ bool looks_like(std::string_view word, std::string_view known) {
 std::optional<std::string> meant_by(const std::string& unknown,
                                     const std::vector<std::string>& columns) {
   std::string words = unknown;
-  std::replace_if(words.begin(), words.end(), [](char c) { return c < 'a' || c > 'z'; }, ' ');
+  std::replace_if(
+      words.begin(), words.end(), [](char c) { return c < 'a' || c > 'z'; }, ' ');
   for (const std::string_view known : kColumns) {
     if (std::find(columns.begin(), columns.end(), known) != columns.end()) continue;
     for (const std::string& word : split_list(words, ' ')) {
@@ -191,13 +190,9 @@ RosterRows read_rows(const fs::path& roster) {
 }
 
 std::string shown(std::string_view text) {
-  constexpr char32_t kReplacement = 0xFFFD;
   std::u32string characters = from_utf8(text);
-  for (char32_t& c : characters) {
-    const bool is_control =
-        utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_CC;
-    if (is_control) c = kReplacement;
-  }
+  std::replace_if(characters.begin(), characters.end(), is_control_character,
+                  kReplacementCharacter);
   return to_utf8(characters);
 }
 

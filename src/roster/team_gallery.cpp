@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kBetweenLooksAtLock{100};
 
 bool is_picture(const fs::path& file) {
   const std::string extension = file.extension().string();
-  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kJpeg, ImageFormat::kWebp}) {
+  for (const ImageFormat format : writable_formats()) {
     if (extension == file_extension(format)) return true;
   }
   return false;

@@ -162,26 +162,6 @@ std::string number(const std::optional<double>& cosine) {
 
 }  // namespace
 
-std::string_view to_string(FindingKind kind) {
-  switch (kind) {
-    case FindingKind::kUnreadable:
-      return "unreadable";
-    case FindingKind::kNoFace:
-      return "no_face";
-    case FindingKind::kNoFaces:
-      return "no_faces";
-    case FindingKind::kSeveralPeople:
-      return "several_people";
-    case FindingKind::kWrongFolder:
-      return "wrong_folder";
-    case FindingKind::kStray:
-      return "stray";
-    case FindingKind::kSamePerson:
-      return "same_person";
-  }
-  return "";
-}
-
 std::string sentence_of(const Finding& finding) {
   const std::string whose = placeholder(finding.name);
   const std::string place = whose + ": " + finding.place.string();

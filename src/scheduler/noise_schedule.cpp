@@ -13,19 +13,6 @@ namespace {
 /// ᾱ of the last timestep where a sampler divides by α, in place of 0.
 constexpr double kLeastAlphaCumprod = 1.0 / (1 << 24);
 
-/// The value of which to_string() gives the text.
-template <typename Enum, std::size_t count>
-Enum parse(std::string_view text, const char* what, const std::array<Enum, count>& values) {
-  std::string known;
-  for (const Enum value : values) {
-    if (text == to_string(value)) return value;
-    known += (known.empty() ? "" : value == values.back() ? " or " : ", ");
-    known += to_string(value);
-  }
-  throw DataError(std::string(what) + ": expected " + known + ", found \"" + std::string(text) +
-                  "\"");
-}
-
 /// Lin et al. 2023, algorithm 1.
 void rescale_to_zero_terminal_snr(std::vector<double>& alphas_cumprod) {
   const double first = std::sqrt(alphas_cumprod.front());
@@ -37,49 +24,6 @@ void rescale_to_zero_terminal_snr(std::vector<double>& alphas_cumprod) {
 }
 
 }  // namespace
-
-std::string_view to_string(PredictionType type) {
-  switch (type) {
-    case PredictionType::kVelocity:
-      return "v_prediction";
-    case PredictionType::kSample:
-      return "sample";
-    default:
-      return "epsilon";
-  }
-}
-
-std::string_view to_string(BetaSchedule schedule) {
-  return schedule == BetaSchedule::kLinear ? "linear" : "scaled_linear";
-}
-
-std::string_view to_string(TimestepSpacing spacing) {
-  switch (spacing) {
-    case TimestepSpacing::kTrailing:
-      return "trailing";
-    case TimestepSpacing::kLinspace:
-      return "linspace";
-    default:
-      return "leading";
-  }
-}
-
-PredictionType parse_prediction_type(std::string_view text) {
-  return parse(
-      text, "prediction type",
-      std::array{PredictionType::kEpsilon, PredictionType::kVelocity, PredictionType::kSample});
-}
-
-BetaSchedule parse_beta_schedule(std::string_view text) {
-  return parse(text, "beta schedule",
-               std::array{BetaSchedule::kLinear, BetaSchedule::kScaledLinear});
-}
-
-TimestepSpacing parse_timestep_spacing(std::string_view text) {
-  return parse(text, "timestep spacing",
-               std::array{TimestepSpacing::kLeading, TimestepSpacing::kTrailing,
-                          TimestepSpacing::kLinspace});
-}
 
 NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& config) : config_(config) {
   const int count = config.train_timesteps;

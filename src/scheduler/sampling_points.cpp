@@ -11,35 +11,6 @@ namespace sdx {
 
 namespace {
 
-/// How diffusers' classes space the timesteps; they differ in what N steps are a part of.
-enum class SpacingFamily {
-  kDiscrete,     ///< DDIM, PNDM, DDPM: whole timesteps
-  kKDiffusion,   ///< Euler and its kin: linspace lies between whole timesteps
-  kMultistep,    ///< DPM++ 2M, 2M SDE, UniPC: whole, one more point than steps, the last left out
-  kConsistency,  ///< LCM: as in its distillation
-  kOwn,          ///< DPM++ 2S a, 3M SDE: made of levels
-};
-
-SpacingFamily family_of(SamplerKind sampler) {
-  switch (sampler) {
-    case SamplerKind::kDdim:
-    case SamplerKind::kPndm:
-    case SamplerKind::kDdpm:
-      return SpacingFamily::kDiscrete;
-    case SamplerKind::kDpmpp2m:
-    case SamplerKind::kDpmpp2mSde:
-    case SamplerKind::kUniPc:
-      return SpacingFamily::kMultistep;
-    case SamplerKind::kLcm:
-      return SpacingFamily::kConsistency;
-    case SamplerKind::kDpmpp2sAncestral:
-    case SamplerKind::kDpmpp3mSde:
-      return SpacingFamily::kOwn;
-    default:
-      return SpacingFamily::kKDiffusion;
-  }
-}
-
 /// The first `steps` of `parts` multiples. The offset is left out where it does not fit.
 std::vector<double> leading_timesteps(const NoiseSchedule& schedule, int steps, int parts) {
   const int last = schedule.train_timesteps() - 1;
@@ -76,21 +47,17 @@ std::vector<double> rounded(std::vector<double> timesteps) {
 }
 
 /// Source: diffusers' schedulers of these samplers.
-std::vector<double> spaced_timesteps(const NoiseSchedule& schedule, SpacingFamily family,
+std::vector<double> spaced_timesteps(const NoiseSchedule& schedule, SamplerSpacing sampler,
                                      TimestepSpacing spacing, int steps) {
-  const bool multistep = family == SpacingFamily::kMultistep;
-  switch (spacing) {
-    case TimestepSpacing::kTrailing:
-      return trailing_timesteps(schedule, steps);
-    case TimestepSpacing::kLeading:
-      return leading_timesteps(schedule, steps, multistep ? steps + 1 : steps);
-    default:
-      break;
+  const bool multistep = sampler == SamplerSpacing::kMultistep;
+  if (spacing == TimestepSpacing::kTrailing) return trailing_timesteps(schedule, steps);
+  if (spacing == TimestepSpacing::kLeading) {
+    return leading_timesteps(schedule, steps, multistep ? steps + 1 : steps);
   }
   // No more points than timesteps: two points at one level are a step of no length.
   const int points = multistep ? std::min(steps + 1, schedule.train_timesteps()) : steps;
   const auto timesteps = linspace_timesteps(schedule, steps, points);
-  return family == SpacingFamily::kKDiffusion ? timesteps : rounded(timesteps);
+  return sampler == SamplerSpacing::kLinspace ? timesteps : rounded(timesteps);
 }
 
 /// Evenly chosen from the timesteps of the distillation.
@@ -134,9 +101,7 @@ std::vector<SamplingPoint> sgm_uniform_points(const NoiseSchedule& schedule, int
 double asked_timestep(const NoiseSchedule& schedule, const SamplerSettings& settings,
                       double level) {
   const double timestep = schedule.timestep_of_level(level);
-  const bool rounds = family_of(settings.sampler) == SpacingFamily::kMultistep ||
-                      settings.sampler == SamplerKind::kDpm2 ||
-                      settings.sampler == SamplerKind::kDpm2Ancestral;
+  const bool rounds = sampler_info(settings.sampler).rounds_karras;
   return rounds && settings.schedule == ScheduleKind::kKarras ? std::nearbyint(timestep) : timestep;
 }
 
@@ -162,33 +127,33 @@ std::vector<double> custom_levels(const SamplerSettings& settings) {
   if (!levels.empty() && levels.back() == 0) levels.pop_back();
   for (std::size_t i = 0; i < levels.size(); ++i) {
     if (!(levels[i] > 0) || !std::isfinite(levels[i]) || (i > 0 && levels[i] >= levels[i - 1])) {
-      throw UsageError("--sigmas: expected falling noise levels above 0, found " +
-                       std::to_string(levels[i]) + " in place " + std::to_string(i + 1));
+      throw SettingError("sigmas", "falling noise levels above 0",
+                         std::to_string(levels[i]) + " in place " + std::to_string(i + 1));
     }
   }
-  if (levels.empty()) throw UsageError("--schedule custom: expected noise levels with --sigmas");
+  if (levels.empty()) throw UsageError("`schedule` custom: expected noise levels with `sigmas`");
   return levels;
 }
 
 std::vector<SamplingPoint> automatic_points(const NoiseSchedule& schedule,
                                             const SamplerSettings& settings) {
-  const SpacingFamily family = family_of(settings.sampler);
+  const SamplerSpacing spacing = sampler_info(settings.sampler).spacing;
   const auto wanted = schedule.config().timestep_spacing;
-  if (family == SpacingFamily::kConsistency) {
+  if (spacing == SamplerSpacing::kConsistency) {
     const int original_steps = std::min(settings.lcm_original_steps, schedule.train_timesteps());
     return points_at_timesteps(schedule,
                                consistency_timesteps(schedule, settings.steps, original_steps));
   }
-  if (family == SpacingFamily::kOwn && !wanted) {
-    return points_at_levels(schedule, settings,
-                            settings.sampler == SamplerKind::kDpmpp3mSde
-                                ? exponential_levels(schedule, settings.steps)
-                                : karras_levels(schedule, settings.steps));
+  if (spacing == SamplerSpacing::kKarras && !wanted) {
+    return points_at_levels(schedule, settings, karras_levels(schedule, settings.steps));
+  }
+  if (spacing == SamplerSpacing::kExponential && !wanted) {
+    return points_at_levels(schedule, settings, exponential_levels(schedule, settings.steps));
   }
   const TimestepSpacing usual =
-      family == SpacingFamily::kDiscrete ? TimestepSpacing::kLeading : TimestepSpacing::kLinspace;
+      spacing == SamplerSpacing::kDiscrete ? TimestepSpacing::kLeading : TimestepSpacing::kLinspace;
   return points_at_timesteps(
-      schedule, spaced_timesteps(schedule, family, wanted.value_or(usual), settings.steps));
+      schedule, spaced_timesteps(schedule, spacing, wanted.value_or(usual), settings.steps));
 }
 
 std::vector<SamplingPoint> step_points(const NoiseSchedule& schedule,
@@ -213,35 +178,31 @@ std::vector<SamplingPoint> step_points(const NoiseSchedule& schedule,
       return points_at_levels(schedule, settings, align_your_steps_levels(steps));
     case ScheduleKind::kCustom:
       return points_at_levels(schedule, settings, custom_levels(settings));
-    default:
+    case ScheduleKind::kAuto:
       return automatic_points(schedule, settings);
   }
+  throw InternalError("sampling_points: a schedule without points");
 }
 
 void check_steps(const NoiseSchedule& schedule, const SamplerSettings& settings) {
   if (settings.schedule == ScheduleKind::kCustom) return;
+  const SamplerInfo& sampler = sampler_info(settings.sampler);
   const bool distilled =
-      settings.sampler == SamplerKind::kLcm && settings.schedule == ScheduleKind::kAuto;
+      sampler.spacing == SamplerSpacing::kConsistency && settings.schedule == ScheduleKind::kAuto;
   const int most = distilled ? std::min(settings.lcm_original_steps, schedule.train_timesteps())
                              : schedule.train_timesteps();
   if (settings.steps >= 1 && settings.steps <= most) return;
-  throw UsageError("--steps: expected 1 to " + std::to_string(most) +
-                   (distilled ? " with LCM" : "") + ", found " + std::to_string(settings.steps));
+  throw SettingError(
+      "steps",
+      "1 to " + std::to_string(most) + (distilled ? " with " + std::string(sampler.displayed) : ""),
+      std::to_string(settings.steps));
 }
 
-/// Whether the picture is taken at the training's first timestep: DDIM and PNDM know nothing
+/// Whether the picture is taken at the training's first timestep: some samplers know nothing
 /// cleaner.
 bool ends_at_first_timestep(const SamplerSettings& settings) {
-  const bool discrete =
-      settings.sampler == SamplerKind::kDdim || settings.sampler == SamplerKind::kPndm;
-  return discrete &&
+  return sampler_info(settings.sampler).ends_at_first_timestep &&
          (settings.schedule == ScheduleKind::kAuto || settings.schedule == ScheduleKind::kDdim);
-}
-
-/// DDIM, DDPM and LCM never divide by α; the others take the level that stands for α = 0.
-bool can_start_from_noise_alone(SamplerKind sampler) {
-  return sampler == SamplerKind::kDdim || sampler == SamplerKind::kDdpm ||
-         sampler == SamplerKind::kLcm;
 }
 
 }  // namespace
@@ -251,7 +212,7 @@ std::vector<SamplingPoint> sampling_points(const NoiseSchedule& schedule,
   check_steps(schedule, settings);
   std::vector<SamplingPoint> points = step_points(schedule, settings);
   for (SamplingPoint& point : points) {
-    if (point.alpha == 0 && !can_start_from_noise_alone(settings.sampler)) {
+    if (point.alpha == 0 && !sampler_info(settings.sampler).takes_pure_noise) {
       point = point_at_level(point.timestep, schedule.level(point.timestep));
     }
   }

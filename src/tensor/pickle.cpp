@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "tensor/byte_reader.h"
-#include "tensor/in_quotes.h"
+
+#include "sdx/util/text.h"
 
 namespace sdx {
 

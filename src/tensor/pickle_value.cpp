@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "sdx/util/error.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 

@@ -2,8 +2,8 @@
 
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/text.h"
 #include "tensor/byte_reader.h"
-#include "tensor/in_quotes.h"
 #include "tensor/torch_legacy.h"
 #include "tensor/torch_zip.h"
 

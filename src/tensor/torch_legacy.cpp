@@ -5,8 +5,8 @@
 #include <map>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 #include "tensor/byte_reader.h"
-#include "tensor/in_quotes.h"
 #include "tensor/torch_objects.h"
 
 namespace sdx {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "sdx/util/error.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 

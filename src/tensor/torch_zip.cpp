@@ -3,7 +3,7 @@
 #include <zlib.h>
 
 #include "sdx/util/error.h"
-#include "tensor/in_quotes.h"
+#include "sdx/util/text.h"
 #include "tensor/torch_objects.h"
 #include "tensor/zip_directory.h"
 

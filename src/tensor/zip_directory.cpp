@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 #include "tensor/byte_reader.h"
-#include "tensor/in_quotes.h"
 
 namespace sdx {
 

@@ -5,6 +5,7 @@
 
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
+#include "sdx/util/utf8.h"
 #include "tokenizer/clip_text.h"
 #include "tokenizer/clip_vocabulary.h"
 

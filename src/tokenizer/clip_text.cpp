@@ -3,12 +3,11 @@
 #include <utf8proc.h>
 
 #include "sdx/util/error.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
 namespace {
-
-constexpr char32_t kReplacement = 0xFFFD;
 
 const utf8proc_uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
@@ -87,30 +86,6 @@ const SpelledToken* token_at(std::u32string_view text, const std::vector<Spelled
 }
 
 }  // namespace
-
-std::u32string from_utf8(std::string_view text) {
-  std::u32string characters;
-  characters.reserve(text.size());
-  while (!text.empty()) {
-    utf8proc_int32_t character = 0;
-    const utf8proc_ssize_t length =
-        utf8proc_iterate(bytes_of(text), static_cast<utf8proc_ssize_t>(text.size()), &character);
-    characters += length > 0 ? static_cast<char32_t>(character) : kReplacement;
-    text.remove_prefix(length > 0 ? static_cast<std::size_t>(length) : 1);
-  }
-  return characters;
-}
-
-std::string to_utf8(std::u32string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size());
-  for (const char32_t character : text) {
-    utf8proc_uint8_t encoded[4];
-    const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(character), encoded);
-    bytes.append(reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(length));
-  }
-  return bytes;
-}
 
 std::u32string clean_clip_text(std::u32string_view text) {
   constexpr char32_t kDottedCapitalI = 0x130;

@@ -9,10 +9,6 @@
 
 namespace sdx {
 
-/// UTF-8 → code points. Each byte that is part of no valid character becomes U+FFFD.
-std::u32string from_utf8(std::string_view text);
-std::string to_utf8(std::u32string_view text);
-
 /// NFC, every run of white space one blank, each character in lower case, in this order. Lower case
 /// is by character, without regard to its neighbours (Σ is always σ); İ alone becomes two
 /// characters, i and U+0307. Tables: utf8proc's.

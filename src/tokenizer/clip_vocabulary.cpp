@@ -8,6 +8,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "sdx/util/utf8.h"
 #include "tokenizer/clip_text.h"
 
 namespace sdx {

@@ -88,17 +88,6 @@ SpecialTokens clip_tokens(const Json& config, const fs::path& folder) {
 
 }  // namespace
 
-std::string_view to_string(TokenizerKind kind) {
-  return kind == TokenizerKind::kClip ? "clip" : "sentencepiece";
-}
-
-TokenizerKind parse_tokenizer_kind(std::string_view text) {
-  for (const auto kind : {TokenizerKind::kSentencePiece, TokenizerKind::kClip}) {
-    if (text == to_string(kind)) return kind;
-  }
-  throw DataError("tokenizer: expected sentencepiece or clip, found \"" + std::string(text) + "\"");
-}
-
 TokenizerSettings clip_settings(ClipPadding padding) {
   constexpr std::int64_t kBegin = 49'406;
   constexpr std::int64_t kEnd = 49'407;

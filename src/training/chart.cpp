@@ -6,6 +6,7 @@
 
 #include "sdx/util/html.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 

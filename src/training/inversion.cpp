@@ -4,12 +4,12 @@
 
 #include <cmath>
 
-#include "sdx/prompt/name.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/training/start_vectors.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
+#include "sdx/util/name.h"
 #include "training/batch.h"
 #include "training/batch_loss.h"
 #include "training/step_trace.h"
@@ -52,25 +52,6 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
 
 int fixed_batch_rows(const InversionOptions& options) {
   return kFixedBatchFactor * options.batch_size;
-}
-
-std::string_view to_string(NormPolicy policy) {
-  switch (policy) {
-    case NormPolicy::kFree:
-      return "free";
-    case NormPolicy::kVocabulary:
-      return "vocab";
-    case NormPolicy::kStart:
-      return "init";
-  }
-  return "";
-}
-
-NormPolicy parse_norm_policy(std::string_view text) {
-  for (const NormPolicy policy : {NormPolicy::kFree, NormPolicy::kVocabulary, NormPolicy::kStart}) {
-    if (text == to_string(policy)) return policy;
-  }
-  throw UsageError("--norm: expected free, vocab or init, found \"" + std::string(text) + "\"");
 }
 
 struct Inversion::Impl {

@@ -5,9 +5,11 @@
 #include <deque>
 #include <numeric>
 
+#include "sdx/util/base64.h"
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 #include "training/chart.h"
 #include "training/report_style.h"
 #include "training/run_record.h"
@@ -35,14 +37,6 @@ std::optional<double> summary_number(const RunRecord& run, const char* key) {
   const auto found = run.summary.find(key);
   if (found == run.summary.end() || !found->is_number()) return std::nullopt;
   return found->get<double>();
-}
-
-std::string duration(double seconds) {
-  const auto whole = std::llround(seconds);
-  if (whole < 60) return short_number(seconds, seconds < 10 ? 2 : 3) + " s";
-  const auto minutes = whole / 60;
-  if (minutes < 60) return std::to_string(minutes) + " min " + std::to_string(whole % 60) + " s";
-  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }
 
 std::string fact(const std::string& term, const std::string& value, const std::string& note = "") {
@@ -83,7 +77,7 @@ std::string header(const RunRecord& run) {
                   run.best_step ? "kept: step " + std::to_string(*run.best_step) : "");
   }
   if (const auto seconds = summary_number(run, "seconds"))
-    facts += fact("Time", duration(*seconds));
+    facts += fact("Time", duration_text(*seconds));
   if (const auto memory = summary_number(run, "peak_memory_gb")) {
     facts += fact("Memory", short_number(*memory) + " GB", "at its peak");
   }
@@ -162,7 +156,7 @@ std::string scores_at(const RunRecord& run, int step) {
 
 std::string picture(const fs::path& file, const std::string& alternative) {
   return "<img alt=\"" + escape_html(alternative) + "\" src=\"data:image/png;base64," +
-         base64(read_file(file)) + "\"/>\n";
+         to_base64(read_file(file)) + "\"/>\n";
 }
 
 std::string previews(const RunRecord& run) {

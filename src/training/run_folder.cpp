@@ -23,17 +23,6 @@ fs::path prepared(fs::path folder) {
 
 }  // namespace
 
-std::string_view to_string(KeepPolicy policy) {
-  return policy == KeepPolicy::kAll ? "all" : "best";
-}
-
-KeepPolicy parse_keep_policy(std::string_view text) {
-  for (const KeepPolicy policy : {KeepPolicy::kBest, KeepPolicy::kAll}) {
-    if (text == to_string(policy)) return policy;
-  }
-  throw UsageError("--keep: expected best or all, found \"" + std::string(text) + "\"");
-}
-
 RunFolder::RunFolder(fs::path folder, KeepPolicy keep)
     : path_(prepared(std::move(folder))), keep_(keep), lock_(path_ / ".lock", path_.string()) {}
 

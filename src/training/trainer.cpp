@@ -184,20 +184,6 @@ void step_all(const std::vector<Training*>& trainings) {
 
 }  // namespace
 
-std::string_view to_string(StopReason reason) {
-  switch (reason) {
-    case StopReason::kSettled:
-      return "the loss has settled";
-    case StopReason::kAllSteps:
-      return "all steps are done";
-    case StopReason::kRequested:
-      return "a stop was asked for";
-    case StopReason::kNotFinite:
-      return "the loss was not finite";
-  }
-  return "";
-}
-
 StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
                  TrainingState& state, const TrainerEvents& events) {
   const TrainerOutcome outcome =

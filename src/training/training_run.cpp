@@ -16,16 +16,13 @@
 #include "sdx/util/memory.h"
 #include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string in_gb(std::int64_t bytes) {
-  return fixed_number(static_cast<double>(bytes) / 1e9, 2) + " GB";
-}
 
 void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
   std::vector<SheetCell> cells;
@@ -63,26 +60,6 @@ void throw_difference(const OriginDifference& difference, const fs::path& folder
 }
 
 }  // namespace
-
-std::string_view to_string(MemoryChoice choice) {
-  switch (choice) {
-    case MemoryChoice::kAuto:
-      return "auto";
-    case MemoryChoice::kNormal:
-      return "normal";
-    case MemoryChoice::kLow:
-      return "low";
-  }
-  return "";
-}
-
-MemoryChoice parse_memory_choice(std::string_view text) {
-  for (const MemoryChoice choice :
-       {MemoryChoice::kAuto, MemoryChoice::kNormal, MemoryChoice::kLow}) {
-    if (text == to_string(choice)) return choice;
-  }
-  throw UsageError("--memory: expected auto, normal or low, found \"" + std::string(text) + "\"");
-}
 
 struct TrainingRun::Impl {
   Impl(const Bundle& used_bundle, const ComputeTarget& used_target, const Identities& known,
@@ -148,8 +125,9 @@ struct TrainingRun::Impl {
       memory = GradientMemory::kLow;
       estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
     }
-    note("Memory: about " + in_gb(estimate.total_bytes()) + " (a step " +
-         in_gb(estimate.step_bytes) + ", " + in_gb(available) + " are free)" +
+    note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) +
+         " (a step " + bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
+         bytes_text(static_cast<std::uint64_t>(available)) + " are free)" +
          (memory == GradientMemory::kLow ? ", the low way" : ""));
     return memory;
   }

@@ -10,13 +10,10 @@ namespace sdx {
 
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 class CsvParser {
  public:
-  CsvParser(std::string_view text, const std::filesystem::path& path) : rest_(text), path_(path) {
-    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
-  }
+  CsvParser(std::string_view text, const std::filesystem::path& path)
+      : rest_(without_byte_order_mark(text)), path_(path) {}
 
   std::vector<CsvRow> rows() {
     std::vector<CsvRow> rows;

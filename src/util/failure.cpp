@@ -43,7 +43,7 @@ std::optional<std::string> out_of_memory(const std::exception& exception) {
                      text.find("can't allocate memory") != text.npos;
   if (!is_it) return std::nullopt;
   return "out of memory" + wanted_in(text) +
-         "; a smaller --size or --batch needs less, and --memory low in training";
+         "; a smaller `size` or `batch` needs less, and `memory` low in training";
 }
 
 Failure failure_of(const std::exception_ptr& exception) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -13,21 +14,15 @@ void fail(const SettingInfo& info, std::string_view found) {
   throw SettingError(info.key, info.expected, found);
 }
 
-std::string number_text(double value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return {digits.data(), end};
-}
-
 std::string range_in_words(bool is_whole, const Range& range) {
   const std::string kind = is_whole ? "a whole number" : "a number";
   const bool has_least = std::isfinite(range.least);
   const bool has_most = std::isfinite(range.most);
   if (has_least && has_most) {
-    return kind + " from " + number_text(range.least) + " to " + number_text(range.most);
+    return kind + " from " + exact_number(range.least) + " to " + exact_number(range.most);
   }
-  if (has_least) return kind + " of " + number_text(range.least) + " or more";
-  if (has_most) return kind + " of " + number_text(range.most) + " or less";
+  if (has_least) return kind + " of " + exact_number(range.least) + " or more";
+  if (has_most) return kind + " of " + exact_number(range.most) + " or less";
   return kind;
 }
 

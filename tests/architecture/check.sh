@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks that the modules depend on each other in one direction only, that public headers stay
-# light, and that headers and sources mirror each other. Run by CTest as unit.architecture:
+# Checks that the modules depend on each other in one direction only and by their public headers,
+# that public headers stay light, that headers and sources mirror each other, and that the library
+# does not speak of options of the command line. Run by CTest as unit.architecture:
 #   check.sh SOURCE_FOLDER      the check
 #   check.sh --self-test        shows that each rule can fail
 set -euo pipefail
@@ -25,7 +26,7 @@ rank_of() {
 }
 
 check() {
-  local root="$1" faults=0 rest file line from to rank_from rank_to ban header source
+  local root="$1" faults=0 rest file line from to private rank_from rank_to ban header source
   fault() {
     printf '%s\n' "$*"
     faults=$((faults + 1))
@@ -38,12 +39,19 @@ check() {
     from="${from#src/}"
     from="${from%%/*}"
     to="${rest#*[\"<]}"
+    private=1
+    [[ "$to" == sdx/* ]] && private=0
     to="${to#sdx/}"
     case "$to" in
       */*) to="${to%%/*}" ;;
       version.h\") continue ;;   # generated, belongs to no module
       *) to="$from" ;;           # a neighbour in the same folder
     esac
+    if ((private)) && [[ "$file" == "$root"/include/* ]]; then
+      fault "$file:$line: a public header includes a private one"
+    elif ((private)) && [[ "$to" != "$from" ]]; then
+      fault "$file:$line: '$from' includes a private header of '$to'; make it public or move it to util"
+    fi
     rank_from="$(rank_of "$from")"
     rank_to="$(rank_of "$to")"
     if ((rank_from < 0)); then
@@ -71,9 +79,16 @@ check() {
     fault "$file:$line: names CUDA, which only the module device does"
   done < <(grep -rniE 'cuda' "$root/include" "$root/src" 2>/dev/null | grep -vE '/device/' || true)
 
+  # Settings have keys, which a message shows in backticks; the command line makes options of them.
+  while IFS=: read -r file line rest; do
+    fault "$file:$line: a text names an option of the command line; name the setting: \`steps\`"
+  done < <(grep -rnE '"[^"]*--[a-z]' "$root/include" "$root/src" 2>/dev/null |
+    grep -vE '/cli/|^[^:]*:[0-9]+:[[:space:]]*//' || true)
+
   # Every source has its header: the public one, or one beside it. Exempt are the sources of one
   # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h),
-  # image/decode_*.cpp (decoders.h), image/encode_*.cpp (encoders.h).
+  # image/decode_*.cpp (decoders.h), image/encode_*.cpp (encoders.h), scheduler/sample_*.cpp
+  # (sampler.h).
   while IFS= read -r source; do
     header="${source#"$root"/src/}"
     header="${header%.cpp}.h"
@@ -82,6 +97,7 @@ check() {
       cli/*_command.h) header="cli/tool.h" ;;
       image/decode_*.h) header="image/decoders.h" ;;
       image/encode_*.h) header="image/encoders.h" ;;
+      scheduler/sample_*.h) header="scheduler/sampler.h" ;;
     esac
     if [[ ! -f "$root/include/sdx/$header" && ! -f "$root/src/$header" ]]; then
       fault "$source: has no header include/sdx/$header or src/$header"
@@ -136,6 +152,15 @@ self_test() {
   fresh
   echo 'device = "cuda";' >"$root/src/model/m.h"
   expect_fault "CUDA outside device" "only the module device"
+  fresh
+  echo '#include "util/hidden.h"' >"$root/src/model/m.h"
+  expect_fault "private header of another module" "private header of 'util'"
+  fresh
+  echo '#include "model/hidden.h"' >"$root/include/sdx/model/m.h"
+  expect_fault "private header in a public one" "public header includes a private one"
+  fresh
+  echo 'throw Error("--steps: expected 1 or more");' >>"$root/src/util/a.cpp"
+  expect_fault "option of the command line" "names an option"
   fresh
   touch "$root/src/util/lonely.cpp"
   expect_fault "source without header" "has no header"

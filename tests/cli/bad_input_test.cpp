@@ -94,7 +94,7 @@ TEST_CASE("cli: options that do not exist or cannot be") {
   check_refused(place.run("sdx-generate", {"a robot", "--size", "large"}), 64,
                 {"--size", "512x512"});
   check_refused(place.run("sdx-generate", {"a robot", "--sampler", "eular"}), 64,
-                {"expected one of dpmpp_2m, euler_a", "eular"});
+                {"--sampler: expected dpmpp_2m, euler_a", "eular"});
   check_refused(place.run("sdx-generate", {"a robot", "--seed", "-1"}), 64, {"--seed"});
   check_refused(place.run("sdx-generate", {"a robot", "--cfg", "high"}), 64, {"--cfg", "high"});
   check_refused(place.run("sdx-generate", {"a robot", "--steps", "5000"}), 64,

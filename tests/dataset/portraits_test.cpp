@@ -149,13 +149,13 @@ TEST_CASE("dataset: a blurred picture is used and flagged", "[dataset]") {
   CHECK(portraits.at(0).sharpness < 15);
 }
 
-TEST_CASE("dataset: the words of --crop and --face", "[dataset]") {
-  CHECK(sdx::parse_crop("center") == sdx::Crop::kCentre);
-  CHECK(sdx::parse_crop("none") == sdx::Crop::kNone);
-  CHECK(sdx::parse_face_choice("match") == sdx::FaceChoice::kMatch);
-  CHECK(sdx::parse_face_choice("center") == sdx::FaceChoice::kCentre);
-  CHECK_THROWS_AS(sdx::parse_crop("middle"), sdx::UsageError);
-  CHECK_THROWS_AS(sdx::parse_face_choice(""), sdx::UsageError);
+TEST_CASE("dataset: the texts of crops and of the choices of a face", "[dataset]") {
+  CHECK(sdx::find_enum<sdx::Crop>("center") == sdx::Crop::kCentre);
+  CHECK(sdx::find_enum<sdx::Crop>("none") == sdx::Crop::kNone);
+  CHECK(sdx::find_enum<sdx::FaceChoice>("match") == sdx::FaceChoice::kMatch);
+  CHECK(sdx::find_enum<sdx::FaceChoice>("center") == sdx::FaceChoice::kCentre);
+  CHECK_FALSE(sdx::find_enum<sdx::Crop>("middle"));
+  CHECK_FALSE(sdx::find_enum<sdx::FaceChoice>(""));
 }
 
 TEST_CASE("dataset: a missing folder, a file and an empty folder are missing inputs", "[dataset]") {

@@ -1,4 +1,4 @@
-#include "device/recorded_call.h"
+#include "sdx/device/recorded_call.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>

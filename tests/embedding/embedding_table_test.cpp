@@ -115,7 +115,9 @@ TEST_CASE("embedding: a file that is given must be used, a folder's need not", "
   table.check_used({});
   table.add_from(made("two_words.safetensors"));
   table.check_used({"dog"});
-  CHECK_THAT(message_of<sdx::UsageError>([&] { table.check_used({"Sarah", "Cat"}); }),
+  CHECK_THAT(message_of<sdx::UsageError>([&] {
+               table.check_used({"Sarah", "Cat"});
+             }),
              ContainsSubstring("two_words.safetensors: given, but no prompt uses it") &&
                  ContainsSubstring("<cat> or <dog>"));
 }

@@ -172,9 +172,8 @@ TEST_CASE("embedding: values that are not finite are not written", "[embedding]"
 
 TEST_CASE("embedding: a form is known by its name or refused with the choices", "[embedding]") {
   for (const EmbeddingDialect dialect : kAll) {
-    CHECK(sdx::parse_embedding_dialect(std::string(to_string(dialect))) == dialect);
+    CHECK(sdx::parse_enum<EmbeddingDialect>(to_string(dialect), "to") == dialect);
   }
-  CHECK_THROWS_WITH(
-      sdx::parse_embedding_dialect("comfy"),
-      "expected diffusers, a1111 or kohya as the form of an embedding, found \"comfy\"");
+  CHECK_THROWS_WITH(sdx::parse_enum<EmbeddingDialect>("comfy", "to"),
+                    "`to`: expected diffusers, a1111 or kohya, found \"comfy\"");
 }

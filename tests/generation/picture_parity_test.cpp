@@ -26,7 +26,7 @@ TEST_CASE("generation: a picture from given latents is diffusers' picture") {
     sdx::ImageRequest request;
     request.prompt = "a portrait of a man in the snow";
     request.settings.guidance_scale = 7.5;
-    request.settings.sampler.sampler = sdx::parse_sampler(sampler);
+    request.settings.sampler.sampler = sdx::find_enum<sdx::SamplerKind>(sampler).value();
     at::Tensor picture;
     generator.generate(
         {request}, {}, {},

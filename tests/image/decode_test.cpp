@@ -472,7 +472,7 @@ TEST_CASE("image: the signature counts, not the name", "[image]") {
 
 TEST_CASE("image: what is no picture is refused and called what it is", "[image]") {
   CHECK(refusal_of("") == "the file is empty");
-  CHECK(contains(refusal_of("This is a text.\n"), "save it as JPEG, PNG or WebP"));
+  CHECK(contains(refusal_of("This is a text.\n"), "save it as PNG, JPEG or WebP"));
   CHECK(contains(refusal_of("x"), "no picture"));
   CHECK(contains(refusal_of("GIF89a..."), "a GIF"));
   CHECK(contains(refusal_of("BM......"), "a BMP"));

@@ -32,21 +32,14 @@ TEST_CASE("scheduler: impossible schedules are refused", "[scheduler]") {
 }
 
 TEST_CASE("scheduler: enums are spelt as in scheduler_config.json", "[scheduler]") {
-  for (const auto type : {sdx::PredictionType::kEpsilon, sdx::PredictionType::kVelocity,
-                          sdx::PredictionType::kSample}) {
-    CHECK(sdx::parse_prediction_type(sdx::to_string(type)) == type);
-  }
-  for (const auto beta : {sdx::BetaSchedule::kLinear, sdx::BetaSchedule::kScaledLinear}) {
-    CHECK(sdx::parse_beta_schedule(sdx::to_string(beta)) == beta);
-  }
-  for (const auto spacing : {sdx::TimestepSpacing::kLeading, sdx::TimestepSpacing::kTrailing,
-                             sdx::TimestepSpacing::kLinspace}) {
-    CHECK(sdx::parse_timestep_spacing(sdx::to_string(spacing)) == spacing);
-  }
-  CHECK_THROWS_WITH(sdx::parse_prediction_type("flow"),
-                    ContainsSubstring("epsilon, v_prediction or sample"));
-  CHECK_THROWS_AS(sdx::parse_timestep_spacing("even"), sdx::DataError);
-  CHECK_THROWS_AS(sdx::parse_beta_schedule("cosine"), sdx::DataError);
+  CHECK(sdx::enum_texts<sdx::PredictionType>() ==
+        std::vector<std::string>{"epsilon", "v_prediction", "sample"});
+  CHECK(sdx::enum_texts<sdx::BetaSchedule>() ==
+        std::vector<std::string>{"linear", "scaled_linear"});
+  CHECK(sdx::enum_texts<sdx::TimestepSpacing>() ==
+        std::vector<std::string>{"leading", "trailing", "linspace"});
+  CHECK(sdx::find_enum<sdx::PredictionType>("v_prediction") == sdx::PredictionType::kVelocity);
+  CHECK_FALSE(sdx::find_enum<sdx::PredictionType>("flow"));
 }
 
 TEST_CASE("scheduler: zero terminal SNR", "[scheduler]") {

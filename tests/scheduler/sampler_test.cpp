@@ -1,13 +1,16 @@
 #include "sdx/scheduler/sampler.h"
 
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tanh.h>
 
+#include <cmath>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 #include "support/sampler_golden.h"
 #include "support/tiny_bundle.h"
 
@@ -153,25 +156,86 @@ TEST_CASE("scheduler: pure noise enters k-diffusion's samplers with the first le
   CHECK(sdx::starting_sample(sdx::SamplerKind::kEuler, noise, first).equal(noise * 0.8));
 }
 
-TEST_CASE("scheduler: samplers and schedules are read as typed and as displayed", "[scheduler]") {
-  std::set<std::string_view> typed;
+TEST_CASE("scheduler: each row of the table of samplers is complete", "[scheduler]") {
+  std::set<sdx::SamplerKind> kinds;
+  std::set<std::string> names;
+  std::set<sdx::SamplerFunction*> algorithms;
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
-    CHECK(sdx::parse_sampler(sdx::to_string(info.kind)) == info.kind);
-    CHECK(sdx::parse_sampler(sdx::display_name(info.kind)) == info.kind);
-    CHECK(sdx::draws_noise(info.kind) == info.draws_noise);
-    typed.insert(info.typed);
+    INFO(info.typed);
+    CHECK(kinds.insert(info.kind).second);
+    CHECK(algorithms.insert(info.run).second);
+    CHECK(info.run != nullptr);
+    CHECK_FALSE(info.typed.empty());
+    CHECK_FALSE(info.displayed.empty());
+    CHECK_FALSE(info.advice.empty());
+    CHECK((info.evaluations_per_step == 1 || info.evaluations_per_step == 2));
+    // A name stands for one sampler, in whatever case it is typed.
+    std::set<std::string> own;
+    for (const std::string_view name : {info.typed, info.displayed, info.alias}) {
+      if (!name.empty()) own.insert(sdx::lower_case(name));
+    }
+    for (const std::string& name : own) CHECK(names.insert(name).second);
+    CHECK(&sdx::sampler_info(info.kind) == &info);
   }
-  CHECK(typed.size() == 16);
+  // No value of the enum is without a row.
+  CHECK(static_cast<int>(*kinds.begin()) == 0);
+  CHECK(static_cast<std::size_t>(*kinds.rbegin()) + 1 == kinds.size());
+  const auto beyond = static_cast<sdx::SamplerKind>(kinds.size());
+  CHECK_THROWS_AS(sdx::sampler_info(beyond), sdx::InternalError);
+}
+
+TEST_CASE("scheduler: each row says what its algorithm needs", "[scheduler]") {
+  sdx::NoiseScheduleConfig config = stable_diffusion_schedule().config();
+  config.zero_terminal_snr = true;
+  config.prediction_type = sdx::PredictionType::kVelocity;
+  config.timestep_spacing = sdx::TimestepSpacing::kTrailing;
+  const sdx::NoiseSchedule from_noise(config);
+  for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
+    INFO(info.typed);
+    // Only an algorithm that never divides by α is given the point where it is 0.
+    const sdx::SamplerSettings settings = settings_of(info.kind, 5);
+    const auto points = sdx::sampling_points(from_noise, settings);
+    CHECK((points.front().alpha == 0) == info.takes_pure_noise);
+    const auto denoise = [](const at::Tensor& sample, const sdx::SamplingPoint&, int) {
+      return at::tanh(sample);
+    };
+    const auto noise = [](int draw) { return sampler_golden().at("noise")[draw]; };
+    const at::Tensor end = sdx::sample_along(from_noise, settings, points, 0,
+                                             sampler_golden().at("start"), denoise, noise, {});
+    CHECK(end.isfinite().all().item<bool>());
+
+    const auto usual = sdx::sampling_points(stable_diffusion_schedule(), settings);
+    CHECK((usual.back().sigma > 0) == info.ends_at_first_timestep);
+
+    sdx::SamplerSettings karras = settings;
+    karras.schedule = sdx::ScheduleKind::kKarras;
+    bool is_whole = true;
+    for (const sdx::SamplingPoint& point :
+         sdx::sampling_points(stable_diffusion_schedule(), karras)) {
+      is_whole = is_whole && point.timestep == std::floor(point.timestep);
+    }
+    CHECK(is_whole == info.rounds_karras);
+  }
+}
+
+TEST_CASE("scheduler: samplers and schedules are read as typed and as displayed", "[scheduler]") {
+  for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
+    CHECK(sdx::find_enum<sdx::SamplerKind>(sdx::to_string(info.kind)) == info.kind);
+    CHECK(sdx::find_enum<sdx::SamplerKind>(sdx::display_name(info.kind)) == info.kind);
+    CHECK(sdx::draws_noise(info.kind) == info.draws_noise);
+  }
+  CHECK(sdx::all_samplers().size() == 16);
   CHECK(sdx::display_name(sdx::SamplerKind::kDpmpp2m) == "DPM++ 2M");
-  CHECK(sdx::parse_sampler("euler A") == sdx::SamplerKind::kEulerAncestral);
-  CHECK(sdx::parse_sampler("PNDM") == sdx::SamplerKind::kPndm);
-  CHECK(sdx::parse_schedule("SGM Uniform") == sdx::ScheduleKind::kSgmUniform);
-  CHECK(sdx::parse_schedule("sgm_uniform") == sdx::ScheduleKind::kSgmUniform);
+  CHECK(sdx::find_enum<sdx::SamplerKind>("euler A") == sdx::SamplerKind::kEulerAncestral);
+  CHECK(sdx::find_enum<sdx::SamplerKind>("PNDM") == sdx::SamplerKind::kPndm);
+  CHECK(sdx::find_enum<sdx::ScheduleKind>("SGM Uniform") == sdx::ScheduleKind::kSgmUniform);
+  CHECK(sdx::find_enum<sdx::ScheduleKind>("sgm_uniform") == sdx::ScheduleKind::kSgmUniform);
+  CHECK(sdx::find_enum<sdx::ScheduleKind>("uniform") == sdx::ScheduleKind::kNormal);
   CHECK(sdx::display_name(sdx::ScheduleKind::kKarras) == "Karras");
-  CHECK_THROWS_WITH(sdx::parse_sampler("eular"),
-                    ContainsSubstring("euler_a") && ContainsSubstring("eular"));
-  CHECK_THROWS_AS(sdx::parse_sampler(""), sdx::UsageError);
-  CHECK_THROWS_AS(sdx::parse_schedule("cosine"), sdx::UsageError);
+  CHECK_THROWS_WITH(sdx::parse_sampler_choice("eular"), ContainsSubstring("`sampler`") &&
+                                                            ContainsSubstring("euler_a") &&
+                                                            ContainsSubstring("eular"));
+  CHECK_FALSE(sdx::find_enum<sdx::ScheduleKind>("cosine"));
 }
 
 TEST_CASE("scheduler: joint names of older pictures are read", "[scheduler]") {

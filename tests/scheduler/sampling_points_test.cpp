@@ -37,7 +37,7 @@ TEST_CASE("scheduler: every schedule has the levels and timesteps of its referen
     if (parts.front() != "schedule" || parts.back() != "levels") continue;
     INFO(key);
     sdx::SamplerSettings settings = settings_of(sdx::SamplerKind::kEuler, std::stoi(parts[2]));
-    settings.schedule = sdx::parse_schedule(parts[1]);
+    settings.schedule = sdx::find_enum<sdx::ScheduleKind>(parts[1]).value();
     const at::Tensor custom = sampler_golden().at("custom");
     settings.custom_sigmas.assign(custom.data_ptr<double>(),
                                   custom.data_ptr<double>() + custom.numel());

@@ -31,18 +31,18 @@ struct Trajectory {
 /// What a key of the golden file names: "walk", sampler, variant, prediction, steps.
 Trajectory parse_key(const std::vector<std::string>& parts) {
   Trajectory trajectory;
-  trajectory.settings.sampler = sdx::parse_sampler(parts[1]);
+  trajectory.settings.sampler = sdx::find_enum<sdx::SamplerKind>(parts[1]).value();
   trajectory.settings.steps = std::stoi(parts[4]);
-  trajectory.config.prediction_type = sdx::parse_prediction_type(parts[3]);
+  trajectory.config.prediction_type = sdx::find_enum<sdx::PredictionType>(parts[3]).value();
   trajectory.settings.prediction_type = trajectory.config.prediction_type;
   const std::string& variant = parts[2];
   if (variant == "zero_snr") {
     trajectory.config.zero_terminal_snr = true;
     trajectory.config.timestep_spacing = sdx::TimestepSpacing::kTrailing;
   } else if (variant == "leading" || variant == "trailing" || variant == "linspace") {
-    trajectory.config.timestep_spacing = sdx::parse_timestep_spacing(variant);
+    trajectory.config.timestep_spacing = sdx::find_enum<sdx::TimestepSpacing>(variant).value();
   } else {
-    trajectory.settings.schedule = sdx::parse_schedule(variant);
+    trajectory.settings.schedule = sdx::find_enum<sdx::ScheduleKind>(variant).value();
   }
   if (variant == "custom") {
     const at::Tensor sigmas = sampler_golden().at("custom");

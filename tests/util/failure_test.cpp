@@ -23,7 +23,7 @@ TEST_CASE("util: any exception becomes a code and a text", "[util]") {
   CHECK(ours.text == "no picture");
   const sdx::Failure memory = failure_from(std::make_exception_ptr(std::bad_alloc()));
   CHECK(memory.code == ExitCode::kTryAgain);
-  CHECK_THAT(memory.text, ContainsSubstring("--batch"));
+  CHECK_THAT(memory.text, ContainsSubstring("`batch`"));
   CHECK(failure_from(std::make_exception_ptr(std::runtime_error("x"))).code == ExitCode::kInternal);
   try {
     TORCH_CHECK(false, "shapes differ");
@@ -40,8 +40,8 @@ TEST_CASE("util: memory that ran out is known by what libtorch says", "[util]") 
     return sdx::out_of_memory(std::runtime_error(message)).value_or("");
   };
   CHECK(text_of("RuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has") ==
-        "out of memory (2.50 GiB more were wanted); a smaller --size or --batch needs less, and "
-        "--memory low in training");
+        "out of memory (2.50 GiB more were wanted); a smaller `size` or `batch` needs less, and "
+        "`memory` low in training");
   CHECK_THAT(text_of("DefaultCPUAllocator: can't allocate memory: you tried to allocate 58982400 "
                      "bytes. Error code 12 (Cannot allocate memory)\n"),
              ContainsSubstring("(58982400 bytes more were wanted)"));

@@ -41,11 +41,32 @@ TEST_CASE("util: an argument for a shell is quoted where it must be", "[util]") 
   CHECK(sdx::shell_quoted("Ж") == "'Ж'");
 }
 
-TEST_CASE("util: numbers for people", "[util]") {
-  CHECK(sdx::short_number(0.00012345) == "0.000123");
-  CHECK(sdx::short_number(2, 9) == "2");
-  CHECK(sdx::fixed_number(2, 2) == "2.00");
-  CHECK(sdx::fixed_number(-0.987, 1) == "-1.0");
+TEST_CASE("util: all places of a text are replaced, once", "[util]") {
+  CHECK(sdx::replace_all("a {x} b {x}", "{x}", "<Ada>") == "a <Ada> b <Ada>");
+  CHECK(sdx::replace_all("{x}", "{x}", "{x}{x}") == "{x}{x}");
+  CHECK(sdx::replace_all("aaa", "aa", "b") == "ba");
+  CHECK(sdx::replace_all("abc", "x", "y") == "abc");
+  CHECK(sdx::replace_all("", "x", "y").empty());
+}
+
+TEST_CASE("util: a byte-order mark is no part of a text", "[util]") {
+  CHECK(sdx::without_byte_order_mark("\xEF\xBB\xBF"
+                                     "a") == "a");
+  CHECK(sdx::without_byte_order_mark("a\xEF\xBB\xBF") == "a\xEF\xBB\xBF");
+  CHECK(sdx::without_byte_order_mark("\xEF\xBB") == "\xEF\xBB");
+}
+
+TEST_CASE("util: blanks are ASCII's white space", "[util]") {
+  for (const char c : {' ', '\t', '\n', '\v', '\f', '\r'}) CHECK(sdx::is_blank(c));
+  for (const char c : {'a', '\0', '\x08', '\x0E', '\xA0'}) CHECK_FALSE(sdx::is_blank(c));
+}
+
+TEST_CASE("util: foreign names can neither flood nor command the terminal", "[util]") {
+  CHECK(sdx::in_quotes("a\x1B[2J\n漢") == "\"a?[2J????\"");
+  CHECK(sdx::in_quotes(std::string(81, 'a')) == "\"" + std::string(80, 'a') + "…\"");
+}
+
+TEST_CASE("util: counted things", "[util]") {
   CHECK(sdx::count_of(1, "row", "rows") == "1 row");
   CHECK(sdx::count_of(0, "row", "rows") == "0 rows");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "sdx/image/face.h"
 #include "sdx/image/identity.h"
 #include "sdx/image/image.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -19,9 +21,10 @@ enum class Crop {
   kNone,    ///< nothing is cut: what a square lacks at two sides mirrors the picture's own edges
 };
 
-std::string_view to_string(Crop crop);
-/// @throws UsageError for a word that is none of face, center, none.
-Crop parse_crop(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<Crop> = {EnumText{Crop::kFace, "face"},
+                                                EnumText{Crop::kCentre, "center"},
+                                                EnumText{Crop::kNone, "none"}};
 
 /// Which of several faces in a picture is the person's.
 enum class FaceChoice {
@@ -31,9 +34,10 @@ enum class FaceChoice {
             ///< as kLargest
 };
 
-std::string_view to_string(FaceChoice choice);
-/// @throws UsageError for a word that is none of largest, center, match.
-FaceChoice parse_face_choice(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<FaceChoice> = {EnumText{FaceChoice::kLargest, "largest"},
+                                                      EnumText{FaceChoice::kCentre, "center"},
+                                                      EnumText{FaceChoice::kMatch, "match"}};
 
 /// How a folder of portraits is read.
 struct PortraitOptions {

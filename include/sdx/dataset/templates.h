@@ -1,18 +1,22 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
 /// What a new word stands for.
 enum class SubjectKind { kPerson, kObject, kStyle };
 
-std::string_view to_string(SubjectKind kind);
-/// @throws UsageError for a word that is none of person, object, style.
-SubjectKind parse_subject_kind(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<SubjectKind> = {EnumText{SubjectKind::kPerson, "person"},
+                                                       EnumText{SubjectKind::kObject, "object"},
+                                                       EnumText{SubjectKind::kStyle, "style"}};
 
 /// The sentences that a word is learnt in, one on each line of a text file, each with `{name}` in
 /// it: "a rendering of {name}". Empty lines are passed over.

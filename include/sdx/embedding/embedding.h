@@ -2,10 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -21,8 +24,25 @@ struct Embedding {
 /// What stands in a prompt for the embedding of this name: "<Name>".
 std::string placeholder(const std::string& name);
 
-/// The models whose text encoder has vectors of this width, for messages: "SD 1.x" (768), "SD 2.x"
-/// (1024), "the second text encoder of SDXL" (1280), else "a model of width 128".
+/// The text encoders that are told by the width of their vectors.
+enum class TextEncoderKind {
+  kSd1,         ///< 768
+  kSd2,         ///< 1024
+  kSdxlSecond,  ///< 1280
+  kOther,
+};
+
+template <>
+inline constexpr std::array kEnumTexts<TextEncoderKind> = {
+    EnumText{TextEncoderKind::kSd1, "SD 1.x"}, EnumText{TextEncoderKind::kSd2, "SD 2.x"},
+    EnumText{TextEncoderKind::kSdxlSecond, "the second text encoder of SDXL"},
+    EnumText{TextEncoderKind::kOther, "another model"}};
+
+/// The text encoder whose vectors have this width.
+TextEncoderKind text_encoder_kind(std::int64_t width);
+
+/// The models whose text encoder has vectors of this width, for messages: "SD 1.x",
+/// for others "a model of width 128".
 std::string made_for(std::int64_t width);
 
 /// Refuses an embedding that was made for another model.

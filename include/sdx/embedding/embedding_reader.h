@@ -9,24 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "sdx/embedding/dialect.h"
 #include "sdx/embedding/embedding.h"
 
 namespace sdx {
-
-/// Who wrote an embedding file, as far as its content tells.
-enum class EmbeddingFormat {
-  kDiffusersSafetensors,  ///< tensors named as their placeholders; ours are such
-  kDiffusersBin,          ///< the same as a pickle
-  kOriginal,              ///< textual inversion's own: a pickle with `string_to_param`
-  kA1111,                 ///< the same with `name`, `step`, `sd_checkpoint`
-  kA1111Png,              ///< that as JSON in the text chunk `sd-ti-embedding` of a picture
-  kKohya,                 ///< `emb_params`; ComfyUI's are such too
-  kOneTrainer,            ///< `emp_params` (their spelling)
-  kSdxlPair,              ///< `clip_l` and `clip_g`, for the two text encoders of SDXL
-};
-
-/// For a person: "AUTOMATIC1111 .pt".
-std::string_view to_string(EmbeddingFormat format);
 
 /// Vectors in an embedding file.
 struct StoredVectors {

@@ -4,17 +4,11 @@
 #include <string>
 #include <string_view>
 
+#include "sdx/embedding/dialect.h"
 #include "sdx/embedding/embedding.h"
 
 namespace sdx {
 
-/// The forms in which embeddings are written; what reads them is in docs/formats.md.
-enum class EmbeddingDialect { kDiffusers, kA1111, kKohya };
-
-/// As --to spells it: "diffusers", "a1111", "kohya".
-std::string_view to_string(EmbeddingDialect dialect);
-/// @throws UsageError with the choices.
-EmbeddingDialect parse_embedding_dialect(const std::string& text);
 /// ".safetensors" or ".pt".
 std::string_view extension_of(EmbeddingDialect dialect);
 

@@ -1,25 +1,35 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
-/// The formats in which pictures are read and written.
+/// The formats in which pictures are read and written. src/image/codec.cpp has a row for each with
+/// all that the program knows of it.
 enum class ImageFormat {
   kPng,   ///< lossless
   kJpeg,  ///< lossy, read by everything
   kWebp,  ///< lossy, the smallest
 };
 
-/// As typed on the command line: "png", "jpeg", "webp".
-std::string_view to_string(ImageFormat format);
+template <>
+inline constexpr std::array kEnumTexts<ImageFormat> = {
+    EnumText{ImageFormat::kPng, "png", "PNG"}, EnumText{ImageFormat::kJpeg, "jpeg", "JPEG", "jpg"},
+    EnumText{ImageFormat::kWebp, "webp", "WebP"}};
+
+/// All formats that are read.
+std::vector<ImageFormat> readable_formats();
+/// Those of them that write_image() writes.
+std::vector<ImageFormat> writable_formats();
+
 /// What names of files end with: ".png", ".jpg", ".webp".
 std::string_view file_extension(ImageFormat format);
-/// Takes "jpg" as well.
-/// @throws UsageError that lists the formats.
-ImageFormat parse_image_format(std::string_view text);
 
 /// The first bytes of a file that tell its format.
 inline constexpr std::size_t kSignatureBytes = 12;

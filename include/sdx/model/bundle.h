@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -8,15 +9,16 @@
 
 #include "sdx/scheduler/noise_schedule.h"
 #include "sdx/tokenizer/tokenizer.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
 /// The anatomy of a model. Decides nothing but what an embedding made for it is compatible with.
 enum class ModelFamily { kSd1, kSd2 };
 
-std::string_view to_string(ModelFamily family);
-/// @throws DataError for a word that is none of them.
-ModelFamily parse_model_family(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<ModelFamily> = {EnumText{ModelFamily::kSd1, "sd1"},
+                                                       EnumText{ModelFamily::kSd2, "sd2"}};
 
 /// Of the network that tells the model's own people apart, where a bundle has one.
 struct IdentitySettings {

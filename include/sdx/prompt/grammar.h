@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -12,9 +15,9 @@ enum class Grammar {
   kPlain,  ///< nothing but `<Name>`: brackets and colons are text
 };
 
-std::string_view to_string(Grammar grammar);
-/// @throws UsageError that lists them.
-Grammar parse_grammar(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<Grammar> = {EnumText{Grammar::kA1111, "a1111"},
+                                                   EnumText{Grammar::kPlain, "plain"}};
 
 /// A text and the last step, counted from 1, for which it holds.
 struct PromptStage {

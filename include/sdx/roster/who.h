@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "sdx/image/identity.h"
 #include "sdx/roster/faces.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -22,9 +24,15 @@ enum class FindingKind {
   kSamePerson,     ///< two names are one person
 };
 
-/// For --json: "unreadable", "no_face", "no_faces", "several_people", "wrong_folder", "stray",
-/// "same_person".
-std::string_view to_string(FindingKind kind);
+template <>
+inline constexpr std::array kEnumTexts<FindingKind> = {
+    EnumText{FindingKind::kUnreadable, "unreadable"},
+    EnumText{FindingKind::kNoFace, "no_face"},
+    EnumText{FindingKind::kNoFaces, "no_faces"},
+    EnumText{FindingKind::kSeveralPeople, "several_people"},
+    EnumText{FindingKind::kWrongFolder, "wrong_folder"},
+    EnumText{FindingKind::kStray, "stray"},
+    EnumText{FindingKind::kSamePerson, "same_person"}};
 
 /// A thing to look at. Networks err: who is who, only the author of the roster knows.
 struct Finding {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -26,13 +29,22 @@ enum class TimestepSpacing {
   kLinspace,  ///< evenly from the noisiest to the cleanest, both included
 };
 
-std::string_view to_string(PredictionType type);
-std::string_view to_string(BetaSchedule schedule);
-std::string_view to_string(TimestepSpacing spacing);
-/// @throws DataError for a word that is none of them.
-PredictionType parse_prediction_type(std::string_view text);
-BetaSchedule parse_beta_schedule(std::string_view text);
-TimestepSpacing parse_timestep_spacing(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<PredictionType> = {
+    EnumText{PredictionType::kEpsilon, "epsilon"},
+    EnumText{PredictionType::kVelocity, "v_prediction"},
+    EnumText{PredictionType::kSample, "sample"}};
+
+template <>
+inline constexpr std::array kEnumTexts<BetaSchedule> = {
+    EnumText{BetaSchedule::kLinear, "linear"},
+    EnumText{BetaSchedule::kScaledLinear, "scaled_linear"}};
+
+template <>
+inline constexpr std::array kEnumTexts<TimestepSpacing> = {
+    EnumText{TimestepSpacing::kLeading, "leading"},
+    EnumText{TimestepSpacing::kTrailing, "trailing"},
+    EnumText{TimestepSpacing::kLinspace, "linspace"}};
 
 /// The forward process that a model was trained with.
 struct NoiseScheduleConfig {

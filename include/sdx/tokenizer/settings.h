@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -11,10 +14,10 @@ enum class TokenizerKind {
   kClip,           ///< CLIP's byte pairs: vocab.json and merges.txt, or tokenizer.json
 };
 
-/// "sentencepiece", "clip".
-std::string_view to_string(TokenizerKind kind);
-/// @throws DataError for a word that is none of them.
-TokenizerKind parse_tokenizer_kind(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<TokenizerKind> = {
+    EnumText{TokenizerKind::kSentencePiece, "sentencepiece"},
+    EnumText{TokenizerKind::kClip, "clip"}};
 
 /// The ids that frame a text, and how many positions the text encoder has.
 struct SpecialTokens {

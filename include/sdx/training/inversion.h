@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/training/adam.h"
 #include "sdx/training/learning_rate.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -28,9 +30,10 @@ enum class NormPolicy {
   kStart,       ///< each row keeps the length that it started with
 };
 
-std::string_view to_string(NormPolicy policy);
-/// @throws UsageError that lists them: free, vocab, init.
-NormPolicy parse_norm_policy(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<NormPolicy> = {EnumText{NormPolicy::kFree, "free"},
+                                                      EnumText{NormPolicy::kVocabulary, "vocab"},
+                                                      EnumText{NormPolicy::kStart, "init"}};
 
 /// How a new word is learnt.
 struct InversionOptions {
@@ -155,7 +158,7 @@ class Inversion {
 std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
                                       const std::vector<StepTrace*>& traces = {});
 
-/// @throws UsageError unless `name` can be that of a new word (name_fault in sdx/prompt/name.h) and
+/// @throws UsageError unless `name` can be that of a new word (name_fault in sdx/util/name.h) and
 ///         is no whole word of the vocabulary, case as written.
 void check_name(const std::string& name, const Tokenizer& tokenizer);
 

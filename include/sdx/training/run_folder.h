@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "sdx/image/contact_sheet.h"
 #include "sdx/training/checkpoint.h"
 #include "sdx/training/trainer.h"
+#include "sdx/util/enum_text.h"
 #include "sdx/util/lock.h"
 
 namespace sdx {
@@ -19,9 +21,9 @@ enum class KeepPolicy {
   kAll,   ///< of every milestone, as an embedding too
 };
 
-std::string_view to_string(KeepPolicy policy);
-/// @throws UsageError that lists them.
-KeepPolicy parse_keep_policy(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<KeepPolicy> = {EnumText{KeepPolicy::kBest, "best"},
+                                                      EnumText{KeepPolicy::kAll, "all"}};
 
 /// `runs/<Name>`: what a training leaves on its way. Locked against a second process.
 class RunFolder {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "sdx/training/checkpoint.h"
 #include "sdx/training/inversion.h"
 #include "sdx/training/judge.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -27,8 +29,12 @@ enum class StopReason {
   kNotFinite,  ///< kMostSkippedSteps losses in a row were not finite
 };
 
-/// "the loss has settled", "all steps are done", …
-std::string_view to_string(StopReason reason);
+template <>
+inline constexpr std::array kEnumTexts<StopReason> = {
+    EnumText{StopReason::kSettled, "the loss has settled"},
+    EnumText{StopReason::kAllSteps, "all steps are done"},
+    EnumText{StopReason::kRequested, "a stop was asked for"},
+    EnumText{StopReason::kNotFinite, "the loss was not finite"}};
 
 inline constexpr int kMostSkippedSteps = 10;
 /// Between two looks at the fixed batch, which costs about a step and a half.

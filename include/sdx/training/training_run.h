@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "sdx/model/identities.h"
 #include "sdx/training/run_folder.h"
 #include "sdx/training/trainer.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -23,9 +25,10 @@ enum class MemoryChoice {
   kLow,     ///< GradientMemory::kLow
 };
 
-std::string_view to_string(MemoryChoice choice);
-/// @throws UsageError that lists them: auto, normal, low.
-MemoryChoice parse_memory_choice(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<MemoryChoice> = {EnumText{MemoryChoice::kAuto, "auto"},
+                                                        EnumText{MemoryChoice::kNormal, "normal"},
+                                                        EnumText{MemoryChoice::kLow, "low"}};
 
 /// What a training is to be, whoever asks for it.
 struct TrainingSpec {

@@ -12,11 +12,13 @@
 
 namespace sdx {
 
-/// A value of an enum and the text that a person types and reads for it.
+/// A value of an enum and the texts for it.
 template <typename E>
 struct EnumText {
   E value;
-  std::string_view text;
+  std::string_view text;          ///< as it is typed and written: "euler_a"
+  std::string_view display = {};  ///< as other programs show it: "Euler a"; empty: like `text`
+  std::string_view alias = {};    ///< another spelling that is read; mostly empty
 };
 
 /// The texts of all values of an enum, written once, beside the enum:
@@ -25,12 +27,20 @@ struct EnumText {
 ///     inline constexpr std::array kEnumTexts<Grammar> = {EnumText{Grammar::kA1111, "a1111"},
 ///                                                        EnumText{Grammar::kPlain, "plain"}};
 ///
-/// to_string(), find_enum() and parse_enum() then serve the enum. The order is that of messages.
+/// to_string(), display_name(), find_enum() and parse_enum() then serve the enum, and
+/// json_enum() of json.h reads it from a file. The order is that of messages.
 template <typename E>
 inline constexpr std::array<EnumText<E>, 0> kEnumTexts = {};
 
 template <typename E>
-concept NamedEnum = std::is_enum_v<E> && (kEnumTexts<E>.size() > 0);
+concept NamedEnum = std::is_enum_v<E> &&(kEnumTexts<E>.size() > 0);
+
+/// Whether two texts are equal, whatever the case of their ASCII letters.
+constexpr bool is_same_text(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [lower](char x, char y) { return lower(x) == lower(y); });
+}
 
 /// The text of a value.
 template <NamedEnum E>
@@ -41,16 +51,28 @@ constexpr std::string_view to_string(E value) {
   return "";
 }
 
-/// The value of a text, or nothing.
+/// The text of a value as other programs show it.
+template <NamedEnum E>
+constexpr std::string_view display_name(E value) {
+  for (const EnumText<E>& one : kEnumTexts<E>) {
+    if (one.value == value) return one.display.empty() ? one.text : one.display;
+  }
+  return "";
+}
+
+/// The value of a text in any of its spellings and in any case, or nothing.
 template <NamedEnum E>
 constexpr std::optional<E> find_enum(std::string_view text) {
+  if (text.empty()) return std::nullopt;
   for (const EnumText<E>& one : kEnumTexts<E>) {
-    if (one.text == text) return one.value;
+    for (const std::string_view spelling : {one.text, one.display, one.alias}) {
+      if (is_same_text(text, spelling)) return one.value;
+    }
   }
   return std::nullopt;
 }
 
-/// "auto, cpu or cuda": what a message offers.
+/// "face, center or none": what a message offers.
 std::string one_of(const std::vector<std::string>& texts);
 
 /// The texts of an enum, in their order.

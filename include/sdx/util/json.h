@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sdx/util/enum_text.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -16,8 +17,8 @@ namespace sdx {
 using Json = nlohmann::ordered_json;
 
 /// @throws MissingInputError / PermissionError / IoError, or DataError with the path and the
-/// parser's
-///         line and column; also if it is larger than 64 MiB or nested more than 100 levels deep.
+///         parser's line and column; also if it is larger than 64 MiB or nested more than 100
+///         levels deep.
 Json read_json_file(const std::filesystem::path& path);
 
 /// The same for objects with very many keys, such as vocabularies: sorted by key, which is found in
@@ -66,6 +67,16 @@ T json_value(const Json& object, const std::string& key, const std::filesystem::
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return fallback;
   return json_value<T>(object, key, where);
+}
+
+/// `object[key]` as the value of an enum.
+/// @throws DataError naming `where`, the key, the texts of the enum, and what was found there.
+template <NamedEnum E>
+E json_enum(const Json& object, const std::string& key, const std::filesystem::path& where) {
+  const auto text = json_value<std::string>(object, key, where);
+  if (const auto value = find_enum<E>(text)) return *value;
+  throw DataError(where.string() + ": key \"" + key + "\": expected " + one_of(enum_texts<E>()) +
+                  ", found \"" + text + "\"");
 }
 
 }  // namespace sdx

@@ -17,6 +17,7 @@
 #include "sdx/util/enum_text.h"
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -222,9 +223,6 @@ namespace settings_detail {
 /// "a whole number from 1 to 8", "a number of 0 or more".
 std::string range_in_words(bool is_whole, const Range& range);
 
-/// The shortest text that reads back as the same number.
-std::string number_text(double value);
-
 template <typename T>
 std::optional<T> read_number(std::string_view text) {
   T value{};
@@ -292,7 +290,7 @@ typename SettingsTable<S>::Row& SettingsTable<S>::add(std::string key, Member me
     };
     row.to_text = [member](const S& value) {
       if constexpr (kIsWhole) return std::to_string(std::invoke(member, value));
-      return detail::number_text(static_cast<double>(std::invoke(member, value)));
+      return exact_number(static_cast<double>(std::invoke(member, value)));
     };
     row.to_json = [member](const S& value) { return Json(std::invoke(member, value)); };
     return row;

@@ -12,11 +12,25 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 /// The pieces of `text` between separators, without blanks around them; empty pieces are left out.
 std::vector<std::string> split_list(std::string_view text, char separator);
 
+/// Whether a character is white space of ASCII: a blank, a tab or one that ends a line.
+constexpr bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
 /// `text` without white space at its ends.
 std::string trim(std::string_view text);
 
 /// `text` with its ASCII letters in lower case.
 std::string lower_case(std::string_view text);
+
+/// `text` without the byte-order mark that some editors put before UTF-8.
+std::string_view without_byte_order_mark(std::string_view text);
+
+/// `text` with `to` for each `from`; what was put in is not searched again.
+/// @param from not empty.
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
+
+/// A name out of a foreign file, in quotes, for a message: cut to 80 characters, and everything but
+/// printable ASCII a "?", so that it can neither flood nor command the terminal.
+std::string in_quotes(std::string_view name);
 
 /// Whether a byte of UTF-8 belongs to a word: ASCII letters and digits, "_", and all beyond ASCII,
 /// which are letters mostly.
@@ -38,12 +52,6 @@ std::string slug(std::string_view text, std::size_t most = 40);
 /// it: in single quotes where it needs any (POSIX, Shell Command Language, 2.2.2). `text` has no
 /// NUL: no argument has one.
 std::string shell_quoted(std::string_view text);
-
-/// A number for people: `digits` significant ones, without zeros at its end.
-std::string short_number(double value, int digits = 3);
-
-/// The same with as many digits behind the point: what stands in columns.
-std::string fixed_number(double value, int decimals);
 
 /// "1 row", "2 rows".
 std::string count_of(std::size_t count, const char* one, const char* several);

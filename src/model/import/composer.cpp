@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -174,10 +175,7 @@ Composer::Program Composer::finish() {
 std::string substitute(std::string text,
                        std::initializer_list<std::pair<std::string_view, std::string>> values) {
   for (const auto& [key, value] : values) {
-    for (std::size_t at = text.find(key); at != std::string::npos;
-         at = text.find(key, at + value.size())) {
-      text.replace(at, key.size(), value);
-    }
+    text = replace_all(text, key, value);
   }
   return text;
 }

@@ -28,6 +28,15 @@ class Config {
     return json_value<T>(json_, key, file_, fallback);
   }
 
+  template <NamedEnum E>
+  E get_enum(const std::string& key) const {
+    return json_enum<E>(json_, key, file_);
+  }
+  template <NamedEnum E>
+  E get_enum(const std::string& key, E fallback) const {
+    return get<Json>(key, Json(nullptr)).is_null() ? fallback : get_enum<E>(key);
+  }
+
   /// Refuses a value that this anatomy does not have; an absent key means the expected one.
   template <typename T>
   void expect(const std::string& key, const T& expected) const {
@@ -139,12 +148,11 @@ TextEncoderConfig read_text_encoder_config(const Config& config) {
 
 NoiseScheduleConfig read_noise_schedule(const Config& config) {
   NoiseScheduleConfig schedule;
-  schedule.beta_schedule = parse_beta_schedule(config.get<std::string>("beta_schedule"));
+  schedule.beta_schedule = config.get_enum<BetaSchedule>("beta_schedule");
   schedule.beta_start = config.get<double>("beta_start");
   schedule.beta_end = config.get<double>("beta_end");
   schedule.train_timesteps = config.get<int>("num_train_timesteps");
-  schedule.prediction_type =
-      parse_prediction_type(config.get<std::string>("prediction_type", "epsilon"));
+  schedule.prediction_type = config.get_enum("prediction_type", PredictionType::kEpsilon);
   schedule.steps_offset = config.get<int>("steps_offset", 0);
   config.expect("trained_betas", nullptr);
   schedule.zero_terminal_snr = config.get<bool>("rescale_betas_zero_snr", false);
@@ -213,7 +221,7 @@ PartWeights read_weights(const fs::path& folder, const std::string& stem,
     throw MissingInputError(
         (folder / (stem + (variant.empty() ? "" : "." + variant) + ".safetensors")).string() +
         ": missing" +
-        (found.empty() ? "" : "; there are the variants " + found + ", chosen with --variant"));
+        (found.empty() ? "" : "; there are the variants " + found + ", chosen with `variant`"));
   }
   PartWeights weights;
   weights.source = files.size() == 1 ? files.front().string() : folder.string();

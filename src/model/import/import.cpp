@@ -21,27 +21,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct DtypeName {
-  WeightsDtype dtype;
-  std::string_view text;
-  std::optional<at::ScalarType> type;
-};
-
-constexpr std::array<DtypeName, 4> kDtypes = {{
-    {WeightsDtype::kKeep, "keep", std::nullopt},
-    {WeightsDtype::kFp32, "fp32", at::kFloat},
-    {WeightsDtype::kFp16, "fp16", at::kHalf},
-    {WeightsDtype::kBf16, "bf16", at::kBFloat16},
-}};
-
-const DtypeName& entry_of(WeightsDtype dtype) {
-  return *std::find_if(kDtypes.begin(), kDtypes.end(),
-                       [dtype](const DtypeName& entry) { return entry.dtype == dtype; });
+/// Nothing for kKeep.
+std::optional<at::ScalarType> scalar_type(WeightsDtype dtype) {
+  switch (dtype) {
+    case WeightsDtype::kKeep:
+      return std::nullopt;
+    case WeightsDtype::kFp32:
+      return at::kFloat;
+    case WeightsDtype::kFp16:
+      return at::kHalf;
+    case WeightsDtype::kBf16:
+      return at::kBFloat16;
+  }
+  throw InternalError("a type of weights without a type of tensors");
 }
 
 std::string dtype_text(at::ScalarType type) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (dtype.type == type) return std::string(dtype.text);
+  for (const auto& dtype : kEnumTexts<WeightsDtype>) {
+    if (scalar_type(dtype.value) == type) return std::string(dtype.text);
   }
   throw DataError("weights of the type " + std::string(c10::toString(type)) +
                   ": expected 16 or 32 bit floating point");
@@ -142,14 +139,14 @@ void require_finite(const at::Tensor& tensor, const std::string& name, const std
     throw DataError(
         source + ": tensor \"" + name +
         "\" holds values that are not finite (NaN or infinite): the file is damaged, or " +
-        "the type chosen with --dtype too narrow");
+        "the type chosen with `dtype` too narrow");
   }
 }
 
 void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& checkpoint,
                  const ImportOptions& options, const fs::path& folder,
                  const ImportObserver& observer) {
-  const std::optional<at::ScalarType> float_type = entry_of(options.dtype).type;
+  const std::optional<at::ScalarType> float_type = scalar_type(options.dtype);
   std::uint64_t total = 0;
   for (const ComposedPart& part : parts) {
     for (const auto& [name, tensor] : part.weights.tensors) {
@@ -171,7 +168,7 @@ void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& check
     };
     if (options.link) {
       if (checkpoint.files.empty()) {
-        throw UsageError("--link needs .safetensors files; " + part.weights.source + " is none");
+        throw UsageError("`link` needs .safetensors files; " + part.weights.source + " is none");
       }
       for (const auto& [name, tensor] : part.weights.tensors) observe(name, tensor);
       write_linked_weights(folder / (part.name + ".link.json"), part.weights.tensors,
@@ -218,28 +215,20 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.licence = checkpoint.licence;
   info.dtype = options.dtype == WeightsDtype::kKeep
                    ? dtype_text(checkpoint.unet.tensors.begin()->second.scalar_type())
-                   : std::string(entry_of(options.dtype).text);
+                   : std::string(to_string(options.dtype));
   return info;
 }
 
 }  // namespace
 
-WeightsDtype parse_weights_dtype(std::string_view text) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (text == dtype.text) return dtype.dtype;
-  }
-  throw UsageError("--dtype: expected keep, fp32, fp16 or bf16, found \"" + std::string(text) +
-                   "\"");
-}
-
 ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
                                const ImportOptions& options, const ImportObserver& observer) {
   if (options.link && options.dtype != WeightsDtype::kKeep) {
-    throw UsageError("--link refers to the weights as they are; --dtype needs a copy");
+    throw UsageError("`link` refers to the weights as they are; `dtype` needs a copy");
   }
   if (!fs::exists(source)) throw MissingInputError(source.string() + ": no such file or folder");
   if (fs::exists(destination) && !options.replace) {
-    throw CannotCreateError(destination.string() + ": exists already; --force replaces it");
+    throw CannotCreateError(destination.string() + ": exists already; `force` replaces it");
   }
   const Checkpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
                                                          : read_single_file(source, options);

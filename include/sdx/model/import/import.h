@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -8,14 +9,17 @@
 #include <vector>
 
 #include "sdx/model/bundle.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
 /// The floating-point type of a bundle's weights.
 enum class WeightsDtype { kKeep, kFp32, kFp16, kBf16 };
 
-/// @throws UsageError for a word that is none of keep, fp32, fp16, bf16.
-WeightsDtype parse_weights_dtype(std::string_view text);
+template <>
+inline constexpr std::array kEnumTexts<WeightsDtype> = {
+    EnumText{WeightsDtype::kKeep, "keep"}, EnumText{WeightsDtype::kFp32, "fp32"},
+    EnumText{WeightsDtype::kFp16, "fp16"}, EnumText{WeightsDtype::kBf16, "bf16"}};
 
 struct ImportOptions {
   std::string name;                          ///< what the bundle calls itself

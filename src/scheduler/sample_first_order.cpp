@@ -1,15 +1,22 @@
-#include "scheduler/first_order.h"
-
 #include <cmath>
+
+#include "scheduler/walk.h"
+
+// One evaluation of the model a step, which depends on nothing before it.
 
 namespace sdx {
 
+/// Euler's method for the probability flow ODE.
+/// Source: Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based Generative Models",
+/// algorithm 1 without churn; diffusers' EulerDiscreteScheduler.
 at::Tensor sample_euler(const Walk& walk, const at::Tensor& sample) {
   return take_level_steps(walk, sample, [&](int step, double from, double to, const at::Tensor& x) {
     return straight_to(to, from, x, original_at(walk, x, step, step));
   });
 }
 
+/// Source: Song et al. 2021, "Denoising Diffusion Implicit Models", equation 12 with η = 0;
+/// diffusers' DDIMScheduler without clipping.
 at::Tensor sample_ddim(const Walk& walk, const at::Tensor& sample) {
   return take_steps(
       walk, sample,
@@ -20,6 +27,9 @@ at::Tensor sample_ddim(const Walk& walk, const at::Tensor& sample) {
       });
 }
 
+/// The picture is drawn anew from what is known of it at each step.
+/// Source: Ho et al. 2020, "Denoising Diffusion Probabilistic Models", equations 6 and 7, with the
+/// posterior's own variance; diffusers' DDPMScheduler ("fixed_small") without clipping.
 at::Tensor sample_ddpm(const Walk& walk, const at::Tensor& sample) {
   return take_steps(
       walk, sample,
@@ -35,6 +45,8 @@ at::Tensor sample_ddpm(const Walk& walk, const at::Tensor& sample) {
       });
 }
 
+/// A latent consistency model jumps to the picture, and back to less noise for the next try.
+/// Source: Luo et al. 2023, "Latent Consistency Models", algorithm 3; diffusers' LCMScheduler.
 at::Tensor sample_lcm(const Walk& walk, const at::Tensor& sample) {
   constexpr double kDataDeviation = 0.5;
   constexpr double kTimestepScale = 10;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "device/graph.h"
+#include "sdx/device/graph.h"
 
 namespace sdx {
 

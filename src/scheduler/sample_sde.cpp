@@ -1,9 +1,11 @@
-#include "scheduler/sde.h"
-
 #include <cmath>
 #include <optional>
 
 #include "scheduler/ancestral.h"
+#include "scheduler/walk.h"
+
+// Solvers of the reverse stochastic differential equation, with η = 1. The noise of a step stands
+// for the Brownian motion over its levels, so draws for different stretches are independent.
 
 namespace sdx {
 
@@ -23,6 +25,11 @@ double noise_deviation(double from, double to) {
 
 }  // namespace
 
+/// DPM-Solver++ of second order with the picture of the step's middle, where noise is added too.
+/// Draws noise twice a step, not in the last: 2·step for the way to the middle, 2·step + 1 for the
+/// way from there. The whole step's noise is the sum of both stretches, each weighted by the root
+/// of its length in σ, as a Brownian tree over σ gives it. Source: k-diffusion's sample_dpmpp_sde;
+/// diffusers' DPMSolverSDEScheduler.
 at::Tensor sample_dpmpp_sde(const Walk& walk, const at::Tensor& sample) {
   return take_level_steps(walk, sample, [&](int step, double from, double to, const at::Tensor& x) {
     const at::Tensor original = original_at(walk, x, step, step);
@@ -41,6 +48,9 @@ at::Tensor sample_dpmpp_sde(const Walk& walk, const at::Tensor& sample) {
   });
 }
 
+/// DPM-Solver++ of second order, looking back a step. Draws noise once a step, not in the last.
+/// Source: diffusers' DPMSolverMultistepScheduler (sde-dpmsolver++, order 2, midpoint), which is
+/// k-diffusion's sample_dpmpp_2m_sde.
 at::Tensor sample_dpmpp_2m_sde(const Walk& walk, const at::Tensor& sample) {
   std::optional<Past> past;
   return take_level_steps(walk, sample, [&](int step, double from, double to, const at::Tensor& x) {
@@ -54,6 +64,9 @@ at::Tensor sample_dpmpp_2m_sde(const Walk& walk, const at::Tensor& sample) {
   });
 }
 
+/// DPM-Solver++ of third order, looking back two steps. Draws noise once a step, not in the last.
+/// Source: k-diffusion's sample_dpmpp_3m_sde. diffusers' sde-dpmsolver++ of order 3 is another: its
+/// last coefficient does not vanish with the step.
 at::Tensor sample_dpmpp_3m_sde(const Walk& walk, const at::Tensor& sample) {
   std::optional<Past> last;
   std::optional<Past> before_last;

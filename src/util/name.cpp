@@ -1,4 +1,4 @@
-#include "sdx/prompt/name.h"
+#include "sdx/util/name.h"
 
 #include <utf8proc.h>
 
@@ -6,22 +6,20 @@
 #include <memory>
 
 #include "sdx/util/error.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
 namespace {
 
-// A file's name ends at 255 bytes, and ".safetensors", a number or a seed come after it.
-constexpr std::size_t kMaxNameBytes = 200;
-
 const utf8proc_uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
 }
 
-std::optional<std::string> character_fault(utf8proc_int32_t character) {
+std::optional<std::string> character_fault(char32_t character) {
   if (character == '<' || character == '>') return "has a '<' or '>' in it";
   if (character == '/' || character == '\\') return "has a path separator in it";
-  switch (utf8proc_category(character)) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(character))) {
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:
@@ -44,15 +42,17 @@ std::optional<std::string> name_fault(std::string_view name) {
   }
   if (name.starts_with('.')) return "begins with a dot";
   for (std::string_view rest = name; !rest.empty();) {
-    utf8proc_int32_t character = 0;
-    const utf8proc_ssize_t length =
-        utf8proc_iterate(bytes_of(rest), static_cast<utf8proc_ssize_t>(rest.size()), &character);
-    if (length < 1) return "is not UTF-8";
-    if (auto fault = character_fault(character)) return fault;
-    rest.remove_prefix(static_cast<std::size_t>(length));
+    const auto character = take_character(rest);
+    if (!character) return "is not UTF-8";
+    if (auto fault = character_fault(*character)) return fault;
   }
   if (caseless_name(name).empty()) return "has no letter that could be seen";
   return std::nullopt;
+}
+
+bool is_usable_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && name != "*" &&
+         name.find_first_of("<>") == std::string_view::npos && is_plain_text(name);
 }
 
 std::string caseless_name(std::string_view name) {

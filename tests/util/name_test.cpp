@@ -1,4 +1,4 @@
-#include "sdx/prompt/name.h"
+#include "sdx/util/name.h"
 
 #include "sdx/util/error.h"
 #include "support/throws.h"
