@@ -37,6 +37,7 @@ TrainingSpec training_of(const Member& member, const RosterOptions& options,
   const Json settings =
       parse_train_options(static_cast<int>(pointers.size()), pointers.data(), train, ignored);
   TrainingSpec spec = spec_of(train, settings);
+  spec.dtype = common.dtype;
   if (!member.consent.given.empty()) spec.notes["sdx.consent"] = member.consent.given;
   if (!member.consent.until.empty()) spec.notes["sdx.consent_until"] = member.consent.until;
   return spec;
@@ -59,6 +60,7 @@ class TeamCheck {
     plan.title = options_.title.empty() ? roster_.path.stem().string() : options_.title;
     plan.together = options_.together;
     plan.encoding = options_.encoding;
+    plan.dtype = common_.dtype;
     plan.version = version_text();
     plan.is_part = !options_.only.empty();
     for (const std::string& place : options_.embeddings) plan.other_words.add_from(place);

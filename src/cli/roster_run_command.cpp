@@ -128,7 +128,7 @@ void run(const RosterOptions& options, const CommonOptions& common, const Json& 
   if (!team.plan.is_part && !settings.is_null()) write_roster_settings(settings, options.out);
   say_estimate(team.plan, model);
   RosterReporter reporter(team.plan, common);
-  const TeamOutcome outcome = run_team(team.plan, model, reporter.events());
+  const TeamOutcome outcome = run_team(team.plan, model, reporter);
   reporter.finish(outcome);
   throw_if_unfinished(outcome, team, options);
   if (!common.json && !team.plan.is_part) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "cli/train_options.h"
 #include "cli/train_reporter.h"
@@ -71,7 +72,8 @@ void train_command(int argc, char** argv) {
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);
-  const TrainingSpec spec = spec_of(options, settings);
+  TrainingSpec spec = spec_of(options, settings);
+  spec.dtype = common.dtype;
   const fs::path embedding_file = fs::path(options.embeddings) / (name + ".safetensors");
   RunFolder folder(
       options.resume.empty() ? fs::path(options.runs) / name : fs::path(options.resume),
@@ -82,18 +84,14 @@ void train_command(int argc, char** argv) {
   const Identities identities =
       Identities::installed(bundle, target.device, options.subject.face_network);
   TrainReporter reporter(options, common);
-  TrainingRun run(bundle, target, identities, spec, folder, resume_policy(options),
-                  reporter.events());
+  PreparedTraining prepared =
+      prepare_training(bundle, target, identities, spec, folder, resume_policy(options), reporter);
   const TextEncoder text_encoder(bundle, target.device);
   const UNet unet(bundle, target);
-  run.begin({bundle, *tokenizer, text_encoder, unet});
-  reporter.begin();
-  const TrainerTask task = run.task();
-  const StopReason reason =
-      train(task.inversion, task.judge, task.options, task.state, task.events);
-  const Json summary = run.finish(reason, embedding_file, version_text());
+  TrainedEmbedding trained = train(std::move(prepared), {bundle, *tokenizer, text_encoder, unet});
+  const TrainingSummary summary = trained.save(embedding_file, version_text());
   reporter.finish(summary, folder.path() / "report.html");
-  throw_if_unfinished(reason, options, run.steps(), folder.path(), embedding_file);
+  throw_if_unfinished(summary.reason, options, summary.steps, folder.path(), embedding_file);
   say("Next: " + next_command(options));
 }
 

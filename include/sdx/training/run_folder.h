@@ -1,14 +1,17 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "sdx/image/contact_sheet.h"
 #include "sdx/training/checkpoint.h"
-#include "sdx/training/trainer.h"
+#include "sdx/util/enum_text.h"
 #include "sdx/util/lock.h"
 
 namespace sdx {
@@ -19,8 +22,11 @@ enum class KeepPolicy {
   kAll,   ///< of every milestone, as an embedding too
 };
 
-std::string_view to_string(KeepPolicy policy);
-/// @throws UsageError that lists them.
+template <>
+inline constexpr std::array kEnumTexts<KeepPolicy> = {EnumText{KeepPolicy::kBest, "best"},
+                                                      EnumText{KeepPolicy::kAll, "all"}};
+
+/// @throws SettingError that lists them: best, all.
 KeepPolicy parse_keep_policy(std::string_view text);
 
 /// `runs/<Name>`: what a training leaves on its way. Locked against a second process.
@@ -33,6 +39,7 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
 
   /// Steps of a training that is in the folder; nothing if there is none.
+  /// @throws LaterVersionError if a later version made its checkpoint.
   std::optional<int> steps_done() const;
 
   /// Removes what an earlier training left.
@@ -42,14 +49,16 @@ class RunFolder {
   /// @throws MissingInputError if there is none.
   Checkpoint resume(const std::function<void(const std::string&)>& warn);
 
-  /// One line of metrics.jsonl, on the disk at once.
-  void write_metrics(const Json& line);
+  /// Adds a line to metrics.jsonl, on the disk at once.
+  /// @param line one JSON object, without a line's end
+  void write_metrics(const std::string& line);
 
+  /// Writes the sheet of previews, and with KeepPolicy::kAll the embedding as it is now.
   void write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
-                       const std::vector<std::string>& prompts, const Embedding& word);
+                       const std::vector<std::string>& prompts, const Embedding& embedding);
 
   /// Writes a checkpoint if one is due: every kMeasureEverySteps, or after half a minute, or `now`.
-  void checkpoint(const TrainingState& state, const TrainingOrigin& origin, bool now = false);
+  void checkpoint(const TrainingState& state, const TrainingIdentity& identity, bool now = false);
 
  private:
   using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
