@@ -144,7 +144,8 @@ TEST_CASE("checkpoint: milestones may have more figures, or fewer", "[training]"
 
 TEST_CASE("checkpoint: what is missing has its default, where there can be one", "[training]") {
   const sdx::Checkpoint read = read_changed([](auto&, auto& metadata) {
-    for (const char* key : {"skipped_steps", "skipped_in_a_row", "start_words"}) metadata.erase(key);
+    for (const char* key : {"skipped_steps", "skipped_in_a_row", "start_words"})
+      metadata.erase(key);
   });
   CHECK(read.state.skipped_steps == 0);
   CHECK(read.state.inversion.skipped_in_a_row == 0);

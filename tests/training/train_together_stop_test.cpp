@@ -27,9 +27,7 @@ TEST_CASE("train together: a stop that one is asked for stops all that still go 
         rested[i] = state.inversion.steps;
       };
     }
-    people[asked].events.stop = [&] {
-      return people[asked].inversion->state().steps == 9;
-    };
+    people[asked].events.stop = [&] { return people[asked].inversion->state().steps == 9; };
     std::deque<sdx::StepTrace> traces;
     people[0].events.trace_at = [&](int) { return &traces.emplace_back(); };
     const std::vector<sdx::TrainerOutcome> outcomes = train_together(people);

@@ -82,14 +82,14 @@ TEST_CASE("training identity: a key that is missing means its default") {
   CHECK(sdx::compare(then, identify(example())).is_none());
   sdx::TrainingSpec now = example();
   now.inversion.offset_noise = 0.1;
-  CHECK(sdx::compare(then, identify(now)).other ==
-        Lines{"`offset-noise`: it had 0.0, found 0.1"});
+  CHECK(sdx::compare(then, identify(now)).other == Lines{"`offset-noise`: it had 0.0, found 0.1"});
 }
 
 TEST_CASE("training identity: a setting that was renamed is the same one") {
   constexpr std::array kRows = {
       sdx::IdentitySetting{"steps", [](const auto& s) { return sdx::Json(s.inversion.steps); }},
-      sdx::IdentitySetting{"learning-rate", [](const auto&) { return sdx::Json(0.01); }, false, "lr"},
+      sdx::IdentitySetting{"learning-rate", [](const auto&) { return sdx::Json(0.01); }, false,
+                           "lr"},
       // One that was added later.
       sdx::IdentitySetting{"dropout", [](const auto&) { return sdx::Json(0); }}};
   const auto then = sdx::read_settings({{"steps", 400}, {"lr", 0.02}}, kRows, "record.json");
@@ -127,7 +127,8 @@ TEST_CASE("training identity: each setting that decides the vectors is compared"
   const std::vector<Case> cases = {
       {"`kind`: it had \"person\", found \"object\"; `crop`: it had \"face\", found \"center\"",
        [](auto& s) { s.subject.kind = sdx::SubjectKind::kObject; }},
-      {"`crop`: it had \"face\", found \"none\"", [](auto& s) { s.subject.crop = sdx::Crop::kNone; }},
+      {"`crop`: it had \"face\", found \"none\"",
+       [](auto& s) { s.subject.crop = sdx::Crop::kNone; }},
       {"", [](auto& s) { s.subject.crop = sdx::Crop::kFace; }},  // as "auto" chose
       {"`face`: it had \"largest\", found \"match\"",
        [](auto& s) { s.subject.portraits.face = sdx::FaceChoice::kMatch; }},
@@ -186,10 +187,9 @@ TEST_CASE("training identity: another model and another shape are fatal") {
   now.settings["vectors"] = "3";
   now.settings["name"] = "\"Eve\"";
   const sdx::IdentityDifference difference = sdx::compare(identify(example()), now);
-  CHECK(difference.fatal == Lines{"`model`: it was trained with weights " +
-                                      tiny_bundle().short_hash() + ", found zzz",
-                                  "`name`: it had \"Ada\", found \"Eve\"",
-                                  "`vectors`: it had 2, found 3"});
+  CHECK(difference.fatal ==
+        Lines{"`model`: it was trained with weights " + tiny_bundle().short_hash() + ", found zzz",
+              "`name`: it had \"Ada\", found \"Eve\"", "`vectors`: it had 2, found 3"});
   CHECK(difference.other.empty());
 }
 

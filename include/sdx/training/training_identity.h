@@ -65,8 +65,8 @@ std::string to_json_text(const TrainingIdentity& identity);
 TrainingIdentity parse_training_identity(const std::string& json, const std::string& where);
 
 /// The identity in a record or checkpoint of commit 4ce8870 and before. These held all options of
-/// sdx-train by name. Text that looked like a number had become one: `--name 1.10` was written as
-/// 1.1, and equals both now. The hashes are left empty.
+/// sdx-train by name. Text that looked like a number had become one: a `name` of 1.10 was written
+/// as 1.1, and equals both now. The hashes are left empty.
 /// @throws DataError if the text is no JSON object.
 TrainingIdentity convert_option_record(const std::string& json, const std::string& where);
 
