@@ -18,13 +18,13 @@ std::string line_of(const MemberOutcome& one) {
   std::string line = placeholder(one.name) + ": ";
   if (one.failure) return line + "FAILED: " + one.failure->text;
   if (one.was_trained) {
-    line += std::to_string(one.training["steps"].get<int>()) + " steps in " +
-            fixed_number(one.training["seconds"].get<double>(), 0) + " s";
-    if (one.training.contains("likeness_after")) {
-      line += ", likeness " + fixed_number(one.training["likeness_after"].get<double>(), 2);
+    line += std::to_string(one.training->steps) + " steps in " +
+            fixed_number(one.training->seconds, 0) + " s";
+    if (one.training->likeness) {
+      line += ", likeness " + fixed_number(one.training->likeness->after, 2);
     }
   } else {
-    line += one.training.is_null() ? "not trained" : "was trained before";
+    line += one.training ? "was trained before" : "not trained";
   }
   return line + "; " + of(one.pictures, one.pictures_wanted) + " pictures";
 }
@@ -34,27 +34,43 @@ std::string line_of(const MemberOutcome& one) {
 RosterReporter::RosterReporter(const TeamPlan& plan, const CommonOptions& common)
     : plan_(plan), common_(common) {}
 
-TeamEvents RosterReporter::events() {
-  TeamEvents events;
-  events.begins = [this](const auto& name, const auto& why) { begins(name, why); };
-  events.step = [this](const std::string& name, int done, int most, const std::string& figures) {
-    step(name, done, most, figures);
-  };
-  events.picture_step = [this](int done, int total) { picture_step(done, total); };
-  events.picture = [this](const std::filesystem::path& file) {
-    ++pictures_;
-    say_json(common_, {{"picture", (plan_.folder.root / file).string()}});
-  };
-  events.ends = [this](const MemberOutcome& outcome) { ends(outcome); };
-  events.note = [this](const std::string& sentence) {
-    bar_.reset();
-    say(sentence);
-  };
-  events.stop_requested = [] { return stop_signal() != 0; };
-  return events;
+void RosterReporter::on_portraits(const std::string& name, const SubjectPortraits& subject) {
+  std::vector<std::string> skipped;
+  for (const Portrait& portrait : subject.portraits) {
+    if (!portrait.used()) {
+      skipped.push_back(portrait.file.filename().string() + " (" + portrait.problem + ")");
+    }
+  }
+  std::vector<std::string> strays;
+  for (const std::size_t i : subject.strays) {
+    strays.push_back(subject.portraits[i].file.filename().string());
+  }
+  if (!skipped.empty()) on_note(name, "not used: " + join(skipped, ", "));
+  if (!strays.empty()) on_note(name, "shows someone else: " + join(strays, ", "));
 }
 
-void RosterReporter::begins(const std::string& name, const std::string& why) {
+void RosterReporter::on_note(const std::string& name, const std::string& sentence) {
+  bar_.reset();
+  say((name.empty() ? "" : placeholder(name) + ": ") + sentence);
+}
+
+bool RosterReporter::stop_requested() { return stop_signal() != 0; }
+
+void RosterReporter::on_image(const std::filesystem::path& file) {
+  ++pictures_;
+  say_json(common_, {{"picture", (plan_.folder.root / file).string()}});
+}
+
+void RosterReporter::on_measurement(const std::string& name, const Measurement& one) {
+  figures_[name].take(one);
+}
+
+void RosterReporter::on_milestone(const std::string& name, const Milestone& one,
+                                  const std::vector<Image>& /*images*/) {
+  figures_[name].take(one);
+}
+
+void RosterReporter::on_training(const std::string& name, const std::string& why) {
   bar_.reset();
   say(placeholder(name) + ": training, " + why);
   say_json(common_, {{"person", name}, {"training", why}});
@@ -68,12 +84,13 @@ void RosterReporter::show(const std::string& what, int total) {
   shown_ = what;
 }
 
-void RosterReporter::step(const std::string& name, int step, int most, const std::string& figures) {
-  steps_[name] = step;
+void RosterReporter::on_step(const std::string& name, const StepResult& /*result*/, int done,
+                             int most) {
+  steps_[name] = done;
   show("Training " + names_at_work(), most * static_cast<int>(at_work_.size()));
-  int done = 0;
-  for (const auto& [who, steps] : steps_) done += steps;
-  bar_->update(done, figures);
+  int all = 0;
+  for (const auto& [who, steps] : steps_) all += steps;
+  bar_->update(all, figures_[name].text());
 }
 
 std::string RosterReporter::names_at_work() const {
@@ -82,16 +99,17 @@ std::string RosterReporter::names_at_work() const {
   return join(words, ", ");
 }
 
-void RosterReporter::picture_step(int done, int total) {
+void RosterReporter::on_image_step(int done, int total) {
   show(at_work_.empty() ? "Drawing" : "Drawing " + names_at_work(), total);
   bar_->update(done, std::to_string(pictures_) + " pictures");
 }
 
-void RosterReporter::ends(const MemberOutcome& outcome) {
+void RosterReporter::on_member(const MemberOutcome& outcome) {
   bar_.reset();
   ++people_done_;
   at_work_.clear();
   steps_.clear();
+  figures_.clear();
   say("(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) + ") " +
       line_of(outcome));
 }
@@ -109,7 +127,7 @@ void RosterReporter::finish(const TeamOutcome& outcome) {
   say(of(static_cast<int>(done), static_cast<int>(outcome.members.size())) + " people done, " +
       std::to_string(pictures_) + " pictures made now, in " + fixed_number(outcome.seconds, 0) +
       " s");
-  say_json(common_, to_json(outcome));
+  if (common_.json) say_json(common_, Json::parse(to_json_text(outcome)));
 }
 
 void show_problems(const std::vector<RosterProblem>& problems, const CommonOptions& common) {

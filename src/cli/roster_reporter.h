@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/train_reporter.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/roster/roster.h"
@@ -12,22 +13,28 @@
 
 namespace sdx {
 
-/// Tells the person at the terminal, and machines (--json), what a team's run does. Two bars: one
+/// Shows the person at the terminal, and machines (--json), what a team's run does. Two bars: one
 /// of people, one of the steps of who is at work.
-class RosterReporter {
+class RosterReporter : public TeamObserver {
  public:
   RosterReporter(const TeamPlan& plan, const CommonOptions& common);
-
-  TeamEvents events();
 
   /// The table of everybody.
   void finish(const TeamOutcome& outcome);
 
+  void on_portraits(const std::string& name, const SubjectPortraits& subject) override;
+  void on_note(const std::string& name, const std::string& sentence) override;
+  void on_step(const std::string& name, const StepResult& result, int done, int most) override;
+  void on_measurement(const std::string& name, const Measurement& one) override;
+  void on_milestone(const std::string& name, const Milestone& one,
+                    const std::vector<Image>& images) override;
+  bool stop_requested() override;
+  void on_training(const std::string& name, const std::string& why) override;
+  void on_image_step(int done, int total) override;
+  void on_image(const std::filesystem::path& file) override;
+  void on_member(const MemberOutcome& outcome) override;
+
  private:
-  void begins(const std::string& name, const std::string& why);
-  void step(const std::string& name, int step, int most, const std::string& figures);
-  void picture_step(int done, int total);
-  void ends(const MemberOutcome& outcome);
   std::string names_at_work() const;
   void show(const std::string& what, int total);
 
@@ -37,6 +44,7 @@ class RosterReporter {
   int pictures_ = 0;
   std::vector<std::string> at_work_;
   std::map<std::string, int> steps_;  ///< of who is at work
+  std::map<std::string, TrainingFigures> figures_;
   std::optional<ProgressBar> bar_;
   std::string shown_;  ///< what the bar is of
 };

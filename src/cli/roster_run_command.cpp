@@ -119,7 +119,7 @@ void run(const TeamOptions& options, const CommonOptions& common, bool is_asked_
   if (!team.plan.is_part && is_asked_now) write_team_options(options, common, options.out);
   say_estimate(team.plan, model);
   RosterReporter reporter(team.plan, common);
-  const TeamOutcome outcome = run_team(team.plan, model, reporter.events());
+  const TeamOutcome outcome = run_team(team.plan, model, reporter);
   reporter.finish(outcome);
   throw_if_unfinished(outcome, team, options);
   if (!common.json && !team.plan.is_part) {

@@ -77,11 +77,12 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
       plan_team(options, model, bundle, *bundle.load_tokenizer(), version_text());
   show_problems(team.problems, messages);
   std::size_t done = 0;
+  const TeamStatus status(team.plan, bundle);
   for (const TeamMember& member : team.plan.members) {
-    const MemberState state = state_of(team.plan, member, bundle);
+    const MemberState state = status.examine(member);
     if (state.is_done()) ++done;
     say_json(messages, json_of(state));
-    if (!messages.json) std::puts(line_of(state).c_str());
+    if (!messages.json) std::puts(with_option_names(line_of(state)).c_str());
   }
   say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
       (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));

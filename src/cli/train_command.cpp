@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "sdx/training/training_options.h"
 #include "cli/train_reporter.h"
@@ -59,10 +60,8 @@ std::string next_command(const TrainingOptions& options) {
   return "sdx-generate \"" + prompt + "\"" + elsewhere;
 }
 
-void run_training(const TrainingOptions& options, const CommonOptions& common,
-                  const Json& settings) {
-  TrainingSpec spec = make_spec(options);
-  spec.settings = settings;
+void run_training(const TrainingOptions& options, const CommonOptions& common) {
+  const TrainingSpec spec = make_spec(options, common);
   const std::string& name = options.inversion.name;
 
   const ComputeTarget target = compute_target(common);
@@ -79,18 +78,14 @@ void run_training(const TrainingOptions& options, const CommonOptions& common,
   const Identities identities =
       Identities::installed(bundle, target.device, options.subject.face_network);
   TrainReporter reporter(options, common);
-  TrainingRun run(bundle, target, identities, spec, folder, resume_policy(options),
-                  reporter.events());
+  PreparedTraining prepared =
+      prepare_training(bundle, target, identities, spec, folder, resume_policy(options), reporter);
   const TextEncoder text_encoder(bundle, target.device);
   const UNet unet(bundle, target);
-  run.begin({bundle, *tokenizer, text_encoder, unet});
-  reporter.begin();
-  const TrainerTask task = run.task();
-  const StopReason reason =
-      train(task.inversion, task.judge, task.options, task.state, task.events);
-  const Json summary = run.finish(reason, embedding_file, version_text());
+  TrainedEmbedding trained = train(std::move(prepared), {bundle, *tokenizer, text_encoder, unet});
+  const TrainingSummary summary = trained.save(embedding_file, version_text());
   reporter.finish(summary, folder.path() / "report.html");
-  throw_if_unfinished(reason, options, run.steps(), folder.path(), embedding_file);
+  throw_if_unfinished(summary.reason, options, summary.steps, folder.path(), embedding_file);
   say("Next: " + next_command(options));
 }
 
@@ -119,9 +114,7 @@ std::function<void()> define_train(CommandLine& line) {
     if (const auto preset = line.given("preset")) apply_preset(*preset, asked->training);
     if (const auto run = line.given("resume")) read_run_settings(line, *run);
   });
-  return [asked, &line] {
-    run_training(asked->training, asked->common, line.settings().to_json());
-  };
+  return [asked] { run_training(asked->training, asked->common); };
 }
 
 }  // namespace sdx

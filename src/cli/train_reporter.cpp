@@ -26,50 +26,66 @@ void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
   tensors[prefix + "gradient"] = trace.gradient;
 }
 
-std::string outcome(const Json& summary) {
-  const auto number = [&](const char* key, int digits) {
-    return fixed_number(summary[key].get<double>(), digits);
+std::string outcome(const TrainingSummary& summary) {
+  const auto change = [](const BeforeAfter& value, int digits) {
+    return fixed_number(value.before, digits) + " → " + fixed_number(value.after, digits);
   };
-  std::string line = std::to_string(summary["steps"].get<int>()) + " steps in " +
-                     number("seconds", 1) + " s (" + summary["stopped_because"].get<std::string>() +
-                     ")";
-  if (summary.contains("loss_before")) {
+  std::string line = std::to_string(summary.steps) + " steps in " +
+                     fixed_number(summary.seconds, 1) + " s (" +
+                     std::string(to_string(summary.reason)) + ")";
+  if (summary.loss) line += "; loss on the fixed batch " + change(*summary.loss, 4);
+  if (summary.likeness) line += "; likeness " + change(*summary.likeness, 2);
+  if (summary.skipped_steps > 0) {
     line +=
-        "; loss on the fixed batch " + number("loss_before", 4) + " → " + number("loss_after", 4);
+        "; " + std::to_string(summary.skipped_steps) + " steps skipped, their loss was not finite";
   }
-  if (summary.contains("likeness_before")) {
-    line += "; likeness " + number("likeness_before", 2) + " → " + number("likeness_after", 2);
-  }
-  if (const int skipped = summary["skipped_steps"]; skipped > 0) {
-    line += "; " + std::to_string(skipped) + " steps skipped, their loss was not finite";
-  }
-  return line + "; peak memory " + number("peak_memory_gb", 2) + " GB";
+  return line + "; peak memory " + fixed_number(summary.peak_memory_gb, 2) + " GB";
 }
 
 }  // namespace
 
+void TrainingFigures::take(const Measurement& one) { loss_ = "loss " + fixed_number(one.loss, 4); }
+
+void TrainingFigures::take(const Milestone& one) {
+  if (one.verdict.likeness > 0) likeness_ = "  likeness " + fixed_number(one.verdict.likeness, 2);
+}
+
 TrainReporter::TrainReporter(const TrainingOptions& options, const CommonOptions& common)
     : options_(options), common_(common) {}
 
-TrainingRunEvents TrainReporter::events() {
-  TrainingRunEvents events;
-  events.portraits = [this](const SubjectPortraits& subject) {
-    show_portraits(subject, options_.subject, common_);
-  };
-  events.note = [this](const std::string& sentence) { say(sentence); };
-  events.metrics = [this](const Json& line) { say_json(common_, line); };
-  events.step = [this](int done, const std::string& figures) { bar_->update(done, figures); };
-  events.stop_requested = [] { return stop_signal() != 0; };
-  events.trace = [this](int step) { return trace(step); };
-  return events;
+void TrainReporter::on_portraits(const std::string& /*name*/, const SubjectPortraits& subject) {
+  show_portraits(subject, options_.subject, common_);
 }
 
-void TrainReporter::begin() {
-  bar_.emplace("Training " + placeholder(options_.inversion.name), options_.inversion.steps,
-               common_.quiet);
+void TrainReporter::on_note(const std::string& /*name*/, const std::string& sentence) {
+  say(sentence);
 }
 
-StepTrace* TrainReporter::trace(int step) {
+void TrainReporter::on_start(const std::string& name, int /*done*/, int most) {
+  bar_.emplace("Training " + placeholder(name), most, common_.quiet);
+}
+
+void TrainReporter::on_step(const std::string& /*name*/, const StepResult& /*result*/, int done,
+                            int /*most*/) {
+  bar_->update(done, figures_.text());
+}
+
+void TrainReporter::on_measurement(const std::string& /*name*/, const Measurement& one) {
+  figures_.take(one);
+}
+
+void TrainReporter::on_milestone(const std::string& /*name*/, const Milestone& one,
+                                 const std::vector<Image>& /*images*/) {
+  figures_.take(one);
+}
+
+void TrainReporter::on_metrics(const std::string& /*name*/, const std::string& line) {
+  if (common_.json) say_json(common_, Json::parse(line));
+}
+
+bool TrainReporter::stop_requested() { return stop_signal() != 0; }
+
+StepTrace* TrainReporter::trace(const std::string& /*name*/, int step) {
   if (options_.trace_file.empty() || step >= options_.trace_steps) return nullptr;
   traces_.push_back(std::make_unique<StepTrace>());
   return traces_.back().get();
@@ -84,17 +100,15 @@ void TrainReporter::write_trace() const {
   write_safetensors(options_.trace_file, tensors, {{"sdx.version", version_text()}});
 }
 
-void TrainReporter::finish(const Json& summary, const fs::path& report) {
+void TrainReporter::finish(const TrainingSummary& summary, const fs::path& report) {
   bar_.reset();
   write_trace();
-  const fs::path embedding_file = summary["embedding"].get<std::string>();
-  say("Wrote " + embedding_file.string() + " (" + std::to_string(options_.inversion.vectors) +
-      " vectors, " + std::to_string(fs::file_size(embedding_file)) +
-      " bytes), the word as it was " + "after step " +
-      std::to_string(summary["best_step"].get<int>()) + "; " + report.string() +
-      " shows how it came about");
+  say("Wrote " + summary.embedding.string() + " (" + std::to_string(options_.inversion.vectors) +
+      " vectors, " + std::to_string(fs::file_size(summary.embedding)) +
+      " bytes), the word as it was after step " + std::to_string(summary.best_step) + "; " +
+      report.string() + " shows how it came about");
   say(outcome(summary));
-  say_json(common_, summary);
+  if (common_.json) say_json(common_, Json::parse(to_json_text(summary)));
 }
 
 }  // namespace sdx

@@ -2,37 +2,56 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "sdx/training/training_options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
-#include "sdx/training/training_run.h"
+#include "sdx/training/training_observer.h"
+#include "sdx/training/training_summary.h"
 
 namespace sdx {
 
-/// Tells the person at the terminal, and machines (--json), what a training does; records --trace.
+/// The figures of a training that stand behind a progress bar: "loss 0.0312  likeness 0.71".
+class TrainingFigures {
+ public:
+  void take(const Measurement& one);
+  void take(const Milestone& one);
+  std::string text() const { return loss_ + likeness_; }
+
+ private:
+  std::string loss_;
+  std::string likeness_;
+};
+
+/// Shows the person at the terminal, and machines (--json), what a training does; records --trace.
 /// What it is given outlives it.
-class TrainReporter {
+class TrainReporter : public TrainingObserver {
  public:
   TrainReporter(const TrainingOptions& options, const CommonOptions& common);
 
-  TrainingRunEvents events();
-
-  /// Shows the bar.
-  void begin();
-
   /// The end: the trace, and what the person wants to know.
-  /// @param summary as TrainingRun::finish gives it.
-  void finish(const Json& summary, const std::filesystem::path& report);
+  void finish(const TrainingSummary& summary, const std::filesystem::path& report);
+
+  void on_portraits(const std::string& name, const SubjectPortraits& subject) override;
+  void on_note(const std::string& name, const std::string& sentence) override;
+  void on_start(const std::string& name, int done, int most) override;
+  void on_step(const std::string& name, const StepResult& result, int done, int most) override;
+  void on_measurement(const std::string& name, const Measurement& one) override;
+  void on_milestone(const std::string& name, const Milestone& one,
+                    const std::vector<Image>& images) override;
+  void on_metrics(const std::string& name, const std::string& line) override;
+  StepTrace* trace(const std::string& name, int step) override;
+  bool stop_requested() override;
 
  private:
-  StepTrace* trace(int step);
   void write_trace() const;
 
   const TrainingOptions& options_;
   const CommonOptions& common_;
-  std::optional<ProgressBar> bar_;  ///< after begin()
+  std::optional<ProgressBar> bar_;  ///< from the first step to the last
+  TrainingFigures figures_;
   std::vector<std::unique_ptr<StepTrace>> traces_;
 };
 

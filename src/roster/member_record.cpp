@@ -4,6 +4,7 @@
 
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
 
@@ -14,6 +15,19 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFile = "record.json";
+
+TrainingIdentity identity_in(const Json& record, const fs::path& file) {
+  if (record.contains("identity")) {
+    return parse_training_identity(record["identity"].dump(), file.string());
+  }
+  TrainingIdentity identity =
+      convert_option_record(json_value<Json>(record, "settings", file).dump(), file.string());
+  identity.model_hash = json_value<std::string>(record, "model_hash", file);
+  identity.portraits_hash = json_value<std::string>(record, "portraits_hash", file);
+  // What a team's run was told of it never got here.
+  identity.settings["dtype"] = "null";
+  return identity;
+}
 
 }  // namespace
 
@@ -37,10 +51,10 @@ std::optional<MemberRecord> read_record(const fs::path& person) {
   try {
     const Json json = read_json_file(file);
     MemberRecord record;
-    record.origin = {json_value<Json>(json, "settings", file),
-                     json_value<std::string>(json, "model_hash", file),
-                     json_value<std::string>(json, "portraits_hash", file)};
-    record.result = json_value<Json>(json, "result", file, Json());
+    record.identity = identity_in(json, file);
+    if (const Json result = json_value<Json>(json, "result", file, Json()); !result.is_null()) {
+      record.result = parse_training_summary(result.dump(), file.string());
+    }
     record.embedding_hash = json_value<std::string>(json, "embedding_sha256", file, "");
     if (json.contains("failure")) {
       const Json& failure = json["failure"];
@@ -48,16 +62,16 @@ std::optional<MemberRecord> read_record(const fs::path& person) {
                         json_value<std::string>(failure, "text", file)};
     }
     return record;
+  } catch (const LaterVersionError&) {
+    throw;
   } catch (const DataError&) {
     return std::nullopt;
   }
 }
 
 void write_record(const fs::path& person, const MemberRecord& record) {
-  Json json = {{"settings", record.origin.options},
-               {"model_hash", record.origin.model_hash},
-               {"portraits_hash", record.origin.pictures_hash},
-               {"result", record.result},
+  Json json = {{"identity", Json::parse(to_json_text(record.identity))},
+               {"result", record.result ? Json::parse(to_json_text(*record.result)) : Json()},
                {"embedding_sha256", record.embedding_hash}};
   if (record.failure) {
     json["failure"] = {{"exit_code", static_cast<int>(record.failure->code)},
@@ -67,10 +81,10 @@ void write_record(const fs::path& person, const MemberRecord& record) {
 }
 
 std::optional<std::string> why_train(const std::optional<MemberRecord>& record,
-                                     const TrainingOrigin& now, const fs::path& embedding_file) {
+                                     const TrainingIdentity& now, const fs::path& embedding_file) {
   if (!record || record->embedding_hash.empty()) return "is new";
   if (!fs::exists(embedding_file)) return embedding_file.filename().string() + " is gone";
-  const OriginDifference difference = compare(record->origin, now);
+  const IdentityDifference difference = compare(record->identity, now);
   std::vector<std::string> reasons = difference.fatal;
   reasons.insert(reasons.end(), difference.other.begin(), difference.other.end());
   if (!reasons.empty()) return join(reasons, "; ");

@@ -1,11 +1,10 @@
 #include "roster/member_training.h"
 
+#include <memory>
 #include <optional>
 
-#include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 #include "sdx/util/sha256.h"
-#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -13,25 +12,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// One member on the way from portraits to a word.
+/// One member on the way from portraits to an embedding.
 class MemberTraining {
  public:
-  MemberTraining(const TeamPlan& plan, const LoadedModel& model, const TeamMemberTraining& of,
-                 const TeamEvents& events)
+  MemberTraining(const TeamPlan& plan, const LoadedModel& model, const TeamMemberTraining& of)
       : plan_(plan),
         model_(model),
         spec_(of.member->training),
         outcome_(*of.outcome),
-        events_(events),
-        person_(plan.folder.person(name())),
-        record_(read_record(person_)) {}
+        person_(plan.folder.person(name())) {}
 
   const std::string& name() const { return spec_.inversion.name; }
 
   /// Why it must be trained; nothing if it need not, and then the outcome has the earlier result.
   std::optional<std::string> why() {
-    origin_ = {spec_.settings, model_.bundle.short_hash(), hash_of_portraits(spec_.portraits)};
-    const auto reason = why_train(record_, origin_, plan_.folder.embedding(name()));
+    record_ = read_record(person_);
+    may_write_record_ = true;
+    identity_ = identify_training(spec_, model_.bundle, hash_of_portraits(spec_.portraits));
+    const auto reason = why_train(record_, identity_, plan_.folder.embedding(name()));
     if (reason) return reason;
     outcome_.training = record_->result;
     if (record_->failure) {  // of a training that is not asked for any more
@@ -41,42 +39,31 @@ class MemberTraining {
     return std::nullopt;
   }
 
-  void begin(int together) {
+  PreparedTraining prepare(TeamObserver& observer) {
     folder_.emplace(plan_.folder.training(name()), plan_.keep);
-    TrainingRunEvents told;
-    told.note = [this](const std::string& sentence) {
-      if (events_.note) events_.note(placeholder(name()) + ": " + sentence);
-    };
-    told.portraits = [this](const SubjectPortraits& subject) { tell_of_portraits(subject); };
-    told.step = [this](int done, const std::string& figures) {
-      if (events_.step) events_.step(name(), done, spec_.inversion.steps, figures);
-    };
-    told.stop_requested = events_.stop_requested;
-    run_.emplace(model_.bundle, model_.target, model_.identities, spec_, *folder_,
-                 ResumePolicy::kIfSame, told);
-    run_->begin(model_.parts(), together);
+    return prepare_training(model_.bundle, model_.target, model_.identities, spec_, *folder_,
+                            ResumePolicy::kIfSame, observer);
   }
 
-  TrainerTask task() { return run_->task(); }
-
-  void finish(StopReason reason) {
-    if (reason == StopReason::kRequested) return run_->pause();
-    if (reason == StopReason::kNotFinite) {
+  void finish(TrainedEmbedding& trained) {
+    if (trained.reason() == StopReason::kRequested) return trained.save_checkpoint();
+    if (trained.reason() == StopReason::kNotFinite) {
       throw InternalError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
-                          " steps in a row; a smaller --lr may help");
+                          " steps in a row; a smaller `lr` may help");
     }
     const fs::path file = plan_.folder.embedding(name());
-    const Json result = run_->finish(reason, file, plan_.version);
-    remove_pictures_of(plan_.folder, name());  // they show the word as it was before
+    const TrainingSummary result = trained.save(file, plan_.version);
+    remove_pictures_of(plan_.folder, name());  // they show the embedding as it was before
     outcome_.training = result;
     outcome_.was_trained = true;
-    write_record(person_, {origin_, result, sha256_of_file(file), std::nullopt});
+    write_record(person_, {identity_, result, sha256_of_file(file), std::nullopt});
   }
 
   /// Of the exception that is being handled. What was there before stays as it is.
   void fail() {
     outcome_.failure = failure_of(std::current_exception());
-    MemberRecord record = record_.value_or(MemberRecord{origin_, nullptr, "", std::nullopt});
+    if (!may_write_record_) return;
+    MemberRecord record = record_.value_or(MemberRecord{identity_, std::nullopt, "", std::nullopt});
     record.failure = outcome_.failure;
     try {
       write_record(person_, record);
@@ -86,64 +73,43 @@ class MemberTraining {
   }
 
  private:
-  void tell_of_portraits(const SubjectPortraits& subject) const {
-    std::vector<std::string> skipped;
-    for (const Portrait& portrait : subject.portraits) {
-      if (!portrait.used()) {
-        skipped.push_back(portrait.file.filename().string() + " (" + portrait.problem + ")");
-      }
-    }
-    std::vector<std::string> strays;
-    for (const std::size_t i : subject.strays) {
-      strays.push_back(subject.portraits[i].file.filename().string());
-    }
-    if (!events_.note) return;
-    if (!skipped.empty()) {
-      events_.note(placeholder(name()) + ": not used: " + join(skipped, ", "));
-    }
-    if (!strays.empty()) {
-      events_.note(placeholder(name()) + ": shows someone else: " + join(strays, ", "));
-    }
-  }
-
   const TeamPlan& plan_;
   const LoadedModel& model_;
   const TrainingSpec& spec_;
   MemberOutcome& outcome_;
-  const TeamEvents& events_;
   fs::path person_;
   std::optional<MemberRecord> record_;
-  TrainingOrigin origin_;
+  bool may_write_record_ = false;  ///< not one of a later version
+  TrainingIdentity identity_;
   std::optional<RunFolder> folder_;
-  std::optional<TrainingRun> run_;
 };
 
 }  // namespace
 
 bool train_members(const TeamPlan& plan, const LoadedModel& model,
-                   const std::vector<TeamMemberTraining>& members, const TeamEvents& events) {
+                   const std::vector<TeamMemberTraining>& members, TeamObserver& observer) {
   std::vector<std::unique_ptr<MemberTraining>> trainings;
+  std::vector<PreparedTraining> prepared;
   for (const TeamMemberTraining& of : members) {
-    auto training = std::make_unique<MemberTraining>(plan, model, of, events);
+    auto training = std::make_unique<MemberTraining>(plan, model, of);
     try {
       const auto why = training->why();
       if (!why) continue;
-      if (events.begins) events.begins(training->name(), *why);
-      training->begin(plan.together);
+      observer.on_training(training->name(), *why);
+      prepared.push_back(training->prepare(observer));
       trainings.push_back(std::move(training));
     } catch (const std::exception&) {
       training->fail();
     }
   }
-  std::vector<TrainerTask> tasks;
-  for (const auto& training : trainings) tasks.push_back(training->task());
-  const std::vector<TrainerOutcome> outcomes = train_together(tasks);
+  std::vector<TrainingAttempt> attempts =
+      train_together(std::move(prepared), model.parts(), plan.together);
   bool goes_on = true;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
     try {
-      if (outcomes[i].failure) std::rethrow_exception(outcomes[i].failure);
-      trainings[i]->finish(outcomes[i].reason);
-      goes_on = goes_on && outcomes[i].reason != StopReason::kRequested;
+      if (attempts[i].failure) std::rethrow_exception(attempts[i].failure);
+      trainings[i]->finish(*attempts[i].trained);
+      goes_on = goes_on && attempts[i].trained->reason() != StopReason::kRequested;
     } catch (const std::exception&) {
       trainings[i]->fail();
     }

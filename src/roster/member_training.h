@@ -16,6 +16,6 @@ struct TeamMemberTraining {
 /// who need not be trained, the earlier result is put into the outcome.
 /// @return false after a request to stop: then everything is in checkpoints.
 bool train_members(const TeamPlan& plan, const LoadedModel& model,
-                   const std::vector<TeamMemberTraining>& members, const TeamEvents& events);
+                   const std::vector<TeamMemberTraining>& members, TeamObserver& observer);
 
 }  // namespace sdx

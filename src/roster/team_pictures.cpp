@@ -4,8 +4,12 @@
 #include <set>
 
 #include "sdx/generation/infotext.h"
+#include "sdx/generation/infotext_format.h"
 #include "sdx/generation/words.h"
+#include "sdx/image/format.h"
+#include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
+#include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
@@ -18,8 +22,13 @@ namespace {
 
 constexpr std::size_t kKeyDigits = 8;
 
-/// Of all that decides a picture but the version of the program and its place in a batch.
-std::string key_of(const ImageRequest& request, const Bundle& bundle, const EmbeddingTable& words) {
+constexpr const char* kAuto = "auto";
+constexpr const char* kPrecisionField = "Precision";
+
+/// What decides a picture's pixels but the version of the program and its place in a batch. The
+/// dtype is left out: it has a part of its own.
+std::string text_of_pixels(const ImageRequest& request, const Bundle& bundle,
+                           const EmbeddingTable& words) {
   std::string text = format_infotext(infotext(request, bundle, words, "", {}));
   if (const auto& start = request.settings.start) {
     const auto add = [&text](const Image& image) {
@@ -28,23 +37,64 @@ std::string key_of(const ImageRequest& request, const Bundle& bundle, const Embe
     add(start->image);
     if (start->mask) add(*start->mask);
   }
-  return sha256_hex(text).substr(0, kKeyDigits);
+  return text;
+}
+
+/// What else decides the bytes, where it was chosen. Empty with the defaults: then the key is the
+/// one that commit 4ce8870 made. The format is in the file's name anyway.
+std::string text_of_choices(const ImageEncoding& encoding, const std::string& dtype) {
+  std::string text;
+  if (dtype != kAuto) text += "\ndtype: " + dtype;
+  if (encoding.quality != 0 && encoding.format != ImageFormat::kPng) {
+    text += "\nquality: " + std::to_string(encoding.quality);
+  }
+  return text;
+}
+
+std::string key_of(const std::string& text) { return sha256_hex(text).substr(0, kKeyDigits); }
+
+/// In which type the networks computed a picture, as its metadata say.
+std::string precision_in(const fs::path& file) {
+  try {
+    const auto parameters = read_parameters(file);
+    if (!parameters) return "";
+    return parse_infotext(*parameters).field(kPrecisionField).value_or("fp32");
+  } catch (const DataError&) {
+    return "";  // a damaged file is not the picture that is wanted
+  }
+}
+
+/// Whether the picture is there, under either name.
+bool is_present(const TeamFolder& team, const TeamPicture& picture) {
+  if (fs::exists(team.root / picture.file)) return true;
+  const fs::path former = team.root / picture.former_file;
+  return !picture.former_file.empty() && fs::exists(former) &&
+         precision_in(former) == picture.precision;
 }
 
 }  // namespace
 
 std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
                                        const Bundle& bundle, const EmbeddingTable& words,
-                                       const ImageEncoding& encoding) {
+                                       const ImageEncoding& encoding, const std::string& dtype) {
+  const std::string choices = text_of_choices(encoding, dtype);
   std::vector<TeamPicture> pictures;
   std::set<fs::path> known;
   for (const ImageRequest& request : requests) {
     if (!missing_word(request, words).empty()) continue;
-    TeamPicture picture{request, placeholder_names(request.prompt), {}};
-    const std::string name = slug(request.prompt) + "-" + std::to_string(request.seed) + "-" +
-                             key_of(request, bundle, words) +
-                             std::string(file_extension(encoding.format));
-    picture.file = fs::path("pictures") / pictures_folder(picture.names) / name;
+    TeamPicture picture{request, placeholder_names(request.prompt), {}, {}, {}};
+    const std::string text = text_of_pixels(request, bundle, words);
+    const auto file_with = [&](const std::string& key) {
+      return fs::path("pictures") / pictures_folder(picture.names) /
+             (slug(request.prompt) + "-" + std::to_string(request.seed) + "-" + key +
+              std::string(file_extension(encoding.format)));
+    };
+    picture.file = file_with(key_of(text + choices));
+    // A quality that was chosen cannot be read out of a file that was made then.
+    if (dtype != kAuto && text_of_choices(encoding, kAuto).empty()) {
+      picture.former_file = file_with(key_of(text));
+      picture.precision = dtype;
+    }
     if (known.insert(picture.file).second) pictures.push_back(std::move(picture));
   }
   return pictures;
@@ -55,9 +105,9 @@ int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictur
 }
 
 int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {
-  return static_cast<int>(std::count_if(
-      pictures.begin(), pictures.end(),
-      [&](const TeamPicture& picture) { return !fs::exists(team.root / picture.file); }));
+  return static_cast<int>(
+      std::count_if(pictures.begin(), pictures.end(),
+                    [&](const TeamPicture& picture) { return !is_present(team, picture); }));
 }
 
 void make_pictures(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
@@ -79,7 +129,7 @@ void make_pictures(const Generator& generator, const Bundle& bundle, const TeamF
         requests, words, {batch, std::nullopt},
         [&](std::size_t index, const GeneratedImage& made) {
           const fs::path file = team.root / chunk[index].file;
-          if (fs::exists(file)) return;
+          if (is_present(team, chunk[index])) return;
           const Infotext text = infotext(requests[index], bundle, words, version, made.making);
           write_image(file, made.image, encoding, {format_infotext(text), true});
           if (events.picture) events.picture(chunk[index]);

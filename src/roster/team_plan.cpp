@@ -38,8 +38,7 @@ TrainingSpec make_training(const Member& member, const TeamOptions& options,
   training.inversion.name = member.name;
   training.subject.kind = member.kind;
   if (!member.init.empty()) training.inversion.init = member.init;
-  TrainingSpec spec = make_spec(training);
-  spec.settings = settings.to_json();
+  TrainingSpec spec = make_spec(training, asked);
   if (!member.consent.given.empty()) spec.notes["sdx.consent"] = member.consent.given;
   if (!member.consent.until.empty()) spec.notes["sdx.consent_until"] = member.consent.until;
   return spec;
@@ -63,6 +62,7 @@ class TeamCheck {
     plan.title = options_.title.empty() ? roster_.path.stem().string() : options_.title;
     plan.together = options_.together;
     plan.encoding = options_.encoding;
+    plan.dtype = model_.dtype;
     plan.version = version_;
     plan.is_part = !options_.only.empty();
     for (const std::string& place : options_.embeddings) plan.other_words.add_from(place);

@@ -13,6 +13,7 @@
 #include "sdx/generation/words.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/json.h"
 #include "sdx/util/lock.h"
 #include "sdx/util/stopwatch.h"
 
@@ -43,10 +44,9 @@ std::vector<std::string> prompts_of(const TeamPlan& plan) {
 /// What the gallery says of a person.
 std::string note_of(const MemberOutcome& outcome) {
   if (outcome.failure) return outcome.failure->text;
-  if (!outcome.training.contains("likeness_after")) return "";
+  if (!outcome.training || !outcome.training->likeness) return "";
   char text[64];
-  std::snprintf(text, sizeof text, "likeness %.2f",
-                outcome.training["likeness_after"].get<double>());
+  std::snprintf(text, sizeof text, "likeness %.2f", outcome.training->likeness->after);
   return text;
 }
 
@@ -55,10 +55,10 @@ struct Stopped {};
 
 class TeamRun {
  public:
-  TeamRun(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events)
+  TeamRun(const TeamPlan& plan, const LoadedModel& model, TeamObserver& observer)
       : plan_(plan),
         model_(model),
-        events_(events),
+        observer_(observer),
         gallery_(plan.folder, plan.title, names_of(plan), prompts_of(plan)) {
     prepare_output_folder(plan.folder.embeddings());
     prepare_output_folder(plan.folder.people());
@@ -94,7 +94,7 @@ class TeamRun {
   }
 
   bool stop_requested() {
-    if (events_.stop_requested && events_.stop_requested()) outcome_.was_stopped = true;
+    if (observer_.stop_requested()) outcome_.was_stopped = true;
     return outcome_.was_stopped;
   }
 
@@ -105,8 +105,9 @@ class TeamRun {
     while (!waiting.empty() && !stop_requested()) {
       std::vector<Turn> turns = take_turns(waiting);
       if (turns.empty()) {
-        if (!said_to_wait && events_.note) {
-          events_.note("Waiting for another process, which works on " + name_of_first(waiting));
+        if (!said_to_wait) {
+          observer_.on_note(
+              "", "Waiting for another process, which works on " + name_of_first(waiting));
         }
         said_to_wait = true;
         std::this_thread::sleep_for(kBetweenLooksAtLocks);
@@ -146,7 +147,7 @@ class TeamRun {
   void work_on(std::vector<Turn>& turns) {
     std::vector<TeamMemberTraining> trainings;
     for (const Turn& turn : turns) trainings.push_back({&member(turn), &outcome(turn)});
-    if (!train_members(plan_, model_, trainings, events_)) outcome_.was_stopped = true;
+    if (!train_members(plan_, model_, trainings, observer_)) outcome_.was_stopped = true;
     for (const Turn& turn : turns) {
       if (stop_requested()) return;
       if (!outcome(turn).failure) make_own_pictures(turn);
@@ -156,9 +157,7 @@ class TeamRun {
     if (!plan_.is_part) gallery_.refresh(kBetweenGalleries);
   }
 
-  void end(const MemberOutcome& outcome) {
-    if (events_.ends) events_.ends(outcome);
-  }
+  void end(const MemberOutcome& outcome) { observer_.on_member(outcome); }
 
   /// The requests whose words are all there, of which none but `own` is another member's.
   std::vector<ImageRequest> without_other_members(const std::vector<ImageRequest>& requests,
@@ -190,14 +189,15 @@ class TeamRun {
   }
 
   void make(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) {
-    const auto pictures = team_pictures(requests, model_.bundle, words, plan_.encoding);
+    const auto pictures =
+        team_pictures(requests, model_.bundle, words, plan_.encoding, plan_.dtype);
     PictureEvents told;
     told.picture = [this](const TeamPicture& picture) {
       gallery_.add(picture.file);
-      if (events_.picture) events_.picture(picture.file);
+      observer_.on_image(picture.file);
     };
     told.step = [this](int done, int total) {
-      if (events_.picture_step) events_.picture_step(done, total);
+      observer_.on_image_step(done, total);
       if (done < total && stop_requested()) throw Stopped{};
     };
     try {
@@ -211,7 +211,7 @@ class TeamRun {
     EmbeddingTable words = plan_.other_words;
     for (const MemberOutcome& one : outcome_.members) {
       const fs::path file = plan_.folder.embedding(one.name);
-      if (!one.training.is_null() && fs::exists(file)) words.add(read_embedding(file));
+      if (one.training && fs::exists(file)) words.add(read_embedding(file));
     }
     return words;
   }
@@ -255,8 +255,8 @@ class TeamRun {
   }
 
   int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
-    return sdx::count_present(plan_.folder,
-                              team_pictures(requests, model_.bundle, words, plan_.encoding));
+    return sdx::count_present(
+        plan_.folder, team_pictures(requests, model_.bundle, words, plan_.encoding, plan_.dtype));
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.
@@ -265,7 +265,7 @@ class TeamRun {
     for (std::size_t i = 0; i < plan_.members.size(); ++i) {
       MemberOutcome& one = outcome_.members[i];
       one.pictures = count_present(plan_.members[i].pictures, words);
-      one.is_done = !one.training.is_null() && !one.failure && one.pictures == one.pictures_wanted;
+      one.is_done = one.training && !one.failure && one.pictures == one.pictures_wanted;
     }
     outcome_.group_pictures = count_present(plan_.group_pictures, words);
     outcome_.group_pictures_wanted = static_cast<int>(plan_.group_pictures.size());
@@ -281,12 +281,12 @@ class TeamRun {
     } catch (const std::exception&) {
       outcome_.failures.push_back(failure_of(std::current_exception()));
     }
-    write_file_atomically(plan_.folder.summary(), to_json(outcome_).dump(2) + "\n");
+    write_file_atomically(plan_.folder.summary(), to_json_text(outcome_) + "\n");
   }
 
   const TeamPlan& plan_;
   const LoadedModel& model_;
-  const TeamEvents& events_;
+  TeamObserver& observer_;
   TeamGallery gallery_;
   TeamOutcome outcome_;
   Stopwatch stopwatch_;
@@ -300,11 +300,11 @@ bool TeamOutcome::is_done() const {
                      [](const MemberOutcome& one) { return one.is_done; });
 }
 
-TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events) {
-  return TeamRun(plan, model, events).run();
+TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, TeamObserver& observer) {
+  return TeamRun(plan, model, observer).run();
 }
 
-Json to_json(const TeamOutcome& outcome) {
+std::string to_json_text(const TeamOutcome& outcome) {
   Json people = Json::array();
   for (const MemberOutcome& one : outcome.members) {
     Json person = {{"name", one.name},
@@ -312,8 +312,10 @@ Json to_json(const TeamOutcome& outcome) {
                    {"trained_now", one.was_trained},
                    {"pictures", one.pictures},
                    {"pictures_wanted", one.pictures_wanted}};
-    for (const char* key : {"steps", "seconds", "likeness_after"}) {
-      if (one.training.contains(key)) person[key] = one.training[key];
+    if (one.training) {
+      person["steps"] = one.training->steps;
+      person["seconds"] = one.training->seconds;
+      if (one.training->likeness) person["likeness_after"] = one.training->likeness->after;
     }
     if (one.failure) {
       person["exit_code"] = static_cast<int>(one.failure->code);
@@ -323,13 +325,14 @@ Json to_json(const TeamOutcome& outcome) {
   }
   Json problems = Json::array();
   for (const Failure& failure : outcome.failures) problems.push_back(failure.text);
-  return {{"title", outcome.title},
-          {"done", outcome.is_done()},
-          {"people", people},
-          {"group_pictures", outcome.group_pictures},
-          {"group_pictures_wanted", outcome.group_pictures_wanted},
-          {"problems", problems},
-          {"seconds", outcome.seconds}};
+  return Json{{"title", outcome.title},
+              {"done", outcome.is_done()},
+              {"people", people},
+              {"group_pictures", outcome.group_pictures},
+              {"group_pictures_wanted", outcome.group_pictures_wanted},
+              {"problems", problems},
+              {"seconds", outcome.seconds}}
+      .dump(2);
 }
 
 }  // namespace sdx

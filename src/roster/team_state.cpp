@@ -31,24 +31,27 @@ EmbeddingTable all_words(const TeamPlan& plan) {
 
 }  // namespace
 
-MemberState state_of(const TeamPlan& plan, const TeamMember& member, const Bundle& bundle) {
+TeamStatus::TeamStatus(const TeamPlan& plan, const Bundle& bundle)
+    : plan_(plan), bundle_(bundle), words_(all_words(plan)) {}
+
+MemberState TeamStatus::examine(const TeamMember& member) const {
   const TrainingSpec& spec = member.training;
   MemberState state;
   state.name = spec.inversion.name;
-  state.is_locked = is_locked(plan.folder.lock(state.name));
-  const auto record = read_record(plan.folder.person(state.name));
+  state.is_locked = is_locked(plan_.folder.lock(state.name));
+  const auto record = read_record(plan_.folder.person(state.name));
   if (record) state.failure = record->failure;
   state.why_train =
-      why_train(record, {spec.settings, bundle.short_hash(), hash_of_portraits(spec.portraits)},
-                plan.folder.embedding(state.name));
+      why_train(record, identify_training(spec, bundle_, hash_of_portraits(spec.portraits)),
+                plan_.folder.embedding(state.name));
   if (state.why_train) {
-    const auto checkpoint = newest_checkpoint(plan.folder.training(state.name) / "checkpoints",
+    const auto checkpoint = newest_checkpoint(plan_.folder.training(state.name) / "checkpoints",
                                               [](const std::string&) {});
     if (checkpoint) state.steps = checkpoint->state.inversion.steps;
   }
   state.pictures_wanted = static_cast<int>(member.pictures.size());
   state.pictures = count_present(
-      plan.folder, team_pictures(member.pictures, bundle, all_words(plan), plan.encoding));
+      plan_.folder, team_pictures(member.pictures, bundle_, words_, plan_.encoding, plan_.dtype));
   return state;
 }
 

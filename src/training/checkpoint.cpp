@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <string_view>
 
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
@@ -17,13 +19,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFormat = "sdx-checkpoint-1";
+constexpr std::string_view kFormat = "sdx-checkpoint-";
+/// 1 had milestones in one table of three columns, and the options of the command line.
+constexpr int kVersion = 2;
 constexpr std::size_t kKeptForSafety = 2;
 
-/// Options that say how long and where to, not what is learnt: they may differ without a word.
-constexpr std::array kHarmless = {"embeddings", "runs",    "force",  "threads",     "json",
-                                  "quiet",      "verbose", "trace",  "trace-steps", "keep",
-                                  "device",     "memory",  "folder", "model"};
+/// A figure of a milestone, which is a tensor of its own: "milestones.likeness", [N] float64. A
+/// file that lacks one is from before it was measured; then it is 0.
+struct MilestoneFigure {
+  const char* name;
+  double& (*of)(Milestone& milestone);
+};
+
+constexpr std::array kFigures = {
+    MilestoneFigure{"likeness", [](Milestone& one) -> double& { return one.verdict.likeness; }},
+    MilestoneFigure{"obedience", [](Milestone& one) -> double& { return one.verdict.obedience; }},
+};
+
+std::string figure_key(const char* name) { return std::string("milestones.") + name; }
 
 /// Rows of numbers as one tensor [N,M] float64, whose bits are kept.
 at::Tensor table_of(const std::vector<std::vector<double>>& rows, std::int64_t columns) {
@@ -57,6 +70,141 @@ void hash_into(std::string& bytes, const at::Tensor& tensor) {
   bytes.append(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
 }
 
+/// A checkpoint's file; what is asked for and missing or wrong is named.
+class CheckpointFile {
+ public:
+  explicit CheckpointFile(const fs::path& file)
+      : path_(file.string()), content_(map_safetensors(file)) {}
+
+  const std::string& path() const { return path_; }
+
+  /// Of the format.
+  int version() const {
+    const std::string format = text("format");
+    int version = 0;
+    const bool is_ours =
+        format.starts_with(kFormat) && parse(format.substr(kFormat.size()), version);
+    if (!is_ours || version < 1) {
+      throw DataError(path_ + ": format: expected " + std::string(kFormat) +
+                      std::to_string(kVersion) + ", found " + format);
+    }
+    if (version > kVersion) {
+      throw LaterVersionError(path_ + ": made by a later version of sdx (format " + format +
+                              ", this version reads up to " + std::to_string(kVersion) + ")");
+    }
+    return version;
+  }
+
+  std::string text(const std::string& key) const {
+    const auto found = content_.metadata.find(key);
+    if (found == content_.metadata.end()) {
+      throw DataError(path_ + ": \"" + key + "\" is missing from its metadata");
+    }
+    return found->second;
+  }
+
+  std::string text(const std::string& key, const std::string& fallback) const {
+    return content_.metadata.contains(key) ? text(key) : fallback;
+  }
+
+  int number(const std::string& key) const {
+    const std::string digits = text(key);
+    int number = 0;
+    if (!parse(digits, number) || number < 0) {
+      throw DataError(path_ + ": \"" + key +
+                      "\" in its metadata: expected a number of 0 or more, " + "found \"" + digits +
+                      "\"");
+    }
+    return number;
+  }
+
+  int number(const std::string& key, int fallback) const {
+    return content_.metadata.contains(key) ? number(key) : fallback;
+  }
+
+  bool has_tensor(const std::string& key) const { return content_.tensors.contains(key); }
+
+  at::Tensor tensor(const std::string& key) const {
+    const auto found = content_.tensors.find(key);
+    if (found == content_.tensors.end()) {
+      throw DataError(path_ + ": tensor \"" + key + "\" is missing");
+    }
+    return found->second.clone();
+  }
+
+  /// [N,columns] float64.
+  at::Tensor table(const std::string& key, std::int64_t columns) const {
+    const at::Tensor table = tensor(key);
+    if (table.dim() != 2 || table.size(1) != columns) {
+      throw DataError(path_ + ": tensor \"" + key + "\": expected rows of " +
+                      std::to_string(columns) + " numbers");
+    }
+    return table;
+  }
+
+ private:
+  static bool parse(std::string_view digits, int& number) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc{} && end == digits.data() + digits.size() && !digits.empty();
+  }
+
+  std::string path_;
+  Safetensors content_;
+};
+
+void add_milestones(TensorMap& tensors, const std::vector<Milestone>& milestones) {
+  const auto add = [&](const char* name, const auto& value) {
+    const at::Tensor column =
+        at::empty({static_cast<std::int64_t>(milestones.size())}, at::kDouble);
+    for (std::size_t i = 0; i < milestones.size(); ++i) {
+      Milestone one = milestones[i];
+      column[static_cast<std::int64_t>(i)] = value(one);
+    }
+    tensors[figure_key(name)] = column;
+  };
+  add("step", [](const Milestone& one) { return static_cast<double>(one.step); });
+  for (const MilestoneFigure& figure : kFigures) add(figure.name, figure.of);
+}
+
+/// Format 1: step, likeness, obedience.
+std::vector<Milestone> milestones_of_table(const at::Tensor& table) {
+  std::vector<Milestone> milestones;
+  for (std::int64_t row = 0; row < table.size(0); ++row) {
+    milestones.push_back(
+        {static_cast<int>(cell(table, row, 0)), {cell(table, row, 1), cell(table, row, 2)}});
+  }
+  return milestones;
+}
+
+std::vector<Milestone> milestones_of_figures(const CheckpointFile& content) {
+  const at::Tensor steps = content.tensor(figure_key("step"));
+  std::vector<Milestone> milestones(static_cast<std::size_t>(steps.numel()));
+  const auto read = [&](const at::Tensor& column, const char* name, const auto& set) {
+    if (column.dim() != 1 || column.numel() != steps.numel()) {
+      throw DataError(content.path() + ": tensor \"" + figure_key(name) + "\": expected " +
+                      std::to_string(steps.numel()) + " numbers");
+    }
+    for (std::size_t i = 0; i < milestones.size(); ++i) {
+      set(milestones[i], column[static_cast<std::int64_t>(i)].item<double>());
+    }
+  };
+  read(steps, "step", [](Milestone& one, double value) { one.step = static_cast<int>(value); });
+  for (const MilestoneFigure& figure : kFigures) {
+    if (!content.has_tensor(figure_key(figure.name))) continue;
+    read(content.tensor(figure_key(figure.name)), figure.name,
+         [&](Milestone& one, double value) { figure.of(one) = value; });
+  }
+  return milestones;
+}
+
+TrainingIdentity identity_in(const CheckpointFile& content, int version) {
+  if (version > 1) return parse_training_identity(content.text("identity"), content.path());
+  TrainingIdentity identity = convert_option_record(content.text("options"), content.path());
+  identity.model_hash = content.text("model_hash");
+  identity.portraits_hash = content.text("pictures_hash");
+  return identity;
+}
+
 }  // namespace
 
 std::string step_name(int step) {
@@ -80,80 +228,50 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   for (const Measurement& point : state.curve) {
     curve.push_back({static_cast<double>(point.step), point.loss});
   }
-  std::vector<std::vector<double>> milestones;
-  for (const Milestone& one : state.milestones) {
-    milestones.push_back(
-        {static_cast<double>(one.step), one.verdict.likeness, one.verdict.obedience});
-  }
-  TensorMap tensors = {{"vectors", inversion.vectors},
-                       {"start", inversion.start},
-                       {"curve", table_of(curve, 2)},
-                       {"milestones", table_of(milestones, 3)}};
+  TensorMap tensors = {
+      {"vectors", inversion.vectors}, {"start", inversion.start}, {"curve", table_of(curve, 2)}};
+  add_milestones(tensors, state.milestones);
   if (inversion.adam.mean.defined()) {
     tensors["adam.mean"] = inversion.adam.mean;
     tensors["adam.square"] = inversion.adam.square;
   }
   if (state.best_vectors.defined()) tensors["best_vectors"] = state.best_vectors;
   write_safetensors(folder / (step_name(inversion.steps) + ".safetensors"), tensors,
-                    {{"format", kFormat},
+                    {{"format", std::string(kFormat) + std::to_string(kVersion)},
                      {"steps", std::to_string(inversion.steps)},
                      {"skipped_in_a_row", std::to_string(inversion.skipped_in_a_row)},
                      {"skipped_steps", std::to_string(state.skipped_steps)},
                      {"adam.updates", std::to_string(inversion.adam.updates)},
                      {"best_step", std::to_string(state.best_step)},
                      {"start_words", inversion.start_words},
-                     {"options", checkpoint.origin.options.dump()},
-                     {"model_hash", checkpoint.origin.model_hash},
-                     {"pictures_hash", checkpoint.origin.pictures_hash}});
+                     {"identity", to_json_text(checkpoint.identity)}});
 }
 
 Checkpoint read_checkpoint(const fs::path& file) {
-  const Safetensors content = map_safetensors(file);
-  const auto text = [&](const std::string& key) {
-    const auto found = content.metadata.find(key);
-    if (found == content.metadata.end()) {
-      throw DataError(file.string() + ": \"" + key + "\" is missing from its metadata");
-    }
-    return found->second;
-  };
-  const auto number = [&](const std::string& key) { return std::atoi(text(key).c_str()); };
-  const auto tensor = [&](const std::string& key) {
-    const auto found = content.tensors.find(key);
-    if (found == content.tensors.end()) {
-      throw DataError(file.string() + ": tensor \"" + key + "\" is missing");
-    }
-    return found->second.clone();
-  };
-  if (text("format") != kFormat) {
-    throw DataError(file.string() + ": format: expected " + kFormat + ", found " + text("format"));
-  }
+  const CheckpointFile content(file);
+  const int version = content.version();
   Checkpoint checkpoint;
   TrainingState& state = checkpoint.state;
-  state.inversion.vectors = tensor("vectors");
-  state.inversion.start = tensor("start");
-  state.inversion.start_words = text("start_words");
-  state.inversion.steps = number("steps");
-  state.inversion.skipped_in_a_row = number("skipped_in_a_row");
-  state.inversion.adam.updates = number("adam.updates");
+  state.inversion.vectors = content.tensor("vectors");
+  state.inversion.start = content.tensor("start");
+  state.inversion.start_words = content.text("start_words", "");
+  state.inversion.steps = content.number("steps");
+  state.inversion.skipped_in_a_row = content.number("skipped_in_a_row", 0);
+  state.inversion.adam.updates = content.number("adam.updates");
   if (state.inversion.adam.updates > 0) {
-    state.inversion.adam.mean = tensor("adam.mean");
-    state.inversion.adam.square = tensor("adam.square");
+    state.inversion.adam.mean = content.tensor("adam.mean");
+    state.inversion.adam.square = content.tensor("adam.square");
   }
-  const at::Tensor curve = tensor("curve");
+  const at::Tensor curve = content.table("curve", 2);
   for (std::int64_t row = 0; row < curve.size(0); ++row) {
     state.curve.push_back({static_cast<int>(cell(curve, row, 0)), cell(curve, row, 1)});
   }
-  const at::Tensor milestones = tensor("milestones");
-  for (std::int64_t row = 0; row < milestones.size(0); ++row) {
-    state.milestones.push_back({static_cast<int>(cell(milestones, row, 0)),
-                                {cell(milestones, row, 1), cell(milestones, row, 2)}});
-  }
-  state.best_step = number("best_step");
-  if (content.tensors.contains("best_vectors")) state.best_vectors = tensor("best_vectors");
-  state.skipped_steps = number("skipped_steps");
-  checkpoint.origin.options = Json::parse(text("options"), nullptr, /*allow_exceptions=*/false);
-  checkpoint.origin.model_hash = text("model_hash");
-  checkpoint.origin.pictures_hash = text("pictures_hash");
+  state.milestones = version == 1 ? milestones_of_table(content.table("milestones", 3))
+                                  : milestones_of_figures(content);
+  state.best_step = content.number("best_step");
+  if (content.has_tensor("best_vectors")) state.best_vectors = content.tensor("best_vectors");
+  state.skipped_steps = content.number("skipped_steps", 0);
+  checkpoint.identity = identity_in(content, version);
   return checkpoint;
 }
 
@@ -162,6 +280,8 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& folder,
   for (const fs::path& file : checkpoint_files(folder)) {
     try {
       return read_checkpoint(file);
+    } catch (const LaterVersionError&) {
+      throw;
     } catch (const DataError& error) {
       warn(std::string(error.what()) + "; the checkpoint before it is used");
     }
@@ -172,26 +292,6 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& folder,
 void prune_checkpoints(const fs::path& folder) {
   const std::vector<fs::path> files = checkpoint_files(folder);
   for (std::size_t i = kKeptForSafety; i < files.size(); ++i) fs::remove(files[i]);
-}
-
-OriginDifference compare(const TrainingOrigin& checkpoint, const TrainingOrigin& now) {
-  OriginDifference difference;
-  if (checkpoint.model_hash != now.model_hash) {
-    difference.fatal.push_back("model: it was trained with weights " + checkpoint.model_hash +
-                               ", found " + now.model_hash);
-  }
-  if (checkpoint.pictures_hash != now.pictures_hash) {
-    difference.other.push_back("the pictures are others than before, or cut otherwise");
-  }
-  for (const auto& [key, value] : now.options.items()) {
-    if (std::find(kHarmless.begin(), kHarmless.end(), key) != kHarmless.end()) continue;
-    const Json before = checkpoint.options.value(key, Json());
-    if (before == value) continue;
-    const std::string line = "--" + key + ": it had " + before.dump() + ", found " + value.dump();
-    const bool fatal = key == "name" || key == "vectors";
-    (fatal ? difference.fatal : difference.other).push_back(line);
-  }
-  return difference;
 }
 
 }  // namespace sdx

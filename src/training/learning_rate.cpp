@@ -19,7 +19,7 @@ Number parse_positive(std::string_view text, std::string_view what, std::string_
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !(value > 0) ||
       !std::isfinite(static_cast<double>(value))) {
-    throw UsageError("--lr \"" + std::string(whole) + "\": expected a " + std::string(what) +
+    throw UsageError("`lr` \"" + std::string(whole) + "\": expected a " + std::string(what) +
                      " above 0, found \"" + std::string(text) +
                      "\"; for example 0.005, \"0.005 cosine\" or \"0.05:10, 0.02:20, 0.005\"");
   }
@@ -43,7 +43,7 @@ LearningRate LearningRate::parse(std::string_view text) {
     const std::size_t colon = piece.find(':');
     const bool is_last = i + 1 == pieces.size();
     if (is_last == (colon != std::string::npos)) {
-      throw UsageError("--lr \"" + result.text_ + "\": expected RATE:STEP pieces and a last RATE " +
+      throw UsageError("`lr` \"" + result.text_ + "\": expected RATE:STEP pieces and a last RATE " +
                        "without a step, found \"" + piece + "\"");
     }
     Piece parsed;
@@ -52,7 +52,7 @@ LearningRate LearningRate::parse(std::string_view text) {
       parsed.last_step =
           parse_positive<int>(std::string_view(piece).substr(colon + 1), "step", text);
       if (parsed.last_step <= last_step) {
-        throw UsageError("--lr \"" + result.text_ + "\": its steps must grow, found " +
+        throw UsageError("`lr` \"" + result.text_ + "\": its steps must grow, found " +
                          std::to_string(parsed.last_step) + " after " + std::to_string(last_step));
       }
       last_step = parsed.last_step;

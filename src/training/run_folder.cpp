@@ -5,8 +5,10 @@
 
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/png.h"
+#include "sdx/training/trainer.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/json.h"
 
 namespace sdx {
 
@@ -53,17 +55,18 @@ Checkpoint RunFolder::resume(const std::function<void(const std::string&)>& warn
   return *found;
 }
 
-void RunFolder::write_metrics(const Json& line) {
+void RunFolder::write_metrics(const std::string& line) {
   if (!metrics_file_) metrics_file_.reset(std::fopen(metrics().c_str(), "a"));
   if (!metrics_file_) throw_errno(errno, "create", metrics().string());
-  const std::string text = line.dump() + "\n";
+  const std::string text = line + "\n";
   if (std::fputs(text.c_str(), metrics_file_.get()) < 0 || std::fflush(metrics_file_.get()) != 0) {
     throw_errno(errno, "write", metrics().string());
   }
 }
 
 void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
-                                const std::vector<std::string>& prompts, const Embedding& word) {
+                                const std::vector<std::string>& prompts,
+                                const Embedding& embedding) {
   std::vector<SheetCell> cells;
   for (std::size_t i = 0; i < pictures.size(); ++i) cells.push_back({pictures[i], prompts[i]});
   prepare_output_folder(path_ / "previews");
@@ -71,17 +74,17 @@ void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Im
             contact_sheet(cells, static_cast<int>(cells.size())));
   if (keep_ == KeepPolicy::kAll) {
     prepare_output_folder(path_ / "milestones");
-    write_embedding(path_ / "milestones" / (step_name(milestone.step) + ".safetensors"), word);
+    write_embedding(path_ / "milestones" / (step_name(milestone.step) + ".safetensors"), embedding);
   }
 }
 
-void RunFolder::checkpoint(const TrainingState& state, const TrainingOrigin& origin, bool now) {
+void RunFolder::checkpoint(const TrainingState& state, const TrainingIdentity& identity, bool now) {
   const int step = state.inversion.steps;
   const auto time = std::chrono::steady_clock::now();
   const bool is_due = step % kMeasureEverySteps == 0 || time - last_written_ > kCheckpointAtLeast;
   if (step == last_checkpoint_ || (!is_due && !now)) return;
   prepare_output_folder(checkpoints());
-  write_checkpoint(checkpoints(), {state, origin});
+  write_checkpoint(checkpoints(), {state, identity});
   last_checkpoint_ = step;
   last_written_ = time;
   prune_checkpoints(checkpoints());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "sdx/util/memory.h"
@@ -11,7 +12,7 @@ namespace sdx {
 
 namespace {
 
-/// Thrown where a stop is asked for, also out of a judge that looks.
+/// Thrown where a stop is asked for, also in an evaluation.
 struct StopRequested {};
 
 /// One training, in the pieces that lie between two steps of all. Whatever ends it, also an
@@ -50,7 +51,9 @@ class Training {
   StepTrace* trace() {
     StepTrace* wanted = nullptr;
     attempt([&] {
-      if (events().trace) wanted = events().trace(done());
+      for (TrainingObserver* const one : observers()) {
+        if (wanted == nullptr) wanted = one->trace(name(), done());
+      }
     });
     return wanted;
   }
@@ -59,7 +62,8 @@ class Training {
     attempt([&] {
       state().inversion = task_.inversion.state();
       if (result.skipped) ++state().skipped_steps;
-      if (events().step) events().step(result);
+      const int most = task_.inversion.options().steps;
+      for (TrainingObserver* const one : observers()) one->on_step(name(), result, done(), most);
     });
   }
 
@@ -67,7 +71,8 @@ class Training {
 
  private:
   TrainingState& state() const { return task_.state; }
-  const TrainerEvents& events() const { return task_.events; }
+  const std::vector<TrainingObserver*>& observers() const { return task_.observers; }
+  const std::string& name() const { return task_.inversion.options().name; }
   int done() const { return task_.inversion.state().steps; }
 
   template <typename Action>
@@ -118,13 +123,18 @@ class Training {
     return std::nullopt;
   }
 
-  bool stop_requested() const { return events().stop_requested && events().stop_requested(); }
+  bool stop_requested() const {
+    return std::any_of(observers().begin(), observers().end(),
+                       [](TrainingObserver* one) { return one->stop_requested(); });
+  }
 
   void measure() {
     const bool is_due = done() % kMeasureEverySteps == 0;
     if (!is_due || (!state().curve.empty() && state().curve.back().step == done())) return;
     state().curve.push_back({done(), task_.inversion.fixed_batch_loss()});
-    if (events().measurement) events().measurement(state().curve.back());
+    for (TrainingObserver* const one : observers()) {
+      one->on_measurement(name(), state().curve.back());
+    }
   }
 
   /// Whether nobody could tell one milestone from another: then the latest is the best.
@@ -150,11 +160,13 @@ class Training {
       take_as_best();
     }
     state().milestones.push_back(milestone);
-    if (events().milestone) events().milestone(milestone, judged.pictures);
+    for (TrainingObserver* const one : observers()) {
+      one->on_milestone(name(), milestone, judged.pictures);
+    }
   }
 
   void rest() {
-    if (events().rest) events().rest(state());
+    for (TrainingObserver* const one : observers()) one->on_rest(name(), state());
   }
 
   TrainerTask task_;
@@ -185,9 +197,11 @@ void step_all(const std::vector<Training*>& trainings) {
 }  // namespace
 
 StopReason train(Inversion& inversion, const Judge* judge, const TrainerOptions& options,
-                 TrainingState& state, const TrainerEvents& events) {
+                 TrainingState& state, TrainingObserver* observer) {
+  std::vector<TrainingObserver*> observers;
+  if (observer != nullptr) observers.push_back(observer);
   const TrainerOutcome outcome =
-      train_together({{inversion, judge, options, state, events}}).front();
+      train_together({{inversion, judge, options, state, observers}}).front();
   if (outcome.failure) std::rethrow_exception(outcome.failure);
   return outcome.reason;
 }

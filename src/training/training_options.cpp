@@ -206,7 +206,7 @@ TrainingOptions default_training() {
   return options;
 }
 
-TrainingSpec make_spec(const TrainingOptions& options) {
+TrainingSpec make_spec(const TrainingOptions& options, const ModelOptions& model) {
   if (options.portraits.empty()) throw UsageError("expected a folder of pictures");
   if (options.inversion.name.empty()) throw UsageError("`name` is missing");
   TrainingSpec spec;
@@ -218,6 +218,11 @@ TrainingSpec make_spec(const TrainingOptions& options) {
   spec.trainer = options.trainer;
   spec.trainer.stop_when_settled = options.exact_steps == 0 && options.stop == StopChoice::kAuto;
   spec.memory = options.memory;
+  spec.model = model;
+  TrainingOptions asked = options;
+  ModelOptions asked_model = model;
+  const Settings settings = Settings(training_settings(), asked).add(model_settings(), asked_model);
+  spec.configuration = settings.to_json().dump(2);
   return spec;
 }
 

@@ -10,7 +10,6 @@
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/training/memory_estimate.h"
 #include "sdx/training/report.h"
-#include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/memory.h"
@@ -32,13 +31,13 @@ void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
   write_png(file, contact_sheet(cells));
 }
 
-/// The likeness at the start and of the word that is kept, where it could be told.
-std::optional<std::pair<double, double>> likeness_before_after(const TrainingState& state) {
+/// The likeness at the start and of the vectors that are kept, where it could be measured.
+std::optional<BeforeAfter> likeness_before_after(const TrainingState& state) {
   if (state.milestones.empty()) return std::nullopt;
   const auto best = std::find_if(state.milestones.begin(), state.milestones.end(),
                                  [&](const Milestone& one) { return one.step == state.best_step; });
   if (best == state.milestones.end() || best->verdict.likeness == 0) return std::nullopt;
-  return std::pair(state.milestones.front().verdict.likeness, best->verdict.likeness);
+  return BeforeAfter{state.milestones.front().verdict.likeness, best->verdict.likeness};
 }
 
 /// The first encoder that knows the person; null if none does.
@@ -50,270 +49,331 @@ const IdentityEncoder* witness_of(const Identities& identities,
   return nullptr;
 }
 
-void throw_difference(const OriginDifference& difference, const fs::path& folder) {
+void throw_difference(const IdentityDifference& difference, const fs::path& folder) {
   if (!difference.fatal.empty()) {
-    throw DataError("--resume " + folder.string() +
+    throw DataError("`resume` " + folder.string() +
                     ": made for another training: " + join(difference.fatal, "; "));
   }
-  throw UsageError("--resume " + folder.string() + ": not the same training any more: " +
-                   join(difference.other, "; ") + ". --resume-anyway goes on nevertheless");
+  throw UsageError("`resume` " + folder.string() + ": not the same training any more: " +
+                   join(difference.other, "; ") + ". `resume-anyway` goes on nevertheless");
 }
 
 }  // namespace
 
-struct TrainingRun::Impl {
-  Impl(const Bundle& used_bundle, const ComputeTarget& used_target, const Identities& known,
-       TrainingSpec wanted, RunFolder& in, TrainingRunEvents told)
+struct PreparedTraining::Parts {
+  Parts(const Bundle& used_bundle, const ComputeTarget& used_target, const Identities& known,
+        TrainingSpec wanted, RunFolder& in, TrainingObserver& told)
       : bundle(used_bundle),
         target(used_target),
         identities(known),
         spec(std::move(wanted)),
         folder(in),
-        events(std::move(told)),
-        previews(read_prompt_file(data_folder() / "templates" / "previews.txt")) {}
+        observer(told),
+        previews(load_previews()) {}
 
-  void note(const std::string& sentence) const {
-    if (events.note) events.note(sentence);
-  }
+  void note(const std::string& sentence) const { observer.on_note(spec.inversion.name, sentence); }
 
   void load_portraits() {
     const auto encoders = identities.all();
     subject = load_subject(spec.portraits, spec.subject, bundle,
                            encoders.empty() ? nullptr : encoders.front());
-    if (events.portraits) events.portraits(subject);
+    observer.on_portraits(spec.inversion.name, subject);
     check_enough_portraits(spec.portraits, subject.portraits);
     latents = encode_portraits(subject.portraits, bundle, target, spec.subject.latents,
                                folder.path() / "latents.safetensors");
     spdlog::debug("Pictures encoded: {}; the others were known from an earlier training",
                   latents.encoded);
     if (!latents.cache_problem.empty()) note("Encoded again: " + latents.cache_problem);
-    origin = {spec.settings, bundle.short_hash(), hash_of(latents)};
+    identity = identify_training(spec, bundle, hash_of(latents));
   }
 
   /// The checkpoint to go on from; without one the folder is cleared.
-  void look_for_checkpoint(ResumePolicy policy) {
-    const bool is_there = folder.steps_done().has_value();
-    if (policy == ResumePolicy::kStartAnew || (policy == ResumePolicy::kIfSame && !is_there)) {
+  void find_checkpoint(ResumePolicy policy) {
+    if (policy == ResumePolicy::kStartAnew ||
+        (policy == ResumePolicy::kIfSame && !folder.steps_done())) {
       return folder.clear();
     }
     Checkpoint found =
         folder.resume([this](const std::string& warning) { note("Warning: " + warning); });
-    const OriginDifference difference = compare(found.origin, origin);
-    const bool is_same = difference.fatal.empty() && difference.other.empty();
-    if (!is_same && policy == ResumePolicy::kIfSame) return folder.clear();
-    if (!is_same && (policy == ResumePolicy::kOnlySame || !difference.fatal.empty())) {
+    const IdentityDifference difference = compare(found.identity, identity);
+    if (!difference.is_none() && policy == ResumePolicy::kIfSame) return folder.clear();
+    if (!difference.is_none() && (policy == ResumePolicy::kOnlySame || !difference.fatal.empty())) {
       throw_difference(difference, folder.path());
     }
     note("Going on after step " + std::to_string(found.state.inversion.steps));
     state = std::move(found.state);
-    resumed = state.inversion;
   }
 
-  /// Says what a step will take, and takes the way that fits.
-  GradientMemory choose_memory(const Inversion::Model& model, int together) const {
-    const at::Tensor& mean = latents.distribution.mean;
-    StepShape shape;
-    shape.batch_size = together * spec.inversion.batch_size;
-    shape.without_gradient = fixed_batch_rows(spec.inversion);
-    shape.latent_height = static_cast<int>(mean.size(2));
-    shape.latent_width = static_cast<int>(mean.size(3));
-    const std::int64_t available = available_bytes(target.device);
-    GradientMemory memory =
-        spec.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
-    MemoryEstimate estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
-    if (spec.memory == MemoryChoice::kAuto && estimate.step_bytes > available) {
-      memory = GradientMemory::kLow;
-      estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
-    }
-    note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) +
-         " (a step " + bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
-         bytes_text(static_cast<std::uint64_t>(available)) + " are free)" +
-         (memory == GradientMemory::kLow ? ", the low way" : ""));
-    return memory;
+  const Bundle& bundle;
+  ComputeTarget target;
+  const Identities& identities;
+  TrainingSpec spec;
+  RunFolder& folder;
+  TrainingObserver& observer;
+  std::vector<std::string> previews;  ///< prompts of the judge, with {name}
+
+  SubjectPortraits subject;
+  PortraitLatents latents;
+  TrainingIdentity identity;
+  TrainingState state;  ///< of the checkpoint, if there is one
+};
+
+/// A training that takes steps, and records them in its folder.
+class RunningTraining : public TrainingObserver {
+ public:
+  RunningTraining(PreparedTraining prepared, const Inversion::Model& model, int sharing)
+      : parts_(std::move(prepared.parts_)),
+        spec_(parts_->spec),
+        folder_(parts_->folder),
+        observer_(parts_->observer),
+        state_(parts_->state) {
+    InversionOptions options = spec_.inversion;
+    options.memory = choose_memory(model, sharing);
+    std::optional<InversionState> resumed;
+    if (state_.inversion.vectors.defined()) resumed = state_.inversion;
+    inversion_.emplace(model, parts_->latents, spec_.templates, options, resumed);
+    make_judge(model);
+    spdlog::debug("Start: {}", inversion_->state().start_words);
+    stopwatch_ = {};
   }
 
-  /// Through the first encoder that knows the person; through none if none does.
-  void make_judge(const Inversion::Model& model) {
-    const std::vector<Image> pictures = subject.used();
-    JudgeOptions look;
-    look.prompts = previews;
-    const IdentityEncoder* witness = nullptr;
-    if (spec.subject.kind == SubjectKind::kPerson) {
-      witness = witness_of(identities, pictures);
-      if (witness == nullptr) {
-        note(
-            "Likeness cannot be told, no network here knows this face: the last word is kept, not "
-            "the best");
-      }
-    }
-    judge.emplace(model, target, witness, pictures, look);
+  TrainerTask task() { return {*inversion_, &*judge_, spec_.trainer, state_, {this, &observer_}}; }
+
+  void tell_start() {
+    observer_.on_start(spec_.inversion.name, inversion_->state().steps,
+                       inversion_->options().steps);
   }
 
-  double seconds() const { return stopwatch.seconds(); }
-
-  void metrics(const Json& line) {
-    folder.write_metrics(line);
-    if (events.metrics) events.metrics(line);
+  static TrainedEmbedding end(std::unique_ptr<RunningTraining> run, StopReason reason) {
+    return {std::move(run), reason};
   }
 
-  void record_step(const StepResult& result) {
-    const int done = inversion->state().steps;
+  int steps() const { return state_.inversion.steps; }
+
+  void save_checkpoint() { folder_.checkpoint(state_, parts_->identity, /*now=*/true); }
+
+  TrainingSummary save(StopReason reason, const fs::path& embedding_file,
+                       const std::string& version) {
+    save_checkpoint();
+    if (reason == StopReason::kRequested) take_what_came_after_the_best();
+    note_if_nobody_was_recognised();
+    Embedding embedding = best_embedding(*inversion_, state_);
+    embedding.metadata["sdx.version"] = version;
+    for (const auto& [key, value] : spec_.notes) embedding.metadata[key] = value;
+    write_embedding(embedding_file, embedding);
+    TrainingSummary result = summary(reason, embedding_file);
+    write_file_atomically(folder_.path() / "summary.json", to_json_text(result) + "\n");
+    write_report(folder_.path());
+    return result;
+  }
+
+  void on_step(const std::string& /*name*/, const StepResult& result, int done,
+               int /*most*/) override {
     Json line = {{"step", done},
                  {"loss", result.loss},
                  {"gradient_norm", result.gradient_norm},
                  {"learning_rate", result.learning_rate},
                  {"vector_norm", result.vector_norm},
-                 {"seconds", seconds()}};
+                 {"seconds", stopwatch_.seconds()}};
     if (result.skipped) line["skipped"] = true;
-    metrics(line);
-    if (events.step) events.step(done, loss_figure + likeness_figure);
+    write_metrics(line);
   }
 
-  void log(const Milestone& one) const {
-    const std::string likeness =
-        judge->knows_the_person() ? ", likeness " + fixed_number(one.verdict.likeness, 3) : "";
-    spdlog::debug("Step {}: obedience {:.3f}{}{}", one.step, one.verdict.obedience, likeness,
-                  state.best_step == one.step ? ", the best so far" : "");
+  void on_measurement(const std::string& /*name*/, const Measurement& one) override {
+    write_metrics({{"step", one.step}, {"fixed_loss", one.loss}});
   }
 
-  void record_milestone(const Milestone& one, const std::vector<Image>& pictures) {
+  void on_milestone(const std::string& /*name*/, const Milestone& one,
+                    const std::vector<Image>& images) override {
     Json line = {{"step", one.step}, {"obedience", one.verdict.obedience}};
     if (one.verdict.likeness > 0) {
       line["likeness"] = one.verdict.likeness;
       line["score"] = one.verdict.score();
-      likeness_figure = "  likeness " + fixed_number(one.verdict.likeness, 2);
     }
-    metrics(line);
-    folder.write_milestone(one, pictures, fill_names(previews, {spec.inversion.name}),
-                           inversion->embedding());
+    write_metrics(line);
+    folder_.write_milestone(one, images, fill_names(parts_->previews, {spec_.inversion.name}),
+                            inversion_->embedding());
     log(one);
   }
 
-  TrainerEvents recording() {
-    TrainerEvents recorded;
-    recorded.step = [this](const StepResult& result) { record_step(result); };
-    recorded.measurement = [this](const Measurement& one) {
-      metrics({{"step", one.step}, {"fixed_loss", one.loss}});
-      loss_figure = "loss " + fixed_number(one.loss, 4);
-    };
-    recorded.milestone = [this](const Milestone& one, const std::vector<Image>& pictures) {
-      record_milestone(one, pictures);
-    };
-    recorded.rest = [this](const TrainingState& now) { folder.checkpoint(now, origin); };
-    recorded.stop_requested = events.stop_requested;
-    recorded.trace = events.trace;
-    return recorded;
+  void on_rest(const std::string& /*name*/, const TrainingState& now) override {
+    folder_.checkpoint(now, parts_->identity);
+  }
+
+ private:
+  /// Says what a step will take, and takes the way that fits.
+  GradientMemory choose_memory(const Inversion::Model& model, int sharing) const {
+    const at::Tensor& mean = parts_->latents.distribution.mean;
+    StepShape shape;
+    shape.batch_size = sharing * spec_.inversion.batch_size;
+    shape.without_gradient = fixed_batch_rows(spec_.inversion);
+    shape.latent_height = static_cast<int>(mean.size(2));
+    shape.latent_width = static_cast<int>(mean.size(3));
+    const std::int64_t available = available_bytes(parts_->target.device);
+    GradientMemory memory =
+        spec_.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
+    MemoryEstimate estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+    if (spec_.memory == MemoryChoice::kAuto && estimate.step_bytes > available) {
+      memory = GradientMemory::kLow;
+      estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+    }
+    parts_->note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) + " (a step " +
+                 bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
+                 bytes_text(static_cast<std::uint64_t>(available)) + " are free)" +
+                 (memory == GradientMemory::kLow ? ", the low way" : ""));
+    return memory;
+  }
+
+  /// Through the first encoder that knows the person; through none if none does.
+  void make_judge(const Inversion::Model& model) {
+    const std::vector<Image> pictures = parts_->subject.used();
+    JudgeOptions look;
+    look.prompts = parts_->previews;
+    const IdentityEncoder* witness = nullptr;
+    if (spec_.subject.kind == SubjectKind::kPerson) {
+      witness = witness_of(parts_->identities, pictures);
+      if (witness == nullptr) {
+        parts_->note(
+            "Likeness cannot be told, no network here knows this face: the last word is kept, not "
+            "the best");
+      }
+    }
+    judge_.emplace(model, parts_->target, witness, pictures, look);
+  }
+
+  void write_metrics(const Json& line) {
+    const std::string text = line.dump();
+    folder_.write_metrics(text);
+    observer_.on_metrics(spec_.inversion.name, text);
+  }
+
+  void log(const Milestone& one) const {
+    const std::string likeness =
+        judge_->knows_the_person() ? ", likeness " + fixed_number(one.verdict.likeness, 3) : "";
+    spdlog::debug("Step {}: obedience {:.3f}{}{}", one.step, one.verdict.obedience, likeness,
+                  state_.best_step == one.step ? ", the best so far" : "");
   }
 
   /// Whoever stops wants what was learnt since the last milestone too, unless one before it was
   /// better. Not for the checkpoint: a resumed training chooses as if it had never stopped.
   void take_what_came_after_the_best() {
-    if (state.milestones.empty() || state.best_step != state.milestones.back().step) return;
-    state.best_vectors = state.inversion.vectors;
-    state.best_step = state.inversion.steps;
+    if (state_.milestones.empty() || state_.best_step != state_.milestones.back().step) return;
+    state_.best_vectors = state_.inversion.vectors;
+    state_.best_step = state_.inversion.steps;
   }
 
   void note_if_nobody_was_recognised() const {
     const auto shows_nobody = [](const Milestone& one) { return one.verdict.likeness == 0; };
-    if (state.milestones.empty() || state.best_step != state.inversion.steps ||
-        !judge->knows_the_person() ||
-        !std::all_of(state.milestones.begin(), state.milestones.end(), shows_nobody)) {
+    const std::vector<Milestone>& milestones = state_.milestones;
+    if (milestones.empty() || state_.best_step != state_.inversion.steps ||
+        !judge_->knows_the_person() ||
+        !std::all_of(milestones.begin(), milestones.end(), shows_nobody)) {
       return;
     }
-    note(
+    parts_->note(
         "No milestone's picture shows a face that is like this one: the last word is kept, not the "
         "best");
   }
 
-  Json summary(StopReason reason, const fs::path& embedding_file) const {
-    Json summary = {{"name", spec.inversion.name},
-                    {"model", spec.settings.value("model", "")},
-                    {"embedding", embedding_file.string()},
-                    {"steps", state.inversion.steps},
-                    {"stopped_because", to_string(reason)},
-                    {"best_step", state.best_step},
-                    {"skipped_steps", state.skipped_steps},
-                    {"start", state.inversion.start_words},
-                    {"seconds", seconds()},
-                    {"peak_memory_gb", static_cast<double>(peak_memory_bytes()) / 1e9}};
-    if (!state.curve.empty()) {
-      summary["loss_before"] = state.curve.front().loss;
-      summary["loss_after"] = state.curve.back().loss;
+  TrainingSummary summary(StopReason reason, const fs::path& embedding_file) const {
+    TrainingSummary summary;
+    summary.name = spec_.inversion.name;
+    summary.model = spec_.model.model;
+    summary.embedding = embedding_file;
+    summary.steps = state_.inversion.steps;
+    summary.reason = reason;
+    summary.best_step = state_.best_step;
+    summary.skipped_steps = state_.skipped_steps;
+    summary.start = state_.inversion.start_words;
+    summary.seconds = stopwatch_.seconds();
+    summary.peak_memory_gb = static_cast<double>(peak_memory_bytes()) / 1e9;
+    if (!state_.curve.empty()) {
+      summary.loss = BeforeAfter{state_.curve.front().loss, state_.curve.back().loss};
     }
-    if (const auto likeness = likeness_before_after(state)) {
-      summary["likeness_before"] = likeness->first;
-      summary["likeness_after"] = likeness->second;
-    }
+    summary.likeness = likeness_before_after(state_);
     return summary;
   }
 
-  const Bundle& bundle;
-  const ComputeTarget& target;
-  const Identities& identities;
-  TrainingSpec spec;
-  RunFolder& folder;
-  TrainingRunEvents events;
-  std::vector<std::string> previews;  ///< prompts of the judge, with {name}
-
-  SubjectPortraits subject;
-  PortraitLatents latents;
-  TrainingOrigin origin;
-  TrainingState state;
-  std::optional<InversionState> resumed;
-
-  std::optional<Inversion> inversion;
-  std::optional<Judge> judge;
-  TrainerEvents trainer_events;
-  Stopwatch stopwatch;
-  std::string loss_figure;
-  std::string likeness_figure;
+  std::unique_ptr<PreparedTraining::Parts> parts_;
+  const TrainingSpec& spec_;
+  RunFolder& folder_;
+  TrainingObserver& observer_;
+  TrainingState& state_;
+  std::optional<Inversion> inversion_;
+  std::optional<Judge> judge_;
+  Stopwatch stopwatch_;
 };
 
-TrainingRun::TrainingRun(const Bundle& bundle, const ComputeTarget& target,
-                         const Identities& identities, TrainingSpec spec, RunFolder& folder,
-                         ResumePolicy resume, TrainingRunEvents events)
-    : impl_(std::make_unique<Impl>(bundle, target, identities, std::move(spec), folder,
-                                   std::move(events))) {
-  impl_->load_portraits();
-  impl_->look_for_checkpoint(resume);
-  write_file_atomically(folder.path() / "config.json", impl_->spec.settings.dump(2) + "\n");
-  write_crops(impl_->subject.portraits, folder.path() / "portraits.png");
+PreparedTraining::PreparedTraining(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+PreparedTraining::PreparedTraining(PreparedTraining&&) noexcept = default;
+PreparedTraining& PreparedTraining::operator=(PreparedTraining&&) noexcept = default;
+PreparedTraining::~PreparedTraining() = default;
+
+int PreparedTraining::steps_done() const { return parts_->state.inversion.steps; }
+
+PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& target,
+                                  const Identities& identities, TrainingSpec spec,
+                                  RunFolder& folder, ResumePolicy resume,
+                                  TrainingObserver& observer) {
+  auto parts = std::make_unique<PreparedTraining::Parts>(bundle, target, identities,
+                                                         std::move(spec), folder, observer);
+  parts->load_portraits();
+  parts->find_checkpoint(resume);
+  write_file_atomically(folder.path() / "config.json", parts->spec.configuration + "\n");
+  write_crops(parts->subject.portraits, folder.path() / "portraits.png");
+  return PreparedTraining(std::move(parts));
 }
 
-TrainingRun::~TrainingRun() = default;
+TrainedEmbedding::TrainedEmbedding(std::unique_ptr<RunningTraining> run, StopReason reason)
+    : run_(std::move(run)), reason_(reason) {}
+TrainedEmbedding::TrainedEmbedding(TrainedEmbedding&&) noexcept = default;
+TrainedEmbedding& TrainedEmbedding::operator=(TrainedEmbedding&&) noexcept = default;
+TrainedEmbedding::~TrainedEmbedding() = default;
 
-void TrainingRun::begin(const Inversion::Model& model, int together) {
-  InversionOptions options = impl_->spec.inversion;
-  options.memory = impl_->choose_memory(model, together);
-  impl_->inversion.emplace(model, impl_->latents, impl_->spec.templates, options, impl_->resumed);
-  impl_->make_judge(model);
-  impl_->trainer_events = impl_->recording();
-  spdlog::debug("Start: {}", impl_->inversion->state().start_words);
-  impl_->stopwatch = {};
+StopReason TrainedEmbedding::reason() const { return reason_; }
+
+int TrainedEmbedding::steps() const { return run_->steps(); }
+
+void TrainedEmbedding::save_checkpoint() { run_->save_checkpoint(); }
+
+TrainingSummary TrainedEmbedding::save(const fs::path& embedding_file, const std::string& version) {
+  return run_->save(reason_, embedding_file, version);
 }
 
-TrainerTask TrainingRun::task() {
-  return {*impl_->inversion, &*impl_->judge, impl_->spec.trainer, impl_->state,
-          impl_->trainer_events};
+TrainedEmbedding train(PreparedTraining training, const Inversion::Model& model) {
+  std::vector<PreparedTraining> trainings;
+  trainings.push_back(std::move(training));
+  TrainingAttempt attempt =
+      std::move(train_together(std::move(trainings), model, /*sharing=*/1).front());
+  if (attempt.failure) std::rethrow_exception(attempt.failure);
+  return std::move(*attempt.trained);
 }
 
-int TrainingRun::steps() const { return impl_->state.inversion.steps; }
-
-void TrainingRun::pause() { impl_->folder.checkpoint(impl_->state, impl_->origin, /*now=*/true); }
-
-Json TrainingRun::finish(StopReason reason, const fs::path& embedding_file,
-                         const std::string& version) {
-  pause();
-  if (reason == StopReason::kRequested) impl_->take_what_came_after_the_best();
-  impl_->note_if_nobody_was_recognised();
-  Embedding embedding = best_embedding(*impl_->inversion, impl_->state);
-  embedding.metadata["sdx.version"] = version;
-  for (const auto& [key, value] : impl_->spec.notes) embedding.metadata[key] = value;
-  write_embedding(embedding_file, embedding);
-  const Json summary = impl_->summary(reason, embedding_file);
-  write_file_atomically(impl_->folder.path() / "summary.json", summary.dump(2) + "\n");
-  write_report(impl_->folder.path());
-  return summary;
+std::vector<TrainingAttempt> train_together(std::vector<PreparedTraining> trainings,
+                                            const Inversion::Model& model, int sharing) {
+  std::vector<TrainingAttempt> attempts(trainings.size());
+  std::vector<std::unique_ptr<RunningTraining>> runs(trainings.size());
+  std::vector<TrainerTask> tasks;
+  std::vector<std::size_t> places;  // of the tasks among the trainings
+  for (std::size_t i = 0; i < trainings.size(); ++i) {
+    try {
+      runs[i] = std::make_unique<RunningTraining>(std::move(trainings[i]), model, sharing);
+      runs[i]->tell_start();
+      tasks.push_back(runs[i]->task());
+      places.push_back(i);
+    } catch (...) {
+      attempts[i].failure = std::current_exception();
+    }
+  }
+  const std::vector<TrainerOutcome> outcomes = train_together(tasks);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    TrainingAttempt& attempt = attempts[places[i]];
+    attempt.failure = outcomes[i].failure;
+    if (!attempt.failure) {
+      attempt.trained = RunningTraining::end(std::move(runs[places[i]]), outcomes[i].reason);
+    }
+  }
+  return attempts;
 }
 
 }  // namespace sdx

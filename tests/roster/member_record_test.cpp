@@ -1,7 +1,10 @@
 #include "sdx/roster/member_record.h"
 
+#include "sdx/util/file.h"
+#include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
 #include "support/temp_folder.h"
+#include "support/throws.h"
 
 #include "support/catch.h"
 
@@ -11,13 +14,22 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A word that is there, and the record of how it came about.
+/// An embedding that is there, and the record of how it came about.
 struct Trained {
+  Trained() {
+    record.identity.settings = {{"name", "\"Ada\""}, {"lr", "0.005"}};
+    record.identity.model_hash = "model";
+    record.identity.portraits_hash = "faces";
+    record.result.emplace().steps = 20;
+    record.embedding_hash = sdx::sha256_of_file(embedding);
+  }
   TempFolder folder;
-  fs::path word = folder.file("Ada.safetensors", "vectors");
-  sdx::TrainingOrigin origin{{{"name", "Ada"}, {"lr", "0.005"}, {"threads", 1}}, "model", "faces"};
-  sdx::MemberRecord record{origin, {{"steps", 20}}, sdx::sha256_of_file(word), std::nullopt};
+  fs::path embedding = folder.file("Ada.safetensors", "vectors");
+  sdx::MemberRecord record;
 };
+
+/// The folder of a person in a team that commit 4ce8870 made.
+fs::path old_person() { return fs::path(SDX_TEST_DATA) / "team-4ce8870/team/people/Ada1"; }
 
 }  // namespace
 
@@ -29,10 +41,9 @@ TEST_CASE("roster: a record is read as it was written", "[roster]") {
   sdx::write_record(ada.folder.path(), failed);
   const auto read = sdx::read_record(ada.folder.path());
   REQUIRE(read);
-  CHECK(read->origin.options == ada.origin.options);
-  CHECK(read->origin.model_hash == "model");
-  CHECK(read->origin.pictures_hash == "faces");
-  CHECK(read->result == ada.record.result);
+  CHECK(read->identity == ada.record.identity);
+  REQUIRE(read->result);
+  CHECK(read->result->steps == 20);
   CHECK(read->embedding_hash == ada.record.embedding_hash);
   REQUIRE(read->failure);
   CHECK(read->failure->code == sdx::ExitCode::kIo);
@@ -44,30 +55,73 @@ TEST_CASE("roster: a record is read as it was written", "[roster]") {
   CHECK_FALSE(sdx::read_record(ada.folder.path()));
 }
 
+TEST_CASE("roster: a record of commit 4ce8870 is read, and written again in today's form",
+          "[roster]") {
+  const auto old = sdx::read_record(old_person());
+  REQUIRE(old);
+  CHECK(old->identity.model_hash == "9bc1f0117b");
+  CHECK(old->identity.portraits_hash.starts_with("06225c5c"));
+  CHECK(old->identity.settings.at("milestone-steps") == "10");
+  CHECK(old->identity.settings.at("dtype") == "null");
+  CHECK(old->identity.contents.empty());
+  REQUIRE(old->result);
+  CHECK(old->result->start == "person");
+  CHECK(old->result->reason == sdx::StopReason::kAllSteps);
+
+  const TempFolder folder;
+  sdx::write_record(folder.path(), *old);
+  const auto again = sdx::read_record(folder.path());
+  REQUIRE(again);
+  CHECK(again->identity == old->identity);
+  CHECK(sdx::to_json_text(*again->result) == sdx::to_json_text(*old->result));
+  CHECK(sdx::compare(again->identity, old->identity).is_none());
+}
+
+TEST_CASE("roster: a record without a key has its default", "[roster]") {
+  const TempFolder folder;
+  sdx::Json json = sdx::read_json_file(old_person() / "record.json");
+  json["settings"].erase("min-snr");
+  json["settings"].erase("mirror");
+  folder.file("record.json", json.dump());
+  const auto read = sdx::read_record(folder.path());
+  REQUIRE(read);
+  CHECK(sdx::compare(read->identity, sdx::read_record(old_person())->identity).is_none());
+}
+
+TEST_CASE("roster: a record of a later version is refused, not replaced", "[roster]") {
+  const Trained ada;
+  sdx::write_record(ada.folder.path(), ada.record);
+  sdx::Json json = sdx::read_json_file(ada.folder.path() / "record.json");
+  json["identity"]["version"] = 3;
+  ada.folder.file("record.json", json.dump());
+  const std::string message =
+      sdx::test::message_of<sdx::LaterVersionError>([&] { sdx::read_record(ada.folder.path()); });
+  CHECK_THAT(message, ContainsSubstring("record.json: made by a later version of sdx"));
+}
+
 TEST_CASE("roster: why somebody must be trained", "[roster]") {
   const Trained ada;
-  const auto why = [&](const sdx::TrainingOrigin& now) {
-    return sdx::why_train(ada.record, now, ada.word).value_or("");
+  const sdx::TrainingIdentity& then = ada.record.identity;
+  const auto why = [&](const sdx::TrainingIdentity& now) {
+    return sdx::why_train(ada.record, now, ada.embedding).value_or("");
   };
-  CHECK(why(ada.origin).empty());
-  CHECK(sdx::why_train(std::nullopt, ada.origin, ada.word) == "is new");
+  CHECK(why(then).empty());
+  CHECK(sdx::why_train(std::nullopt, then, ada.embedding) == "is new");
 
-  sdx::TrainingOrigin now = ada.origin;
-  now.options["threads"] = 4;
-  CHECK(why(now).empty());
-  now.options["lr"] = "0.01";
-  CHECK_THAT(why(now), ContainsSubstring("--lr: it had \"0.005\", found \"0.01\""));
-  now = ada.origin;
-  now.pictures_hash = "other faces";
+  sdx::TrainingIdentity now = then;
+  now.settings["lr"] = "0.01";
+  CHECK(why(now) == "`lr`: it had 0.005, found 0.01");
+  now = then;
+  now.portraits_hash = "other faces";
   CHECK_THAT(why(now), ContainsSubstring("pictures are others"));
-  now = ada.origin;
+  now = then;
   now.model_hash = "other";
   CHECK_THAT(why(now), ContainsSubstring("model"));
 
   ada.folder.file("Ada.safetensors", "others");
-  CHECK_THAT(why(ada.origin), ContainsSubstring("not the file that was written"));
-  fs::remove(ada.word);
-  CHECK(why(ada.origin) == "Ada.safetensors is gone");
+  CHECK_THAT(why(then), ContainsSubstring("not the file that was written"));
+  fs::remove(ada.embedding);
+  CHECK(why(then) == "Ada.safetensors is gone");
 }
 
 TEST_CASE("roster: portraits are told from others by name and content", "[roster]") {

@@ -7,12 +7,14 @@
 #include "sdx/device/device.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
+#include "support/mini_bundle.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 using sdx::test::bytes_of;
+using sdx::test::mini_bundle;
 using sdx::test::TempFolder;
 using sdx::test::tiny_bundle;
 namespace fs = std::filesystem;
@@ -42,8 +44,10 @@ struct Words {
 };
 
 std::vector<sdx::TeamPicture> pictures_of(const std::vector<sdx::ImageRequest>& requests,
-                                          const Words& words) {
-  return sdx::team_pictures(requests, tiny_bundle(), words.table, {});
+                                          const Words& words,
+                                          const sdx::ImageEncoding& encoding = {},
+                                          const std::string& dtype = "auto") {
+  return sdx::team_pictures(requests, tiny_bundle(), words.table, encoding, dtype);
 }
 
 }  // namespace
@@ -91,4 +95,49 @@ TEST_CASE("roster: only what is missing is made, and it does not depend on what 
     CHECK(make({first.path()}) == 1);
     CHECK(bytes_of(first.path() / picture.file) == bytes.at(picture.file));
   }
+}
+
+TEST_CASE("roster: a picture's name changes with the dtype and the quality that are chosen",
+          "[roster]") {
+  const Words words(0.1);
+  const auto file_with = [&](const sdx::ImageEncoding& encoding, const std::string& dtype) {
+    return pictures_of({request("<Ada>")}, words, encoding, dtype).front().file.string();
+  };
+  const std::string usual = file_with({}, "auto");
+  CHECK(file_with({}, "bf16") != usual);
+  CHECK(file_with({}, "bf16") != file_with({}, "fp32"));
+  CHECK(file_with({sdx::ImageFormat::kPng, 50}, "auto") == usual);  // PNG has no quality
+  const std::string jpeg = file_with({sdx::ImageFormat::kJpeg, 0}, "auto");
+  CHECK(jpeg.ends_with(".jpg"));
+  CHECK(file_with({sdx::ImageFormat::kJpeg, 50}, "auto") != jpeg);
+  CHECK(file_with({sdx::ImageFormat::kJpeg, 51}, "auto") !=
+        file_with({sdx::ImageFormat::kJpeg, 50}, "auto"));
+}
+
+TEST_CASE("roster: the names of commit 4ce8870 are still those of a picture with defaults",
+          "[roster]") {
+  const fs::path team = fs::path(SDX_TEST_DATA) / "team-4ce8870/team";
+  sdx::EmbeddingTable words;
+  words.add(sdx::read_embedding(team / "embeddings/Ada1.safetensors"));
+  sdx::ImageRequest wanted = request("<Ada1> as an astronaut");
+  wanted.settings.sampler.steps = 4;
+  wanted.settings.width_px = 64;
+  wanted.settings.height_px = 64;
+  wanted.settings.guidance_scale = mini_bundle().info().guidance_scale;
+  const auto names = sdx::team_pictures({wanted}, mini_bundle(), words, {});
+  CHECK(names.front().file == "pictures/Ada1/ada1-as-an-astronaut-1-903acc16.png");
+}
+
+TEST_CASE("roster: a picture of commit 4ce8870 is the one of the dtype that made it", "[roster]") {
+  const Words words(0.1);
+  const sdx::Generator generator(tiny_bundle(), {});  // computes in float32
+  const TempFolder team;
+  sdx::make_pictures(generator, tiny_bundle(), {team.path()},
+                     pictures_of({request("<Ada>")}, words), words.table, {}, "test", {});
+  const auto missing = [&](const std::string& dtype) {
+    return sdx::count_missing({team.path()}, pictures_of({request("<Ada>")}, words, {}, dtype));
+  };
+  CHECK(missing("auto") == 0);
+  CHECK(missing("fp32") == 0);
+  CHECK(missing("bf16") == 1);
 }

@@ -10,6 +10,7 @@
 
 #include "sdx/generation/noise.h"
 #include "sdx/training/trainer.h"
+#include "support/listener.h"
 #include "support/tiny_bundle.h"
 
 namespace sdx::test {
@@ -33,11 +34,11 @@ struct Trainee {
   at::Tensor latents;  ///< [N,4,8,8]
   TrainerOptions trainer;
   const Judge* judge = nullptr;
-  TrainerEvents events;
+  Listener events;
   TrainingState state;
   std::unique_ptr<Inversion> inversion;
 
-  TrainerTask task() { return {*inversion, judge, trainer, state, events}; }
+  TrainerTask task() { return {*inversion, judge, trainer, state, {&events}}; }
 };
 
 /// The tiny model and three people who take 14, 6 and 17 steps with two vectors, one and two.

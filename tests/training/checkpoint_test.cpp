@@ -3,9 +3,11 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 
+#include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "support/temp_folder.h"
+#include "support/throws.h"
 
 #include "support/catch.h"
 
@@ -28,8 +30,24 @@ sdx::Checkpoint example(int steps) {
   state.best_step = 10;
   state.best_vectors = at::ones({2, 3}) * 7;
   state.skipped_steps = 2;
-  checkpoint.origin = {{{"lr", "0.005"}, {"seed", 3}, {"name", "Ada"}}, "abc", "def"};
+  checkpoint.identity.settings = {{"lr", "0.005"}, {"seed", "3"}, {"name", "\"Ada\""}};
+  checkpoint.identity.model_hash = "abc";
+  checkpoint.identity.portraits_hash = "def";
+  checkpoint.identity.contents = {{"templates", "ghi"}};
   return checkpoint;
+}
+
+/// The checkpoint of example(12), with its tensors and metadata changed.
+template <typename Change>
+sdx::Checkpoint read_changed(Change change) {
+  const TempFolder folder;
+  sdx::write_checkpoint(folder.path(), example(12));
+  const std::filesystem::path file = folder.path() / "000012.safetensors";
+  sdx::Safetensors content = sdx::map_safetensors(file);
+  for (auto& [name, tensor] : content.tensors) tensor = tensor.clone();
+  change(content.tensors, content.metadata);
+  sdx::write_safetensors(file, content.tensors, content.metadata);
+  return sdx::read_checkpoint(file);
 }
 
 std::vector<std::string> files_in(const std::filesystem::path& folder) {
@@ -61,13 +79,13 @@ TEST_CASE("checkpoint: everything comes back", "[training]") {
   CHECK(state.curve[1].step == 10);
   CHECK(state.curve[1].loss == 1.0 / 3);
   REQUIRE(state.milestones.size() == 1);
+  CHECK(state.milestones[0].step == 10);
+  CHECK(state.milestones[0].verdict.likeness == 0.7);
   CHECK(state.milestones[0].verdict.obedience == 0.9);
   CHECK(state.best_step == 10);
   CHECK(at::equal(state.best_vectors, written.state.best_vectors));
   CHECK(state.skipped_steps == 2);
-  CHECK(read.origin.options == written.origin.options);
-  CHECK(read.origin.model_hash == "abc");
-  CHECK(read.origin.pictures_hash == "def");
+  CHECK(read.identity == written.identity);
 }
 
 TEST_CASE("checkpoint: a damaged newest one is passed over with a warning", "[training]") {
@@ -92,26 +110,85 @@ TEST_CASE("checkpoint: the newest two are kept", "[training]") {
         std::vector<std::string>{"000100.safetensors", "001000.safetensors"});
 }
 
-TEST_CASE("checkpoint: what differs from another training is said", "[training]") {
-  const sdx::TrainingOrigin before = example(1).origin;
-  sdx::TrainingOrigin now = before;
-  CHECK(sdx::compare(before, now).fatal.empty());
-  CHECK(sdx::compare(before, now).other.empty());
+TEST_CASE("checkpoint: one of commit 4ce8870 is read", "[training]") {
+  const sdx::Checkpoint read =
+      sdx::read_checkpoint(std::filesystem::path(SDX_TEST_DATA) /
+                           "team-4ce8870/runs/Chloe1/checkpoints/000015.safetensors");
+  CHECK(read.state.inversion.steps == 15);
+  CHECK(read.state.inversion.adam.updates == 15);
+  REQUIRE(read.state.milestones.size() == 2);
+  CHECK(read.state.milestones[1].step == 10);
+  CHECK(read.state.milestones[1].verdict.obedience > 0);
+  REQUIRE(read.state.curve.size() == 2);
+  CHECK(read.identity.settings.at("name") == "\"Chloe1\"");
+  CHECK(read.identity.settings.at("max-steps") == "30");
+  CHECK(read.identity.settings.at("stop") == "\"never\"");
+  CHECK(read.identity.model_hash == "9bc1f0117b");
+  CHECK(read.identity.contents.empty());
+}
 
-  now.options["lr"] = "0.01";
-  now.options["threads"] = 7;  // says nothing about the result
-  now.pictures_hash = "xyz";
-  const sdx::OriginDifference some = sdx::compare(before, now);
-  CHECK(some.fatal.empty());
-  REQUIRE(some.other.size() == 2);
-  CHECK_THAT(some.other[0], ContainsSubstring("pictures"));
-  CHECK(some.other[1] == "--lr: it had \"0.005\", found \"0.01\"");
+TEST_CASE("checkpoint: milestones may have more figures, or fewer", "[training]") {
+  const sdx::Checkpoint more = read_changed(
+      [](auto& tensors, auto&) { tensors["milestones.beauty"] = at::ones({1}, at::kDouble); });
+  CHECK(more.state.milestones[0].verdict.likeness == 0.7);
+  const sdx::Checkpoint fewer =
+      read_changed([](auto& tensors, auto&) { tensors.erase("milestones.likeness"); });
+  REQUIRE(fewer.state.milestones.size() == 1);
+  CHECK(fewer.state.milestones[0].verdict.likeness == 0);
+  CHECK(fewer.state.milestones[0].verdict.obedience == 0.9);
+  CHECK_THROWS_AS(read_changed([](auto& tensors, auto&) {
+                    tensors["milestones.likeness"] = at::ones({2}, at::kDouble);
+                  }),
+                  sdx::DataError);
+}
 
-  now.model_hash = "zzz";
-  now.options["name"] = "Eve";
-  const sdx::OriginDifference more = sdx::compare(before, now);
-  REQUIRE(more.fatal.size() == 2);
-  CHECK_THAT(more.fatal[0], ContainsSubstring("abc") && ContainsSubstring("zzz"));
+TEST_CASE("checkpoint: what is missing has its default, where there can be one", "[training]") {
+  const sdx::Checkpoint read = read_changed([](auto&, auto& metadata) {
+    for (const char* key : {"skipped_steps", "skipped_in_a_row", "start_words"})
+      metadata.erase(key);
+  });
+  CHECK(read.state.skipped_steps == 0);
+  CHECK(read.state.inversion.skipped_in_a_row == 0);
+  CHECK(read.state.inversion.start_words.empty());
+  CHECK(read.state.inversion.steps == 12);
+  const auto missing = [](const char* key) {
+    return sdx::test::message_of<sdx::DataError>(
+        [&] { read_changed([&](auto&, auto& metadata) { metadata.erase(key); }); });
+  };
+  CHECK_THAT(missing("steps"), ContainsSubstring("\"steps\" is missing"));
+  CHECK_THAT(missing("adam.updates"), ContainsSubstring("\"adam.updates\" is missing"));
+  CHECK_THROWS_AS(read_changed([](auto& tensors, auto&) { tensors.erase("start"); }),
+                  sdx::DataError);
+}
+
+TEST_CASE("checkpoint: a number that is none is named", "[training]") {
+  for (const char* text : {"", "12 ", "twelve", "-1", "99999999999"}) {
+    const std::string message = sdx::test::message_of<sdx::DataError>(
+        [&] { read_changed([&](auto&, auto& metadata) { metadata["steps"] = text; }); });
+    CHECK_THAT(message, ContainsSubstring("\"steps\" in its metadata") &&
+                            ContainsSubstring("found \"" + std::string(text) + "\""));
+  }
+}
+
+TEST_CASE("checkpoint: one of a later version is refused, not passed over", "[training]") {
+  const auto format = [](const char* text) {
+    return [text](auto&, auto& metadata) { metadata["format"] = text; };
+  };
+  const std::string message = sdx::test::message_of<sdx::LaterVersionError>(
+      [&] { read_changed(format("sdx-checkpoint-3")); });
+  CHECK_THAT(message, ContainsSubstring("made by a later version of sdx"));
+  CHECK_THROWS_AS(read_changed(format("another-format")), sdx::DataError);
+
+  const TempFolder folder;
+  sdx::write_checkpoint(folder.path(), example(10));
+  sdx::write_checkpoint(folder.path(), example(20));
+  const std::filesystem::path newest = folder.path() / "000020.safetensors";
+  sdx::Safetensors content = sdx::map_safetensors(newest);
+  for (auto& [name, tensor] : content.tensors) tensor = tensor.clone();
+  content.metadata["format"] = "sdx-checkpoint-3";
+  sdx::write_safetensors(newest, content.tensors, content.metadata);
+  CHECK_THROWS_AS(sdx::newest_checkpoint(folder.path(), [](const std::string&) {}),
+                  sdx::LaterVersionError);
 }
 
 TEST_CASE("checkpoint: the hash is of what training sees", "[training]") {

@@ -27,11 +27,9 @@ TEST_CASE("train together: a stop that one is asked for stops all that still go 
         rested[i] = state.inversion.steps;
       };
     }
-    people[asked].events.stop_requested = [&] {
-      return people[asked].inversion->state().steps == 9;
-    };
+    people[asked].events.stop = [&] { return people[asked].inversion->state().steps == 9; };
     std::deque<sdx::StepTrace> traces;
-    people[0].events.trace = [&](int) { return &traces.emplace_back(); };
+    people[0].events.trace_at = [&](int) { return &traces.emplace_back(); };
     const std::vector<sdx::TrainerOutcome> outcomes = train_together(people);
     CHECK(outcomes[0].reason == StopReason::kRequested);
     CHECK(outcomes[1].reason == StopReason::kAllSteps);  // done before
@@ -51,7 +49,7 @@ TEST_CASE("train together: a stop while a judge looks", "[training]") {
   std::vector<Trainee> people = trainees.all();
   people[1].judge = &judge;
   int asked = 0;
-  people[1].events.stop_requested = [&] { return ++asked == 2; };  // in the first look
+  people[1].events.stop = [&] { return ++asked == 2; };  // in the first look
   const std::vector<sdx::TrainerOutcome> outcomes = train_together(people);
   for (std::size_t i = 0; i < people.size(); ++i) {
     CHECK(outcomes[i].reason == StopReason::kRequested);
@@ -68,13 +66,13 @@ TEST_CASE("train together: stopped, saved and resumed they are where they would 
     INFO("stopped at " << stop_at);
     const TempFolder folder;
     std::vector<Trainee> first = trainees.all();
-    first[0].events.stop_requested = [&] { return first[0].inversion->state().steps >= stop_at; };
+    first[0].events.stop = [&] { return first[0].inversion->state().steps >= stop_at; };
     train_together(first);
     std::vector<Trainee> second = trainees.all();
     for (std::size_t i = 0; i < first.size(); ++i) {
       const auto path = folder.path() / first[i].options.name;
       std::filesystem::create_directory(path);
-      sdx::write_checkpoint(path, {first[i].state, {{{"lr", 1}}, "model", "pictures"}});
+      sdx::write_checkpoint(path, {first[i].state, {}});
       second[i].state = sdx::newest_checkpoint(path, [](const std::string&) {})->state;
       trainees.begin(second[i]);
     }
@@ -91,7 +89,7 @@ TEST_CASE("train together: some may be further than others", "[training]") {
   const Trainees trainees;
   const std::vector<Trainee> alone = trainees.all_trained_alone();
   std::vector<Trainee> people = trainees.all();
-  people[0].events.stop_requested = [&] { return people[0].inversion->state().steps == 7; };
+  people[0].events.stop = [&] { return people[0].inversion->state().steps == 7; };
   REQUIRE(sdx::train_together({people[0].task()}).front().reason == StopReason::kRequested);
   people[0].events = {};
   train_together(people);

@@ -82,7 +82,7 @@ TEST_CASE("train together: what an event throws ends that training only", "[trai
   const sdx::Judge judge = trainees.judge();
   struct Throwing {
     int steps;  ///< where it ends
-    std::function<void(sdx::TrainerEvents&)> add;
+    std::function<void(sdx::test::Listener&)> add;
   };
   const auto fail = [](bool now) {
     if (now) throw std::runtime_error("no room on the disk");
@@ -103,14 +103,14 @@ TEST_CASE("train together: what an event throws ends that training only", "[trai
        }},
       {4,
        [&](auto& events) {
-         events.trace = [&](int step) -> sdx::StepTrace* {
+         events.trace_at = [&](int step) -> sdx::StepTrace* {
            fail(step == 4);
            return nullptr;
          };
        }},
       {0,
        [&](auto& events) {
-         events.stop_requested = [&] {
+         events.stop = [&] {
            fail(true);
            return false;
          };

@@ -10,6 +10,7 @@
 #include "sdx/generation/noise.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "support/listener.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
 #include "support/trainees.h"
@@ -78,13 +79,13 @@ TEST_CASE("trainer: milestones, the end and the best word", "[training]") {
   sdx::TrainingState state;
   std::vector<int> milestones;
   std::map<int, at::Tensor> vectors;
-  sdx::TrainerEvents events;
+  sdx::test::Listener events;
   events.milestone = [&](const sdx::Milestone& one, const std::vector<sdx::Image>& pictures) {
     milestones.push_back(one.step);
     vectors[one.step] = inversion.state().vectors.clone();
     CHECK(pictures.size() == 2);
   };
-  CHECK(sdx::train(inversion, &judge, fixture.trainer, state, events) ==
+  CHECK(sdx::train(inversion, &judge, fixture.trainer, state, &events) ==
         sdx::StopReason::kAllSteps);
   CHECK(milestones == std::vector<int>{0, 10, 20, 24});
   REQUIRE(state.curve.size() == 3);
@@ -162,11 +163,11 @@ TEST_CASE("trainer: k steps, a checkpoint and the rest are all steps, bit for bi
     const TempFolder folder;
     sdx::TrainingState before;
     sdx::Inversion first = fixture.inversion();
-    sdx::TrainerEvents events;
-    events.stop_requested = [&] { return first.state().steps >= stop_at; };
-    REQUIRE(sdx::train(first, &judge, fixture.trainer, before, events) ==
+    sdx::test::Listener events;
+    events.stop = [&] { return first.state().steps >= stop_at; };
+    REQUIRE(sdx::train(first, &judge, fixture.trainer, before, &events) ==
             sdx::StopReason::kRequested);
-    sdx::write_checkpoint(folder.path(), {before, {{{"lr", 1}}, "model", "pictures"}});
+    sdx::write_checkpoint(folder.path(), {before, {}});
 
     const auto found = sdx::newest_checkpoint(folder.path(), [](const std::string&) {});
     REQUIRE(found);

@@ -1,11 +1,16 @@
 #include "sdx/training/training_run.h"
 
+#include <cstdlib>
+
 #include <ATen/ops/equal.h>
 
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/image/png.h"
+#include "sdx/tensor/safetensors.h"
 #include "sdx/training/loaded_model.h"
 #include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "support/listener.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
@@ -38,30 +43,29 @@ class Place {
     spec.inversion.steps = 12;
     spec.trainer.stop_when_settled = false;
     spec.trainer.milestone_steps = 0;
-    spec.settings = {{"name", "Ada"}, {"lr", "0.005"}};
+    spec.model.model = "tiny";
+    spec.configuration = R"({"name": "Ada", "model": "tiny"})";
   }
 
   /// Trains until the end or, if that is positive, for so many steps.
   sdx::StopReason train(sdx::ResumePolicy policy, int stop_after = 0) {
     notes.clear();
     sdx::RunFolder run_folder(folder.path() / "run", sdx::KeepPolicy::kBest);
-    sdx::TrainingRunEvents events;
+    sdx::test::Listener events;
     events.note = [this](const std::string& note) { notes += note + "\n"; };
     int steps = 0;
-    events.step = [&steps](int, const std::string&) { ++steps; };
-    events.stop_requested = [&] { return stop_after > 0 && steps >= stop_after; };
-    sdx::TrainingRun run(model.bundle, model.target, model.identities, spec, run_folder, policy,
-                         events);
-    run.begin(model.parts());
-    const sdx::TrainerTask task = run.task();
-    const sdx::StopReason reason =
-        sdx::train(task.inversion, task.judge, task.options, task.state, task.events);
-    if (reason == sdx::StopReason::kRequested) {
-      run.pause();
+    events.step = [&steps](const sdx::StepResult&) { ++steps; };
+    events.stop = [&] { return stop_after > 0 && steps >= stop_after; };
+    sdx::TrainedEmbedding trained =
+        sdx::train(sdx::prepare_training(model.bundle, model.target, model.identities, spec,
+                                         run_folder, policy, events),
+                   model.parts());
+    if (trained.reason() == sdx::StopReason::kRequested) {
+      trained.save_checkpoint();
     } else {
-      summary = run.finish(reason, word(), "test");
+      summary = trained.save(word(), "test");
     }
-    return reason;
+    return trained.reason();
   }
 
   fs::path word() const { return folder.path() / "Ada.safetensors"; }
@@ -70,7 +74,7 @@ class Place {
   sdx::LoadedModel model;
   sdx::TrainingSpec spec;
   std::string notes;
-  sdx::Json summary;
+  sdx::TrainingSummary summary;
 };
 
 }  // namespace
@@ -79,7 +83,13 @@ TEST_CASE("training run: paused and gone on with, the word is the same", "[train
   Place calm;
   calm.spec.notes["sdx.consent"] = "yes";
   REQUIRE(calm.train(sdx::ResumePolicy::kStartAnew) == sdx::StopReason::kAllSteps);
-  CHECK(calm.summary["steps"] == 12);
+  CHECK(calm.summary.steps == 12);
+  CHECK(calm.summary.reason == sdx::StopReason::kAllSteps);
+  CHECK(calm.summary.name == "Ada");
+  CHECK(calm.summary.model == "tiny");
+  CHECK(calm.summary.embedding == calm.word());
+  CHECK(sdx::read_file(calm.folder.path() / "run/summary.json") ==
+        sdx::to_json_text(calm.summary) + "\n");
   const sdx::Embedding expected = sdx::read_embedding(calm.word());
   CHECK(expected.metadata.at("sdx.consent") == "yes");
   CHECK(expected.metadata.at("sdx.version") == "test");
@@ -96,16 +106,51 @@ TEST_CASE("training run: paused and gone on with, the word is the same", "[train
 TEST_CASE("training run: a checkpoint of another training", "[training]") {
   Place place;
   REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
-  place.spec.settings["lr"] = "0.5";
+  place.spec.inversion.learning_rate = sdx::LearningRate::parse("0.5");
   const std::string message =
       sdx::test::message_of<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
-  CHECK_THAT(message, ContainsSubstring("--lr") && ContainsSubstring("--resume-anyway"));
+  CHECK_THAT(message, ContainsSubstring("`lr`: it had 0.01, found 0.5") &&
+                          ContainsSubstring("`resume-anyway`"));
   CHECK(place.train(sdx::ResumePolicy::kAnyway, 2) == sdx::StopReason::kRequested);
   CHECK_THAT(place.notes, ContainsSubstring("Going on after step 5"));
-  place.spec.settings["lr"] = "0.25";
+  place.spec.inversion.learning_rate = sdx::LearningRate::parse("0.25");
   CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
   CHECK(place.notes.find("Going on") == std::string::npos);
 
   Place empty;
   CHECK_THROWS_AS(empty.train(sdx::ResumePolicy::kOnlySame), sdx::MissingInputError);
+}
+
+TEST_CASE("training run: previews that were edited in their place are another training",
+          "[training]") {
+  Place place;
+  const fs::path data = place.folder.path() / "data";
+  fs::create_directories(data);
+  fs::copy(fs::path(SDX_SHARE_DIR) / "templates", data / "templates", fs::copy_options::recursive);
+  ::setenv("SDX_DATA", data.c_str(), 1);
+  REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
+  place.folder.file("data/templates/previews.txt", "{name} on the moon\n");
+  const std::string message =
+      sdx::test::message_of<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
+  CHECK_THAT(message, ContainsSubstring("the previews are others than before"));
+
+  place.folder.file("data/templates/previews.txt", "on the moon\n");
+  const std::string nameless =
+      sdx::test::message_of<sdx::DataError>([&] { place.train(sdx::ResumePolicy::kStartAnew); });
+  CHECK_THAT(nameless, ContainsSubstring("previews.txt:1: expected a sentence with {name} in it"));
+  ::unsetenv("SDX_DATA");
+}
+
+TEST_CASE("training run: a checkpoint of a later version stays where it is", "[training]") {
+  Place place;
+  REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
+  const fs::path file = place.folder.path() / "run/checkpoints/000005.safetensors";
+  sdx::Safetensors content = sdx::map_safetensors(file);
+  for (auto& [name, tensor] : content.tensors) tensor = tensor.clone();
+  content.metadata["format"] = "sdx-checkpoint-3";
+  sdx::write_safetensors(file, content.tensors, content.metadata);
+  CHECK_THROWS_AS(place.train(sdx::ResumePolicy::kIfSame), sdx::LaterVersionError);
+  CHECK_THROWS_AS(place.train(sdx::ResumePolicy::kOnlySame), sdx::LaterVersionError);
+  CHECK(fs::exists(file));
+  CHECK(place.train(sdx::ResumePolicy::kStartAnew) == sdx::StopReason::kAllSteps);
 }

@@ -16,15 +16,21 @@ struct TeamPicture {
   ImageRequest request;
   std::vector<std::string> names;  ///< in the prompt, in order
   /// Within the team's folder: pictures/<names>/<slug>-<seed>-<hash>.png. The hash is of all that
-  /// decides the picture, the words' files and the model included: a picture that is there is the
-  /// one that is wanted.
+  /// decides the bytes: the request, the files of the embeddings, the model, and the dtype and the
+  /// quality where they were chosen. A picture that is there is the one that is wanted.
   std::filesystem::path file;
+  /// The name that commit 4ce8870 and before gave it, where the hash had no dtype. Such a file is
+  /// the picture if its metadata has `precision`. Empty: there is no other name.
+  std::filesystem::path former_file;
+  std::string precision;  ///< of `former_file`: "fp32", "bf16" or "fp16"
 };
 
-/// The pictures of those requests whose words are all in `words`; of two equal ones the first.
+/// The pictures of those requests whose embeddings are all in `words`; of two equal ones the first.
+/// @param dtype as it was asked for; "auto": what suits the device
 std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
                                        const Bundle& bundle, const EmbeddingTable& words,
-                                       const ImageEncoding& encoding);
+                                       const ImageEncoding& encoding,
+                                       const std::string& dtype = "auto");
 
 /// How many of them are there, and how many are not.
 int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictures);

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cstddef>
-#include <functional>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,16 +30,17 @@ struct TeamPlan {
   bool is_part = false;  ///< some members only: no gallery and no summary, others will see to that
   int together = 1;      ///< people who are trained in one pass of the UNet
   ImageEncoding encoding;
-  std::string version;  ///< of the program, for metadata
+  std::string dtype = "auto";  ///< of the pictures, as it was asked for: TrainingSpec::dtype
+  std::string version;         ///< of the program, for metadata
 };
 
 /// What came of a member.
 struct MemberOutcome {
   std::string name;
-  bool is_done = false;      ///< the word and all pictures are there
-  bool was_trained = false;  ///< in this run
-  Json training;             ///< as TrainingRun::finish gave it, now or before; may be null
-  int pictures = 0;          ///< that are there, of those wanted
+  bool is_done = false;                     ///< the word and all pictures are there
+  bool was_trained = false;                 ///< in this run
+  std::optional<TrainingSummary> training;  ///< now or before; nothing where there was none
+  int pictures = 0;                         ///< that are there, of those wanted
   int pictures_wanted = 0;
   std::optional<Failure> failure;
 };
@@ -57,17 +57,22 @@ struct TeamOutcome {
   bool is_done() const;
 };
 
-/// What is told on the way; each may be empty.
-struct TeamEvents {
-  /// Whose training begins, and why there is one.
-  std::function<void(const std::string& name, const std::string& why)> begins;
-  std::function<void(const std::string& name, int step, int most, const std::string& figures)>
-      step;  ///< of a training
-  std::function<void(int done, int total)> picture_step;
-  std::function<void(const std::filesystem::path& file)> picture;  ///< as it is written
-  std::function<void(const MemberOutcome&)> ends;                  ///< a member is done, or failed
-  std::function<void(const std::string& sentence)> note;
-  std::function<bool()> stop_requested;
+/// What happens in a team's run: all that TrainingObserver says of each person's training, and
+/// this. A note that concerns nobody in particular has an empty name.
+class TeamObserver : public TrainingObserver {
+ public:
+  /// A person's training begins, and why there is one.
+  virtual void on_training(const std::string& /*name*/, const std::string& /*why*/) {}
+
+  /// After each step of the sampler, over all pictures that are made together.
+  virtual void on_image_step(int /*done*/, int /*total*/) {}
+
+  /// A picture was written.
+  /// @param file within the team's folder
+  virtual void on_image(const std::filesystem::path& /*file*/) {}
+
+  /// A person is done, or failed.
+  virtual void on_member(const MemberOutcome& /*outcome*/) {}
 };
 
 /// Trains whom it must, makes the pictures that are missing, writes the gallery and summary.json.
@@ -78,9 +83,9 @@ struct TeamEvents {
 /// nothing else to do waits for the others and then takes over what they left undone. What fails
 /// for one person stops nobody else.
 /// @throws only what concerns everybody: an output folder that cannot be made, for example.
-TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, const TeamEvents& events);
+TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, TeamObserver& observer);
 
-/// What summary.json holds.
-Json to_json(const TeamOutcome& outcome);
+/// What summary.json holds: one JSON object, indented, without a line's end.
+std::string to_json_text(const TeamOutcome& outcome);
 
 }  // namespace sdx

@@ -20,7 +20,21 @@ struct MemberState {
   bool is_done() const { return !why_train && pictures == pictures_wanted; }
 };
 
-/// Looks, and changes nothing.
-MemberState state_of(const TeamPlan& plan, const TeamMember& member, const Bundle& bundle);
+/// How far a team is. Reads the embeddings once, when it is made; changes nothing.
+class TeamStatus {
+ public:
+  /// @param plan, bundle outlive it.
+  /// @throws as read_embedding.
+  TeamStatus(const TeamPlan& plan, const Bundle& bundle);
+
+  /// Reads the member's record and portraits, and for a training that is under way its checkpoint.
+  /// @throws LaterVersionError if a later version made them.
+  MemberState examine(const TeamMember& member) const;
+
+ private:
+  const TeamPlan& plan_;
+  const Bundle& bundle_;
+  EmbeddingTable words_;  ///< of all who have an embedding
+};
 
 }  // namespace sdx

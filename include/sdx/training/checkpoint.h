@@ -9,11 +9,11 @@
 #include "sdx/training/inversion.h"
 #include "sdx/training/judge.h"
 #include "sdx/training/stop_rule.h"
-#include "sdx/util/json.h"
+#include "sdx/training/training_identity.h"
 
 namespace sdx {
 
-/// A word as it was judged on its way.
+/// An evaluation on the way.
 struct Milestone {
   int step = 0;
   Verdict verdict;
@@ -30,16 +30,10 @@ struct TrainingState {
   int skipped_steps = 0;    ///< their loss was not finite
 };
 
-/// What a training is made from: a checkpoint is of use to no other one.
-struct TrainingOrigin {
-  Json options;               ///< by their names on the command line
-  std::string model_hash;     ///< Bundle::short_hash
-  std::string pictures_hash;  ///< SHA-256 of the latents (and masks)
-};
-
+/// The state of a training, and which training it is of: a checkpoint is of use to no other one.
 struct Checkpoint {
   TrainingState state;
-  TrainingOrigin origin;
+  TrainingIdentity identity;
 };
 
 /// SHA-256 of what training sees of the portraits.
@@ -51,22 +45,20 @@ std::string step_name(int step);
 /// Writes `<folder>/<step_name>.safetensors`, atomically. Format: docs/formats.md.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
-/// @throws DataError for a damaged file or another format.
+/// Reads a checkpoint of this version, or of commit 4ce8870 and before. Tensors and figures of
+/// milestones that this version does not know are passed over; what can be done without has a
+/// default.
+/// @throws DataError naming file and key for a damaged file or another format; LaterVersionError.
 Checkpoint read_checkpoint(const std::filesystem::path& file);
 
-/// The newest checkpoint of a folder that is whole; `warn` is told of each damaged one that is
+/// The newest checkpoint of a folder that is whole; `warn` is called for each damaged one that is
 /// newer. Nothing if there is none.
+/// @throws LaterVersionError if a later version made the newest one: it is not for us to go behind
+///         it.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
                                             const std::function<void(const std::string&)>& warn);
 
 /// Removes all but the newest two checkpoints: the newest may turn out to be damaged.
 void prune_checkpoints(const std::filesystem::path& folder);
-
-/// How a training differs from the one that a checkpoint is from.
-struct OriginDifference {
-  std::vector<std::string> fatal;  ///< the vectors would mean nothing
-  std::vector<std::string> other;  ///< going on works, but gives another result than either alone
-};
-OriginDifference compare(const TrainingOrigin& checkpoint, const TrainingOrigin& now);
 
 }  // namespace sdx

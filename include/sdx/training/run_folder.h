@@ -1,15 +1,16 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "sdx/image/contact_sheet.h"
 #include "sdx/training/checkpoint.h"
-#include "sdx/training/trainer.h"
 #include "sdx/util/enum_text.h"
 #include "sdx/util/lock.h"
 
@@ -35,6 +36,7 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
 
   /// Steps of a training that is in the folder; nothing if there is none.
+  /// @throws LaterVersionError if a later version made its checkpoint.
   std::optional<int> steps_done() const;
 
   /// Removes what an earlier training left.
@@ -44,14 +46,16 @@ class RunFolder {
   /// @throws MissingInputError if there is none.
   Checkpoint resume(const std::function<void(const std::string&)>& warn);
 
-  /// One line of metrics.jsonl, on the disk at once.
-  void write_metrics(const Json& line);
+  /// Adds a line to metrics.jsonl, on the disk at once.
+  /// @param line one JSON object, without a line's end
+  void write_metrics(const std::string& line);
 
+  /// Writes the sheet of previews, and with KeepPolicy::kAll the embedding as it is now.
   void write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
-                       const std::vector<std::string>& prompts, const Embedding& word);
+                       const std::vector<std::string>& prompts, const Embedding& embedding);
 
   /// Writes a checkpoint if one is due: every kMeasureEverySteps, or after half a minute, or `now`.
-  void checkpoint(const TrainingState& state, const TrainingOrigin& origin, bool now = false);
+  void checkpoint(const TrainingState& state, const TrainingIdentity& identity, bool now = false);
 
  private:
   using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "sdx/dataset/subject.h"
+#include "sdx/model/model_options.h"
 #include "sdx/training/run_folder.h"
 #include "sdx/training/training_run.h"
 #include "sdx/util/enum_text.h"
@@ -61,6 +62,6 @@ TrainingOptions default_training();
 
 /// What is to be trained.
 /// @throws UsageError without portraits or a name; as load_templates.
-TrainingSpec make_spec(const TrainingOptions& options);
+TrainingSpec make_spec(const TrainingOptions& options, const ModelOptions& model = {});
 
 }  // namespace sdx

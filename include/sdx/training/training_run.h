@@ -1,46 +1,29 @@
 #pragma once
 
-#include <array>
+#include <exception>
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "sdx/dataset/subject.h"
 #include "sdx/device/device.h"
 #include "sdx/model/identities.h"
 #include "sdx/training/run_folder.h"
-#include "sdx/training/trainer.h"
-#include "sdx/util/enum_text.h"
+#include "sdx/training/training_observer.h"
+#include "sdx/training/training_spec.h"
+#include "sdx/training/training_summary.h"
 
 namespace sdx {
 
-/// How much memory a step may take.
-enum class MemoryChoice {
-  kAuto,    ///< low where the estimate says that normal won't fit
-  kNormal,  ///< GradientMemory::kNormal
-  kLow,     ///< GradientMemory::kLow
-};
+// The journey of a training: portraits → latents → steps → embedding, with all that is recorded on
+// the way. Each part of it is a type of its own, which exists only when that part is done:
+//
+//     PreparedTraining prepared = prepare_training(…);            // portraits, latents, checkpoint
+//     TrainedEmbedding trained = train(std::move(prepared), …);   // steps
+//     TrainingSummary summary = trained.save(file, version);      // embedding, summary, report
 
-template <>
-inline constexpr std::array kEnumTexts<MemoryChoice> = {EnumText{MemoryChoice::kAuto, "auto"},
-                                                        EnumText{MemoryChoice::kNormal, "normal"},
-                                                        EnumText{MemoryChoice::kLow, "low"}};
-
-/// What a training is to be, whoever asks for it.
-struct TrainingSpec {
-  std::filesystem::path portraits;  ///< folder
-  SubjectOptions subject;
-  std::vector<std::string> templates;  ///< sentences with {name} to learn from
-  InversionOptions inversion;
-  TrainerOptions trainer;
-  MemoryChoice memory = MemoryChoice::kAuto;
-  Json settings;  ///< all of this by its names on the command line, for records and comparisons
-  std::map<std::string, std::string> notes;  ///< for the embedding's metadata
-};
+class RunningTraining;  // in the source file
 
 /// What a checkpoint that lies in the folder means.
 enum class ResumePolicy {
@@ -50,58 +33,81 @@ enum class ResumePolicy {
   kAnyway,     ///< go on unless that makes no sense: another model, another number of vectors
 };
 
-/// What is told on the way; each may be empty.
-struct TrainingRunEvents {
-  std::function<void(const SubjectPortraits&)> portraits;  ///< as they were found
-  std::function<void(const std::string&)> note;            ///< a sentence for who waits
-  std::function<void(const Json&)> metrics;                ///< a line as metrics.jsonl has it
-  /// After each step: how many are done, and the figures that matter ("loss 0.0312").
-  std::function<void(int done, const std::string& figures)> step;
-  std::function<bool()> stop_requested;
-  std::function<StepTrace*(int step)> trace;
+/// A training that can take its first step, or its next one: portraits are encoded, and a
+/// checkpoint is found or the folder is empty.
+class PreparedTraining {
+ public:
+  PreparedTraining(PreparedTraining&&) noexcept;
+  PreparedTraining& operator=(PreparedTraining&&) noexcept;
+  ~PreparedTraining();
+
+  /// Steps that an earlier process did.
+  int steps_done() const;
+
+ private:
+  friend PreparedTraining prepare_training(const Bundle&, const ComputeTarget&, const Identities&,
+                                           TrainingSpec, RunFolder&, ResumePolicy,
+                                           TrainingObserver&);
+  friend class RunningTraining;
+  struct Parts;
+  explicit PreparedTraining(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
 };
 
-/// A training and its folder: portraits → latents → steps → embedding, with all that is recorded on
-/// the way (metrics, previews, checkpoints, summary, report). The way of use: construct, begin(),
-/// train() with task(), finish().
-class TrainingRun {
+/// Reads the portraits, encodes them or takes them from the folder's cache, and finds the
+/// checkpoint to go on from.
+/// @param bundle, folder, observer outlive the training.
+/// @throws MissingInputError for too few portraits; with kOnlySame UsageError or DataError that
+///         says how the checkpoint differs, and MissingInputError where there is none;
+///         LaterVersionError for a checkpoint of a later version, unless it is to be removed; as
+///         load_subject.
+PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& target,
+                                  const Identities& identities, TrainingSpec spec,
+                                  RunFolder& folder, ResumePolicy resume,
+                                  TrainingObserver& observer);
+
+/// A training whose last step is done, for whatever reason.
+class TrainedEmbedding {
  public:
-  /// Reads the portraits, encodes them or takes them from the folder's cache, and looks for a
-  /// checkpoint.
-  /// @param bundle, folder, target outlive the run.
-  /// @throws MissingInputError for too few portraits; with kOnlySame UsageError or DataError that
-  ///         says how the checkpoint differs, and MissingInputError where there is none; as
-  ///         load_subject.
-  TrainingRun(const Bundle& bundle, const ComputeTarget& target, const Identities& identities,
-              TrainingSpec spec, RunFolder& folder, ResumePolicy resume, TrainingRunEvents events);
-  ~TrainingRun();
-  TrainingRun(const TrainingRun&) = delete;
-  TrainingRun& operator=(const TrainingRun&) = delete;
+  TrainedEmbedding(TrainedEmbedding&&) noexcept;
+  TrainedEmbedding& operator=(TrainedEmbedding&&) noexcept;
+  ~TrainedEmbedding();
 
-  /// Makes the inversion and its judge; with MemoryChoice::kAuto after an estimate.
-  /// @param model    outlives the run.
-  /// @param together trainings of this size that will share a pass (train_together), for the
-  ///        estimate.
-  void begin(const Inversion::Model& model, int together = 1);
-
-  /// For train(). Valid after begin().
-  TrainerTask task();
+  StopReason reason() const;
 
   /// Steps that are done, those of an earlier process included.
   int steps() const;
 
   /// Writes a checkpoint, to go on from later.
-  void pause();
+  void save_checkpoint();
 
-  /// Writes the last checkpoint, the word, summary.json and report.html.
+  /// Writes the last checkpoint, the embedding, summary.json and report.html.
   /// @param version of the program, for the embedding's metadata.
-  /// @return what summary.json holds.
-  Json finish(StopReason reason, const std::filesystem::path& embedding_file,
-              const std::string& version);
+  TrainingSummary save(const std::filesystem::path& embedding_file, const std::string& version);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  friend class RunningTraining;
+  TrainedEmbedding(std::unique_ptr<RunningTraining> run, StopReason reason);
+  std::unique_ptr<RunningTraining> run_;
+  StopReason reason_;
 };
+
+/// Takes steps until the training ends: see StopReason.
+/// @param model outlives the result.
+/// @throws as Inversion, and what a step, the judge or the observer throws.
+TrainedEmbedding train(PreparedTraining training, const Inversion::Model& model);
+
+/// What came of one of several trainings: one of the two is there.
+struct TrainingAttempt {
+  std::optional<TrainedEmbedding> trained;
+  std::exception_ptr failure;
+};
+
+/// The same for several that share passes of the UNet: see
+/// train_together(std::vector<TrainerTask>). A failure of one stops no other.
+/// @param sharing trainings that will share a pass, for the estimate of the memory.
+/// @return one for each training, in their order.
+std::vector<TrainingAttempt> train_together(std::vector<PreparedTraining> trainings,
+                                            const Inversion::Model& model, int sharing);
 
 }  // namespace sdx
