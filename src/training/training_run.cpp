@@ -93,7 +93,7 @@ struct TrainingRun::Impl {
         spec(std::move(wanted)),
         folder(in),
         events(std::move(told)),
-        previews(read_prompt_file(data_folder() / "templates" / "previews.txt")) {}
+        previews(read_named_prompts(data_folder() / "templates" / "previews.txt")) {}
 
   void note(const std::string& sentence) const {
     if (events.note) events.note(sentence);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/training/adam.h"
 #include "sdx/training/learning_rate.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -28,8 +30,13 @@ enum class NormPolicy {
   kStart,       ///< each row keeps the length that it started with
 };
 
-std::string_view to_string(NormPolicy policy);
-/// @throws UsageError that lists them: free, vocab, init.
+template <>
+inline constexpr std::array kEnumTexts<NormPolicy> = {
+    EnumText<NormPolicy>{NormPolicy::kFree, "free"},
+    EnumText<NormPolicy>{NormPolicy::kVocabulary, "vocab"},
+    EnumText<NormPolicy>{NormPolicy::kStart, "init"}};
+
+/// @throws SettingError that lists them.
 NormPolicy parse_norm_policy(std::string_view text);
 
 /// How a new word is learnt.
@@ -110,7 +117,8 @@ class Inversion {
   /// @param templates sentences with `{name}` in them
   /// @param resumed   go on from there instead of from options.init
   /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
-  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule;
+  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule, for a
+  ///         template that names another embedding;
   ///         DataError if `resumed` is of another shape.
   Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
             const InversionOptions& options,
