@@ -33,9 +33,8 @@ const at::Tensor& ContextCache::context(const PromptText& prompt, int clip_skip)
   const auto key = std::make_tuple(prompt.text, prompt.grammar, clip_skip);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
-  const at::Tensor encoded =
-      encode_prompts({tokenize_prompt(prompt, tokenizer_, embeddings_)}, tokenizer_, embeddings_,
-                     encoder_, clip_skip - 1);
+  const at::Tensor encoded = encode_prompts({tokenize_prompt(prompt, tokenizer_, embeddings_)},
+                                            tokenizer_, embeddings_, encoder_, clip_skip - 1);
   return known_.emplace(key, encoded.squeeze(0)).first->second;
 }
 

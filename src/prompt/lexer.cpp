@@ -56,8 +56,8 @@ std::string written(const PromptTokens& tokens) {
 }
 
 void append(PromptTokens& tokens, const PromptToken& token) {
-  const bool continues = token.kind == TokenKind::kText && !tokens.empty() &&
-                         tokens.back().kind == TokenKind::kText;
+  const bool continues =
+      token.kind == TokenKind::kText && !tokens.empty() && tokens.back().kind == TokenKind::kText;
   if (continues) {
     tokens.back().text += token.text;
   } else {

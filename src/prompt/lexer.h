@@ -29,7 +29,8 @@ struct PromptToken {
 /// Of two neighbours at most one is kText.
 using PromptTokens = std::vector<PromptToken>;
 
-/// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the prompt.
+/// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the
+/// prompt.
 PromptTokens lex(std::string_view text);
 
 /// The text that was cut.

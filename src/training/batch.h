@@ -15,12 +15,12 @@ namespace sdx {
 
 /// One gradient step's worth of data, B rows.
 struct TrainingBatch {
-  at::Tensor latents;                    ///< [B,4,h,w]
-  at::Tensor noise;                      ///< [B,4,h,w]
-  at::Tensor noisy_latents;              ///< [B,4,h,w]
-  at::Tensor target;                     ///< [B,4,h,w], noise or velocity
-  at::Tensor weight;                     ///< [B,1,h,w] of the squared errors, or undefined: all 1
-  at::Tensor timesteps;                  ///< [B] int64
+  at::Tensor latents;        ///< [B,4,h,w]
+  at::Tensor noise;          ///< [B,4,h,w]
+  at::Tensor noisy_latents;  ///< [B,4,h,w]
+  at::Tensor target;         ///< [B,4,h,w], noise or velocity
+  at::Tensor weight;         ///< [B,1,h,w] of the squared errors, or undefined: all 1
+  at::Tensor timesteps;      ///< [B] int64
   std::vector<const TokenizedPrompt*> prompts;  ///< B, of the TrainingData drawn from
 };
 

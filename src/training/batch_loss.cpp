@@ -43,7 +43,7 @@ at::Tensor encode(const std::vector<Rows>& group) {
   return encode_prompts(prompts, model.tokenizer, model.text_encoder);
 }
 
-at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::* field) {
+at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::*field) {
   std::vector<at::Tensor> parts;
   for (const Rows& rows : group) parts.push_back(rows.batch.*field);
   return at::cat(parts);

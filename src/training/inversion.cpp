@@ -41,9 +41,9 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
   const int last = schedule.train_timesteps() - 1;
   if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
       options.last_timestep > last) {
-    throw SettingError("timesteps", "MIN:MAX within 0:" + std::to_string(last),
-                       std::to_string(options.first_timestep) + ":" +
-                           std::to_string(options.last_timestep));
+    throw SettingError(
+        "timesteps", "MIN:MAX within 0:" + std::to_string(last),
+        std::to_string(options.first_timestep) + ":" + std::to_string(options.last_timestep));
   }
 }
 

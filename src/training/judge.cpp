@@ -142,7 +142,8 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
       [&](int, int) {
         if (may_stop) may_stop();
       });
-  // Not before: pictures come while the UNet still makes others, and it serves one thread at a time.
+  // Not before: pictures come while the UNet still makes others, and it serves one thread at a
+  // time.
   const auto count = static_cast<double>(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     result.verdict.likeness += impl_->likeness(result.pictures[i]) / count;

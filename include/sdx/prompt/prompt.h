@@ -65,8 +65,8 @@ struct SplicedPrompt {
 
 /// Chunks → what the UNet attends to. Prompts with fewer chunks than the longest are filled up with
 /// empty ones. Weights multiply a chunk's output, of which the mean is then made what it was before
-/// (as AUTOMATIC1111 does). Differentiable in the vectors. Two prompts may mean different vectors by
-/// one name: those of several trainings go through the text encoder together.
+/// (as AUTOMATIC1111 does). Differentiable in the vectors. Two prompts may mean different vectors
+/// by one name: those of several trainings go through the text encoder together.
 /// @param skip_last_layers of the text encoder, see TextEncoder::encode.
 /// @return [B,S,W] float32, S = chunks × max_length.
 at::Tensor encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
