@@ -88,10 +88,11 @@ BenchWork text_work(const BenchOptions& options) {
   return [state]() -> Json {
     const at::NoGradGuard no_grad;
     const EmbeddingTable no_words;
-    ContextCache contexts(*state->tokenizer, no_words, state->encoder);
+    PromptCache prompts;
+    ContextCache contexts(*state->tokenizer, no_words, state->encoder, prompts);
     const Grammar grammar = state->request.settings.grammar;
-    finish(contexts.context(state->request.prompt, grammar, 1));
-    finish(contexts.context(state->request.negative_prompt, grammar, 1));
+    finish(contexts.context(parse_text(state->request.prompt, grammar), 1));
+    finish(contexts.context(parse_text(state->request.negative_prompt, grammar), 1));
     return {};
   };
 }
@@ -100,15 +101,16 @@ BenchWork unet_work(const BenchOptions& options) {
   struct State : Denoiser {
     explicit State(const BenchOptions& from)
         : Denoiser(from, ModelUse::kInference),
-          contexts(*tokenizer, no_words, text_encoder),
+          contexts(*tokenizer, no_words, text_encoder, prompts),
           guidance({request}, {request.settings.sampler.steps, 0}, 0, unet, contexts),
           sample(random_latents(1).to(target.device)) {
       const at::NoGradGuard no_grad;
       for (const std::string& text : {request.prompt, request.negative_prompt}) {
-        contexts.context(text, request.settings.grammar, request.settings.clip_skip);
+        contexts.context(parse_text(text, request.settings.grammar), request.settings.clip_skip);
       }
     }
     EmbeddingTable no_words;
+    PromptCache prompts;
     ContextCache contexts;
     Guidance guidance;
     at::Tensor sample;

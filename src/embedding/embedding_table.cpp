@@ -77,6 +77,11 @@ void EmbeddingTable::add_distinct(Embedding embedding) {
 const Embedding& EmbeddingTable::at(const std::string& name) const {
   const auto found = embeddings_.find(name);
   if (found != embeddings_.end()) return found->second;
+  throw_unknown(name);
+}
+
+void EmbeddingTable::throw_unknown(const std::string& name,
+                                   const std::vector<std::string>& others) const {
   for (const auto& [file, reason] : unusable_) {
     if (file.stem() == name) {
       throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
@@ -91,8 +96,9 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
   }
   std::vector<std::string> known;
   for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
+  for (const std::string& other : others) known.push_back(placeholder(other));
   const std::string nearest = join(nearest_words(placeholder(name), known), ", ");
-  const std::string others =
+  const std::string files =
       unusable_.empty()
           ? ""
           : ". Files that cannot be used: " + unusable_.begin()->first.string() +
@@ -100,7 +106,7 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
   throw UsageError(
       placeholder(name) + " is not known. " +
       (nearest.empty() ? "There are no embeddings here yet" : "The nearest names are " + nearest) +
-      "; sdx-train makes it, `embeddings` says where to look" + others);
+      "; sdx-train makes it, `embeddings` says where to look" + files);
 }
 
 void EmbeddingTable::check_used(const std::vector<std::string>& names) const {

@@ -187,6 +187,7 @@ struct Generator::Impl {
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
   mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
+  mutable PromptCache prompts;      ///< checked first, made later
   ComputeTarget target;
   Batches batches;
 };
@@ -201,9 +202,10 @@ Generator::Generator(const Bundle& bundle, const ComputeTarget& target, const To
 Generator::~Generator() = default;
 
 void Generator::check(const std::vector<ImageRequest>& requests,
-                      const EmbeddingTable& embeddings) const {
+                      const EmbeddingSizes& embeddings) const {
   for (const ImageRequest& request : requests) {
-    check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings);
+    check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings,
+                  impl_->prompts);
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
   }
 }
@@ -230,7 +232,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     total += steps_to_take(request.settings, impl.schedule);
   }
   int done = 0;
-  ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder);
+  ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder, impl.prompts);
   Background background;
   for (std::size_t first = 0; first < requests.size();) {
     const Stopwatch stopwatch;

@@ -1,11 +1,13 @@
 #include "sdx/model/unet.h"
-#include "sdx/device/recorded_call.h"
 
 #include <ATen/core/grad_mode.h>
+
+#include <atomic>
 
 #include "model/checkpointed.h"
 #include "model/gradient_range.h"
 #include "model/script_part.h"
+#include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
 
@@ -65,6 +67,20 @@ at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
       .front();
 }
 
+/// Holds that one thread is in the UNet.
+class OneAtATime {
+ public:
+  explicit OneAtATime(std::atomic_flag& busy) : busy_(busy) {
+    if (busy_.test_and_set()) throw InternalError("UNet: called by two threads at once");
+  }
+  ~OneAtATime() { busy_.clear(); }
+  OneAtATime(const OneAtATime&) = delete;
+  OneAtATime& operator=(const OneAtATime&) = delete;
+
+ private:
+  std::atomic_flag& busy_;
+};
+
 }  // namespace
 
 struct UNet::Impl {
@@ -106,6 +122,7 @@ struct UNet::Impl {
   ComputeTarget target;
   ModelUse use;
   std::string program_file;
+  std::atomic_flag busy;
   RecordedCall forward = recorded("forward");
   RecordedCall forward_keeping = recorded("forward_keeping");
   RecordedCall forward_reusing = recorded("forward_reusing");
@@ -120,6 +137,7 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const at::Tensor& context, GradientMemory memory) const {
+  const OneAtATime alone(impl_->busy);
   const bool wants_gradient =
       at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
   if (wants_gradient && impl_->use == ModelUse::kInference) {
@@ -144,6 +162,7 @@ void UNet::require_feature_reuse() const {
 
 KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
                                const at::Tensor& context) const {
+  const OneAtATime alone(impl_->busy);
   require_feature_reuse();
   const std::vector<at::Tensor> made =
       impl_->forward_keeping(impl_->inputs(sample, timesteps, context));
@@ -152,6 +171,7 @@ KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& times
 
 at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
                                  const at::Tensor& context, const at::Tensor& features) const {
+  const OneAtATime alone(impl_->busy);
   require_feature_reuse();
   std::vector<at::Tensor> inputs = impl_->inputs(sample, timesteps, context);
   inputs.push_back(features);

@@ -5,7 +5,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <string>
 
 #include "sdx/device/transfer.h"
 #include "sdx/prompt/prompt.h"
@@ -31,26 +30,20 @@ bool fit_together(const Rows& a, const Rows& b) {
          chunk_count(a.batch) == chunk_count(b.batch);
 }
 
-/// What the prompts of all say to the UNet, [rows,S,W]. Two requests may have a word of the same
-/// name, so each word is called by its request's place here.
+/// What the prompts of all say to the UNet, [rows,S,W]. A prompt names no embedding but its
+/// request's.
 at::Tensor encode(const std::vector<Rows>& group) {
-  EmbeddingTable table;
-  std::vector<TokenizedPrompt> prompts;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const std::string name = std::to_string(i);
-    table.add({name, group[i].vectors, {}, {}});
-    for (TokenizedPrompt prompt : group[i].batch.prompts) {
-      for (PromptChunk& chunk : prompt.chunks) {
-        for (Splice& splice : chunk.splices) splice.name = name;
-      }
-      prompts.push_back(std::move(prompt));
+  std::vector<SplicedPrompt> prompts;
+  for (const Rows& rows : group) {
+    for (const TokenizedPrompt* prompt : rows.batch.prompts) {
+      prompts.push_back({*prompt, std::vector(prompt->embeddings.size(), rows.vectors)});
     }
   }
   const Inversion::Model& model = group.front().request->model;
-  return encode_prompts(prompts, model.tokenizer, table, model.text_encoder);
+  return encode_prompts(prompts, model.tokenizer, model.text_encoder);
 }
 
-at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::* field) {
+at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::*field) {
   std::vector<at::Tensor> parts;
   for (const Rows& rows : group) parts.push_back(rows.batch.*field);
   return at::cat(parts);

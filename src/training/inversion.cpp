@@ -30,21 +30,20 @@ constexpr const char* kCross = "cross";
 void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
                    const NoiseSchedule& schedule) {
   check_name(options.name, tokenizer);
-  const auto check_count = [](const char* option, int found, int most) {
+  const auto check_count = [](const char* setting, int found, int most) {
     if (found >= 1 && found <= most) return;
-    throw UsageError(std::string(option) + ": expected 1 to " + std::to_string(most) + ", found " +
-                     std::to_string(found));
+    throw SettingError(setting, "1 to " + std::to_string(most), std::to_string(found));
   };
-  check_count("--vectors", options.vectors, tokenizer.special_tokens().capacity());
-  check_count("--batch", options.batch_size, 4096);
-  check_count("--accumulate", options.accumulate, 4096);
-  check_count("--max-steps", options.steps, 10'000'000);
+  check_count("vectors", options.vectors, tokenizer.special_tokens().capacity());
+  check_count("batch", options.batch_size, 4096);
+  check_count("accumulate", options.accumulate, 4096);
+  check_count("max-steps", options.steps, 10'000'000);
   const int last = schedule.train_timesteps() - 1;
   if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
       options.last_timestep > last) {
-    throw UsageError("--timesteps: expected MIN:MAX within 0:" + std::to_string(last) + ", found " +
-                     std::to_string(options.first_timestep) + ":" +
-                     std::to_string(options.last_timestep));
+    throw SettingError(
+        "timesteps", "MIN:MAX within 0:" + std::to_string(last),
+        std::to_string(options.first_timestep) + ":" + std::to_string(options.last_timestep));
   }
 }
 
@@ -59,17 +58,15 @@ struct Inversion::Impl {
        const InversionOptions& chosen, const std::optional<InversionState>& resumed)
       : model(parts),
         options(chosen),
-        data{std::move(portraits), fill_names(templates, {chosen.name}),
-             NoiseSchedule(parts.bundle.info().noise_schedule)} {
+        data{std::move(portraits), {}, NoiseSchedule(parts.bundle.info().noise_schedule)} {
     check_options(options, model.tokenizer, data.schedule);
     if (options.init.empty()) options.init = model.bundle.info().init_text;
-    // Any text of the right number of vectors serves to lay out the fixed batch.
-    state.vectors = phrase_vectors(model.bundle.info().init_text, options.vectors, model.tokenizer,
-                                   model.text_encoder);
+    tokenize_sentences(templates);
     fixed_batch = draw_fixed_batch();
     if (resumed) {
-      if (resumed->vectors.sizes() != state.vectors.sizes()) {
-        throw DataError("the checkpoint holds other vectors than this model and --vectors ask for");
+      const std::int64_t width = model.bundle.info().text_width;
+      if (resumed->vectors.sizes() != at::IntArrayRef({options.vectors, width})) {
+        throw DataError("the checkpoint holds other vectors than this model and `vectors` ask for");
       }
       state = *resumed;
     } else {
@@ -79,6 +76,18 @@ struct Inversion::Impl {
     if (options.norm == NormPolicy::kVocabulary) vocabulary_norm = mean_vocabulary_norm();
   }
 
+  /// Once, as they stay the same in every step.
+  void tokenize_sentences(const std::vector<std::string>& templates) {
+    const EmbeddingSizes sizes(std::map<std::string, int>{{options.name, options.vectors}});
+    for (const std::string& sentence : fill_names(templates, {options.name})) {
+      data.sentences.push_back(tokenize_prompt(sentence, model.tokenizer, sizes));
+    }
+  }
+
+  at::Tensor text_vectors(const std::string& text) const {
+    return phrase_vectors(text, options.vectors, model.tokenizer, model.text_encoder);
+  }
+
   /// Sets the vectors to where options.init says.
   void begin() {
     state.start_words = options.init;
@@ -86,15 +95,15 @@ struct Inversion::Impl {
       const VectorLoss cost = {
           [this](const at::Tensor& vectors) { return fixed_loss(vectors); },
           [this](const at::Tensor& vectors) { return fixed_gradient(vectors); }};
-      FoundWords found = best_words(state.vectors, cost, model.tokenizer, model.text_encoder);
+      FoundWords found = best_words(text_vectors(model.bundle.info().init_text), cost,
+                                    model.tokenizer, model.text_encoder);
       state.vectors = found.vectors;
       state.start_words = found.words;
     } else if (options.init == kCross) {
       const auto names = read_prompt_file(data_folder() / "templates" / "names.txt");
       state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoder);
     } else {
-      state.vectors =
-          phrase_vectors(options.init, options.vectors, model.tokenizer, model.text_encoder);
+      state.vectors = text_vectors(options.init);
     }
     state.start = state.vectors;
   }
@@ -106,16 +115,9 @@ struct Inversion::Impl {
     return table.norm(2, {2}).mean().item<double>();
   }
 
-  EmbeddingTable table_with(const at::Tensor& values) const {
-    EmbeddingTable table;
-    table.add({options.name, values, {}, {}});
-    return table;
-  }
-
   TrainingBatch draw(int size, RandomPurpose pick, RandomPurpose noise, std::uint64_t index,
                      std::uint64_t noise_index) const {
-    return draw_batch(data, options, model.tokenizer, table_with(state.vectors), size,
-                      RandomStream(options.seed, pick, index),
+    return draw_batch(data, options, size, RandomStream(options.seed, pick, index),
                       RandomStream(options.seed, noise, noise_index));
   }
 
@@ -245,11 +247,11 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {
   if (const auto fault = name_fault(name)) {
-    throw UsageError("--name \"" + name + "\": " + *fault +
+    throw UsageError("`name` \"" + name + "\": " + *fault +
                      "; expected one word, for example AdaLovelace");
   }
   if (tokenizer.whole_word(name)) {
-    throw UsageError("--name " + name + ": this is a word that the model knows already; take one " +
+    throw UsageError("`name` " + name + ": this is a word that the model knows already; take one " +
                      "that it doesn't, for example " + name + "1");
   }
 }

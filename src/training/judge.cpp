@@ -18,9 +18,6 @@ namespace sdx {
 
 namespace {
 
-/// A fixed number, not what the memory allows: a resumed training must judge by the same bits.
-constexpr int kPicturesAtOnce = 4;
-
 /// Where in the schedule prompts are told apart: with less noise every prompt explains a picture,
 /// with more none does.
 constexpr double kLeastNoise = 0.4;
@@ -60,9 +57,8 @@ struct Judge::Impl {
   at::Tensor plain_context() const {
     const at::NoGradGuard no_grad;
     std::vector<TokenizedPrompt> prompts;
-    for (const std::string& text : fill_names(options.prompts, {"x"})) {
-      std::string plain = text;
-      plain.replace(plain.find("<x>"), 3, model.bundle.info().init_text);
+    for (const std::string& prompt : options.prompts) {
+      const std::string plain = fill_name(prompt, model.bundle.info().init_text);
       prompts.push_back(tokenize_prompt(plain, model.tokenizer, {}));
     }
     return encode_prompts(prompts, model.tokenizer, {}, model.text_encoder);
@@ -136,18 +132,24 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
   }
 
   JudgedPictures result;
-  const auto count = static_cast<double>(requests.size());
+  std::vector<at::Tensor> latents;
   impl_->generator.generate(
-      requests, table, {kPicturesAtOnce, std::nullopt},
-      [&](std::size_t index, const GeneratedImage& made) {
-        result.verdict.likeness += impl_->likeness(made.image) / count;
-        result.verdict.obedience +=
-            impl_->obedience(made.latents, static_cast<std::int64_t>(index), may_stop) / count;
+      requests, table, {impl_->options.pictures_at_once, std::nullopt},
+      [&](std::size_t, const GeneratedImage& made) {
         result.pictures.push_back(made.image);
+        latents.push_back(made.latents);
       },
       [&](int, int) {
         if (may_stop) may_stop();
       });
+  // Not before: pictures come while the UNet still makes others, and it serves one thread at a
+  // time.
+  const auto count = static_cast<double>(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    result.verdict.likeness += impl_->likeness(result.pictures[i]) / count;
+    result.verdict.obedience +=
+        impl_->obedience(latents[i], static_cast<std::int64_t>(i), may_stop) / count;
+  }
   return result;
 }
 

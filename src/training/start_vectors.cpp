@@ -35,7 +35,7 @@ std::vector<std::int64_t> whole_words(const Tokenizer& tokenizer) {
 at::Tensor phrase_vectors(const std::string& text, int count, const Tokenizer& tokenizer,
                           const TextEncoder& encoder) {
   const std::vector<std::int64_t> ids = tokenizer.encode(text);
-  if (ids.empty()) throw UsageError("--init \"" + text + "\": holds no token");
+  if (ids.empty()) throw SettingError("init", "a text with a token in it", text);
   const at::Tensor tokens = token_vectors(ids, encoder);
   const std::int64_t found = tokens.size(0);
   std::vector<at::Tensor> rows;
@@ -84,13 +84,15 @@ at::Tensor cross_vectors(const std::vector<std::string>& names, int count,
     vectors.push_back(phrase_vectors(name, 1, tokenizer, encoder));
   }
   const at::Tensor mean = at::stack(vectors).mean(0);
-  EmbeddingTable table;
-  table.add({"mean", mean.expand({count, mean.size(1)}).contiguous(), {}, {}});
-  const TokenizedPrompt prompt = tokenize_prompt("a photo of <mean>", tokenizer, table);
-  const at::Tensor output = encode_prompts({prompt}, tokenizer, table, encoder).squeeze(0).cpu();
+  const EmbeddingSizes sizes(std::map<std::string, int>{{"mean", count}});
+  const TokenizedPrompt prompt = tokenize_prompt("a photo of <mean>", tokenizer, sizes);
+  const at::Tensor repeated = mean.expand({count, mean.size(1)}).contiguous();
+  const at::Tensor output =
+      encode_prompts({{prompt, {repeated}}}, tokenizer, encoder).squeeze(0).cpu();
   std::vector<at::Tensor> rows;
-  for (const Splice& splice : prompt.chunks.front().splices)
+  for (const Splice& splice : prompt.chunks.front().splices) {
     rows.push_back(output[splice.position]);
+  }
   return at::stack(rows).clone();
 }
 

@@ -8,6 +8,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 
+#include "generation/request_check.h"
 #include "sdx/tensor/noise.h"
 #include "support/tiny_bundle.h"
 
@@ -35,10 +36,11 @@ struct Model {
   sdx::EmbeddingTable embeddings;
   sdx::TextEncoder encoder{tiny_bundle(), at::kCPU};
   sdx::UNet unet{tiny_bundle(), {}};
-  sdx::ContextCache contexts{*tokenizer, embeddings, encoder};
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts{*tokenizer, embeddings, encoder, prompts};
 
   at::Tensor context(const std::string& text) {
-    return contexts.context(text, sdx::Grammar::kA1111, 1);
+    return contexts.context(sdx::parse_text(text, sdx::Grammar::kA1111), 1);
   }
 
   at::Tensor output(const std::string& text, const at::Tensor& sample) {
@@ -169,4 +171,20 @@ TEST_CASE("generation: the features of a tile roll along with it", "[generation]
   const at::Tensor expected = rolled(
       model.unet.forward_reusing(rolled(x, now), timestep, context, features), {-now[0], -now[1]});
   CHECK(relative_difference(found, expected) < 1e-6);
+}
+
+TEST_CASE("generation: a prompt is parsed once, however often it is asked for", "[generation]") {
+  Model model;
+  sdx::ImageRequest request;
+  request.prompt = "a [robot:hat:2] AND snow";
+  request.negative_prompt = "red";
+  request.settings.hires.scale = 2;
+  const sdx::NoiseSchedule schedule(tiny_bundle().info().noise_schedule);
+  sdx::check_request(request, tiny_bundle().info(), schedule, *model.tokenizer, model.embeddings,
+                     model.prompts);
+  for (const int steps_before : {0, 4}) {
+    sdx::Guidance guidance({request}, {4, steps_before}, 0, model.unet, model.contexts);
+    guidance.predict(noise(1), kTimestep, 0);
+  }
+  CHECK(model.prompts.parsed() == 2);
 }

@@ -50,7 +50,7 @@ TEST_CASE("prompt: a chunk is begin, tokens, end, padding", "[prompt]") {
   CHECK(chunk.splices[0].position == first_vector);
   CHECK(chunk.splices[1].position == first_vector + 1);
   CHECK(chunk.splices[1].row == 1);
-  CHECK(chunk.splices[1].name == "Ada");
+  CHECK(prompt.embeddings.at(chunk.splices[1].embedding) == "Ada");
 }
 
 TEST_CASE("prompt: without a begin token a chunk begins with the text", "[prompt]") {
@@ -109,6 +109,34 @@ TEST_CASE("prompt: an unknown name is a usage error with the nearest ones", "[pr
   } catch (const sdx::UsageError& error) {
     CHECK_THAT(error.what(), ContainsSubstring("<John>"));
   }
+}
+
+TEST_CASE("prompt: tokenising needs names and counts, no vectors", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::EmbeddingSizes sizes(std::map<std::string, int>{{"Ada", 2}, {"Ben", 1}});
+  const auto prompt = sdx::tokenize_prompt("<Ben>, <Ada>, <Ben>", *tokenizer, sizes);
+  CHECK(prompt.embeddings == std::vector<std::string>{"Ben", "Ada"});
+  std::vector<std::pair<std::size_t, int>> rows;
+  for (const sdx::Splice& splice : prompt.chunks.front().splices) {
+    rows.push_back({splice.embedding, splice.row});
+  }
+  CHECK(rows == std::vector<std::pair<std::size_t, int>>{{0, 0}, {1, 0}, {1, 1}, {0, 0}});
+}
+
+TEST_CASE("prompt: two prompts may mean different vectors by one name", "[prompt]") {
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const auto prompt = sdx::tokenize_prompt("a photo of <Ada>", *tokenizer, table_with("Ada", 2));
+  const at::Tensor some = at::full({2, kWidth}, 0.5F);
+  const at::Tensor others = at::full({2, kWidth}, -0.25F);
+  const at::Tensor both =
+      sdx::encode_prompts({{prompt, {some}}, {prompt, {others}}}, *tokenizer, encoder);
+  const auto alone = [&](float value) {
+    return sdx::encode_prompts({prompt}, *tokenizer, table_with("Ada", 2, value), encoder);
+  };
+  CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), alone(0.5F)) < 1e-5);
+  CHECK(sdx::test::max_difference(both.narrow(0, 1, 1), alone(-0.25F)) < 1e-5);
+  CHECK(sdx::test::max_difference(alone(0.5F), alone(-0.25F)) > 1e-3);
 }
 
 TEST_CASE("prompt: an embedding larger than a chunk is refused", "[prompt]") {

@@ -48,6 +48,31 @@ struct Fixture {
   }
 };
 
+/// Counts how often a text is tokenised.
+class CountingTokenizer : public sdx::Tokenizer {
+ public:
+  explicit CountingTokenizer(const sdx::Tokenizer& counted)
+      : Tokenizer(counted.special_tokens()), counted_(counted) {}
+
+  std::vector<std::int64_t> encode(std::string_view text) const override {
+    ++calls;
+    return counted_.encode(text);
+  }
+  std::string decode(const std::vector<std::int64_t>& ids) const override {
+    return counted_.decode(ids);
+  }
+  std::string piece(std::int64_t id) const override { return counted_.piece(id); }
+  std::optional<std::int64_t> whole_word(std::string_view word) const override {
+    return counted_.whole_word(word);
+  }
+  std::int64_t vocabulary_size() const override { return counted_.vocabulary_size(); }
+
+  mutable int calls = 0;
+
+ private:
+  const sdx::Tokenizer& counted_;
+};
+
 std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> result;
   for (const at::Tensor& tensor : tensors) result.push_back(tensor.clone());
@@ -189,6 +214,21 @@ TEST_CASE("training: names and numbers that cannot be are usage errors", "[train
   CHECK_THROWS_AS(fixture.inversion(), sdx::UsageError);
 }
 
+TEST_CASE("training: the sentences are tokenised once, not in each step", "[training]") {
+  Fixture fixture;
+  const CountingTokenizer tokenizer(*fixture.tokenizer);
+  sdx::Inversion inversion({tiny_bundle(), tokenizer, fixture.text_encoder, fixture.unet},
+                           Fixture::portraits(), {"a photo of {name}", "{name}, smiling"},
+                           fixture.options);
+  CHECK(tokenizer.calls == 3);  // the two sentences' texts and the start's
+  for (int i = 0; i < 3; ++i) inversion.step();
+  inversion.fixed_batch_loss();
+  CHECK(tokenizer.calls == 3);
+  CHECK_THROWS_AS(sdx::Inversion({tiny_bundle(), tokenizer, fixture.text_encoder, fixture.unet},
+                                 Fixture::portraits(), {"{name} and <Somebody>"}, fixture.options),
+                  sdx::UsageError);
+}
+
 TEST_CASE("training: a step whose loss is not finite is skipped and counted", "[training]") {
   Fixture fixture;
   fixture.options.learning_rate = sdx::LearningRate::parse("1e38");
@@ -236,7 +276,7 @@ TEST_CASE("training: each policy of norms holds after each step", "[training]") 
   }
 }
 
-TEST_CASE("training: timesteps stay within --timesteps", "[training]") {
+TEST_CASE("training: timesteps stay within their bounds", "[training]") {
   Fixture fixture;
   fixture.options.first_timestep = 300;
   fixture.options.last_timestep = 310;

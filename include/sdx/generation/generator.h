@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sdx/device/device.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
@@ -65,7 +66,8 @@ class Generator {
 
   /// Checks everything that can be checked before the work: sizes, steps, every placeholder.
   /// @throws UsageError, DataError.
-  void check(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings) const;
+  /// @param embeddings a table, or names of some that are still to be made
+  void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day.

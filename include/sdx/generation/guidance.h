@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "sdx/generation/settings.h"
 #include "sdx/model/text_encoder.h"
 #include "sdx/model/unet.h"
+#include "sdx/prompt/prompt_cache.h"
 #include "sdx/tokenizer/tokenizer.h"
 
 namespace sdx {
@@ -20,18 +22,22 @@ namespace sdx {
 class ContextCache {
  public:
   /// The arguments outlive the cache.
+  /// @param prompts that were read already
   ContextCache(const Tokenizer& tokenizer, const EmbeddingTable& embeddings,
-               const TextEncoder& encoder)
-      : tokenizer_(tokenizer), embeddings_(embeddings), encoder_(encoder) {}
+               const TextEncoder& encoder, PromptCache& prompts)
+      : tokenizer_(tokenizer), embeddings_(embeddings), encoder_(encoder), prompts_(prompts) {}
+
+  PromptCache& prompts() const { return prompts_; }
 
   /// [S,W] float32 on the encoder's device, S a multiple of the encoder's positions.
   /// @throws as tokenize_prompt and encode_prompts.
-  const at::Tensor& context(const std::string& text, Grammar grammar, int clip_skip);
+  const at::Tensor& context(const PromptText& prompt, int clip_skip);
 
  private:
   const Tokenizer& tokenizer_;
   const EmbeddingTable& embeddings_;
   const TextEncoder& encoder_;
+  PromptCache& prompts_;
   std::map<std::tuple<std::string, Grammar, int>, at::Tensor> known_;
 };
 
@@ -78,8 +84,12 @@ class Guidance {
                                    const std::vector<at::Tensor>& outputs) const;
 
   PictureSettings settings_;
-  std::vector<std::vector<PromptPart>> parts_;  ///< of each picture
-  std::vector<PromptPart> negatives_;
+  using Parts = std::shared_ptr<const std::vector<PromptPart>>;
+
+  const PromptPart& negative(std::size_t picture) const { return negatives_[picture]->front(); }
+
+  std::vector<Parts> parts_;      ///< of each picture
+  std::vector<Parts> negatives_;  ///< of each picture, one part
   bool needs_guidance_;
   int guided_steps_;  ///< of those taken
   FeatureReuse unet_;

@@ -113,7 +113,8 @@ class Inversion {
   /// @param templates sentences with `{name}` in them
   /// @param resumed   go on from there instead of from options.init
   /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
-  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule;
+  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule, for a
+  ///         template that names another embedding;
   ///         DataError if `resumed` is of another shape.
   Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
             const InversionOptions& options,
