@@ -65,8 +65,6 @@ void append(PromptTokens& tokens, const PromptToken& token) {
   }
 }
 
-bool is_blank(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
-
 std::string_view without_blanks_at_start(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return text;

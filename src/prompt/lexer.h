@@ -39,7 +39,6 @@ std::string written(const PromptTokens& tokens);
 /// Adds a token; text behind text becomes one token.
 void append(PromptTokens& tokens, const PromptToken& token);
 
-bool is_blank(char c);
 std::string_view without_blanks_at_start(std::string_view text);
 std::string_view without_blanks_at_end(std::string_view text);
 
