@@ -87,6 +87,11 @@ std::string plain_text(std::string_view utf8) {
   while (!utf8.empty()) {
     const auto letter = take_character(utf8);
     plain += letter ? plain_letter(*letter) : "?";
+    if (letter) continue;
+    // A character that is cut is one mark, not one for each of its bytes.
+    while (!utf8.empty() && (static_cast<std::uint8_t>(utf8.front()) & 0xC0U) == 0x80) {
+      utf8.remove_prefix(1);
+    }
   }
   return plain;
 }

@@ -14,7 +14,7 @@ std::string fault_of(std::string_view name) { return name_fault(name).value_or("
 
 }  // namespace
 
-TEST_CASE("prompt: names of every script are names", "[prompt]") {
+TEST_CASE("util: names of every script are names", "[util]") {
   for (const char* name :
        {"Ada", "李雷", "Zoë", "Ñandú", "أمل", "Ada-Lovelace_2", "O'Brien", "v1.5", "नीता"}) {
     INFO(name);
@@ -23,7 +23,7 @@ TEST_CASE("prompt: names of every script are names", "[prompt]") {
   CHECK(fault_of(std::string(200, 'a')) == "none");
 }
 
-TEST_CASE("prompt: what cannot stand in brackets or name a file is no name", "[prompt]") {
+TEST_CASE("util: what cannot stand in brackets or name a file is no name", "[util]") {
   CHECK(fault_of("") == "is empty");
   for (const char* name : {"Ada L", " Ada", "Ada\t", "A\nB", "Ada\u00A0", "李\u3000雷"}) {
     INFO(name);
@@ -42,7 +42,7 @@ TEST_CASE("prompt: what cannot stand in brackets or name a file is no name", "[p
   CHECK(fault_of(std::string(201, 'a')) == "has 201 bytes, at most 200 are possible");
 }
 
-TEST_CASE("prompt: names that look the same are the same", "[prompt]") {
+TEST_CASE("util: names that look the same are the same", "[util]") {
   CHECK(caseless_name("ADA") == caseless_name("ada"));
   CHECK(caseless_name("Zo\u00EB") == caseless_name("Zoe\u0308"));
   CHECK(caseless_name("\u00D1and\u00FA") == caseless_name("n\u0303ANDU\u0301"));
@@ -53,4 +53,17 @@ TEST_CASE("prompt: names that look the same are the same", "[prompt]") {
   CHECK(caseless_name("Zoe") != caseless_name("Zoë"));
   CHECK(caseless_name("李雷") != caseless_name("李蕾"));
   CHECK_THROWS_AS(caseless_name("Zo\xEB"), DataError);
+}
+
+TEST_CASE("util: a name in a foreign file need not be one of a file", "[util]") {
+  for (const char* name : {"Ada", "my embedding", "a/b", ".hidden", "李雷"}) {
+    INFO(name);
+    CHECK(is_usable_name(name));
+  }
+  for (const char* name : {"", "*", "<Ada>", "a>b", "a\nb", "a\x1B[2J", "\xFF"}) {
+    INFO(name);
+    CHECK_FALSE(is_usable_name(name));
+  }
+  CHECK(is_usable_name(std::string(kMaxNameBytes, 'a')));
+  CHECK_FALSE(is_usable_name(std::string(kMaxNameBytes + 1, 'a')));
 }

@@ -13,6 +13,7 @@ TEST_CASE("util: exact numbers read back as the same", "[util]") {
   CHECK(sdx::exact_number(7) == "7");
   CHECK(sdx::exact_number(7.5) == "7.5");
   CHECK(sdx::exact_number(0.1) == "0.1");
+  CHECK(sdx::exact_number(1.0 / 3) == "0.3333333333333333");
   CHECK(sdx::exact_number(1e-7) == "1e-07");
 }
 
