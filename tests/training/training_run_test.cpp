@@ -24,6 +24,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// SDX_DATA, as long as it lives.
+class OtherData {
+ public:
+  explicit OtherData(const fs::path& folder) { ::setenv("SDX_DATA", folder.c_str(), 1); }
+  ~OtherData() { ::unsetenv("SDX_DATA"); }
+  OtherData(const OtherData&) = delete;
+  OtherData& operator=(const OtherData&) = delete;
+};
+
 /// Three portraits, a model, a run's folder.
 class Place {
  public:
@@ -127,7 +136,7 @@ TEST_CASE("training run: previews that were edited in their place are another tr
   const fs::path data = place.folder.path() / "data";
   fs::create_directories(data);
   fs::copy(fs::path(SDX_SHARE_DIR) / "templates", data / "templates", fs::copy_options::recursive);
-  ::setenv("SDX_DATA", data.c_str(), 1);
+  const OtherData used(data);
   REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
   place.folder.file("data/templates/previews.txt", "{name} on the moon\n");
   const std::string message =
@@ -138,7 +147,6 @@ TEST_CASE("training run: previews that were edited in their place are another tr
   const std::string nameless =
       sdx::test::message_of<sdx::DataError>([&] { place.train(sdx::ResumePolicy::kStartAnew); });
   CHECK_THAT(nameless, ContainsSubstring("previews.txt:1: expected a sentence with {name} in it"));
-  ::unsetenv("SDX_DATA");
 }
 
 TEST_CASE("training run: a checkpoint of a later version stays where it is", "[training]") {
