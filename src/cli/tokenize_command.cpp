@@ -22,6 +22,7 @@ struct TokenizeOptions {
   std::vector<std::string> embeddings = {"embeddings"};
   std::vector<std::string> decode;
   Grammar grammar = Grammar::kA1111;
+  bool is_negative = false;
   int steps = 20;
 };
 
@@ -166,6 +167,8 @@ const SettingsTable<TokenizeOptions>& tokenize_settings() {
               "Folders or files in which <Name> is looked up");
     table.add("grammar", &TokenizeOptions::grammar,
               "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
+    table.add("as-negative", &TokenizeOptions::is_negative,
+              "Read the texts as negative prompts, in which AND is text");
     table.add("steps", &TokenizeOptions::steps, "Steps of the picture, for [edits:like this:0.5]")
         .at_least(1);
     table.add("decode", &TokenizeOptions::decode, "Token ids to turn back into text")
@@ -198,8 +201,9 @@ void tokenize(const TokenizeOptions& options, const CommonOptions& common) {
   }
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
+  const PromptRole role = options.is_negative ? PromptRole::kNegative : PromptRole::kPositive;
   for (const std::string& text : texts_to_tokenize(options)) {
-    const ParsedPrompt prompt = parse_prompt(text, options.grammar);
+    const ParsedPrompt prompt = parse_prompt(text, options.grammar, role);
     for (const Stage& stage : tokenize_stages(prompt, options.steps, *tokenizer, embeddings)) {
       if (common.json) {
         print_json(stage, *tokenizer, common);
