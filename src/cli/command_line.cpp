@@ -111,10 +111,12 @@ void CommandLine::add_options(std::size_t first) {
     if (!info.is_option) continue;
     CLI::Option* option = nullptr;
     if (info.type == SettingType::kFlag) {
-      option = impl_->app->add_flag_function(names_of_option(info), [](std::int64_t) {}, info.help);
+      option = impl_->app->add_flag_function(names_of_option(info), [](std::int64_t) {},
+                                           with_option_names(info.help));
     } else {
       const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
-      option = impl_->app->add_option(names_of_option(info), CLI::callback_t(keep), info.help);
+      option = impl_->app->add_option(names_of_option(info), CLI::callback_t(keep),
+                                      with_option_names(info.help));
       option->type_name(value_name(info.type))->type_size(1)->expected(1, info.most_at_once);
       option->default_str(setting.to_text());
       if (info.type == SettingType::kTexts) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "sdx/cli/infotext_json.h"
 #include "sdx/image/png.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"

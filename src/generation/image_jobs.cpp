@@ -48,14 +48,19 @@ std::vector<std::string> split_words(std::string_view line) {
   return words;
 }
 
+/// Whether a word of a line names a setting, as AUTOMATIC1111's "prompts from file" has it.
+bool names_setting(std::string_view word) {
+  return word.size() > 2 && word[0] == '-' && word[1] == '-';
+}
+
 /// Reads "--steps 30 --tile --prompt "…"" into `options`.
 void read_line(const std::string& line, ImageOptions& options) {
   const Settings settings(image_settings(), options);
   const std::vector<std::string> words = split_words(line);
   std::set<std::string> begun;  // lists that this line has begun anew
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (!words[i].starts_with("--")) {
-      throw UsageError("expected a setting like --steps, found \"" + words[i] +
+    if (!names_setting(words[i])) {
+      throw UsageError("expected a setting like `steps`, found \"" + words[i] +
                        "\"; a prompt with blanks in it stands in quotes");
     }
     const std::size_t equals = words[i].find('=');
@@ -147,7 +152,7 @@ const SettingsTable<PromptSources>& prompt_source_settings() {
     SettingsTable<PromptSources> table;
     table.group("Input");
     table
-        .add("styles", &PromptSources::styles_file, "CSV file with the styles that --style names")
+        .add("styles", &PromptSources::styles_file, "CSV file with the styles that `style` names")
         .path();
     table
         .add("wildcards", &PromptSources::wildcards_folder,
@@ -195,7 +200,7 @@ std::vector<ImageOptions> read_prompt_options(const std::string& file, const Ima
   std::vector<ImageOptions> prompts;
   for (const PromptLine& line : read_prompt_lines(file)) {
     ImageOptions options = base;
-    if (line.text.starts_with("--")) {
+    if (names_setting(line.text)) {
       const std::string where = file + ":" + std::to_string(line.number);
       try {
         read_line(line.text, options);

@@ -129,7 +129,7 @@ void add_sampling(Table& table) {
           [](const ImageOptions& options) {
             return std::string(to_string(options.settings.sampler.sampler));
           },
-          parse_sampler_name, names_of_samplers() + "; --list-samplers says more")
+          parse_sampler_name, names_of_samplers() + "; `list-samplers` says more")
       .also({"sampler_name"})
       .in_images(kBeforeModel, "Sampler")
       .shown_in_images([](const ImageOptions& options) {
@@ -172,7 +172,7 @@ void add_sampling(Table& table) {
       .in_images(kBeforeModel, "CFG scale");
   table
       .add("cfg-rescale", nested(kSettings, &PictureSettings::guidance_rescale),
-           "Against washed-out or burnt colours at a high --cfg, 0 to 1")
+           "Against washed-out or burnt colours at a high `cfg`, 0 to 1")
       .within(0, 1)
       .in_images(kBeforeModel, "CFG Rescale", [](const ImageOptions& options) {
         return options.settings.guidance_rescale != 0;
@@ -201,7 +201,7 @@ void add_noise_and_size(Table& table) {
           [](const ImageOptions& options) {
             return options.seed ? std::to_string(*options.seed) : std::string("random");
           },
-          parse_seed, "Seed of the noise; +1 counts on from --from-image")
+          parse_seed, "Seed of the noise; +1 counts on from `from-image`")
       .in_images(kBeforeModel, "Seed");
   table
       .add_spelled("size", size_text, parse_size,
@@ -210,18 +210,18 @@ void add_noise_and_size(Table& table) {
   const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
   table
       .add("variation-seed", &ImageOptions::variation_seed,
-           "The noise towards which --variation-strength goes")
+           "The noise towards which `variation-strength` goes")
       .in_images(kBehindModel, "Variation seed", is_varied);
   table
       .add("variation-strength", &ImageOptions::variation_strength,
-           "0: the noise of --seed; 1: that of --variation-seed")
+           "0: the noise of `seed`; 1: that of `variation-seed`")
       .within(0, 1)
       .in_images(kBehindModel, "Variation seed strength", is_varied);
 }
 
 void add_start(Table& table) {
   table.group("From pictures");
-  table.add("init-image", &ImageOptions::start_image, "Begin with this picture, cropped to --size")
+  table.add("init-image", &ImageOptions::start_image, "Begin with this picture, cropped to `size`")
       .path();
   // AUTOMATIC1111 has one strength: of the second pass, if there is one.
   table
@@ -234,7 +234,7 @@ void add_start(Table& table) {
       });
   table
       .add("strength", nested(kSettings, &PictureSettings::strength),
-           "How much of --init-image may change, 0 to 1")
+           "How much of `init-image` may change, 0 to 1")
       .within(0, 1)
       .in_images(
  kBehindModel,
@@ -245,7 +245,7 @@ void add_start(Table& table) {
       });
   table
       .add("mask", &ImageOptions::mask,
-           "White where --init-image is to be made anew, black where it stays")
+           "White where `init-image` is to be made anew, black where it stays")
       .path()
       .in_images(kBehindModel, "Mask",
                  [](const ImageOptions& options) {
@@ -278,7 +278,7 @@ void add_reading(Table& table) {
       });
   table.add("negative", &ImageOptions::negative, "What should not be seen")
       .also({"negative_prompt"});
-  table.add("style", &ImageOptions::styles, "Names of styles from --styles, in this order");
+  table.add("style", &ImageOptions::styles, "Names of styles from `styles`, in this order");
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
   table.add("width", nested(kSettings, &PictureSettings::width_px), "Pixels").for_lines_only();
   table.add("height", nested(kSettings, &PictureSettings::height_px), "Pixels").for_lines_only();
@@ -293,7 +293,7 @@ void add_second_pass(Table& table) {
       .in_images(kLast, "Hires upscale", has_second_pass);
   table
       .add("hires-steps", hires_member(&HiresSettings::steps),
-           "Steps of the second pass; 0: as --steps")
+           "Steps of the second pass; 0: as `steps`")
       .at_least(0)
       .in_images(kLast, "Hires steps", [](const ImageOptions& options) {
         return has_second_pass(options) && options.settings.hires.steps != 0;

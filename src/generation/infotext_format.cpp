@@ -172,15 +172,4 @@ Infotext parse_infotext(std::string_view text) {
   return infotext;
 }
 
-Json to_json(const Infotext& infotext) {
-  Json settings = Json::object();
-  for (const auto& [key, value] : infotext.fields) {
-    if (!settings.contains(key)) settings[key] = value;
-  }
-  const Json object = {{"prompt", infotext.prompt},
-                       {"negative_prompt", infotext.negative_prompt},
-                       {"settings", settings}};
-  return Json::parse(object.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 }  // namespace sdx

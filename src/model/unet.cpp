@@ -24,7 +24,7 @@ int count_up_blocks(const torch::jit::Module& module, const std::string& program
     if (module.find_method(segment)) continue;
     throw DataError(program_file + ": has no method \"" + segment +
                     "\", which saving memory needs; import the model again, or train with "
-                    "--memory normal");
+                    "`memory` normal");
   }
   int count = 1;
   while (module.find_method(up_block(count))) ++count;
@@ -156,7 +156,7 @@ void UNet::require_feature_reuse() const {
     if (impl_->module.find_method(method)) continue;
     throw DataError(impl_->program_file + ": has no method \"" + method +
                     "\", which reusing features needs; import the model again, or make pictures "
-                    "without --reuse-features");
+                    "without `reuse-features`");
   }
 }
 

@@ -66,7 +66,7 @@ const SettingsTable<TeamOptions>& team_settings() {
     table.add("preset", &TeamOptions::preset, "As of sdx-train: fast, balanced, best");
     table
         .add("training", &TeamOptions::training_file,
-             "Options of sdx-train as JSON, as its --print-config shows them")
+             "Options of sdx-train as JSON, as its `print-config` shows them")
         .path();
     table
         .add("together", &TeamOptions::together,

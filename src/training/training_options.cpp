@@ -131,8 +131,8 @@ void add_training(Table& table) {
 void add_end(Table& table) {
   table.group("End and choice");
   table.add("stop", &Options::stop,
-            "auto: when the loss on the fixed batch has settled; never: at --max-steps");
-  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as --stop says").at_least(0);
+            "auto: when the loss on the fixed batch has settled; never: at `max-steps`");
+  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as `stop` says").at_least(0);
   table.add("min-steps", trainer_member(&TrainerOptions::min_steps), "Never settle before")
       .at_least(0);
   table.add("max-steps", inversion_member(&InversionOptions::steps), "Steps at most").at_least(1);
@@ -162,7 +162,7 @@ void add_output(Table& table) {
   table.add("trace", &Options::trace_file,
             "Write what the first steps computed to this file (safetensors), to replay them "
             "elsewhere");
-  table.add("trace-steps", &Options::trace_steps, "How many steps --trace records").at_least(1);
+  table.add("trace-steps", &Options::trace_steps, "How many steps `trace` records").at_least(1);
 }
 
 }  // namespace

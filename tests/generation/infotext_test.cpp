@@ -1,5 +1,6 @@
 #include "sdx/generation/infotext.h"
 
+#include "sdx/cli/infotext_json.h"
 #include "sdx/image/metadata.h"
 #include "sdx/util/json.h"
 

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "sdx/util/json.h"
-
 namespace sdx {
 
 /// How a picture was made, in the form that AUTOMATIC1111 made common: the prompt, a section
@@ -42,9 +40,5 @@ std::string format_infotext(const Infotext& infotext);
 /// Blanks and line breaks of the prompts stay as they are, so that
 /// parse_infotext(format_infotext(x)) == x for every x with three or more fields.
 Infotext parse_infotext(std::string_view text);
-
-/// As a JSON object: `prompt`, `negative_prompt`, and `settings`, an object of strings (the first
-/// of two with one key). What is not UTF-8 becomes U+FFFD.
-Json to_json(const Infotext& infotext);
 
 }  // namespace sdx
