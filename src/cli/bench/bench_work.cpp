@@ -1,4 +1,4 @@
-#include "cli/bench_work.h"
+#include "cli/bench/bench_work.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/randn.h>
@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/bench_ceiling.h"
-#include "cli/bench_start.h"
+#include "cli/bench/bench_ceiling.h"
+#include "cli/bench/bench_start.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/image/png.h"

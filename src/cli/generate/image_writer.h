@@ -23,11 +23,11 @@ struct OutputOptions {
 
 /// Writes pictures into a folder, one after the other, under numbers that are free there: nothing
 /// is overwritten, and they stay in the order in which they were made.
-class PictureWriter {
+class ImageWriter {
  public:
   /// Makes the folder.
   /// @throws as prepare_output_folder.
-  explicit PictureWriter(const OutputOptions& options);
+  explicit ImageWriter(const OutputOptions& options);
 
   void write(const ImageJob& job, const Infotext& infotext, const Image& image);
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/roster_actions.h"
-#include "cli/roster_reporter.h"
+#include "cli/roster/roster_actions.h"
+#include "cli/roster/roster_reporter.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/image/decode.h"

@@ -1,4 +1,4 @@
-#include "cli/roster_reporter.h"
+#include "cli/roster/roster_reporter.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "cli/bench_options.h"
+#include "cli/bench/bench_options.h"
 #include "sdx/util/json.h"
 
 namespace sdx {

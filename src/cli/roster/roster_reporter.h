@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/train_reporter.h"
+#include "cli/train/train_reporter.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/roster/roster.h"

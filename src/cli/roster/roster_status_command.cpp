@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "cli/roster_actions.h"
-#include "cli/roster_reporter.h"
+#include "cli/roster/roster_actions.h"
+#include "cli/roster/roster_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/roster/team_plan.h"
 #include "sdx/roster/team_state.h"

@@ -1,4 +1,4 @@
-#include "cli/bench_phases.h"
+#include "cli/bench/bench_phases.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/bench_options.h"
+#include "cli/bench/bench_options.h"
 #include "sdx/util/json.h"
 
 namespace sdx {

@@ -1,4 +1,4 @@
-#include "cli/slurm_script.h"
+#include "cli/roster/slurm_script.h"
 
 #include <string_view>
 

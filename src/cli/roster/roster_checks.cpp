@@ -1,9 +1,9 @@
-#include "cli/roster_checks.h"
+#include "cli/roster/roster_checks.h"
 
 #include <cstdio>
 #include <filesystem>
 
-#include "cli/roster_reporter.h"
+#include "cli/roster/roster_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"

@@ -1,4 +1,4 @@
-#include "cli/bench_ceiling.h"
+#include "cli/bench/bench_ceiling.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>

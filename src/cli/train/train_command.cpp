@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "sdx/training/training_options.h"
-#include "cli/train_reporter.h"
+#include "cli/train/train_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/training/training_run.h"
 #include "sdx/util/error.h"

@@ -1,4 +1,4 @@
-#include "cli/picture_writer.h"
+#include "cli/generate/image_writer.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -28,18 +28,18 @@ int first_free_number(const fs::path& folder) {
 
 }  // namespace
 
-PictureWriter::PictureWriter(const OutputOptions& options) : options_(options) {
+ImageWriter::ImageWriter(const OutputOptions& options) : options_(options) {
   prepare_output_folder(options_.folder);
   first_number_ = first_free_number(options_.folder);
 }
 
-fs::path PictureWriter::numbered(std::size_t index, const std::string& rest) const {
+fs::path ImageWriter::numbered(std::size_t index, const std::string& rest) const {
   char number[16];
   std::snprintf(number, sizeof number, "%04d", first_number_ + static_cast<int>(index));
   return fs::path(options_.folder) / (number + ("-" + rest));
 }
 
-void PictureWriter::write(const ImageJob& job, const Infotext& infotext, const Image& image) {
+void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Image& image) {
   const ImageRequest& request = job.request;
   const fs::path stem = numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
   const fs::path file = stem.string() + std::string(file_extension(options_.encoding.format));
@@ -57,7 +57,7 @@ void PictureWriter::write(const ImageJob& job, const Infotext& infotext, const I
   ++count_;
 }
 
-std::vector<fs::path> PictureWriter::write_grids(std::size_t cells, int columns) {
+std::vector<fs::path> ImageWriter::write_grids(std::size_t cells, int columns) {
   std::vector<fs::path> files;
   for (std::size_t first = 0; first < cells_.size(); first += cells) {
     const auto begin = cells_.begin() + static_cast<std::ptrdiff_t>(first);

@@ -1,10 +1,10 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "cli/roster_actions.h"
-#include "cli/roster_checks.h"
-#include "cli/slurm_script.h"
-#include "cli/team_command_line.h"
+#include "cli/roster/roster_actions.h"
+#include "cli/roster/roster_checks.h"
+#include "cli/roster/slurm_script.h"
+#include "cli/roster/team_command_line.h"
 #include "sdx/cli/tool.h"
 #include "sdx/device/device.h"
 #include "sdx/roster/team_plan.h"

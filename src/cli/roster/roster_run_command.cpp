@@ -6,10 +6,10 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
 
-#include "cli/roster_actions.h"
-#include "cli/roster_checks.h"
-#include "cli/roster_reporter.h"
-#include "cli/team_command_line.h"
+#include "cli/roster/roster_actions.h"
+#include "cli/roster/roster_checks.h"
+#include "cli/roster/roster_reporter.h"
+#include "cli/roster/team_command_line.h"
 #include "sdx/cli/tool.h"
 #include "sdx/roster/team_plan.h"
 #include "sdx/util/error.h"

@@ -1,4 +1,4 @@
-#include "cli/bench_start.h"
+#include "cli/bench/bench_start.h"
 
 #include <ATen/record_function.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-#include "cli/bench_child.h"
+#include "cli/bench/bench_child.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,6 +1,6 @@
-#include "cli/train_reporter.h"
+#include "cli/train/train_reporter.h"
 
-#include "cli/portrait_table.h"
+#include "cli/train/portrait_table.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/bench_phases.h"
+#include "cli/bench/bench_phases.h"
 #include "sdx/device/device.h"
 #include "sdx/model/model_options.h"
 #include "sdx/util/settings_table.h"

@@ -1,4 +1,4 @@
-#include "cli/roster_actions.h"
+#include "cli/roster/roster_actions.h"
 #include "sdx/cli/tool.h"
 
 namespace sdx {

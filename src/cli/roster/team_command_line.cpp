@@ -1,4 +1,4 @@
-#include "cli/team_command_line.h"
+#include "cli/roster/team_command_line.h"
 
 #include "sdx/util/error.h"
 

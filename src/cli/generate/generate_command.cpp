@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "cli/picture_writer.h"
+#include "cli/generate/image_writer.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/generator.h"
@@ -193,7 +193,7 @@ struct Stopped {
 void make_pictures(const GenerateOptions& options, const CommonOptions& common,
                    const ComputeTarget& target, const Bundle& bundle,
                    const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
-                   PictureWriter& writer) {
+                   ImageWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
   const Generator generator(bundle, target);
   std::vector<ImageRequest> requests;
@@ -227,7 +227,7 @@ void make_pictures(const GenerateOptions& options, const CommonOptions& common,
 }
 
 void report(const GenerateOptions& options, const CommonOptions& common,
-            const std::vector<ImageJob>& jobs, PictureWriter& writer) {
+            const std::vector<ImageJob>& jobs, ImageWriter& writer) {
   for (const Json& line : writer.written()) {
     say_json(common, line);
     if (!common.json) std::puts(line["picture"].get<std::string>().c_str());
@@ -267,7 +267,7 @@ void generate(GenerateOptions options, const CommonOptions& common,
   }
   if (source) say_precision(*source, target);
   if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
-  PictureWriter writer(options.output);
+  ImageWriter writer(options.output);
   make_pictures(options, common, target, bundle, embeddings, jobs, writer);
   report(options, common, jobs, writer);
 }

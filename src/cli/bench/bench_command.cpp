@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/bench_child.h"
-#include "cli/bench_options.h"
-#include "cli/bench_report.h"
-#include "cli/bench_work.h"
+#include "cli/bench/bench_child.h"
+#include "cli/bench/bench_options.h"
+#include "cli/bench/bench_report.h"
+#include "cli/bench/bench_work.h"
 #include "sdx/cli/tool.h"
 #include "sdx/tensor/flop_meter.h"
 #include "sdx/util/error.h"

@@ -1,4 +1,4 @@
-#include "cli/portrait_table.h"
+#include "cli/train/portrait_table.h"
 
 #include <algorithm>
 #include <array>
