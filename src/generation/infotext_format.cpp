@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "sdx/util/error.h"
+#include "sdx/util/json.h"
 #include "sdx/util/text.h"
 
 namespace sdx {

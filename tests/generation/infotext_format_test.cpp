@@ -1,5 +1,7 @@
 #include "sdx/generation/infotext_format.h"
 
+#include "sdx/cli/infotext_json.h"
+
 #include "sdx/util/error.h"
 #include "sdx/util/random.h"
 #include "support/throws.h"
