@@ -44,6 +44,8 @@ struct Place {
     return at::randn({rows, bundle.info().latent_channels, latent_side, latent_side});
   }
 
+  ImageSize image_size() const { return {size_px, size_px}; }
+
   Bundle bundle;
   ComputeTarget target;
   int size_px;
@@ -90,8 +92,9 @@ BenchWork text_work(const BenchOptions& options) {
     const EmbeddingTable no_words;
     ContextCache contexts(*state->tokenizer, no_words, state->encoder);
     const Grammar grammar = state->request.settings.grammar;
-    finish(contexts.context(state->request.prompt, grammar, 1));
-    finish(contexts.context(state->request.negative_prompt, grammar, 1));
+    for (const std::string& text : {state->request.prompt, state->request.negative_prompt}) {
+      finish(contexts.conditioning(text, grammar, 1, state->image_size()).context);
+    }
     return {};
   };
 }
@@ -101,11 +104,12 @@ BenchWork unet_work(const BenchOptions& options) {
     explicit State(const BenchOptions& from)
         : Denoiser(from, ModelUse::kInference),
           contexts(*tokenizer, no_words, text_encoder),
-          guidance({request}, {request.settings.sampler.steps, 0}, 0, unet, contexts),
+          guidance({request}, {request.settings.sampler.steps, 0}, 0, image_size(), unet, contexts),
           sample(random_latents(1).to(target.device)) {
       const at::NoGradGuard no_grad;
       for (const std::string& text : {request.prompt, request.negative_prompt}) {
-        contexts.context(text, request.settings.grammar, request.settings.clip_skip);
+        contexts.conditioning(text, request.settings.grammar, request.settings.clip_skip,
+                              image_size());
       }
     }
     EmbeddingTable no_words;

@@ -221,7 +221,7 @@ void check_pictures(const TeamPlan& plan, const LoadedModel& model) {
   std::vector<ImageRequest> requests = plan.group_pictures;
   for (const TeamMember& member : plan.members) {
     const InversionOptions& word = member.training.inversion;
-    words.add({word.name, at::zeros({word.vectors, model.bundle.info().text_width}), {}, {}});
+    words.add({word.name, at::zeros({word.vectors, model.bundle.info().context_width()}), {}, {}});
     requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
   }
   // Whom such a picture shows is a problem already.

@@ -113,7 +113,7 @@ void write_a1111(const fs::path& file, const Embedding& embedding, const at::Ten
 /// it, but for the date. A word for SD 2 serves its models of 512 px and of 768 px, which share the
 /// text encoder; the latter is named, for it is the one that is mostly in use.
 Metadata model_spec(const Embedding& embedding) {
-  const std::int64_t width = embedding.vectors.size(-1);
+  const std::int64_t width = embedding.vectors.only().size(-1);
   const bool is_sd1 = made_for(width) == "SD 1.x";
   const bool is_sd2 = made_for(width) == "SD 2.x";
   Metadata spec = {
@@ -141,8 +141,8 @@ void check_written(const fs::path& file, const Embedding& embedding, const at::T
   const Embedding back = read_embedding(file);
   const bool has_name = dialect == EmbeddingDialect::kDiffusers;
   const bool is_same =
-      back.vectors.sizes() == vectors.sizes() &&
-      std::memcmp(back.vectors.data_ptr(), vectors.data_ptr(), vectors.nbytes()) == 0 &&
+      back.vectors.only().sizes() == vectors.sizes() &&
+      std::memcmp(back.vectors.only().data_ptr(), vectors.data_ptr(), vectors.nbytes()) == 0 &&
       (!has_name || back.name == embedding.name);
   if (!is_same) {
     throw IoError(file.string() +
@@ -165,7 +165,11 @@ EmbeddingDialect parse_embedding_dialect(const std::string& text) {
 }
 
 void write_embedding(const fs::path& file, const Embedding& embedding, EmbeddingDialect dialect) {
-  const at::Tensor vectors = embedding.vectors.detach().cpu().to(at::kFloat).contiguous();
+  if (embedding.vectors.matrices().size() > 1) {
+    throw DataError(placeholder(embedding.name) +
+                    " has vectors for several text encoders, which no form of file holds yet");
+  }
+  const at::Tensor vectors = embedding.vectors.only().detach().cpu().to(at::kFloat).contiguous();
   if (!at::isfinite(vectors).all().item<bool>()) {
     throw DataError(placeholder(embedding.name) + " has values that are not finite: not written");
   }

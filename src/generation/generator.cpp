@@ -112,11 +112,12 @@ struct Generator::Impl {
     return decoder.decode(latents);
   }
 
-  /// @param noise [B,4,h,w]; with `original` what it is noised with.
+  /// @param noise [B,C,h,w]; with `original` what it is noised with.
   at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
                   const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
                   ContextCache& contexts, const std::function<void()>& after_step) const {
-    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, unet, contexts);
+    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
+    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, image, unet, contexts);
     const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)

@@ -40,7 +40,7 @@ void check_text(const std::string& text, const PictureSettings& settings, const 
           tokenize_prompt(stage.text, tokenizer, embeddings, settings.grammar);
       for (const PromptChunk& chunk : prompt.chunks) {
         for (const Splice& splice : chunk.splices) {
-          check_width(embeddings.at(splice.name), info.text_width);
+          check_widths(embeddings.at(splice.name), info.text_widths());
         }
       }
     }
@@ -59,9 +59,9 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
         "--mask and --hires: the second pass would change what the mask keeps; make the picture "
         "without --hires, then a larger one from it with --init-image and --hires");
   }
-  if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers) {
-    throw UsageError("--clip-skip: expected 1 to " + std::to_string(info.text_layers) + ", found " +
-                     std::to_string(settings.clip_skip));
+  if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers()) {
+    throw UsageError("--clip-skip: expected 1 to " + std::to_string(info.text_layers()) +
+                     ", found " + std::to_string(settings.clip_skip));
   }
   for (const PassPlan& plan : plan_passes(settings, schedule)) {
     for (const std::string* text : {&request.prompt, &request.negative_prompt}) {

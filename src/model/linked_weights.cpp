@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kRemedy = "; import the model again, without --link if the file may change";
+constexpr const char* kRemedy = "; import the model again, without `link` if the file may change";
 
 /// Which of the files a tensor is a view of, and where it begins there.
 Json place_of(const std::string& name, const at::Tensor& tensor,
@@ -28,7 +28,7 @@ Json place_of(const std::string& name, const at::Tensor& tensor,
     }
   }
   throw DataError("tensor \"" + name +
-                  "\" does not lie in its file as the model needs it; import without --link");
+                  "\" does not lie in its file as the model needs it; import without `link`");
 }
 
 void check_unchanged(const Json& entry, const fs::path& link, bool always_hash) {

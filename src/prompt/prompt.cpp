@@ -246,7 +246,7 @@ TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokeni
     for (const Segment& segment : split_segments(piece.text)) {
       if (segment.is_placeholder) {
         const Embedding& embedding = embeddings.at(segment.text);
-        writer.add_vectors(embedding.name, static_cast<int>(embedding.vectors.size(0)));
+        writer.add_vectors(embedding.name, static_cast<int>(embedding.vectors.count()));
       } else {
         for (const std::int64_t id : tokenizer.encode(segment.text)) writer.add_token(id);
       }
@@ -279,7 +279,7 @@ at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tok
     for (const Splice& splice : chunk->splices) {
       spliced_chunks.push_back(static_cast<std::int64_t>(chunk_ids.size()));
       spliced_positions.push_back(splice.position);
-      spliced_vectors.push_back(embeddings.at(splice.name).vectors[splice.row]);
+      spliced_vectors.push_back(embeddings.at(splice.name).vectors.only()[splice.row]);
     }
     chunk_ids.push_back(at::tensor(chunk->ids, at::kLong));
   }
@@ -288,7 +288,7 @@ at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tok
   if (!spliced_vectors.empty()) {
     for (const PromptChunk* chunk : chunks) {
       for (const Splice& splice : chunk->splices) {
-        check_width(embeddings.at(splice.name), vectors.size(2));
+        check_widths(embeddings.at(splice.name), {vectors.size(2)});
       }
     }
     vectors = at::index_put(vectors,

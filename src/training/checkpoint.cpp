@@ -89,10 +89,8 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
                        {"start", inversion.start},
                        {"curve", table_of(curve, 2)},
                        {"milestones", table_of(milestones, 3)}};
-  if (inversion.adam.mean.defined()) {
-    tensors["adam.mean"] = inversion.adam.mean;
-    tensors["adam.square"] = inversion.adam.square;
-  }
+  put_vectors(tensors, "adam.mean", inversion.adam.mean);
+  put_vectors(tensors, "adam.square", inversion.adam.square);
   if (state.best_vectors.defined()) tensors["best_vectors"] = state.best_vectors;
   write_safetensors(folder / (step_name(inversion.steps) + ".safetensors"), tensors,
                     {{"format", kFormat},
@@ -124,6 +122,13 @@ Checkpoint read_checkpoint(const fs::path& file) {
     }
     return found->second.clone();
   };
+  const auto vectors = [&](const std::string& key) {
+    EmbeddingVectors found = take_vectors(content.tensors, key);
+    if (!found.defined()) {
+      throw DataError(file.string() + ": tensor \"" + key + "\" is missing");
+    }
+    return found;
+  };
   if (text("format") != kFormat) {
     throw DataError(file.string() + ": format: expected " + kFormat + ", found " + text("format"));
   }
@@ -136,8 +141,8 @@ Checkpoint read_checkpoint(const fs::path& file) {
   state.inversion.skipped_in_a_row = number("skipped_in_a_row");
   state.inversion.adam.updates = number("adam.updates");
   if (state.inversion.adam.updates > 0) {
-    state.inversion.adam.mean = tensor("adam.mean");
-    state.inversion.adam.square = tensor("adam.square");
+    state.inversion.adam.mean = vectors("adam.mean");
+    state.inversion.adam.square = vectors("adam.square");
   }
   const at::Tensor curve = tensor("curve");
   for (std::int64_t row = 0; row < curve.size(0); ++row) {

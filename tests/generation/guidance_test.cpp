@@ -6,7 +6,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/stack.h>
 
 #include "sdx/tensor/noise.h"
 #include "support/tiny_bundle.h"
@@ -18,6 +17,7 @@ using sdx::test::tiny_bundle;
 namespace {
 
 constexpr double kTimestep = 500;
+constexpr sdx::ImageSize kSize{64, 64};
 
 at::Tensor noise(std::uint64_t seed) {
   sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
@@ -37,12 +37,12 @@ struct Model {
   sdx::UNet unet{tiny_bundle(), {}};
   sdx::ContextCache contexts{*tokenizer, embeddings, encoder};
 
-  at::Tensor context(const std::string& text) {
-    return contexts.context(text, sdx::Grammar::kA1111, 1);
+  sdx::Conditioning context(const std::string& text) {
+    return contexts.conditioning(text, sdx::Grammar::kA1111, 1, kSize);
   }
 
   at::Tensor output(const std::string& text, const at::Tensor& sample) {
-    return unet.forward(sample, at::full({1}, kTimestep), context(text).unsqueeze(0));
+    return unet.forward(sample, at::full({1}, kTimestep), context(text));
   }
 
   sdx::Guidance guidance(const std::string& prompt, double end, int interval = 1, int steps = 4,
@@ -53,7 +53,7 @@ struct Model {
     request.settings.guidance_end = end;
     request.settings.feature_interval = interval;
     request.settings.tile = tile;
-    return {{request}, {steps, 0}, first_step, unet, contexts};
+    return {{request}, {steps, 0}, first_step, kSize, unet, contexts};
   }
 
   /// With the guidance scale that holds where none is said.
@@ -109,7 +109,8 @@ TEST_CASE("generation: features are reused in all evaluations but every so manie
           "[generation]") {
   Model model;
   const at::Tensor timestep = at::full({2}, kTimestep);
-  const at::Tensor contexts = at::stack({model.context("red"), model.context("robot")});
+  const sdx::Conditioning contexts =
+      sdx::Conditioning::concatenate({model.context("red"), model.context("robot")});
   const auto twice = [](const at::Tensor& x) { return at::cat({x, x}); };
   const auto guided = [](const at::Tensor& rows) {
     return rows.narrow(0, 0, 1) + 7 * (rows.narrow(0, 1, 1) - rows.narrow(0, 0, 1));
@@ -161,7 +162,7 @@ TEST_CASE("generation: the features of a tile roll along with it", "[generation]
   const std::vector<std::int64_t> before = {4, 4};  // 8 latents times the golden ratio, 0.618 …
   const std::vector<std::int64_t> now = {1, 1};     // and twice it, 1.236 …, without the 1
   const at::Tensor timestep = at::full({1}, kTimestep);
-  const at::Tensor context = model.context("robot").unsqueeze(0);
+  const sdx::Conditioning context = model.context("robot");
   const at::Tensor features =
       rolled(rolled(model.unet.forward_keeping(rolled(x, before), timestep, context).features,
                     {-before[0], -before[1]}),

@@ -41,7 +41,7 @@ TEST_CASE("prompt: the gradient in spliced vectors is that of diffusers, over tw
     REQUIRE_FALSE(prompt.chunks[1].splices.empty());
     const at::Tensor context = sdx::encode_prompts({prompt}, *tokenizer, table, encoder);
     const at::Tensor loss =
-        (unet.forward(value("sample"), value("timestep"), context) - value("noise")).pow(2).mean();
+        (unet.forward(value("sample"), value("timestep"), {context}) - value("noise")).pow(2).mean();
     const at::Tensor gradient = torch::autograd::grad({loss}, {vectors}).front();
     CHECK(std::abs(loss.item<double>() / value("loss").item<double>() - 1) < 1e-5);
     const double error =

@@ -32,7 +32,7 @@ struct Making {
 struct GeneratedImage {
   Image image;
   Making making;
-  at::Tensor latents;  ///< [1,4,h,w] float32 CPU, the final ones, before the VAE
+  at::Tensor latents;  ///< [1,C,h,w] float32 CPU, the final ones, before the VAE
 };
 
 /// Called after each step of the sampler with the steps done and to do over all batches; may throw
@@ -74,7 +74,7 @@ class Generator {
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
   /// a picture made in another batch differs by rounding only.
-  /// @param initial_latents [N,4,h,w] float32 of unit variance instead of the seeds' noise, one for
+  /// @param initial_latents [N,C,h,w] float32 of unit variance instead of the seeds' noise, one for
   ///        each request.
   void generate(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
                 const BatchOptions& batches, const ImageConsumer& consume,

@@ -213,7 +213,7 @@ PartWeights read_weights(const fs::path& folder, const std::string& stem,
     throw MissingInputError(
         (folder / (stem + (variant.empty() ? "" : "." + variant) + ".safetensors")).string() +
         ": missing" +
-        (found.empty() ? "" : "; there are the variants " + found + ", chosen with --variant"));
+        (found.empty() ? "" : "; there are the variants " + found + ", chosen with `variant`"));
   }
   PartWeights weights;
   weights.source = files.size() == 1 ? files.front().string() : folder.string();

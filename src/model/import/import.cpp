@@ -142,7 +142,7 @@ void require_finite(const at::Tensor& tensor, const std::string& name, const std
     throw DataError(
         source + ": tensor \"" + name +
         "\" holds values that are not finite (NaN or infinite): the file is damaged, or " +
-        "the type chosen with --dtype too narrow");
+        "the type chosen with `dtype` too narrow");
   }
 }
 
@@ -171,7 +171,7 @@ void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& check
     };
     if (options.link) {
       if (checkpoint.files.empty()) {
-        throw UsageError("--link needs .safetensors files; " + part.weights.source + " is none");
+        throw UsageError("`link` needs .safetensors files; " + part.weights.source + " is none");
       }
       for (const auto& [name, tensor] : part.weights.tensors) observe(name, tensor);
       write_linked_weights(folder / (part.name + ".link.json"), part.weights.tensors,
@@ -201,8 +201,8 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.name = options.name;
   // Linear layers around the transformers, instead of convolutions, came with version 2.
   info.family = checkpoint.unet_config.linear_projection ? ModelFamily::kSd2 : ModelFamily::kSd1;
-  info.text_width = checkpoint.text_config.width;
-  info.text_layers = checkpoint.text_config.layers;
+  info.text_encoders = {
+      {"text_encoder", checkpoint.text_config.width, checkpoint.text_config.layers}};
   info.native_size_px = checkpoint.native_size_px;
   info.latent_channels = checkpoint.vae_config.latent_channels;
   info.vae_factor = 1 << (checkpoint.vae_config.channels.size() - 1);
@@ -235,11 +235,11 @@ WeightsDtype parse_weights_dtype(std::string_view text) {
 ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
                                const ImportOptions& options, const ImportObserver& observer) {
   if (options.link && options.dtype != WeightsDtype::kKeep) {
-    throw UsageError("--link refers to the weights as they are; --dtype needs a copy");
+    throw UsageError("`link` refers to the weights as they are; `dtype` needs a copy");
   }
   if (!fs::exists(source)) throw MissingInputError(source.string() + ": no such file or folder");
   if (fs::exists(destination) && !options.replace) {
-    throw CannotCreateError(destination.string() + ": exists already; --force replaces it");
+    throw CannotCreateError(destination.string() + ": exists already; `force` replaces it");
   }
   const Checkpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
                                                          : read_single_file(source, options);

@@ -135,7 +135,7 @@ void decide_prediction(const TensorFile& content, std::optional<PredictionType> 
   } else if (is_second) {
     checkpoint.remarks.push_back(
         "The file does not say what its UNet predicts; taken for Stable Diffusion 2 at 768 px, "
-        "v_prediction. If pictures are noise: --prediction epsilon (the 512 px \"base\" models).");
+        "v_prediction. If pictures are noise: `prediction` epsilon (the 512 px \"base\" models).");
   }
   checkpoint.noise_schedule.prediction_type = type;
   checkpoint.native_size_px = is_second && type == PredictionType::kVelocity ? 768 : 512;

@@ -142,7 +142,7 @@ TEST_CASE("model: a tensor of a single file that is missing, misshapen or not fi
   CHECK_THAT(sdx::test::message_of<sdx::DataError>([&] {
                import(folder.path() / "large.safetensors", folder.path() / "bundle", options);
              }),
-             ContainsSubstring("--dtype too narrow"));
+             ContainsSubstring("`dtype` too narrow"));
 }
 
 TEST_CASE("model: a truncated single file is refused") {
@@ -305,5 +305,5 @@ TEST_CASE("model: a .ckpt file is the same checkpoint, and its hints are heeded"
   options.link = true;
   CHECK_THAT(sdx::test::message_of<sdx::UsageError>(
                  [&] { import(folder.path() / "model.ckpt", folder.path() / "linked", options); }),
-             ContainsSubstring("--link needs .safetensors files"));
+             ContainsSubstring("`link` needs .safetensors files"));
 }
