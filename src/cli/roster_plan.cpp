@@ -1,7 +1,5 @@
 #include "cli/roster_plan.h"
 
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -217,13 +215,14 @@ CheckedTeam check_team(const RosterOptions& options, const CommonOptions& common
 }
 
 void check_pictures(const TeamPlan& plan, const LoadedModel& model) {
-  EmbeddingTable words = plan.other_words;
+  std::map<std::string, int> planned;
   std::vector<ImageRequest> requests = plan.group_pictures;
   for (const TeamMember& member : plan.members) {
     const InversionOptions& word = member.training.inversion;
-    words.add({word.name, at::zeros({word.vectors, model.bundle.info().context_width()}), {}, {}});
+    planned[word.name] = word.vectors;
     requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
   }
+  const EmbeddingSizes words(plan.other_words, std::move(planned));
   // Whom such a picture shows is a problem already.
   std::erase_if(requests, [&](const auto& one) { return !missing_word(one, words).empty(); });
   model.generator.check(requests, words);

@@ -33,16 +33,17 @@ struct Stage {
   TokenizedPrompt tokenized;
 };
 
-std::vector<Stage> stages_of(const std::string& prompt, const TokenizeOptions& options,
-                             const Tokenizer& tokenizer, const EmbeddingTable& embeddings) {
-  const std::vector<PromptPart> parts = parse_prompt(prompt, options.grammar, {options.steps, 0});
+/// What sdx-generate makes of the same prompt.
+std::vector<Stage> tokenize_stages(const ParsedPrompt& prompt, int steps,
+                                   const Tokenizer& tokenizer, const EmbeddingSizes& embeddings) {
+  const std::vector<PromptPart> parts = prompt.parts({steps, 0});
   std::vector<Stage> stages;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     int first_step = 1;
     for (const PromptStage& stage : parts[i].stages) {
       stages.push_back({i + 1, parts[i].weight, first_step, stage.last_step,
                         parts.size() == 1 && parts[i].stages.size() == 1,
-                        tokenize_prompt(stage.text, tokenizer, embeddings, options.grammar)});
+                        tokenize_prompt(stage.prompt, tokenizer, embeddings)});
       first_step = stage.last_step + 1;
     }
   }
@@ -81,14 +82,16 @@ struct Token {
   double weight = 1;
 };
 
-std::vector<Token> tokens_of(const PromptChunk& chunk, const Tokenizer& tokenizer) {
+std::vector<Token> list_tokens(const TokenizedPrompt& prompt, const PromptChunk& chunk,
+                               const Tokenizer& tokenizer) {
   std::vector<Token> tokens;
   const std::size_t first = tokenizer.special_tokens().has_begin() ? 1 : 0;
   for (std::size_t i = first; i < first + static_cast<std::size_t>(chunk.token_count); ++i) {
     const double weight = chunk.weights.empty() ? 1 : static_cast<double>(chunk.weights[i]);
     if (const Splice* splice = splice_at(chunk, i)) {
+      const std::string& name = prompt.embeddings[splice->embedding];
       tokens.push_back(
-          {placeholder(splice->name) + "[" + std::to_string(splice->row) + "]", nullptr, weight});
+          {placeholder(name) + "[" + std::to_string(splice->row) + "]", nullptr, weight});
     } else {
       tokens.push_back({tokenizer.piece(chunk.ids[i]), chunk.ids[i], weight});
     }
@@ -102,13 +105,14 @@ void print_json(const Stage& stage, const Tokenizer& tokenizer, const CommonOpti
   int count = 0;
   for (const PromptChunk& chunk : prompt.chunks) {
     Json tokens = Json::array();
-    for (const Token& token : tokens_of(chunk, tokenizer)) {
+    for (const Token& token : list_tokens(prompt, chunk, tokenizer)) {
       tokens.push_back({{"token", token.text}, {"id", token.id}, {"weight", token.weight}});
     }
     Json splices = Json::array();
     for (const Splice& splice : chunk.splices) {
-      splices.push_back(
-          {{"name", splice.name}, {"row", splice.row}, {"position", splice.position}});
+      splices.push_back({{"name", prompt.embeddings[splice.embedding]},
+                         {"row", splice.row},
+                         {"position", splice.position}});
     }
     count += chunk.token_count;
     chunks.push_back({{"ids", chunk.ids}, {"tokens", tokens}, {"splices", splices}});
@@ -132,7 +136,7 @@ void print_table(const Stage& stage, const Tokenizer& tokenizer) {
   for (std::size_t i = 0; i < prompt.chunks.size(); ++i) {
     const PromptChunk& chunk = prompt.chunks[i];
     std::size_t position = 0;
-    for (const Token& token : tokens_of(chunk, tokenizer)) {
+    for (const Token& token : list_tokens(prompt, chunk, tokenizer)) {
       ++position;
       std::printf("  chunk %zu  %2zu  %6s  %5.3g  %s\n", i + 1, position,
                   token.id.is_null() ? "vector" : token.id.dump().c_str(), token.weight,
@@ -187,7 +191,8 @@ void tokenize_command(int argc, char** argv) {
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   for (const std::string& text : texts_to_tokenize(options)) {
-    for (const Stage& stage : stages_of(text, options, *tokenizer, embeddings)) {
+    const ParsedPrompt prompt = parse_prompt(text, options.grammar);
+    for (const Stage& stage : tokenize_stages(prompt, options.steps, *tokenizer, embeddings)) {
       if (common.json) {
         print_json(stage, *tokenizer, common);
       } else {

@@ -84,9 +84,9 @@ void train_command(int argc, char** argv) {
   TrainReporter reporter(options, common);
   TrainingRun run(bundle, target, identities, spec, folder, resume_policy(options),
                   reporter.events());
-  const TextEncoder text_encoder(bundle, target.device);
+  const TextEncoders text_encoders(bundle, target.device);
   const UNet unet(bundle, target);
-  run.begin({bundle, *tokenizer, text_encoder, unet});
+  run.begin({bundle, *tokenizer, text_encoders, unet});
   reporter.begin();
   const TrainerTask task = run.task();
   const StopReason reason =

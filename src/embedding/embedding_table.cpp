@@ -75,6 +75,11 @@ void EmbeddingTable::add_distinct(Embedding embedding) {
 const Embedding& EmbeddingTable::at(const std::string& name) const {
   const auto found = embeddings_.find(name);
   if (found != embeddings_.end()) return found->second;
+  throw_unknown(name);
+}
+
+void EmbeddingTable::throw_unknown(const std::string& name,
+                                   const std::vector<std::string>& others) const {
   for (const auto& [file, reason] : unusable_) {
     if (file.stem() == name) {
       throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
@@ -89,8 +94,9 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
   }
   std::vector<std::string> known;
   for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
+  for (const std::string& other : others) known.push_back(placeholder(other));
   const std::string nearest = join(nearest_words(placeholder(name), known), ", ");
-  const std::string others =
+  const std::string files =
       unusable_.empty()
           ? ""
           : ". Files that cannot be used: " + unusable_.begin()->first.string() +
@@ -99,7 +105,7 @@ const Embedding& EmbeddingTable::at(const std::string& name) const {
       placeholder(name) + " is not known. " +
       (nearest.empty() ? "There are no embeddings here yet" : "The nearest names are " + nearest) +
       "; sdx-train FOLDER --name " + name + " makes it, --embeddings DIR says where to look" +
-      others);
+      files);
 }
 
 void EmbeddingTable::check_used(const std::vector<std::string>& names) const {

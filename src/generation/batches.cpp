@@ -22,22 +22,25 @@ std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSched
                                    const ImageSize& size, ContextCache& contexts) {
   const PictureSettings& settings = request.settings;
   const auto parts_in = [&](const PromptSteps& steps) {
-    std::vector<PromptPart> parts = parse_prompt(request.prompt, settings.grammar, steps);
-    parts.push_back(parse_negative_prompt(request.negative_prompt, settings.grammar, steps));
+    PromptCache& prompts = contexts.prompts();
+    std::vector<PromptPart> parts =
+        *prompts.parts(request.prompt, settings.grammar, PromptRole::kPositive, steps);
+    const auto negative =
+        prompts.parts(request.negative_prompt, settings.grammar, PromptRole::kNegative, steps);
+    parts.insert(parts.end(), negative->begin(), negative->end());
     return parts;
   };
   std::vector<std::int64_t> shape;
   for (const PromptPart& part : parts_in({settings.sampler.steps, 0})) {
-    const std::string& text = part.stages.front().text;
     shape.push_back(
-        contexts.conditioning(text, settings.grammar, settings.clip_skip, size).positions());
+        contexts.conditioning(part.stages.front().prompt, settings.clip_skip, size).positions());
     if (settings.guidance_end < 1) shape.push_back(part.weight > 0 ? 1 : 0);
   }
   if (settings.feature_interval == 1) return shape;
   for (const PassPlan& plan : plan_passes(settings, schedule)) {
     for (const PromptPart& part : parts_in(plan.prompt_steps)) {
       for (int step = 1; step < plan.steps_to_take(); ++step) {
-        shape.push_back(text_at(part, step) == text_at(part, step - 1) ? 0 : 1);
+        shape.push_back(text_at(part, step).text == text_at(part, step - 1).text ? 0 : 1);
       }
     }
   }

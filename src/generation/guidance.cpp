@@ -28,15 +28,16 @@ int guided_steps(double share, int steps) {
 
 }  // namespace
 
-const Conditioning& ContextCache::conditioning(const std::string& text, Grammar grammar,
-                                               int clip_skip, const ImageSize& size) {
-  const auto key = std::make_tuple(text, grammar, clip_skip, size);
+const Conditioning& ContextCache::conditioning(const PromptText& prompt, int clip_skip,
+                                               const ImageSize& size) {
+  const ImageSize told = encoders_.has_size_ids() ? size : ImageSize{};
+  const auto key = std::make_tuple(prompt.text, prompt.grammar, clip_skip, told);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
-  const at::Tensor encoded =
-      encode_prompts({tokenize_prompt(text, tokenizer_, embeddings_, grammar)}, tokenizer_,
-                     embeddings_, encoder_, clip_skip - 1);
-  return known_.emplace(key, Conditioning{encoded}).first->second;
+  return known_
+      .emplace(key, encode_prompts({tokenize_prompt(prompt, tokenizer_, embeddings_)}, tokenizer_,
+                                   embeddings_, encoders_, told, clip_skip - 1))
+      .first->second;
 }
 
 Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps,
@@ -48,10 +49,14 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
   bool is_composed = false;
   bool all_attract = true;
   for (const ImageRequest& request : requests) {
-    parts_.push_back(parse_prompt(request.prompt, settings_.grammar, steps));
-    negatives_.push_back(parse_negative_prompt(request.negative_prompt, settings_.grammar, steps));
-    is_composed = is_composed || parts_.back().size() > 1 || parts_.back().front().weight != 1;
-    all_attract = all_attract && std::ranges::any_of(parts_.back(), attracts);
+    const auto parts_of = [&](const std::string& text, PromptRole role) {
+      return contexts.prompts().parts(text, settings_.grammar, role, steps);
+    };
+    parts_.push_back(parts_of(request.prompt, PromptRole::kPositive));
+    negatives_.push_back(parts_of(request.negative_prompt, PromptRole::kNegative));
+    const std::vector<PromptPart>& parts = *parts_.back();
+    is_composed = is_composed || parts.size() > 1 || parts.front().weight != 1;
+    all_attract = all_attract && std::ranges::any_of(parts, attracts);
   }
   needs_guidance_ = settings_.guidance_scale != 1 || is_composed;
   guided_steps_ = all_attract ? guided_steps(settings_.guidance_end, steps.steps) - first_step
@@ -61,13 +66,13 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
 bool Guidance::is_guided(int step) const { return needs_guidance_ && step < guided_steps_; }
 
 const Conditioning& Guidance::conditioning(const PromptPart& part, int step) {
-  return contexts_.conditioning(text_at(part, step), settings_.grammar, settings_.clip_skip, size_);
+  return contexts_.conditioning(text_at(part, step), settings_.clip_skip, size_);
 }
 
 std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; is_guided(step) && i < negatives_.size(); ++i) {
-    rows.push_back({static_cast<std::int64_t>(i), 0, conditioning(negatives_[i], step)});
+    rows.push_back({static_cast<std::int64_t>(i), 0, conditioning(negative(i), step)});
   }
   return rows;
 }
@@ -75,7 +80,7 @@ std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
 std::vector<Guidance::Row> Guidance::conditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    for (const PromptPart& part : parts_[i]) {
+    for (const PromptPart& part : *parts_[i]) {
       if (!is_guided(step) && !attracts(part)) continue;
       rows.push_back({static_cast<std::int64_t>(i), part.weight, conditioning(part, step)});
     }

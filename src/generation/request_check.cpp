@@ -22,26 +22,22 @@ void check_size(const std::string& what, int width_px, int height_px, int factor
 
 void check_sizes(const PictureSettings& settings, const BundleInfo& info) {
   const auto [width_px, height_px] = picture_size(settings, info);
-  check_size("--size", width_px, height_px, info.vae_factor);
+  check_size("`size`", width_px, height_px, info.vae_factor);
   if (settings.hires.scale > 1) {
     const auto larger = [&](int px) {
       return static_cast<int>(std::lround(px * settings.hires.scale));
     };
-    check_size("--hires gives", larger(width_px), larger(height_px), info.vae_factor);
+    check_size("`hires` gives", larger(width_px), larger(height_px), info.vae_factor);
   }
 }
 
-void check_text(const std::string& text, const PictureSettings& settings, const PromptSteps& steps,
-                const BundleInfo& info, const Tokenizer& tokenizer,
-                const EmbeddingTable& embeddings) {
-  for (const PromptPart& part : parse_prompt(text, settings.grammar, steps)) {
+void check_parts(const std::vector<PromptPart>& parts, const BundleInfo& info,
+                 const Tokenizer& tokenizer, const EmbeddingSizes& embeddings) {
+  for (const PromptPart& part : parts) {
     for (const PromptStage& stage : part.stages) {
-      const TokenizedPrompt prompt =
-          tokenize_prompt(stage.text, tokenizer, embeddings, settings.grammar);
-      for (const PromptChunk& chunk : prompt.chunks) {
-        for (const Splice& splice : chunk.splices) {
-          check_widths(embeddings.at(splice.name), info.text_widths());
-        }
+      const TokenizedPrompt prompt = tokenize_prompt(stage.prompt, tokenizer, embeddings);
+      for (const std::string& name : prompt.embeddings) {
+        embeddings.check_widths(name, info.text_widths());
       }
     }
   }
@@ -51,22 +47,25 @@ void check_text(const std::string& text, const PictureSettings& settings, const 
 
 void check_request(const ImageRequest& request, const BundleInfo& info,
                    const NoiseSchedule& schedule, const Tokenizer& tokenizer,
-                   const EmbeddingTable& embeddings) {
+                   const EmbeddingSizes& embeddings, PromptCache& prompts) {
   const PictureSettings& settings = request.settings;
   check_sizes(settings, info);
   if (settings.start && settings.start->mask && settings.hires.scale > 1) {
     throw UsageError(
-        "--mask and --hires: the second pass would change what the mask keeps; make the picture "
-        "without --hires, then a larger one from it with --init-image and --hires");
+        "`mask` and `hires`: the second pass would change what the mask keeps; make the picture "
+        "without `hires`, then a larger one from it with `init-image` and `hires`");
   }
   if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers()) {
-    throw UsageError("--clip-skip: expected 1 to " + std::to_string(info.text_layers()) +
-                     ", found " + std::to_string(settings.clip_skip));
+    throw SettingError("clip-skip", "1 to " + std::to_string(info.text_layers()),
+                       std::to_string(settings.clip_skip));
   }
   for (const PassPlan& plan : plan_passes(settings, schedule)) {
-    for (const std::string* text : {&request.prompt, &request.negative_prompt}) {
-      check_text(*text, settings, plan.prompt_steps, info, tokenizer, embeddings);
-    }
+    const auto check = [&](const std::string& text, PromptRole role) {
+      check_parts(*prompts.parts(text, settings.grammar, role, plan.prompt_steps), info, tokenizer,
+                  embeddings);
+    };
+    check(request.prompt, PromptRole::kPositive);
+    check(request.negative_prompt, PromptRole::kNegative);
   }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "sdx/embedding/embedding_table.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
+#include "sdx/prompt/prompt_cache.h"
 #include "sdx/tokenizer/tokenizer.h"
 
 namespace sdx {
@@ -12,6 +13,6 @@ namespace sdx {
 ///         of another model.
 void check_request(const ImageRequest& request, const BundleInfo& info,
                    const NoiseSchedule& schedule, const Tokenizer& tokenizer,
-                   const EmbeddingTable& embeddings);
+                   const EmbeddingSizes& embeddings, PromptCache& prompts);
 
 }  // namespace sdx

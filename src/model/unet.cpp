@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <atomic>
 #include <string>
 
 #include "model/gradient_range.h"
@@ -27,9 +28,29 @@ void check_rows(const at::Tensor& field, const char* name, std::int64_t rows) {
 
 bool wants_gradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
 
+/// Holds that one thread is in the UNet.
+class OneAtATime {
+ public:
+  explicit OneAtATime(std::atomic_flag& busy) : busy_(busy) {
+    if (busy_.test_and_set()) throw InternalError("UNet: called by two threads at once");
+  }
+  ~OneAtATime() { busy_.clear(); }
+  OneAtATime(const OneAtATime&) = delete;
+  OneAtATime& operator=(const OneAtATime&) = delete;
+
+ private:
+  std::atomic_flag& busy_;
+};
+
 }  // namespace
 
 struct UNet::Impl {
+  Impl(const Bundle& bundle, const ComputeTarget& where, ModelUse what_for)
+      : program(std::make_unique<ScriptUNet>(bundle, where, what_for)),
+        target(where),
+        use(what_for),
+        latent_channels(bundle.info().latent_channels) {}
+
   /// The inputs, if the program takes just them.
   /// @throws InternalError naming what is too much, missing, or of other rows.
   UNetInputs inputs(const at::Tensor& sample, const at::Tensor& timesteps,
@@ -48,11 +69,11 @@ struct UNet::Impl {
   ComputeTarget target;
   ModelUse use;
   int latent_channels;
+  std::atomic_flag busy;
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
-    : impl_(std::make_unique<Impl>(Impl{std::make_unique<ScriptUNet>(bundle, target, use), target,
-                                        use, bundle.info().latent_channels})) {}
+    : impl_(std::make_unique<Impl>(bundle, target, use)) {}
 
 UNet::~UNet() = default;
 UNet::UNet(UNet&&) noexcept = default;
@@ -60,6 +81,7 @@ UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const Conditioning& conditioning, GradientMemory memory) const {
+  const OneAtATime alone(impl_->busy);
   UNetInputs inputs = impl_->inputs(sample, timesteps, conditioning);
   const bool has_gradient = at::GradMode::is_enabled() &&
                             (wants_gradient(sample) || wants_gradient(conditioning.context) ||
@@ -83,6 +105,7 @@ void UNet::require_feature_reuse() const { impl_->program->require_feature_reuse
 
 KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
                                const Conditioning& conditioning) const {
+  const OneAtATime alone(impl_->busy);
   require_feature_reuse();
   return impl_->program->forward_keeping(impl_->inputs(sample, timesteps, conditioning));
 }
@@ -90,6 +113,7 @@ KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& times
 at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
                                  const Conditioning& conditioning,
                                  const at::Tensor& features) const {
+  const OneAtATime alone(impl_->busy);
   require_feature_reuse();
   return impl_->program->forward_reusing(impl_->inputs(sample, timesteps, conditioning), features);
 }

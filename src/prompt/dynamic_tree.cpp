@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "prompt/lexer.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -19,13 +20,9 @@ constexpr std::uint64_t kCountless = std::numeric_limits<std::uint64_t>::max();
 // 21! is more than 64 bits hold, so more of anything cannot be counted.
 constexpr std::size_t kCountableItems = 20;
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr std::string_view kSpecial = "{}|_\\";
 
-std::string_view without_leading_blanks(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  return text;
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::uint64_t product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t result = 0;
@@ -61,7 +58,7 @@ std::vector<std::size_t> closing_braces(std::string_view text) {
   std::vector<std::size_t> closing(text.size(), std::string_view::npos);
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') {
+    if (is_escape(text, i, kSpecial)) {
       ++i;
     } else if (text[i] == '{') {
       open.push_back(i);
@@ -109,7 +106,7 @@ std::optional<std::size_t> take_number(std::string_view& text) {
 std::optional<Bounds> take_bounds(std::string_view& group) {
   constexpr std::string_view kEnd = "$$";
   Bounds bounds;
-  std::string_view rest = without_leading_blanks(group);
+  std::string_view rest = without_blanks_at_start(group);
   const std::optional<std::size_t> first = take_number(rest);
   const bool is_range = rest.starts_with('-');
   if (is_range) rest.remove_prefix(1);
@@ -163,9 +160,9 @@ class TreeParser {
     };
     while (i < text.size()) {
       const std::string_view rest = text.substr(i);
-      if (rest.size() >= 2 && rest[0] == '\\') {
-        const bool is_escape = std::string_view("{}|_").find(rest[1]) != std::string_view::npos;
-        phrase.back().text += rest.substr(is_escape ? 1 : 0, is_escape ? 1 : 2);
+      if (is_escape(text, i, kSpecial)) {
+        // The prompt's own grammar escapes the backslash, so it stays as it is here.
+        phrase.back().text += rest[1] == '\\' ? rest.substr(0, 2) : rest.substr(1, 1);
         i += 2;
       } else if (const std::size_t length = wildcard_length(rest); length > 0) {
         add_choice(wildcard(std::string(rest.substr(2, length - 4))), i + length);
@@ -208,7 +205,7 @@ class TreeParser {
   }
 
   Option option(std::string_view text) {
-    text = without_leading_blanks(text);
+    text = without_blanks_at_start(text);
     const double weight = take_weight(text);
     return {weight, parse(text)};
   }
@@ -231,7 +228,7 @@ class TreeParser {
                                                      const std::vector<std::size_t>& closing) {
     std::vector<std::string_view> options;
     for (std::size_t i = begin; i < text.size(); ++i) {
-      if (text[i] == '\\') {
+      if (is_escape(text, i, kSpecial)) {
         ++i;
       } else if (closing[i] != text.npos) {
         i = closing[i];

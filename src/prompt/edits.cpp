@@ -1,10 +1,9 @@
-#include "edits.h"
+#include "prompt/edits.h"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <set>
-#include <string_view>
+#include <stdexcept>
+#include <string>
 
 #include "sdx/util/text.h"
 
@@ -12,35 +11,8 @@ namespace sdx {
 
 namespace {
 
-struct Edit;
-struct Alternation;
-
-/// A stretch of the prompt: text as it stands, or something that changes from step to step.
-struct Node {
-  std::string text;
-  std::shared_ptr<const Edit> edit;
-  std::shared_ptr<const Alternation> alternation;
-};
-
-using Nodes = std::vector<Node>;
-
-struct Edit {
-  Nodes before;
-  Nodes after;
-  int last_step_before = 0;
-};
-
-struct Alternation {
-  std::vector<Nodes> choices;
-};
-
-/// The number of an edit, blanks around it.
-struct When {
-  double value = 0;
-  bool is_fraction = false;
-};
-
-std::optional<When> parse_when(std::string_view text) {
+/// Blanks may stand around the number.
+std::optional<EditTime> parse_time(const std::string& text) {
   const std::string number = trim(text);
   const bool is_number =
       !number.empty() && number.find_first_not_of("+-.0123456789eE") == std::string::npos;
@@ -51,7 +23,7 @@ std::optional<When> parse_when(std::string_view text) {
   try {
     const double value = std::stod(number, &used);
     if (used != number.size()) return {};
-    return When{value, number.find('.') != std::string::npos};
+    return EditTime{value, number.find('.') != std::string::npos};
   } catch (const std::logic_error&) {
     return {};
   }
@@ -60,24 +32,33 @@ std::optional<When> parse_when(std::string_view text) {
 /// Recursive descent. Every function starts at `position_` and leaves it behind what it has read.
 class EditParser {
  public:
-  EditParser(const std::string& text, const PromptSteps& steps) : text_(text), steps_(steps) {}
+  explicit EditParser(const PromptTokens& tokens) : tokens_(tokens) {}
 
   /// @return nothing if the whole is to be taken as it stands.
-  std::optional<Nodes> parse() {
-    Nodes nodes;
-    while (position_ < text_.size()) {
+  std::optional<EditNodes> parse() {
+    EditNodes nodes;
+    while (position_ < tokens_.size()) {
       if (read_item(nodes)) continue;
-      if (std::string_view("[]():").find(text_[position_]) == std::string_view::npos) return {};
-      nodes.push_back({std::string(1, text_[position_++]), nullptr, nullptr});
+      if (at('|') || tokens_[position_].kind != TokenKind::kMark) return {};
+      nodes.push_back({{tokens_[position_++]}, nullptr, nullptr});
     }
     return nodes;
   }
 
  private:
-  bool at(char c) const { return position_ < text_.size() && text_[position_] == c; }
+  bool at(char mark) const {
+    return position_ < tokens_.size() && tokens_[position_].is_mark(mark);
+  }
 
-  bool take(char c) {
-    if (!at(c)) return false;
+  /// @return whether it stood there; it is added to `nodes`.
+  bool take(char mark, EditNodes& nodes) {
+    if (!at(mark)) return false;
+    nodes.push_back({{tokens_[position_++]}, nullptr, nullptr});
+    return true;
+  }
+
+  bool skip(char mark) {
+    if (!at(mark)) return false;
     ++position_;
     return true;
   }
@@ -86,7 +67,7 @@ class EditParser {
   static constexpr int kMaxDepth = 12;
 
   /// @return whether there was one; if not, nothing has changed.
-  bool read_item(Nodes& nodes) {
+  bool read_item(EditNodes& nodes) {
     if (!at('(') && !at('[')) return read_plain(nodes);
     if (depth_ >= kMaxDepth) return false;
     const std::size_t start = position_;
@@ -97,132 +78,134 @@ class EditParser {
     return false;
   }
 
-  bool read_plain(Nodes& nodes) {
-    const std::size_t start = position_;
-    while (position_ < text_.size()) {
-      if (text_[position_] == '\\') {
-        if (position_ + 1 == text_.size()) break;
-        position_ += 2;
-      } else if (std::string_view("[]():|").find(text_[position_]) != std::string_view::npos) {
-        break;
-      } else {
-        ++position_;
-      }
-    }
-    if (position_ == start) return false;
-    nodes.push_back({text_.substr(start, position_ - start), nullptr, nullptr});
+  /// A backslash needs a letter to go with it: at the end of the prompt it is nothing plain.
+  bool is_plain() const {
+    const TokenKind kind = tokens_[position_].kind;
+    const bool is_last = position_ + 1 == tokens_.size();
+    return kind != TokenKind::kMark && !(kind == TokenKind::kBackslash && is_last);
+  }
+
+  bool read_plain(EditNodes& nodes) {
+    PromptTokens plain;
+    while (position_ < tokens_.size() && is_plain()) plain.push_back(tokens_[position_++]);
+    if (plain.empty()) return false;
+    nodes.push_back({std::move(plain), nullptr, nullptr});
     return true;
   }
 
-  Nodes read_prompt() {
-    Nodes nodes;
+  EditNodes read_prompt() {
+    EditNodes nodes;
     ++depth_;
-    while (position_ < text_.size() && read_item(nodes)) {
+    while (position_ < tokens_.size() && read_item(nodes)) {
     }
     --depth_;
     return nodes;
   }
 
-  static void append(Nodes& nodes, const Nodes& more) {
+  static void add_all(EditNodes& nodes, const EditNodes& more) {
     nodes.insert(nodes.end(), more.begin(), more.end());
   }
 
-  bool read_round(Nodes& nodes) {
-    take('(');
-    nodes.push_back({"(", nullptr, nullptr});
-    append(nodes, read_prompt());
-    if (take(':')) {
-      nodes.push_back({":", nullptr, nullptr});
-      append(nodes, read_prompt());
-    }
-    nodes.push_back({")", nullptr, nullptr});
-    return take(')');
+  bool read_round(EditNodes& nodes) {
+    take('(', nodes);
+    add_all(nodes, read_prompt());
+    if (take(':', nodes)) add_all(nodes, read_prompt());
+    return take(')', nodes);
   }
 
-  bool read_square(Nodes& nodes) {
-    take('[');
-    std::vector<Nodes> pieces = {read_prompt()};
+  bool read_square(EditNodes& nodes) {
+    EditNodes plain;
+    take('[', plain);
+    std::vector<EditNodes> pieces = {read_prompt()};
     if (at('|')) {
-      while (take('|')) pieces.push_back(read_prompt());
-      nodes.push_back({"", nullptr, std::make_shared<Alternation>(Alternation{pieces})});
-      return take(']');
+      while (skip('|')) pieces.push_back(read_prompt());
+      nodes.push_back({{}, nullptr, std::make_shared<Alternation>(Alternation{pieces})});
+      return skip(']');
     }
-    if (take(']')) {
-      nodes.push_back({"[", nullptr, nullptr});
-      append(nodes, pieces.front());
-      nodes.push_back({"]", nullptr, nullptr});
+    if (at(']')) {
+      add_all(plain, pieces.front());
+      take(']', plain);
+      add_all(nodes, plain);
       return true;
     }
     std::size_t last_piece = position_;
-    while (at(':')) {
-      last_piece = ++position_;
+    while (skip(':')) {
+      last_piece = position_;
       pieces.push_back(read_prompt());
     }
-    const std::string_view number =
-        std::string_view(text_).substr(last_piece, position_ - last_piece);
-    const std::optional<When> when = parse_when(number);
-    if (!when || pieces.size() > 3 || !take(']')) return false;
+    const std::optional<EditTime> when = parse_time(text_between(last_piece, position_));
+    if (!when || pieces.size() > 3 || !skip(']')) return false;
     pieces.pop_back();
     Edit edit;
     edit.after = pieces.back();
     if (pieces.size() == 2) edit.before = pieces.front();
-    edit.last_step_before = last_step(*when);
-    nodes.push_back({"", std::make_shared<Edit>(std::move(edit)), nullptr});
+    edit.when = *when;
+    nodes.push_back({{}, std::make_shared<Edit>(std::move(edit)), nullptr});
     return true;
   }
 
-  int last_step(const When& when) const {
-    const bool is_second_pass = steps_.steps_before > 0;
-    const double step = when.is_fraction ? (when.value - (is_second_pass ? 1 : 0)) * steps_.steps
-                                         : when.value - steps_.steps_before;
-    return static_cast<int>(std::clamp<double>(step, -1, steps_.steps));
+  std::string text_between(std::size_t first, std::size_t end) const {
+    std::string text;
+    for (std::size_t i = first; i < end; ++i) text += tokens_[i].text;
+    return text;
   }
 
-  const std::string& text_;
-  PromptSteps steps_;
+  const PromptTokens& tokens_;
   std::size_t position_ = 0;
   int depth_ = 0;
 };
 
+/// The last step before an edit: counted in the pass, from 1.
+int last_step_before(const EditTime& when, const PromptSteps& steps) {
+  const bool is_second_pass = steps.steps_before > 0;
+  const double step = when.is_fraction ? (when.value - (is_second_pass ? 1 : 0)) * steps.steps
+                                       : when.value - steps.steps_before;
+  return static_cast<int>(std::clamp<double>(step, -1, steps.steps));
+}
+
 /// The steps with which a stage ends.
-void collect_ends(const Nodes& nodes, int steps, std::set<int>& ends) {
-  for (const Node& node : nodes) {
+void collect_ends(const EditNodes& nodes, const PromptSteps& steps, std::set<int>& ends) {
+  for (const EditNode& node : nodes) {
     if (node.edit) {
-      if (node.edit->last_step_before >= 1) ends.insert(node.edit->last_step_before);
+      const int last = last_step_before(node.edit->when, steps);
+      if (last >= 1) ends.insert(last);
       collect_ends(node.edit->before, steps, ends);
       collect_ends(node.edit->after, steps, ends);
     }
     if (node.alternation) {
-      for (int step = 1; step <= steps; ++step) ends.insert(step);
+      for (int step = 1; step <= steps.steps; ++step) ends.insert(step);
     }
   }
 }
 
-void write_at(const Nodes& nodes, int step, std::string& text) {
-  for (const Node& node : nodes) {
-    text += node.text;
+void write_at(const EditNodes& nodes, int step, const PromptSteps& steps, PromptTokens& written) {
+  for (const EditNode& node : nodes) {
+    for (const PromptToken& token : node.tokens) append(written, token);
     if (node.edit) {
-      const bool is_before = step <= node.edit->last_step_before;
-      write_at(is_before ? node.edit->before : node.edit->after, step, text);
+      const bool is_before = step <= last_step_before(node.edit->when, steps);
+      write_at(is_before ? node.edit->before : node.edit->after, step, steps, written);
     }
     if (node.alternation) {
-      const std::vector<Nodes>& choices = node.alternation->choices;
-      write_at(choices[static_cast<std::size_t>(step - 1) % choices.size()], step, text);
+      const std::vector<EditNodes>& choices = node.alternation->choices;
+      write_at(choices[static_cast<std::size_t>(step - 1) % choices.size()], step, steps, written);
     }
   }
 }
 
 }  // namespace
 
-std::vector<PromptStage> resolve_edits(const std::string& text, const PromptSteps& steps) {
-  const std::optional<Nodes> nodes = EditParser(text, steps).parse();
-  if (!nodes) return {{steps.steps, text}};
+EditNodes parse_edits(const PromptTokens& tokens) {
+  if (auto nodes = EditParser(tokens).parse()) return *std::move(nodes);
+  return {{tokens, nullptr, nullptr}};
+}
+
+std::vector<EditStage> resolve_edits(const EditNodes& nodes, const PromptSteps& steps) {
   std::set<int> ends = {steps.steps};
-  collect_ends(*nodes, steps.steps, ends);
-  std::vector<PromptStage> stages;
+  collect_ends(nodes, steps, ends);
+  std::vector<EditStage> stages;
   for (const int end : ends) {
-    stages.push_back({end, ""});
-    write_at(*nodes, end, stages.back().text);
+    stages.push_back({end, {}});
+    write_at(nodes, end, steps, stages.back().tokens);
   }
   return stages;
 }

@@ -1,5 +1,6 @@
 #include "sdx/prompt/prompt.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/index_put.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
@@ -7,8 +8,10 @@
 #include <ATen/ops/where.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
+#include "prompt/placeholders.h"
 #include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
@@ -16,42 +19,6 @@
 namespace sdx {
 
 namespace {
-
-/// A stretch of a prompt: plain text, or the name of an embedding.
-struct Segment {
-  std::string text;
-  bool is_placeholder;
-};
-
-bool is_name_character(char c) {
-  return c != '<' && c != '>' && static_cast<unsigned char>(c) > ' ';
-}
-
-/// The length of the `<Name>` that begins at `start`, or 0.
-std::size_t placeholder_length(const std::string& text, std::size_t start) {
-  if (text[start] != '<') return 0;
-  std::size_t end = start + 1;
-  while (end < text.size() && is_name_character(text[end])) ++end;
-  const bool closed = end < text.size() && text[end] == '>';
-  return closed && end > start + 1 ? end + 1 - start : 0;
-}
-
-std::vector<Segment> split_segments(const std::string& text) {
-  std::vector<Segment> segments;
-  std::string plain;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = placeholder_length(text, i);
-    if (length == 0) {
-      plain += text[i++];
-      continue;
-    }
-    if (!plain.empty()) segments.push_back({std::exchange(plain, {}), false});
-    segments.push_back({text.substr(i + 1, length - 2), true});
-    i += length;
-  }
-  if (!plain.empty()) segments.push_back({plain, false});
-  return segments;
-}
 
 constexpr int kCommaReach = 20;  ///< tokens within which an overflowing chunk looks for a comma
 
@@ -76,14 +43,15 @@ class ChunkWriter {
     put(id);
   }
 
-  void add_vectors(const std::string& name, int count) {
+  /// @param embedding see Splice
+  void add_vectors(std::size_t embedding, const std::string& name, int count) {
     if (count > capacity()) {
       throw DataError(placeholder(name) + " has " + std::to_string(count) + " vectors; at most " +
                       std::to_string(capacity()) + " fit into a chunk");
     }
     make_room(count);
     for (int row = 0; row < count; ++row) {
-      splices_.push_back({token_count(), name, row});
+      splices_.push_back({token_count(), embedding, row});
       put(tokens_.pad);
     }
   }
@@ -99,7 +67,7 @@ class ChunkWriter {
     }
     for (const Splice& splice : splices_) {
       const int position = splice.position + static_cast<int>(chunk.ids.size());
-      chunk.splices.push_back({position, splice.name, splice.row});
+      chunk.splices.push_back({position, splice.embedding, splice.row});
     }
     chunk.ids.insert(chunk.ids.end(), ids_.begin(), ids_.end());
     weights.insert(weights.end(), weights_.begin(), weights_.end());
@@ -142,7 +110,7 @@ class ChunkWriter {
     std::vector<Splice> splices;
     for (const Splice& splice : splices_) {
       if (splice.position >= start) {
-        splices.push_back({splice.position - start, splice.name, splice.row});
+        splices.push_back({splice.position - start, splice.embedding, splice.row});
       }
     }
     splices_.resize(splices_.size() - splices.size());
@@ -174,6 +142,21 @@ std::vector<std::int64_t> comma_ids(const Tokenizer& tokenizer) {
     if (!encoded.empty()) ids.push_back(encoded.back());
   }
   return ids;
+}
+
+/// The tokens of all chunks, where each ends, and what behind it is padding.
+ChunkIds ids_of(const std::vector<const PromptChunk*>& chunks, const SpecialTokens& tokens) {
+  std::vector<at::Tensor> ids;
+  std::vector<std::int64_t> ends;
+  for (const PromptChunk* chunk : chunks) {
+    ids.push_back(at::tensor(chunk->ids, at::kLong));
+    const int written =
+        (tokens.has_begin() ? 1 : 0) + chunk->token_count + (tokens.has_end() ? 1 : 0);
+    ends.push_back(std::max(written - 1, 0));
+  }
+  const at::Tensor all_ends = at::tensor(ends, at::kLong);
+  const at::Tensor positions = at::arange(tokens.max_length, at::kLong).unsqueeze(0);
+  return {at::stack(ids), positions > all_ends.unsqueeze(1), all_ends};
 }
 
 /// The weights of all chunks [N,L], or nothing if all are 1.
@@ -235,70 +218,91 @@ std::string bracket_bare_names(const std::string& text, const EmbeddingTable& em
   return result;
 }
 
-TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
-                                const EmbeddingTable& embeddings, Grammar grammar) {
-  const bool seeks_commas = grammar == Grammar::kA1111;
+TokenizedPrompt tokenize_prompt(const PromptText& prompt, const Tokenizer& tokenizer,
+                                const EmbeddingSizes& embeddings) {
+  const bool seeks_commas = prompt.grammar == Grammar::kA1111;
   ChunkWriter writer(tokenizer.special_tokens(),
                      seeks_commas ? comma_ids(tokenizer) : std::vector<std::int64_t>{});
-  for (const WeightedText& piece : parse_weights(text, grammar)) {
-    if (piece.opens_chunk) writer.end_chunk();
-    writer.set_weight(piece.weight);
-    for (const Segment& segment : split_segments(piece.text)) {
-      if (segment.is_placeholder) {
-        const Embedding& embedding = embeddings.at(segment.text);
-        writer.add_vectors(embedding.name, static_cast<int>(embedding.vectors.count()));
-      } else {
-        for (const std::int64_t id : tokenizer.encode(segment.text)) writer.add_token(id);
-      }
+  std::vector<std::string> names;
+  for (const PromptSegment& segment : prompt.segments) {
+    if (segment.opens_chunk) writer.end_chunk();
+    writer.set_weight(segment.weight);
+    if (segment.is_placeholder) {
+      const int count = embeddings.vector_count(segment.text);
+      const auto known = std::find(names.begin(), names.end(), segment.text);
+      const auto place = static_cast<std::size_t>(std::distance(names.begin(), known));
+      if (known == names.end()) names.push_back(segment.text);
+      writer.add_vectors(place, segment.text, count);
+    } else if (!segment.text.empty()) {
+      for (const std::int64_t id : tokenizer.encode(segment.text)) writer.add_token(id);
     }
   }
-  return {text, writer.finish()};
+  return {prompt.text, std::move(names), writer.finish()};
 }
 
-at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const EmbeddingTable& embeddings, const TextEncoder& encoder,
-                          int skip_last_layers) {
+TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
+                                const EmbeddingSizes& embeddings, Grammar grammar) {
+  return tokenize_prompt(parse_text(text, grammar), tokenizer, embeddings);
+}
+
+Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const TextEncoders& encoders, const ImageSize& size,
+                            int skip_last_layers) {
   std::size_t chunk_count = 1;
-  for (const TokenizedPrompt& prompt : prompts) {
-    chunk_count = std::max(chunk_count, prompt.chunks.size());
+  for (const SplicedPrompt& spliced : prompts) {
+    chunk_count = std::max(chunk_count, spliced.prompt.chunks.size());
   }
   const PromptChunk empty = ChunkWriter(tokenizer.special_tokens()).finish().front();
 
   std::vector<const PromptChunk*> chunks;
-  for (const TokenizedPrompt& prompt : prompts) {
-    for (std::size_t i = 0; i < chunk_count; ++i) {
-      chunks.push_back(i < prompt.chunks.size() ? &prompt.chunks[i] : &empty);
-    }
-  }
-
-  std::vector<at::Tensor> chunk_ids;
-  std::vector<at::Tensor> spliced_vectors;
+  std::vector<std::vector<at::Tensor>> spliced_vectors(encoders.size());
   std::vector<std::int64_t> spliced_chunks;
   std::vector<std::int64_t> spliced_positions;
-  for (const PromptChunk* chunk : chunks) {
-    for (const Splice& splice : chunk->splices) {
-      spliced_chunks.push_back(static_cast<std::int64_t>(chunk_ids.size()));
-      spliced_positions.push_back(splice.position);
-      spliced_vectors.push_back(embeddings.at(splice.name).vectors.only()[splice.row]);
+  for (const auto& [prompt, vectors] : prompts) {
+    for (std::size_t i = 0; i < chunk_count; ++i) {
+      const PromptChunk& chunk = i < prompt.chunks.size() ? prompt.chunks[i] : empty;
+      for (const Splice& splice : chunk.splices) {
+        spliced_chunks.push_back(static_cast<std::int64_t>(chunks.size()));
+        spliced_positions.push_back(splice.position);
+        for (std::size_t encoder = 0; encoder < encoders.size(); ++encoder) {
+          spliced_vectors[encoder].push_back(
+              vectors.at(splice.embedding).matrix(encoder)[splice.row]);
+        }
+      }
+      chunks.push_back(&chunk);
     }
-    chunk_ids.push_back(at::tensor(chunk->ids, at::kLong));
   }
 
-  at::Tensor vectors = encoder.embed(at::stack(chunk_ids));
-  if (!spliced_vectors.empty()) {
-    for (const PromptChunk* chunk : chunks) {
-      for (const Splice& splice : chunk->splices) {
-        check_widths(embeddings.at(splice.name), {vectors.size(2)});
-      }
-    }
-    vectors = at::index_put(vectors,
-                            {to_device(at::tensor(spliced_chunks, at::kLong), vectors.device()),
-                             to_device(at::tensor(spliced_positions, at::kLong), vectors.device())},
-                            to_device(at::stack(spliced_vectors), vectors.device()));
+  const ChunkIds ids = ids_of(chunks, tokenizer.special_tokens());
+  std::vector<at::Tensor> inputs = encoders.embed(ids);
+  for (std::size_t encoder = 0; encoder < inputs.size() && !spliced_chunks.empty(); ++encoder) {
+    const c10::Device device = inputs[encoder].device();
+    inputs[encoder] = at::index_put(inputs[encoder],
+                                    {to_device(at::tensor(spliced_chunks, at::kLong), device),
+                                     to_device(at::tensor(spliced_positions, at::kLong), device)},
+                                    to_device(at::stack(spliced_vectors[encoder]), device));
   }
-  at::Tensor encoded = encoder.encode(vectors, skip_last_layers);
-  if (const auto weights = weights_of(chunks)) encoded = weighted(encoded, *weights);
-  return encoded.reshape({static_cast<std::int64_t>(prompts.size()), -1, encoded.size(2)});
+  EncodedChunks encoded = encoders.encode(inputs, ids.ends, skip_last_layers);
+  if (const auto weights = weights_of(chunks)) {
+    for (at::Tensor& output : encoded.outputs) output = weighted(output, *weights);
+  }
+  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);
+}
+
+Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const EmbeddingTable& embeddings, const TextEncoders& encoders,
+                            const ImageSize& size, int skip_last_layers) {
+  std::vector<SplicedPrompt> spliced;
+  for (const TokenizedPrompt& prompt : prompts) {
+    std::vector<EmbeddingVectors> vectors;
+    for (const std::string& name : prompt.embeddings) {
+      const Embedding& embedding = embeddings.at(name);
+      check_widths(embedding, encoders.widths());
+      vectors.push_back(embedding.vectors);
+    }
+    spliced.push_back({prompt, std::move(vectors)});
+  }
+  return encode_prompts(spliced, tokenizer, encoders, size, skip_last_layers);
 }
 
 }  // namespace sdx

@@ -38,6 +38,28 @@ std::vector<std::string> read_prompt_file(const std::filesystem::path& file) {
   return prompts;
 }
 
+std::vector<std::string> read_named_prompts(const std::filesystem::path& file) {
+  std::vector<std::string> prompts;
+  for (PromptLine& line : read_prompt_lines(file)) {
+    if (line.text.find(kNameField) == std::string::npos) {
+      throw DataError(file.string() + ":" + std::to_string(line.number) + ": \"" + line.text +
+                      "\" has no {name}; write {name} where the person is to stand, or remove the "
+                      "line");
+    }
+    prompts.push_back(std::move(line.text));
+  }
+  return prompts;
+}
+
+std::string fill_name(const std::string& prompt, const std::string& text) {
+  std::string filled = prompt;
+  for (std::size_t at = filled.find(kNameField); at != std::string::npos;
+       at = filled.find(kNameField, at + text.size())) {
+    filled.replace(at, kNameField.size(), text);
+  }
+  return filled;
+}
+
 std::vector<std::string> fill_names(const std::vector<std::string>& prompts,
                                     const std::vector<std::string>& names) {
   std::vector<std::string> filled;
@@ -47,16 +69,10 @@ std::vector<std::string> fill_names(const std::vector<std::string>& prompts,
       continue;
     }
     if (names.empty()) {
-      throw UsageError("the prompt \"" + prompt + "\" has a {name}; --names A,B says whose");
+      throw UsageError("the prompt \"" + prompt + "\" has a {name}; `names` A,B says whose");
     }
     for (const std::string& name : names) {
-      std::string text = prompt;
-      const std::string tag = placeholder(name);
-      for (std::size_t at = text.find(kNameField); at != std::string::npos;
-           at = text.find(kNameField, at + tag.size())) {
-        text.replace(at, kNameField.size(), tag);
-      }
-      filled.push_back(text);
+      filled.push_back(fill_name(prompt, placeholder(name)));
     }
   }
   return filled;

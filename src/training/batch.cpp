@@ -1,5 +1,6 @@
 #include "training/batch.h"
 
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
@@ -48,8 +49,7 @@ double snr_weight(const InversionOptions& options, const NoiseSchedule& schedule
 
 }  // namespace
 
-TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options,
-                         const Tokenizer& tokenizer, const EmbeddingTable& table, int size,
+TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options, int size,
                          RandomStream pick, RandomStream noise) {
   const LatentDistribution& portraits = data.portraits.distribution;
   const auto pictures = static_cast<std::uint32_t>(portraits.mean.size(0));
@@ -77,12 +77,12 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
         prediction_target(latents, epsilon, point, data.schedule.config().prediction_type));
     timesteps.push_back(timestep);
     if (options.min_snr > 0 || data.portraits.mask.defined()) {
-      const at::Tensor everywhere = mean.slice(0, 0, 1) * 0 + 1;
+      const at::Tensor everywhere = at::ones_like(mean.slice(0, 0, 1));
       const at::Tensor where =
           data.portraits.mask.defined() ? data.portraits.mask[picture] : everywhere;
       weights.push_back(where / where.mean() * snr_weight(options, data.schedule, timestep));
     }
-    batch.prompts.push_back(tokenize_prompt(data.sentences[sentence], tokenizer, table));
+    batch.prompts.push_back(&data.sentences[sentence]);
   }
   batch.latents = at::stack(clean);
   batch.noise = at::stack(noises);
@@ -108,8 +108,8 @@ TrainingBatch rows_of(const TrainingBatch& batch, int first, int count) {
 
 std::size_t chunk_count(const TrainingBatch& batch) {
   std::size_t count = 1;
-  for (const TokenizedPrompt& prompt : batch.prompts) {
-    count = std::max(count, prompt.chunks.size());
+  for (const TokenizedPrompt* prompt : batch.prompts) {
+    count = std::max(count, prompt->chunks.size());
   }
   return count;
 }

@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "sdx/dataset/latents.h"
@@ -16,26 +15,26 @@ namespace sdx {
 
 /// One gradient step's worth of data, B rows.
 struct TrainingBatch {
-  at::Tensor latents;                    ///< [B,4,h,w]
-  at::Tensor noise;                      ///< [B,4,h,w]
-  at::Tensor noisy_latents;              ///< [B,4,h,w]
-  at::Tensor target;                     ///< [B,4,h,w], noise or velocity
-  at::Tensor weight;                     ///< [B,1,h,w] of the squared errors, or undefined: all 1
-  at::Tensor timesteps;                  ///< [B] int64
-  std::vector<TokenizedPrompt> prompts;  ///< B
+  at::Tensor latents;        ///< [B,4,h,w]
+  at::Tensor noise;          ///< [B,4,h,w]
+  at::Tensor noisy_latents;  ///< [B,4,h,w]
+  at::Tensor target;         ///< [B,4,h,w], noise or velocity
+  at::Tensor weight;         ///< [B,1,h,w] of the squared errors, or undefined: all 1
+  at::Tensor timesteps;      ///< [B] int64
+  std::vector<const TokenizedPrompt*> prompts;  ///< B, of the TrainingData drawn from
 };
 
 /// Where batches are drawn from.
 struct TrainingData {
   PortraitLatents portraits;
-  std::vector<std::string> sentences;  ///< with `<Name>`
+  std::vector<TokenizedPrompt> sentences;  ///< with `<Name>`
   NoiseSchedule schedule;
 };
 
 /// `size` rows; the picture, template and place within a stratum of the schedule of each come from
 /// `pick`, their noise from `noise`.
-TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options,
-                         const Tokenizer& tokenizer, const EmbeddingTable& table, int size,
+/// @param data outlives the batch
+TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options, int size,
                          RandomStream pick, RandomStream noise);
 
 /// Rows first … first + count − 1.

@@ -85,13 +85,12 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
     milestones.push_back(
         {static_cast<double>(one.step), one.verdict.likeness, one.verdict.obedience});
   }
-  TensorMap tensors = {{"vectors", inversion.vectors},
-                       {"start", inversion.start},
-                       {"curve", table_of(curve, 2)},
-                       {"milestones", table_of(milestones, 3)}};
+  TensorMap tensors = {{"curve", table_of(curve, 2)}, {"milestones", table_of(milestones, 3)}};
+  put_vectors(tensors, "vectors", inversion.vectors);
+  put_vectors(tensors, "start", inversion.start);
   put_vectors(tensors, "adam.mean", inversion.adam.mean);
   put_vectors(tensors, "adam.square", inversion.adam.square);
-  if (state.best_vectors.defined()) tensors["best_vectors"] = state.best_vectors;
+  put_vectors(tensors, "best_vectors", state.best_vectors);
   write_safetensors(folder / (step_name(inversion.steps) + ".safetensors"), tensors,
                     {{"format", kFormat},
                      {"steps", std::to_string(inversion.steps)},
@@ -134,8 +133,8 @@ Checkpoint read_checkpoint(const fs::path& file) {
   }
   Checkpoint checkpoint;
   TrainingState& state = checkpoint.state;
-  state.inversion.vectors = tensor("vectors");
-  state.inversion.start = tensor("start");
+  state.inversion.vectors = vectors("vectors");
+  state.inversion.start = vectors("start");
   state.inversion.start_words = text("start_words");
   state.inversion.steps = number("steps");
   state.inversion.skipped_in_a_row = number("skipped_in_a_row");
@@ -154,7 +153,7 @@ Checkpoint read_checkpoint(const fs::path& file) {
                                 {cell(milestones, row, 1), cell(milestones, row, 2)}});
   }
   state.best_step = number("best_step");
-  if (content.tensors.contains("best_vectors")) state.best_vectors = tensor("best_vectors");
+  state.best_vectors = take_vectors(content.tensors, "best_vectors");
   state.skipped_steps = number("skipped_steps");
   checkpoint.origin.options = Json::parse(text("options"), nullptr, /*allow_exceptions=*/false);
   checkpoint.origin.model_hash = text("model_hash");

@@ -30,21 +30,20 @@ constexpr const char* kCross = "cross";
 void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
                    const NoiseSchedule& schedule) {
   check_name(options.name, tokenizer);
-  const auto check_count = [](const char* option, int found, int most) {
+  const auto check_count = [](const char* setting, int found, int most) {
     if (found >= 1 && found <= most) return;
-    throw UsageError(std::string(option) + ": expected 1 to " + std::to_string(most) + ", found " +
-                     std::to_string(found));
+    throw SettingError(setting, "1 to " + std::to_string(most), std::to_string(found));
   };
-  check_count("--vectors", options.vectors, tokenizer.special_tokens().capacity());
-  check_count("--batch", options.batch_size, 4096);
-  check_count("--accumulate", options.accumulate, 4096);
-  check_count("--max-steps", options.steps, 10'000'000);
+  check_count("vectors", options.vectors, tokenizer.special_tokens().capacity());
+  check_count("batch", options.batch_size, 4096);
+  check_count("accumulate", options.accumulate, 4096);
+  check_count("max-steps", options.steps, 10'000'000);
   const int last = schedule.train_timesteps() - 1;
   if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
       options.last_timestep > last) {
-    throw UsageError("--timesteps: expected MIN:MAX within 0:" + std::to_string(last) + ", found " +
-                     std::to_string(options.first_timestep) + ":" +
-                     std::to_string(options.last_timestep));
+    throw SettingError(
+        "timesteps", "MIN:MAX within 0:" + std::to_string(last),
+        std::to_string(options.first_timestep) + ":" + std::to_string(options.last_timestep));
   }
 }
 
@@ -54,48 +53,41 @@ int fixed_batch_rows(const InversionOptions& options) {
   return kFixedBatchFactor * options.batch_size;
 }
 
-std::string_view to_string(NormPolicy policy) {
-  switch (policy) {
-    case NormPolicy::kFree:
-      return "free";
-    case NormPolicy::kVocabulary:
-      return "vocab";
-    case NormPolicy::kStart:
-      return "init";
-  }
-  return "";
-}
-
-NormPolicy parse_norm_policy(std::string_view text) {
-  for (const NormPolicy policy : {NormPolicy::kFree, NormPolicy::kVocabulary, NormPolicy::kStart}) {
-    if (text == to_string(policy)) return policy;
-  }
-  throw UsageError("--norm: expected free, vocab or init, found \"" + std::string(text) + "\"");
-}
+NormPolicy parse_norm_policy(std::string_view text) { return parse_enum<NormPolicy>(text, "norm"); }
 
 struct Inversion::Impl {
   Impl(Model parts, PortraitLatents portraits, const std::vector<std::string>& templates,
        const InversionOptions& chosen, const std::optional<InversionState>& resumed)
       : model(parts),
         options(chosen),
-        data{std::move(portraits), fill_names(templates, {chosen.name}),
-             NoiseSchedule(parts.bundle.info().noise_schedule)} {
+        data{std::move(portraits), {}, NoiseSchedule(parts.bundle.info().noise_schedule)} {
     check_options(options, model.tokenizer, data.schedule);
     if (options.init.empty()) options.init = model.bundle.info().init_text;
-    // Any text of the right number of vectors serves to lay out the fixed batch.
-    state.vectors = phrase_vectors(model.bundle.info().init_text, options.vectors, model.tokenizer,
-                                   model.text_encoder);
+    tokenize_sentences(templates);
     fixed_batch = draw_fixed_batch();
     if (resumed) {
-      if (resumed->vectors.sizes() != state.vectors.sizes()) {
-        throw DataError("the checkpoint holds other vectors than this model and --vectors ask for");
+      if (resumed->vectors.widths() != model.bundle.info().text_widths() ||
+          resumed->vectors.count() != options.vectors) {
+        throw DataError("the checkpoint holds other vectors than this model and `vectors` ask for");
       }
       state = *resumed;
     } else {
       begin();
     }
     pull = options.init == kCross ? kCrossPull : 0;
-    if (options.norm == NormPolicy::kVocabulary) vocabulary_norm = mean_vocabulary_norm();
+    if (options.norm == NormPolicy::kVocabulary) vocabulary_norms = mean_vocabulary_norms();
+  }
+
+  /// Once, as they stay the same in every step.
+  void tokenize_sentences(const std::vector<std::string>& templates) {
+    const EmbeddingSizes sizes(std::map<std::string, int>{{options.name, options.vectors}});
+    for (const std::string& sentence : fill_names(templates, {options.name})) {
+      data.sentences.push_back(tokenize_prompt(sentence, model.tokenizer, sizes));
+    }
+  }
+
+  EmbeddingVectors text_vectors(const std::string& text) const {
+    return phrase_vectors(text, options.vectors, model.tokenizer, model.text_encoders);
   }
 
   /// Sets the vectors to where options.init says.
@@ -103,38 +95,36 @@ struct Inversion::Impl {
     state.start_words = options.init;
     if (options.init == kAuto) {
       const VectorLoss cost = {
-          [this](const at::Tensor& vectors) { return fixed_loss(vectors); },
-          [this](const at::Tensor& vectors) { return fixed_gradient(vectors); }};
-      FoundWords found = best_words(state.vectors, cost, model.tokenizer, model.text_encoder);
+          [this](const EmbeddingVectors& vectors) { return fixed_loss(vectors); },
+          [this](const EmbeddingVectors& vectors) { return fixed_gradient(vectors); }};
+      FoundWords found = best_words(text_vectors(model.bundle.info().init_text), cost,
+                                    model.tokenizer, model.text_encoders);
       state.vectors = found.vectors;
       state.start_words = found.words;
     } else if (options.init == kCross) {
       const auto names = read_prompt_file(data_folder() / "templates" / "names.txt");
-      state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoder);
+      state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoders);
     } else {
-      state.vectors =
-          phrase_vectors(options.init, options.vectors, model.tokenizer, model.text_encoder);
+      state.vectors = text_vectors(options.init);
     }
     state.start = state.vectors;
   }
 
-  double mean_vocabulary_norm() const {
+  /// Of each text encoder's table.
+  std::vector<double> mean_vocabulary_norms() const {
     std::vector<std::int64_t> ids(static_cast<std::size_t>(model.tokenizer.vocabulary_size()));
     for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i);
-    const at::Tensor table = model.text_encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0));
-    return table.norm(2, {2}).mean().item<double>();
-  }
-
-  EmbeddingTable table_with(const at::Tensor& values) const {
-    EmbeddingTable table;
-    table.add({options.name, values, {}, {}});
-    return table;
+    std::vector<double> norms;
+    for (const TextEncoder& encoder : model.text_encoders) {
+      const at::Tensor table = encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0));
+      norms.push_back(table.norm(2, {2}).mean().item<double>());
+    }
+    return norms;
   }
 
   TrainingBatch draw(int size, RandomPurpose pick, RandomPurpose noise, std::uint64_t index,
                      std::uint64_t noise_index) const {
-    return draw_batch(data, options, model.tokenizer, table_with(state.vectors), size,
-                      RandomStream(options.seed, pick, index),
+    return draw_batch(data, options, size, RandomStream(options.seed, pick, index),
                       RandomStream(options.seed, noise, noise_index));
   }
 
@@ -149,25 +139,39 @@ struct Inversion::Impl {
                 0, 1);
   }
 
-  LossRequest request(const TrainingBatch& batch, const at::Tensor& vectors, int parts) const {
+  LossRequest request(const TrainingBatch& batch, const EmbeddingVectors& vectors,
+                      int parts) const {
     return {model, batch, vectors, options.memory, parts};
   }
 
-  double fixed_loss(const at::Tensor& vectors) const {
+  double fixed_loss(const EmbeddingVectors& vectors) const {
     return loss_of(request(fixed_batch, vectors, 1));
   }
 
-  at::Tensor fixed_gradient(const at::Tensor& vectors) const {
+  EmbeddingVectors fixed_gradient(const EmbeddingVectors& vectors) const {
     return losses_and_gradients({request(fixed_batch, vectors, kFixedBatchFactor)})
         .front()
         .gradient;
   }
 
-  at::Tensor with_norm(const at::Tensor& vectors) const {
+  EmbeddingVectors with_norm(const EmbeddingVectors& vectors) const {
     if (options.norm == NormPolicy::kFree) return vectors;
-    const at::Tensor length = vectors.norm(2, {1}, /*keepdim=*/true);
-    if (options.norm == NormPolicy::kVocabulary) return vectors / length * vocabulary_norm;
-    return vectors / length * state.start.norm(2, {1}, /*keepdim=*/true);
+    std::vector<at::Tensor> matrices;
+    for (std::size_t i = 0; i < vectors.matrices().size(); ++i) {
+      const at::Tensor& matrix = vectors.matrix(i);
+      const at::Tensor unit = matrix / matrix.norm(2, {1}, /*keepdim=*/true);
+      matrices.push_back(options.norm == NormPolicy::kVocabulary
+                             ? unit * vocabulary_norms[i]
+                             : unit * state.start.matrix(i).norm(2, {1}, /*keepdim=*/true));
+    }
+    return EmbeddingVectors(std::move(matrices));
+  }
+
+  /// The gradient of the loss and of the pull back to the start.
+  EmbeddingVectors pulled(const EmbeddingVectors& gradient) const {
+    return gradient.map([this](const at::Tensor& g, const at::Tensor& now,
+                               const at::Tensor& start) { return g + (now - start) * (2 * pull); },
+                        state.vectors, state.start);
   }
 
   /// The end of a step, along the gradient of its loss.
@@ -175,16 +179,15 @@ struct Inversion::Impl {
     ++state.steps;
     StepResult result;
     result.loss = computed.loss;
-    result.gradient_norm = computed.gradient.norm().item<double>();
+    result.gradient_norm = computed.gradient.norm();
     result.learning_rate = options.learning_rate.at(state.steps, options.steps);
     result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
     state.skipped_in_a_row = result.skipped ? state.skipped_in_a_row + 1 : 0;
     if (!result.skipped) {
-      const at::Tensor pulled = (state.vectors - state.start) * (2 * pull);
       state.vectors = with_norm(
-          state.adam.update(state.vectors, computed.gradient + pulled, result.learning_rate));
+          state.adam.update(state.vectors, pulled(computed.gradient), result.learning_rate));
     }
-    result.vector_norm = state.vectors.norm(2, {1}).mean().item<double>();
+    result.vector_norm = state.vectors.mean_row_norm();
     return result;
   }
 
@@ -193,8 +196,8 @@ struct Inversion::Impl {
   TrainingData data;
   TrainingBatch fixed_batch;
   InversionState state;
-  double pull = 0;             ///< back to the start
-  double vocabulary_norm = 0;  ///< with NormPolicy::kVocabulary
+  double pull = 0;                       ///< back to the start
+  std::vector<double> vocabulary_norms;  ///< of each text encoder, with NormPolicy::kVocabulary
 };
 
 Inversion::Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
@@ -211,11 +214,11 @@ const InversionOptions& Inversion::options() const { return impl_->options; }
 
 double Inversion::fixed_batch_loss() const { return impl_->fixed_loss(impl_->state.vectors); }
 
-double Inversion::loss_at(int step, const at::Tensor& vectors) const {
+double Inversion::loss_at(int step, const EmbeddingVectors& vectors) const {
   return loss_of(impl_->request(impl_->draw_step_batch(step), vectors, 1));
 }
 
-at::Tensor Inversion::gradient_at(int step) const {
+EmbeddingVectors Inversion::gradient_at(int step) const {
   const TrainingBatch batch = impl_->draw_step_batch(step);
   return losses_and_gradients(
              {impl_->request(batch, impl_->state.vectors, impl_->options.accumulate)})
@@ -264,11 +267,11 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {
   if (const auto fault = name_fault(name)) {
-    throw UsageError("--name \"" + name + "\": " + *fault +
+    throw UsageError("`name` \"" + name + "\": " + *fault +
                      "; expected one word, for example AdaLovelace");
   }
   if (tokenizer.whole_word(name)) {
-    throw UsageError("--name " + name + ": this is a word that the model knows already; take one " +
+    throw UsageError("`name` " + name + ": this is a word that the model knows already; take one " +
                      "that it doesn't, for example " + name + "1");
   }
 }

@@ -18,9 +18,6 @@ namespace sdx {
 
 namespace {
 
-/// A fixed number, not what the memory allows: a resumed training must judge by the same bits.
-constexpr int kPicturesAtOnce = 4;
-
 /// Where in the schedule prompts are told apart: with less noise every prompt explains a picture,
 /// with more none does.
 constexpr double kLeastNoise = 0.4;
@@ -49,23 +46,23 @@ struct Judge::Impl {
       : model(parts),
         identity(encoder),
         options(std::move(chosen)),
-        generator(parts.bundle, target, parts.tokenizer, parts.text_encoder, parts.unet),
+        generator(parts.bundle, target, parts.tokenizer, parts.text_encoders, parts.unet),
         schedule(parts.bundle.info().noise_schedule) {
-    context = plain_context();
+    plain = plain_conditioning();
     knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
     if (knows_the_person) person = unit_mean(vectors_of(portraits, *identity));
   }
 
-  /// The prompts with the model's own word for a person: [P,S,W].
-  at::Tensor plain_context() const {
+  /// The prompts with the model's own word for a person, a row for each.
+  Conditioning plain_conditioning() const {
     const at::NoGradGuard no_grad;
     std::vector<TokenizedPrompt> prompts;
-    for (const std::string& text : fill_names(options.prompts, {"x"})) {
-      std::string plain = text;
-      plain.replace(plain.find("<x>"), 3, model.bundle.info().init_text);
-      prompts.push_back(tokenize_prompt(plain, model.tokenizer, {}));
+    for (const std::string& prompt : options.prompts) {
+      const std::string filled = fill_name(prompt, model.bundle.info().init_text);
+      prompts.push_back(tokenize_prompt(filled, model.tokenizer, {}));
     }
-    return encode_prompts(prompts, model.tokenizer, {}, model.text_encoder);
+    const int side_px = model.bundle.info().native_size_px;
+    return encode_prompts(prompts, model.tokenizer, {}, model.text_encoders, {side_px, side_px});
   }
 
   double likeness(const Image& picture) const {
@@ -74,15 +71,15 @@ struct Judge::Impl {
     return vector ? std::max(cosine(*vector, person), 0.0) : 0;
   }
 
-  /// Squared errors of the UNet in `latents` [1,4,h,w] under every prompt, [P].
+  /// Squared errors of the UNet in `latents` [1,C,h,w] under every prompt, [P].
   at::Tensor errors(const at::Tensor& latents, int timestep, const at::Tensor& noise) const {
     const SamplingPoint point = point_at(schedule, timestep);
     const at::Tensor noisy = noised(latents, noise, point);
     const at::Tensor target =
         prediction_target(latents, noise, point, schedule.config().prediction_type);
-    const std::int64_t prompts = context.size(0);
+    const std::int64_t prompts = plain.rows();
     const at::Tensor prediction = model.unet.forward(
-        noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), context);
+        noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), plain);
     return (prediction.cpu() - target).pow(2).mean({1, 2, 3});
   }
 
@@ -110,7 +107,7 @@ struct Judge::Impl {
   NoiseSchedule schedule;
   bool knows_the_person = false;
   std::vector<float> person;  ///< mean of the portraits
-  at::Tensor context;         ///< [P,S,W]
+  Conditioning plain;         ///< see plain_conditioning()
 };
 
 Judge::Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,
@@ -136,18 +133,24 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
   }
 
   JudgedPictures result;
-  const auto count = static_cast<double>(requests.size());
+  std::vector<at::Tensor> latents;
   impl_->generator.generate(
-      requests, table, {kPicturesAtOnce, std::nullopt},
-      [&](std::size_t index, const GeneratedImage& made) {
-        result.verdict.likeness += impl_->likeness(made.image) / count;
-        result.verdict.obedience +=
-            impl_->obedience(made.latents, static_cast<std::int64_t>(index), may_stop) / count;
+      requests, table, {impl_->options.pictures_at_once, std::nullopt},
+      [&](std::size_t, const GeneratedImage& made) {
         result.pictures.push_back(made.image);
+        latents.push_back(made.latents);
       },
       [&](int, int) {
         if (may_stop) may_stop();
       });
+  // Not before: pictures come while the UNet still makes others, and it serves one thread at a
+  // time.
+  const auto count = static_cast<double>(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    result.verdict.likeness += impl_->likeness(result.pictures[i]) / count;
+    result.verdict.obedience +=
+        impl_->obedience(latents[i], static_cast<std::int64_t>(i), may_stop) / count;
+  }
   return result;
 }
 

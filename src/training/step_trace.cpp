@@ -7,14 +7,14 @@
 
 namespace sdx {
 
-StepTrace trace_of(const TrainingBatch& batch, const at::Tensor& vectors,
+StepTrace trace_of(const TrainingBatch& batch, const EmbeddingVectors& vectors,
                    const LossAndGradient& result, const Tokenizer& tokenizer) {
   const auto max_length = static_cast<std::int64_t>(tokenizer.special_tokens().max_length);
   const PromptChunk empty = tokenize_prompt("", tokenizer, {}).chunks.front();
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> splices;
   for (std::size_t row = 0; row < batch.prompts.size(); ++row) {
-    const std::vector<PromptChunk>& chunks = batch.prompts[row].chunks;
+    const std::vector<PromptChunk>& chunks = batch.prompts[row]->chunks;
     for (std::size_t i = 0; i < chunk_count(batch); ++i) {
       const PromptChunk& chunk = i < chunks.size() ? chunks[i] : empty;
       ids.insert(ids.end(), chunk.ids.begin(), chunk.ids.end());

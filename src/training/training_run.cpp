@@ -93,7 +93,7 @@ struct TrainingRun::Impl {
         spec(std::move(wanted)),
         folder(in),
         events(std::move(told)),
-        previews(read_prompt_file(data_folder() / "templates" / "previews.txt")) {}
+        previews(read_named_prompts(data_folder() / "templates" / "previews.txt")) {}
 
   void note(const std::string& sentence) const {
     if (events.note) events.note(sentence);
@@ -143,10 +143,10 @@ struct TrainingRun::Impl {
     const std::int64_t available = available_bytes(target.device);
     GradientMemory memory =
         spec.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
-    MemoryEstimate estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+    MemoryEstimate estimate = estimate_memory(model.text_encoders, model.unet, shape, memory);
     if (spec.memory == MemoryChoice::kAuto && estimate.step_bytes > available) {
       memory = GradientMemory::kLow;
-      estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+      estimate = estimate_memory(model.text_encoders, model.unet, shape, memory);
     }
     note("Memory: about " + in_gb(estimate.total_bytes()) + " (a step " +
          in_gb(estimate.step_bytes) + ", " + in_gb(available) + " are free)" +

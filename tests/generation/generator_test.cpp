@@ -278,7 +278,7 @@ TEST_CASE("generation: what a mask keeps, stays to the last pixel", "[generation
   CHECK(changed_left == 0);
   CHECK(changed_right > 100);
   from.settings.hires.scale = 2;
-  CHECK_THAT(refusal(from), ContainsSubstring("--mask and --hires"));
+  CHECK_THAT(refusal(from), ContainsSubstring("`mask` and `hires`"));
 }
 
 TEST_CASE("generation: a second pass makes the picture larger and keeps it", "[generation]") {
@@ -288,7 +288,7 @@ TEST_CASE("generation: a second pass makes the picture larger and keeps it", "[g
   CHECK(made[0].image.width_px == 128);
   CHECK(made[0].latents.sizes() == at::IntArrayRef({1, 4, 16, 16}));
   larger.settings.hires.scale = 1.3;
-  CHECK_THAT(refusal(larger), ContainsSubstring("--hires gives 83x83"));
+  CHECK_THAT(refusal(larger), ContainsSubstring("`hires` gives 83x83"));
 }
 
 TEST_CASE("generation: the edges of a tile fit", "[generation]") {
@@ -317,11 +317,27 @@ TEST_CASE("generation: the edges of a tile fit", "[generation]") {
 TEST_CASE("generation: settings that the model cannot have are refused", "[generation]") {
   ImageRequest wrong = request("a robot", 3);
   wrong.settings.clip_skip = 9;
-  CHECK_THAT(refusal(wrong), ContainsSubstring("--clip-skip: expected 1 to 3, found 9"));
+  CHECK_THAT(refusal(wrong), ContainsSubstring("`clip-skip`: expected 1 to 3, found \"9\""));
   wrong = request("[robot:<Nobody>:2]", 3);
   CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
   wrong = request("a robot", 3, "<Nobody>");
   CHECK_THAT(refusal(wrong), ContainsSubstring("<Nobody> is not known"));
+}
+
+TEST_CASE("generation: AND in a negative prompt is text to the check too", "[generation]") {
+  const sdx::Generator generator(tiny_bundle(), {});
+  // One part: the edit is over before the first step, so nobody is asked for.
+  CHECK_NOTHROW(generator.check({request("a robot", 1, "[<Nobody>:snow AND hat:0]")}, {}));
+  // Two parts, of which the first has an open bracket.
+  CHECK_THROWS_AS(generator.check({request("[<Nobody>:snow AND hat:0]", 1)}, {}), sdx::UsageError);
+}
+
+TEST_CASE("generation: an embedding that is still to be made can be checked", "[generation]") {
+  const sdx::Generator generator(tiny_bundle(), {});
+  const sdx::EmbeddingTable table;
+  CHECK_NOTHROW(generator.check({request("<Ada>", 1)}, sdx::EmbeddingSizes(table, {{"Ada", 2}})));
+  CHECK_THROWS_AS(generator.check({request("<Ada>", 1)}, sdx::EmbeddingSizes(table, {{"Ada", 76}})),
+                  sdx::DataError);
 }
 
 TEST_CASE("generation: an embedding for another model is refused before the work", "[generation]") {

@@ -6,9 +6,12 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 
+#include "generation/request_check.h"
 #include "sdx/tensor/noise.h"
 #include "support/tiny_bundle.h"
+#include "support/two_encoders.h"
 
 #include "support/catch.h"
 
@@ -33,12 +36,13 @@ struct Model {
   const at::NoGradGuard no_grad;
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
   sdx::EmbeddingTable embeddings;
-  sdx::TextEncoder encoder{tiny_bundle(), at::kCPU};
+  sdx::TextEncoders encoders{tiny_bundle(), at::kCPU};
   sdx::UNet unet{tiny_bundle(), {}};
-  sdx::ContextCache contexts{*tokenizer, embeddings, encoder};
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts{*tokenizer, embeddings, encoders, prompts};
 
   sdx::Conditioning context(const std::string& text) {
-    return contexts.conditioning(text, sdx::Grammar::kA1111, 1, kSize);
+    return contexts.conditioning(sdx::parse_text(text, sdx::Grammar::kA1111), 1, kSize);
   }
 
   at::Tensor output(const std::string& text, const at::Tensor& sample) {
@@ -170,4 +174,69 @@ TEST_CASE("generation: the features of a tile roll along with it", "[generation]
   const at::Tensor expected = rolled(
       model.unet.forward_reusing(rolled(x, now), timestep, context, features), {-now[0], -now[1]});
   CHECK(relative_difference(found, expected) < 1e-6);
+}
+
+TEST_CASE("generation: a prompt is parsed once, however often it is asked for", "[generation]") {
+  Model model;
+  sdx::ImageRequest request;
+  request.prompt = "a [robot:hat:2] AND snow";
+  request.negative_prompt = "red";
+  request.settings.hires.scale = 2;
+  const sdx::NoiseSchedule schedule(tiny_bundle().info().noise_schedule);
+  sdx::check_request(request, tiny_bundle().info(), schedule, *model.tokenizer, model.embeddings,
+                     model.prompts);
+  for (const int steps_before : {0, 4}) {
+    sdx::Guidance guidance({request}, {4, steps_before}, 0, kSize, model.unet, model.contexts);
+    guidance.predict(noise(1), kTimestep, 0);
+  }
+  CHECK(model.prompts.parsed() == 2);
+}
+
+TEST_CASE("guidance: a text is encoded for each size only if the model is told the size",
+          "[generation]") {
+  Model plain;
+  const sdx::PromptText text = sdx::parse_text("robot", sdx::Grammar::kA1111);
+  const sdx::Conditioning small = plain.contexts.conditioning(text, 1, {64, 64});
+  CHECK(plain.contexts.conditioning(text, 1, {128, 64}).is_same(small));
+  CHECK_FALSE(plain.contexts.conditioning(text, 2, {64, 64}).is_same(small));
+
+  const sdx::test::TempFolder folder;
+  const sdx::Bundle bundle =
+      sdx::test::save_two_encoders(folder.path(), plain.tokenizer->special_tokens().max_length);
+  const sdx::TextEncoders encoders(bundle, at::kCPU);
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts(*plain.tokenizer, plain.embeddings, encoders, prompts);
+  const sdx::Conditioning one = contexts.conditioning(text, 1, {64, 64});
+  CHECK(at::equal(one.size_ids, sdx::make_size_ids({64, 64}, 1)));
+  CHECK(at::equal(contexts.conditioning(text, 1, {128, 64}).size_ids,
+                  sdx::make_size_ids({128, 64}, 1)));
+  CHECK(contexts.conditioning(text, 1, {64, 64}).is_same(one));
+}
+
+TEST_CASE("guidance: a model with two text encoders is guided by all that it takes",
+          "[generation]") {
+  const at::NoGradGuard no_grad;
+  const sdx::test::TempFolder folder;
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::Bundle bundle =
+      sdx::test::save_two_encoders(folder.path(), tokenizer->special_tokens().max_length);
+  const sdx::TextEncoders encoders(bundle, at::kCPU);
+  const sdx::UNet unet(bundle, {});
+  const sdx::EmbeddingTable none;
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts(*tokenizer, none, encoders, prompts);
+  sdx::ImageRequest request;
+  request.prompt = "robot";
+  request.negative_prompt = "red snow";
+  request.settings.guidance_scale = 3;
+  sdx::Guidance guidance({request}, {4, 0}, 0, {640, 320}, unet, contexts);
+  const at::Tensor sample = noise(1);
+  const auto added = [&](const std::string& text) {
+    const sdx::Conditioning c =
+        contexts.conditioning(sdx::parse_text(text, sdx::Grammar::kA1111), 1, {640, 320});
+    return (c.context.mean() + c.pooled.mean() + c.size_ids.mean() * 0.001).item<double>();
+  };
+  const double expected = added("red snow") + 3 * (added("robot") - added("red snow"));
+  CHECK(relative_difference(guidance.predict(sample, kTimestep, 0) - sample,
+                            at::full_like(sample, expected)) < 1e-5);
 }

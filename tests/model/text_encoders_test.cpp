@@ -2,49 +2,19 @@
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include "sdx/util/error.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
+#include "support/two_encoders.h"
 
 #include "support/catch.h"
 
 using sdx::test::message_of;
+using sdx::test::save_two_encoders;
 using sdx::test::tiny_bundle;
 
 namespace {
-
-void save_program(const std::filesystem::path& file, const char* source) {
-  torch::jit::Module program("part");
-  program.define(source);
-  program.save(file.string());
-}
-
-/// A model with two text encoders that say what they got: the first [id, 10 × id], the second
-/// [−id], and as its pooled vector 100 × the end's position plus the ids' sum. The second pads
-/// with 0.
-sdx::Bundle save_two_encoders(const std::filesystem::path& folder) {
-  save_program(folder / "text_encoder.ts",
-               "def embed(self, ids: Tensor) -> Tensor:\n"
-               "    x = torch.unsqueeze(ids, 2).float()\n"
-               "    return torch.cat([x, x * 10], 2)\n"
-               "def encode(self, embeddings: Tensor, skip_last: int) -> Tensor:\n"
-               "    return embeddings + skip_last\n");
-  save_program(folder / "text_encoder_2.ts",
-               "def embed(self, ids: Tensor) -> Tensor:\n"
-               "    return torch.unsqueeze(ids, 2).float() * -1\n"
-               "def encode_pooled(self, embeddings: Tensor, skip_last: int, ends: Tensor) -> "
-               "List[Tensor]:\n"
-               "    pooled = torch.unsqueeze(ends, 1).float() * 100 - torch.sum(embeddings, [1])\n"
-               "    return [embeddings + skip_last, pooled]\n");
-  sdx::BundleInfo info = tiny_bundle().info();
-  info.text_encoders = {{"text_encoder", 2, 3}, {"text_encoder_2", 1, 5, 0}};
-  info.size_ids = true;
-  info.tokenizer.special_tokens.max_length = 3;
-  sdx::write_bundle_info(folder, info);
-  return sdx::Bundle::open(folder);
-}
 
 /// Two prompts of two chunks each; 9 is the end, and the first encoder's padding.
 sdx::ChunkIds four_chunks() {
@@ -62,7 +32,7 @@ at::Tensor floats(const std::vector<float>& values, at::IntArrayRef shape) {
 
 TEST_CASE("text encoders: two outputs side by side, chunks one after the other", "[model]") {
   const sdx::test::TempFolder folder;
-  const sdx::TextEncoders encoders(save_two_encoders(folder.path()), at::kCPU);
+  const sdx::TextEncoders encoders(save_two_encoders(folder.path(), 3), at::kCPU);
   CHECK(encoders.widths() == std::vector<std::int64_t>{2, 1});
   CHECK(encoders.positions() == 3);
   const sdx::ChunkIds chunks = four_chunks();
@@ -85,7 +55,7 @@ TEST_CASE("text encoders: two outputs side by side, chunks one after the other",
 
 TEST_CASE("text encoders: a model that needs the image's size says so", "[model]") {
   const sdx::test::TempFolder folder;
-  const sdx::TextEncoders encoders(save_two_encoders(folder.path()), at::kCPU);
+  const sdx::TextEncoders encoders(save_two_encoders(folder.path(), 3), at::kCPU);
   const sdx::ChunkIds chunks = encoders.measuring_chunks(2);
   const sdx::EncodedChunks encoded = encoders.encode(encoders.embed(chunks), chunks.ends);
   CHECK(sdx::test::contains(message_of<sdx::InternalError>([&] { encoders.join(encoded, 2, {}); }),

@@ -1,11 +1,16 @@
 #include "sdx/model/unet.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/api/module.h>
+
+#include <atomic>
+#include <barrier>
+#include <thread>
 
 #include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
@@ -185,4 +190,31 @@ TEST_CASE("model: a UNet's program that takes something unknown is refused", "[m
   const sdx::Bundle bundle = sdx::Bundle::open(folder.path());
   CHECK(sdx::test::contains(sdx::test::message_of<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
                             "unet.ts: \"forward\" takes \"guidance\""));
+}
+
+TEST_CASE("model: a UNet that two threads call at once says so", "[model]") {
+  const sdx::UNet unet(tiny_bundle(), {});
+  const at::Tensor sample = noise(1, {1, 4, 16, 16});
+  const at::Tensor timesteps = at::arange(1, at::kLong);
+  const sdx::Conditioning context{noise(2, {1, 77, tiny_bundle().info().context_width()})};
+  constexpr int kMostCalls = 2000;
+  std::atomic<bool> refused = false;
+  std::barrier begin(2);
+  const auto call = [&] {
+    const at::NoGradGuard no_grad;
+    begin.arrive_and_wait();
+    for (int i = 0; i < kMostCalls && !refused; ++i) {
+      try {
+        unet.forward(sample, timesteps, context);
+      } catch (const sdx::InternalError&) {
+        refused = true;
+      }
+    }
+  };
+  std::thread other(call);
+  call();
+  other.join();
+  CHECK(refused);
+  const at::NoGradGuard no_grad;
+  CHECK(unet.forward(sample, timesteps, context).sizes() == sample.sizes());
 }

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include "prompt/lexer.h"
+#include "prompt/weights.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 
@@ -14,21 +16,31 @@
 namespace {
 
 using sdx::Grammar;
-using Stages = std::vector<sdx::PromptStage>;
-using Parts = std::vector<sdx::PromptPart>;
+using Stages = std::vector<std::pair<int, std::string>>;
 using Weights = std::vector<std::pair<double, std::string>>;
 
+/// The last step and the text of each stage.
+Stages texts_of(const sdx::PromptPart& part) {
+  Stages stages;
+  for (const sdx::PromptStage& stage : part.stages) {
+    // What is read in a stage is what is read in its text alone.
+    CHECK(stage.prompt == sdx::parse_text(stage.prompt.text, stage.prompt.grammar));
+    stages.push_back({stage.last_step, stage.prompt.text});
+  }
+  return stages;
+}
+
 Stages stages_of(const std::string& prompt, const sdx::PromptSteps& steps = {10, 0}) {
-  const Parts parts = sdx::parse_prompt(prompt, Grammar::kA1111, steps);
+  const auto parts = sdx::parse_prompt(prompt, Grammar::kA1111).parts(steps);
   REQUIRE(parts.size() == 1);
   CHECK(parts.front().weight == 1);
-  return parts.front().stages;
+  return texts_of(parts.front());
 }
 
 /// Weight and text of each stretch, rounded to 1e-9; "BREAK" stands for a new chunk.
 Weights weights_of(const std::string& text) {
   Weights weights;
-  for (const sdx::WeightedText& piece : sdx::parse_weights(text, Grammar::kA1111)) {
+  for (const sdx::WeightedText& piece : sdx::read_weights(sdx::lex(text))) {
     if (piece.opens_chunk) weights.push_back({0, "BREAK"});
     weights.push_back({std::round(piece.weight * 1e9) / 1e9, piece.text});
   }
@@ -153,9 +165,9 @@ TEST_CASE("grammar: alternatives take turns, empty ones too", "[prompt]") {
   const auto texts_of = [](const std::string& prompt) {
     std::vector<std::string> texts;
     int step = 0;
-    for (const sdx::PromptStage& stage : stages_of(prompt)) {
-      CHECK(stage.last_step == ++step);
-      texts.push_back(stage.text);
+    for (const auto& [last_step, text] : stages_of(prompt)) {
+      CHECK(last_step == ++step);
+      texts.push_back(text);
     }
     return texts;
   };
@@ -180,8 +192,8 @@ TEST_CASE("grammar: a hires pass goes on counting", "[prompt]") {
 TEST_CASE("grammar: AND makes parts with weights", "[prompt]") {
   const auto parts_of = [](const std::string& prompt) {
     std::vector<std::pair<double, std::string>> parts;
-    for (const sdx::PromptPart& part : sdx::parse_prompt(prompt, Grammar::kA1111, {10, 0})) {
-      parts.push_back({part.weight, part.stages.back().text});
+    for (const auto& part : sdx::parse_prompt(prompt, Grammar::kA1111).parts({10, 0})) {
+      parts.push_back({part.weight, part.stages.back().prompt.text});
     }
     return parts;
   };
@@ -192,12 +204,17 @@ TEST_CASE("grammar: AND makes parts with weights", "[prompt]") {
   CHECK(parts_of("a:1:2") == Weights{{2, "a:1"}});
   CHECK(parts_of("AND") == Weights{{1, ""}, {1, ""}});
   CHECK(parts_of("(a:1.2) AND [b:c:3]") == Weights{{1, "(a:1.2)"}, {1, " c"}});
+  CHECK(parts_of("a\\AND b\\:2") == Weights{{1, "a\\"}, {2, " b\\"}});  // escapes mean nothing here
   CHECK(parts_of("blank at the end ") == Weights{{1, "blank at the end"}});
 }
 
 TEST_CASE("grammar: a negative prompt has edits, but is one part", "[prompt]") {
-  const auto part = sdx::parse_negative_prompt("a AND [b:c:3] :2", Grammar::kA1111, {10, 0});
-  CHECK(part == sdx::PromptPart{1, {{3, "a AND b :2"}, {10, "a AND c :2"}}});
+  const auto parts =
+      sdx::parse_prompt("a AND [b:c:3] :2", Grammar::kA1111, sdx::PromptRole::kNegative)
+          .parts({10, 0});
+  REQUIRE(parts.size() == 1);
+  CHECK(parts.front().weight == 1);
+  CHECK(texts_of(parts.front()) == Stages{{3, "a AND b :2"}, {10, "a AND c :2"}});
 }
 
 TEST_CASE("grammar: brackets weight, BREAK opens a chunk", "[prompt]") {
@@ -215,22 +232,27 @@ TEST_CASE("grammar: the mission's prompts are read as AUTOMATIC1111 reads them",
     INFO(prompts[i]);
     const Stages stages = stages_of(prompts[i]);
     CHECK(stages == Stages{{10, prompts[i]}});
-    CHECK(weights_of(stages.front().text) == kMission[i]);
+    CHECK(weights_of(stages.front().second) == kMission[i]);
   }
 }
 
 TEST_CASE("grammar: the stage of a step is AUTOMATIC1111's", "[prompt]") {
-  const auto parts = sdx::parse_prompt("[a:b:3]", Grammar::kA1111, {10, 0});
-  CHECK(sdx::text_at(parts.front(), 0) == "a");
-  CHECK(sdx::text_at(parts.front(), 3) == "a");  // step ≤ last step, though steps count from 0
-  CHECK(sdx::text_at(parts.front(), 4) == "b");
-  CHECK(sdx::text_at(parts.front(), 9) == "b");
+  const auto parts = sdx::parse_prompt("[a:b:3]", Grammar::kA1111).parts({10, 0});
+  const auto text = [&](int step) { return sdx::text_at(parts.front(), step).text; };
+  CHECK(text(0) == "a");
+  CHECK(text(3) == "a");  // step ≤ last step, though steps count from 0
+  CHECK(text(4) == "b");
+  CHECK(text(9) == "b");
 }
 
 TEST_CASE("grammar: plain is plain", "[prompt]") {
   const std::string text = "(a:1.2) AND [b:c:3] BREAK \\( :2";
-  CHECK(sdx::parse_prompt(text, Grammar::kPlain, {10, 0}) == Parts{{1, {{10, text}}}});
-  CHECK(sdx::parse_weights(text, Grammar::kPlain) == std::vector<sdx::WeightedText>{{text}});
+  const sdx::PromptText plain = {text, Grammar::kPlain, {{text}}};
+  CHECK(sdx::parse_text(text, Grammar::kPlain) == plain);
+  for (const auto role : {sdx::PromptRole::kPositive, sdx::PromptRole::kNegative}) {
+    CHECK(sdx::parse_prompt(text, Grammar::kPlain, role).parts({10, 0}) ==
+          std::vector<sdx::PromptPart>{{1, {{10, plain}}}});
+  }
   CHECK(sdx::parse_grammar("plain") == Grammar::kPlain);
   CHECK_THROWS_AS(sdx::parse_grammar("comfy"), sdx::UsageError);
 }
@@ -239,7 +261,27 @@ TEST_CASE("grammar: brackets without end take no time", "[prompt]") {
   for (const std::string piece : {"[", "(", "[a:", "[a|", "(a:", "[[b:c:1]"}) {
     std::string text;
     for (int i = 0; i < 3000; ++i) text += piece;
-    CHECK_FALSE(sdx::parse_prompt(text, Grammar::kA1111, {10, 0}).empty());
-    CHECK_FALSE(sdx::parse_weights(text, Grammar::kA1111).empty());
+    CHECK_FALSE(sdx::parse_prompt(text, Grammar::kA1111).parts({10, 0}).empty());
+    CHECK_FALSE(weights_of(text).empty());
   }
+}
+
+TEST_CASE("grammar: segments are text and placeholders, each with its weight", "[prompt]") {
+  using Segments = std::vector<sdx::PromptSegment>;
+  const auto segments = [](const std::string& text) {
+    return sdx::parse_text(text, Grammar::kA1111).segments;
+  };
+  CHECK(segments("a (<Ada>, red:1.5) hat") ==
+        Segments{{"a ", 1}, {"Ada", 1.5, false, true}, {", red", 1.5}, {" hat", 1}});
+  CHECK(segments("<Ada> BREAK <Ben> BREAK") ==
+        Segments{{"Ada", 1, false, true}, {"Ben", 1, true, true}, {"", 1, true}});
+  CHECK(segments("<A\\(b\\)>") == Segments{{"A(b)", 1, false, true}});
+  CHECK(segments("<A(b)>") == Segments{{"<A", 1}, {"b", 1.1}, {">", 1}});
+  CHECK(segments("").empty());
+  // What edits put together is read as if it had been written so.
+  const auto parts = sdx::parse_prompt("[(<A:<B:1]da:1.5)", Grammar::kA1111).parts({10, 0});
+  REQUIRE(parts.front().stages.size() == 2);
+  CHECK(parts.front().stages[0].prompt.segments == Segments{{"<Ada", 1.5}});
+  const auto breaks = sdx::parse_prompt("a [BR:x:3]EAK b", Grammar::kA1111).parts({10, 0});
+  CHECK(breaks.front().stages[0].prompt.segments == Segments{{"a", 1}, {"b", 1, true}});
 }

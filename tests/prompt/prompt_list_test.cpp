@@ -2,6 +2,7 @@
 
 #include "sdx/util/error.h"
 #include "support/temp_folder.h"
+#include "support/throws.h"
 
 #include "support/catch.h"
 
@@ -22,4 +23,23 @@ TEST_CASE("prompt: {name} gives a prompt for each name", "[prompt]") {
   CHECK(sdx::fill_names({"{name} and {name}", "snow"}, {"A", "B"}) ==
         Lines{"<A> and <A>", "<B> and <B>", "snow"});
   CHECK_THROWS_AS(sdx::fill_names({"{name}"}, {}), sdx::UsageError);
+}
+
+TEST_CASE("prompt: a line without {name} is named where one is needed", "[prompt]") {
+  const sdx::test::TempFolder folder;
+  CHECK(sdx::read_named_prompts(folder.file("good.txt", "{name}\n\na {name}\n")) ==
+        Lines{"{name}", "a {name}"});
+  const auto file = folder.file("previews.txt", "{name}\n\na robot\n");
+  const std::string message =
+      sdx::test::message_of<sdx::DataError>([&] { sdx::read_named_prompts(file); });
+  CHECK(message ==
+        file.string() +
+            ":3: \"a robot\" has no {name}; write {name} where the person is to stand, or remove "
+            "the line");
+}
+
+TEST_CASE("prompt: {name} becomes any text, wherever it stands", "[prompt]") {
+  CHECK(sdx::fill_name("{name} and {name}", "a person") == "a person and a person");
+  CHECK(sdx::fill_name("{name}{name}", "{name}!") == "{name}!{name}!");
+  CHECK(sdx::fill_name("snow", "a person") == "snow");
 }

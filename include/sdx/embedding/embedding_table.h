@@ -32,6 +32,11 @@ class EmbeddingTable {
   ///         and cannot be used.
   const Embedding& at(const std::string& name) const;
 
+  /// Throws what at() throws for a name that isn't here.
+  /// @param others known beside those of the table
+  [[noreturn]] void throw_unknown(const std::string& name,
+                                  const std::vector<std::string>& others = {}) const;
+
   const std::map<std::string, Embedding>& all() const { return embeddings_; }
 
   /// Whether each file that was given by its path, not found in a folder, was of use.

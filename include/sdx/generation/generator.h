@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "sdx/device/device.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 
 namespace sdx {
@@ -52,7 +53,7 @@ struct BatchOptions {
   std::optional<BatchPlace> replay;
 };
 
-/// Prompt and seed → picture. Loads text encoder, UNet and VAE decoder once.
+/// Prompt and seed → picture. Loads text encoders, UNet and VAE decoder once.
 class Generator {
  public:
   /// @throws as Bundle::checked_file.
@@ -60,12 +61,13 @@ class Generator {
 
   /// With parts that are loaded already and outlive the generator: training looks at its own model.
   Generator(const Bundle& bundle, const ComputeTarget& target, const Tokenizer& tokenizer,
-            const TextEncoder& text_encoder, const UNet& unet);
+            const TextEncoders& text_encoders, const UNet& unet);
   ~Generator();
 
   /// Checks everything that can be checked before the work: sizes, steps, every placeholder.
   /// @throws UsageError, DataError.
-  void check(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings) const;
+  /// @param embeddings a table, or names of some that are still to be made
+  void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day.

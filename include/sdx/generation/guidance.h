@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -11,8 +12,9 @@
 #include "sdx/generation/feature_reuse.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/conditioning.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
+#include "sdx/prompt/prompt_cache.h"
 #include "sdx/tokenizer/tokenizer.h"
 
 namespace sdx {
@@ -21,21 +23,24 @@ namespace sdx {
 class ContextCache {
  public:
   /// The arguments outlive the cache.
+  /// @param prompts that were read already
   ContextCache(const Tokenizer& tokenizer, const EmbeddingTable& embeddings,
-               const TextEncoder& encoder)
-      : tokenizer_(tokenizer), embeddings_(embeddings), encoder_(encoder) {}
+               const TextEncoders& encoders, PromptCache& prompts)
+      : tokenizer_(tokenizer), embeddings_(embeddings), encoders_(encoders), prompts_(prompts) {}
 
-  /// One row, on the encoder's device; its positions are a multiple of the encoder's. The same
+  PromptCache& prompts() const { return prompts_; }
+
+  /// One row, on the encoders' device; its positions are a multiple of the encoders'. The same
   /// tensors each time.
   /// @param size of the image; models that are not told it share a text's encoding among all sizes.
   /// @throws as tokenize_prompt and encode_prompts.
-  const Conditioning& conditioning(const std::string& text, Grammar grammar, int clip_skip,
-                                   const ImageSize& size);
+  const Conditioning& conditioning(const PromptText& prompt, int clip_skip, const ImageSize& size);
 
  private:
   const Tokenizer& tokenizer_;
   const EmbeddingTable& embeddings_;
-  const TextEncoder& encoder_;
+  const TextEncoders& encoders_;
+  PromptCache& prompts_;
   std::map<std::tuple<std::string, Grammar, int, ImageSize>, Conditioning> known_;
 };
 
@@ -85,8 +90,12 @@ class Guidance {
 
   PictureSettings settings_;
   ImageSize size_;
-  std::vector<std::vector<PromptPart>> parts_;  ///< of each picture
-  std::vector<PromptPart> negatives_;
+  using Parts = std::shared_ptr<const std::vector<PromptPart>>;
+
+  const PromptPart& negative(std::size_t picture) const { return negatives_[picture]->front(); }
+
+  std::vector<Parts> parts_;      ///< of each picture
+  std::vector<Parts> negatives_;  ///< of each picture, one part
   bool needs_guidance_;
   int guided_steps_;  ///< of those taken
   FeatureReuse unet_;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sdx/embedding/embedding_table.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/generation/settings.h"
 
 namespace sdx {
@@ -12,6 +12,6 @@ namespace sdx {
 std::vector<std::string> words_of(const ImageRequest& request);
 
 /// The first of them that is not in `words`; empty if all are.
-std::string missing_word(const ImageRequest& request, const EmbeddingTable& words);
+std::string missing_word(const ImageRequest& request, const EmbeddingSizes& words);
 
 }  // namespace sdx

@@ -48,13 +48,6 @@ class UNet {
                      const Conditioning& conditioning,
                      GradientMemory memory = GradientMemory::kNormal) const;
 
-  // TEMPORARY: until every caller has a Conditioning.
-  at::Tensor forward(const at::Tensor& sample, const at::Tensor& timesteps,
-                     const at::Tensor& context,
-                     GradientMemory memory = GradientMemory::kNormal) const {
-    return forward(sample, timesteps, Conditioning{context}, memory);
-  }
-
   // Between two steps of a sampler the deep features change little, and the shallow layers around
   // them are a small part of the work: Ma et al. 2023, "DeepCache: Accelerating Diffusion Models
   // for Free".

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <array>
+#include <compare>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -12,14 +17,43 @@ enum class Grammar {
   kPlain,  ///< nothing but `<Name>`: brackets and colons are text
 };
 
-std::string_view to_string(Grammar grammar);
-/// @throws UsageError that lists them.
+template <>
+inline constexpr std::array kEnumTexts<Grammar> = {EnumText<Grammar>{Grammar::kA1111, "a1111"},
+                                                   EnumText<Grammar>{Grammar::kPlain, "plain"}};
+
+/// @throws SettingError that lists them.
 Grammar parse_grammar(std::string_view text);
 
-/// A text and the last step, counted from 1, for which it holds.
+/// A stretch of a prompt with one weight: text, or the name of an embedding.
+struct PromptSegment {
+  std::string text;  ///< without escapes; of a placeholder the name, without "<" and ">"
+  double weight = 1;
+  bool opens_chunk = false;  ///< a BREAK stands before it
+  bool is_placeholder = false;
+
+  bool operator==(const PromptSegment&) const = default;
+};
+
+/// A text with one meaning, and what is read in it.
+struct PromptText {
+  std::string text;  ///< as it was written, brackets included
+  Grammar grammar = Grammar::kPlain;
+  /// Weights: `(x)` multiplies by 1.1, `[x]` divides by it, `(x:1.3)` sets the factor; nested they
+  /// multiply; what is not closed holds to the end; `\(` is a bracket. The word BREAK begins a new
+  /// chunk, within brackets too (where AUTOMATIC1111 1.10 reads it as text). Empty texts are left
+  /// out unless a BREAK stands before them.
+  std::vector<PromptSegment> segments;
+
+  bool operator==(const PromptText&) const = default;
+};
+
+/// Reads weights, placeholders and BREAKs. AND, edits and alternations are text.
+PromptText parse_text(const std::string& text, Grammar grammar);
+
+/// What a prompt says up to a step.
 struct PromptStage {
-  int last_step = 0;
-  std::string text;
+  int last_step = 0;  ///< counted from 1
+  PromptText prompt;
 
   bool operator==(const PromptStage&) const = default;
 };
@@ -37,38 +71,43 @@ struct PromptPart {
 struct PromptSteps {
   int steps = 20;
   int steps_before = 0;  ///< of the first pass; 0 in the first
+
+  auto operator<=>(const PromptSteps&) const = default;
+};
+
+enum class PromptRole {
+  kPositive,  ///< says what is to be seen
+  kNegative,  ///< says what is not; it is one part, in which AND and a trailing ":1.2" are text
+};
+
+/// A prompt that has been read: its parts, and in each part the edits and alternations. What these
+/// make of it depends on the steps of a pass; see parts(). Copies share what was read.
+class ParsedPrompt {
+ public:
+  /// The parts for a pass, at least one: edits and alternations resolved into the texts that hold
+  /// one after the other.
+  std::vector<PromptPart> parts(const PromptSteps& steps) const;
+
+ private:
+  friend ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role);
+
+  struct Tree;
+  explicit ParsedPrompt(std::shared_ptr<const Tree> tree) : tree_(std::move(tree)) {}
+
+  std::shared_ptr<const Tree> tree_;
 };
 
 /// Splits a prompt at the word AND ("a :1.2 AND b"; a trailing ":1.2" is a part's weight even if it
-/// is the only part), and resolves in each part the edits `[from:to:when]`, `[to:when]`,
+/// is the only part), and reads in each part the edits `[from:to:when]`, `[to:when]`,
 /// `[from::when]` and the alternations `[a|b|c]`. `when` is a fraction of the steps if it has a
 /// point, else a step. Brackets that are none of these stay text. As in AUTOMATIC1111, a `|` that
 /// stands in no alternation makes its whole part plain text to edits.
 /// Source: the documented rules and examples of AUTOMATIC1111's prompt_parser, version 1.10.
-std::vector<PromptPart> parse_prompt(const std::string& prompt, Grammar grammar,
-                                     const PromptSteps& steps);
-
-/// A negative prompt: one part, in which AND and a trailing ":1.2" are text.
-PromptPart parse_negative_prompt(const std::string& prompt, Grammar grammar,
-                                 const PromptSteps& steps);
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar,
+                          PromptRole role = PromptRole::kPositive);
 
 /// The text that holds in a step, counted from 0. AUTOMATIC1111 looks for the first stage with
 /// step ≤ last_step, so the first stage has one step more than its number says, and so has this.
-const std::string& text_at(const PromptPart& part, int step);
-
-/// A stretch of text with one weight.
-struct WeightedText {
-  std::string text;
-  double weight = 1;
-  bool opens_chunk = false;  ///< a BREAK stands before it
-
-  bool operator==(const WeightedText&) const = default;
-};
-
-/// Weights of a stage's text: `(x)` multiplies by 1.1, `[x]` divides by it, `(x:1.3)` sets the
-/// factor; nested they multiply; what is not closed holds to the end; `\(` is a bracket. The word
-/// BREAK begins a new chunk, within brackets too (where AUTOMATIC1111 1.10 reads it as text).
-/// @return at least one, of which no two neighbours have the same weight but for a BREAK.
-std::vector<WeightedText> parse_weights(const std::string& text, Grammar grammar);
+const PromptText& text_at(const PromptPart& part, int step);
 
 }  // namespace sdx

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,11 +13,12 @@
 #include "sdx/dataset/latents.h"
 #include "sdx/embedding/embedding.h"
 #include "sdx/model/bundle.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/training/adam.h"
 #include "sdx/training/learning_rate.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -28,8 +30,13 @@ enum class NormPolicy {
   kStart,       ///< each row keeps the length that it started with
 };
 
-std::string_view to_string(NormPolicy policy);
-/// @throws UsageError that lists them: free, vocab, init.
+template <>
+inline constexpr std::array kEnumTexts<NormPolicy> = {
+    EnumText<NormPolicy>{NormPolicy::kFree, "free"},
+    EnumText<NormPolicy>{NormPolicy::kVocabulary, "vocab"},
+    EnumText<NormPolicy>{NormPolicy::kStart, "init"}};
+
+/// @throws SettingError that lists them.
 NormPolicy parse_norm_policy(std::string_view text);
 
 /// How a new word is learnt.
@@ -59,7 +66,7 @@ int fixed_batch_rows(const InversionOptions& options);
 /// What one step saw.
 struct StepResult {
   double loss = 0;           ///< mean squared error of the prediction
-  double gradient_norm = 0;  ///< of the K×W vectors
+  double gradient_norm = 0;  ///< of all numbers of the vectors
   double learning_rate = 0;
   double vector_norm = 0;  ///< mean length of the rows after the step
   bool skipped = false;    ///< loss or gradient was not finite: the vectors are as before
@@ -67,22 +74,22 @@ struct StepResult {
 
 /// Everything that a step computed from, so that another framework can compute it again.
 struct StepTrace {
-  at::Tensor ids;            ///< [B,S] int64, the prompts' tokens with begin, end and padding
-  at::Tensor splices;        ///< [M,3] int64: row of the batch, position in S, row of the vectors
-  at::Tensor vectors;        ///< [K,W] float32, as they were before the step
-  at::Tensor latents;        ///< [B,4,h,w] float32, scaled, without noise
-  at::Tensor noise;          ///< [B,4,h,w] float32
-  at::Tensor noisy_latents;  ///< [B,4,h,w] float32, what the UNet saw
-  at::Tensor timesteps;      ///< [B] int64
-  at::Tensor loss;           ///< [] float32
-  at::Tensor gradient;       ///< [K,W] float32, of the loss in the vectors
+  at::Tensor ids;             ///< [B,S] int64, the prompts' tokens with begin, end and padding
+  at::Tensor splices;         ///< [M,3] int64: row of the batch, position in S, row of the vectors
+  EmbeddingVectors vectors;   ///< as they were before the step
+  at::Tensor latents;         ///< [B,C,h,w] float32, scaled, without noise
+  at::Tensor noise;           ///< [B,C,h,w] float32
+  at::Tensor noisy_latents;   ///< [B,C,h,w] float32, what the UNet saw
+  at::Tensor timesteps;       ///< [B] int64
+  at::Tensor loss;            ///< [] float32
+  EmbeddingVectors gradient;  ///< of the loss in the vectors
 };
 
 /// All that an inversion is after some steps. Picks and noise follow from seed and step, so there
 /// is no state of a random generator to keep.
 struct InversionState {
-  at::Tensor vectors;        ///< [K,W] float32
-  at::Tensor start;          ///< [K,W] float32, where they began
+  EmbeddingVectors vectors;
+  EmbeddingVectors start;    ///< where they began
   std::string start_words;   ///< what the start says
   Adam adam;                 ///< moments and number of updates
   int steps = 0;             ///< done, those that were skipped included
@@ -102,7 +109,7 @@ class Inversion {
   struct Model {
     const Bundle& bundle;
     const Tokenizer& tokenizer;
-    const TextEncoder& text_encoder;
+    const TextEncoders& text_encoders;
     const UNet& unet;
   };
 
@@ -110,7 +117,8 @@ class Inversion {
   /// @param templates sentences with `{name}` in them
   /// @param resumed   go on from there instead of from options.init
   /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
-  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule;
+  ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule, for a
+  ///         template that names another embedding;
   ///         DataError if `resumed` is of another shape.
   Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
             const InversionOptions& options,
@@ -129,8 +137,8 @@ class Inversion {
   double fixed_batch_loss() const;
 
   /// The loss of a step's batch and its gradient, without an update: for tests.
-  double loss_at(int step, const at::Tensor& vectors) const;
-  at::Tensor gradient_at(int step) const;
+  double loss_at(int step, const EmbeddingVectors& vectors) const;
+  EmbeddingVectors gradient_at(int step) const;
 
   /// The word as it is now; metadata says how it came about.
   Embedding embedding() const;

@@ -18,10 +18,14 @@ namespace sdx {
 
 /// What is looked at to judge a word.
 struct JudgeOptions {
-  /// With `{name}`; each asks for something else, so that it can be seen whether it was obeyed.
+  /// Each with `{name}`; each asks for something else, so that it can be seen whether it was
+  /// obeyed.
   std::vector<std::string> prompts;
   int steps = 12;  ///< of the sampler, for each picture
   int draws = 8;   ///< of noise, by which the model tells the prompts apart
+  /// Pictures that go through the UNet together. A fixed number, not what the memory allows: a
+  /// resumed training must judge by the same bits.
+  int pictures_at_once = 4;
   std::uint64_t seed = 0;
 };
 

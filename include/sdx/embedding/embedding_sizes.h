@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sdx/embedding/embedding_table.h"
+
+namespace sdx {
+
+/// What tokenising needs to know of embeddings: their names, and how many vectors each has. The
+/// vectors need not exist yet: training tokenises its sentences before there are any.
+class EmbeddingSizes {
+ public:
+  /// No embedding.
+  EmbeddingSizes() = default;
+
+  /// @param planned names of embeddings that are still to be made, and their numbers of vectors
+  EmbeddingSizes(std::map<std::string, int> planned) : planned_(std::move(planned)) {}
+
+  /// Those of a table, which must outlive the sizes; a planned one replaces one of the same name.
+  EmbeddingSizes(const EmbeddingTable& table, std::map<std::string, int> planned = {})
+      : table_(&table), planned_(std::move(planned)) {}
+
+  bool contains(const std::string& name) const;
+
+  /// Positions of a prompt that the embedding takes.
+  /// @throws UsageError or DataError as EmbeddingTable::at(); the names that it lists include the
+  ///         planned ones.
+  int vector_count(const std::string& name) const;
+
+  /// Refuses an embedding of the table that was made for another model; planned ones fit.
+  /// @param widths of the vectors that the model's text encoders take
+  /// @throws as vector_count(); DataError as sdx::check_widths().
+  void check_widths(const std::string& name, const std::vector<std::int64_t>& widths) const;
+
+ private:
+  const EmbeddingTable* table_ = nullptr;
+  std::map<std::string, int> planned_;
+};
+
+}  // namespace sdx

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sdx {
+
+/// The one rule of escapes: a backslash before one of `special` takes that letter's meaning away.
+/// Before any other letter, and at the end of a text, it is a letter itself.
+/// @param special the letters that mean something; the backslash is one of them.
+bool is_escape(std::string_view text, std::size_t at, std::string_view special);
+
+enum class TokenKind {
+  kText,       ///< letters without a meaning, as many as there are
+  kMark,       ///< one of "()[]:|"
+  kEscape,     ///< a backslash and a mark or a backslash
+  kBackslash,  ///< a backslash that escapes nothing
+};
+
+/// A piece of a prompt, as it is written.
+struct PromptToken {
+  TokenKind kind = TokenKind::kText;
+  std::string text;  ///< not empty
+
+  bool is_mark(char mark) const { return kind == TokenKind::kMark && text.front() == mark; }
+};
+
+/// Of two neighbours at most one is kText.
+using PromptTokens = std::vector<PromptToken>;
+
+/// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the
+/// prompt.
+PromptTokens lex(std::string_view text);
+
+/// The text that was cut.
+std::string written(const PromptTokens& tokens);
+
+/// Adds a token; text behind text becomes one token.
+void append(PromptTokens& tokens, const PromptToken& token);
+
+bool is_blank(char c);
+std::string_view without_blanks_at_start(std::string_view text);
+std::string_view without_blanks_at_end(std::string_view text);
+
+/// What stands between the places of `word`, where it is a word of its own. One piece more than
+/// there are such places.
+std::vector<std::string_view> split_at_word(std::string_view text, std::string_view word);
+
+}  // namespace sdx
