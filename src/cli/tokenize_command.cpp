@@ -20,6 +20,7 @@ struct TokenizeOptions {
   std::vector<std::string> embeddings = {"embeddings"};
   std::vector<std::int64_t> decode;
   Grammar grammar = Grammar::kA1111;
+  bool is_negative = false;
   int steps = 20;
 };
 
@@ -173,6 +174,8 @@ void tokenize_command(int argc, char** argv) {
       "Input", "--grammar", std::string(to_string(options.grammar)),
       [&](const std::string& text) { options.grammar = parse_grammar(text); },
       "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
+  table.add_flag("Input", "--as-negative", options.is_negative,
+                 "Read the texts as negative prompts, in which AND is text");
   table.add("Input", "--steps", options.steps, "Of the picture, for [edits:like this:0.5]")
       ->check(CLI::PositiveNumber);
   table.add("Input", "--decode", options.decode, "Token ids to turn back into text");
@@ -190,8 +193,9 @@ void tokenize_command(int argc, char** argv) {
   }
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
+  const PromptRole role = options.is_negative ? PromptRole::kNegative : PromptRole::kPositive;
   for (const std::string& text : texts_to_tokenize(options)) {
-    const ParsedPrompt prompt = parse_prompt(text, options.grammar);
+    const ParsedPrompt prompt = parse_prompt(text, options.grammar, role);
     for (const Stage& stage : tokenize_stages(prompt, options.steps, *tokenizer, embeddings)) {
       if (common.json) {
         print_json(stage, *tokenizer, common);

@@ -3,6 +3,8 @@
 
 #include <sys/mount.h>
 
+#include <cstdlib>
+
 #include "sdx/util/file.h"
 #include "support/image_files.h"
 #include "support/workplace.h"
@@ -62,6 +64,25 @@ TEST_CASE("cli: pictures that are none are skipped by name and reason") {
   fs::remove(place.path() / "faces/0.png");
   check_refused(place.train("Eve"), 66,
                 {"found 2", "text.jpg: ", "truncated.jpg: ", "pixel.png: too small"});
+}
+
+TEST_CASE("cli: a preview without {name} is named by its file and line") {
+  const Workplace place;
+  const fs::path share = SDX_SHARE_DIR;
+  const fs::path data = place.path() / "data";
+  fs::create_directory(data);
+  for (const auto& entry : fs::directory_iterator(share)) {
+    const fs::path name = entry.path().filename();
+    if (name != "templates") fs::create_directory_symlink(entry.path(), data / name);
+  }
+  fs::copy(share / "templates", data / "templates");
+  fs::remove(data / "templates/previews.txt");
+  sdx::write_file_atomically(data / "templates/previews.txt", "a photo of {name}\n\na robot\n");
+  ::setenv("SDX_DATA", data.c_str(), 1);
+  const RunResult result = place.train("Ada");
+  ::unsetenv("SDX_DATA");
+  check_refused(result, 65, {"previews.txt:3: \"a robot\" has no {name}; write {name}"});
+  CHECK_FALSE(has_embedding(place));
 }
 
 TEST_CASE("cli: an unknown <Name> is answered with the nearest ones") {

@@ -180,6 +180,8 @@ TEST_CASE("cli: sdx-tokenize shows parts, stages and weights") {
   CHECK_THAT(table.out, ContainsSubstring("part 2, weight 0.5, steps 6 to 10:  robot\n"));
   CHECK_THAT(place.run("sdx-tokenize", {prompt, "--grammar", "plain"}).out,
              Catch::Matchers::StartsWith(prompt + "\n"));
+  CHECK_THAT(place.run("sdx-tokenize", {"snow AND [a:hat:0] :2", "--as-negative"}).out,
+             Catch::Matchers::StartsWith("snow AND hat :2\n"));
   const RunResult wrong = place.run("sdx-tokenize", {prompt, "--grammar", "comfy"});
   CHECK(wrong.exit_code == 64);
 }

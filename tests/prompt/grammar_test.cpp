@@ -279,9 +279,10 @@ TEST_CASE("grammar: segments are text and placeholders, each with its weight", "
   CHECK(segments("<A(b)>") == Segments{{"<A", 1}, {"b", 1.1}, {">", 1}});
   CHECK(segments("").empty());
   // What edits put together is read as if it had been written so.
-  const auto parts = sdx::parse_prompt("[(<A:<B:1]da:1.5)", Grammar::kA1111).parts({10, 0});
+  const auto parts = sdx::parse_prompt("([<A:<B:1]da>:1.5)", Grammar::kA1111).parts({10, 0});
   REQUIRE(parts.front().stages.size() == 2);
-  CHECK(parts.front().stages[0].prompt.segments == Segments{{"<Ada", 1.5}});
+  CHECK(parts.front().stages[0].prompt.segments == Segments{{"Ada", 1.5, false, true}});
+  CHECK(parts.front().stages[1].prompt.segments == Segments{{"Bda", 1.5, false, true}});
   const auto breaks = sdx::parse_prompt("a [BR:x:3]EAK b", Grammar::kA1111).parts({10, 0});
   CHECK(breaks.front().stages[0].prompt.segments == Segments{{"a", 1}, {"b", 1, true}});
 }

@@ -1,5 +1,6 @@
 #include "sdx/prompt/prompt.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
@@ -129,17 +130,18 @@ TEST_CASE("prompt: two prompts may mean different vectors by one name", "[prompt
   const auto tokenizer = tiny_bundle().load_tokenizer();
   const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   const auto prompt = sdx::tokenize_prompt("a photo of <Ada>", *tokenizer, table_with("Ada", 2));
-  const at::Tensor some = at::full({2, kWidth}, 0.5F);
-  const at::Tensor others = at::full({2, kWidth}, -0.25F);
+  const at::Tensor some = at::arange(2 * kWidth, at::kFloat).reshape({2, kWidth}).sin();
+  const at::Tensor others = some.cos();
   const at::Tensor both =
       sdx::encode_prompts({{prompt, {some}}, {prompt, {others}}}, *tokenizer, encoders, {}).context;
-  const auto alone = [&](float value) {
-    return sdx::encode_prompts({prompt}, *tokenizer, table_with("Ada", 2, value), encoders, {})
-        .context;
+  const auto alone = [&](const at::Tensor& vectors) {
+    sdx::EmbeddingTable table;
+    table.add({"Ada", vectors, {}, {}});
+    return sdx::encode_prompts({prompt}, *tokenizer, table, encoders, {}).context;
   };
-  CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), alone(0.5F)) < 1e-5);
-  CHECK(sdx::test::max_difference(both.narrow(0, 1, 1), alone(-0.25F)) < 1e-5);
-  CHECK(sdx::test::max_difference(alone(0.5F), alone(-0.25F)) > 1e-3);
+  CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), alone(some)) < 1e-5);
+  CHECK(sdx::test::max_difference(both.narrow(0, 1, 1), alone(others)) < 1e-5);
+  CHECK(sdx::test::max_difference(alone(some), alone(others)) > 1e-3);
 }
 
 TEST_CASE("prompt: an embedding larger than a chunk is refused", "[prompt]") {
