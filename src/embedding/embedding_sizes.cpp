@@ -10,16 +10,17 @@ bool EmbeddingSizes::contains(const std::string& name) const {
 
 int EmbeddingSizes::vector_count(const std::string& name) const {
   if (const auto found = planned_.find(name); found != planned_.end()) return found->second;
-  if (contains(name)) return static_cast<int>(table_->at(name).vectors.size(0));
+  if (contains(name)) return static_cast<int>(table_->at(name).vectors.count());
   std::vector<std::string> others;
   for (const auto& [planned, count] : planned_) others.push_back(planned);
   (table_ != nullptr ? *table_ : EmbeddingTable()).throw_unknown(name, others);
 }
 
-void EmbeddingSizes::check_width(const std::string& name, std::int64_t width) const {
+void EmbeddingSizes::check_widths(const std::string& name,
+                                  const std::vector<std::int64_t>& widths) const {
   if (planned_.contains(name)) return;
   vector_count(name);
-  sdx::check_width(table_->at(name), width);
+  sdx::check_widths(table_->at(name), widths);
 }
 
 }  // namespace sdx

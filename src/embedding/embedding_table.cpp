@@ -1,7 +1,5 @@
 #include "sdx/embedding/embedding_table.h"
 
-#include <ATen/ops/equal.h>
-
 #include <algorithm>
 #include <array>
 
@@ -68,7 +66,7 @@ void EmbeddingTable::add_folder(const fs::path& folder) {
 void EmbeddingTable::add_distinct(Embedding embedding) {
   const auto known = embeddings_.find(embedding.name);
   if (known == embeddings_.end()) return add(std::move(embedding));
-  if (at::equal(known->second.vectors, embedding.vectors)) return;  // a copy, or another form of it
+  if (are_equal(known->second.vectors, embedding.vectors)) return;  // a copy, or another form of it
   throw DataError("two embeddings are called " + placeholder(embedding.name) + ": " +
                   known->second.file.string() + " and " + embedding.file.string() +
                   "; rename or remove one of them");

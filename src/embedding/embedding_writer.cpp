@@ -95,7 +95,7 @@ void write_a1111(const fs::path& file, const Embedding& embedding, const at::Ten
 /// it, but for the date. A word for SD 2 serves its models of 512 px and of 768 px, which share the
 /// text encoder; the latter is named, for it is the one that is mostly in use.
 Metadata model_spec(const Embedding& embedding) {
-  const TextEncoderKind kind = text_encoder_kind(embedding.vectors.size(-1));
+  const TextEncoderKind kind = text_encoder_kind(embedding.vectors.only().size(-1));
   const bool is_sd1 = kind == TextEncoderKind::kSd1;
   const bool is_sd2 = kind == TextEncoderKind::kSd2;
   Metadata spec = {
@@ -122,8 +122,8 @@ void check_written(const fs::path& file, const Embedding& embedding, const at::T
                    const WritableDialect& dialect) {
   const Embedding back = read_embedding(file);
   const bool is_same =
-      back.vectors.sizes() == vectors.sizes() &&
-      std::memcmp(back.vectors.data_ptr(), vectors.data_ptr(), vectors.nbytes()) == 0 &&
+      back.vectors.only().sizes() == vectors.sizes() &&
+      std::memcmp(back.vectors.only().data_ptr(), vectors.data_ptr(), vectors.nbytes()) == 0 &&
       (!dialect.holds_name || back.name == embedding.name);
   if (!is_same) {
     throw IoError(file.string() +
@@ -180,7 +180,11 @@ const WritableDialect& dialect_row(EmbeddingDialect dialect) {
 std::string_view extension_of(EmbeddingDialect dialect) { return dialect_row(dialect).extension; }
 
 void write_embedding(const fs::path& file, const Embedding& embedding, EmbeddingDialect dialect) {
-  const at::Tensor vectors = embedding.vectors.detach().cpu().to(at::kFloat).contiguous();
+  if (embedding.vectors.matrices().size() > 1) {
+    throw DataError(placeholder(embedding.name) +
+                    " has vectors for several text encoders, which no form of file holds yet");
+  }
+  const at::Tensor vectors = embedding.vectors.only().detach().cpu().to(at::kFloat).contiguous();
   if (!at::isfinite(vectors).all().item<bool>()) {
     throw DataError(placeholder(embedding.name) + " has values that are not finite: not written");
   }

@@ -19,7 +19,7 @@ constexpr int kBusyLatents = 4096;  ///< a picture of 512 px: enough work for al
 /// What decides which rows go through the UNet together, and in which steps: pictures of a batch
 /// have it in common, so that each is made as it would be in a batch of its own kind.
 std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSchedule& schedule,
-                                   ContextCache& contexts) {
+                                   const ImageSize& size, ContextCache& contexts) {
   const PictureSettings& settings = request.settings;
   const auto parts_in = [&](const PromptSteps& steps) {
     PromptCache& prompts = contexts.prompts();
@@ -32,7 +32,8 @@ std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSched
   };
   std::vector<std::int64_t> shape;
   for (const PromptPart& part : parts_in({settings.sampler.steps, 0})) {
-    shape.push_back(contexts.context(part.stages.front().prompt, settings.clip_skip).size(0));
+    shape.push_back(
+        contexts.conditioning(part.stages.front().prompt, settings.clip_skip, size).positions());
     if (settings.guidance_end < 1) shape.push_back(part.weight > 0 ? 1 : 0);
   }
   if (settings.feature_interval == 1) return shape;
@@ -60,7 +61,8 @@ int Batches::automatic_size(const ImageRequest& request, ContextCache& contexts)
   const int useful = steady_size(request.settings);
   if (useful == 1) return useful;
   const LatentSize size = latent_size(request.settings, info_, request.settings.hires.scale);
-  Guidance guidance({request}, {1, 0}, 0, unet_, contexts);
+  const ImageSize image{size.width * info_.vae_factor, size.height * info_.vae_factor};
+  Guidance guidance({request}, {1, 0}, 0, image, unet_, contexts);
   const AllocationMeter meter;
   guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
   const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
@@ -76,13 +78,15 @@ Batch Batches::next(const std::vector<ImageRequest>& requests, std::size_t first
             static_cast<std::size_t>(position)};
   }
   const PictureSettings& settings = requests[first].settings;
-  const auto shape = shape_of(requests[first], schedule_, contexts);
+  const auto [width_px, height_px] = picture_size(settings, info_);
+  const ImageSize image{width_px, height_px};
+  const auto shape = shape_of(requests[first], schedule_, image, contexts);
   const std::size_t end =
       std::min(requests.size(),
                first + static_cast<std::size_t>(options.size > 0 ? options.size : kMostAtOnce));
   std::size_t last = first + 1;
   while (last < end && requests[last].settings == settings &&
-         shape_of(requests[last], schedule_, contexts) == shape) {
+         shape_of(requests[last], schedule_, image, contexts) == shape) {
     ++last;
   }
   if (last > first + 1 && options.size == 0) {

@@ -37,11 +37,11 @@ constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a 
 struct OwnParts {
   OwnParts(const Bundle& bundle, const ComputeTarget& target)
       : tokenizer(bundle.load_tokenizer()),
-        text_encoder(bundle, target.device),
+        text_encoders(bundle, target.device),
         unet(bundle, target, ModelUse::kInference) {}
 
   std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoder text_encoder;
+  TextEncoders text_encoders;
   UNet unet;
 };
 
@@ -70,18 +70,18 @@ class Background {
 
 struct Generator::Impl {
   Impl(const Bundle& from, const ComputeTarget& where, const Tokenizer& given_tokenizer,
-       const TextEncoder& given_text_encoder, const UNet& given_unet)
+       const TextEncoders& given_text_encoders, const UNet& given_unet)
       : bundle(from),
         schedule(from.info().noise_schedule),
         tokenizer(given_tokenizer),
-        text_encoder(given_text_encoder),
+        text_encoders(given_text_encoders),
         unet(given_unet),
         decoder(from, where),
         target(where),
         batches(bundle.info(), schedule, target, unet) {}
 
   Impl(const Bundle& from, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
-      : Impl(from, where, *parts->tokenizer, parts->text_encoder, parts->unet) {
+      : Impl(from, where, *parts->tokenizer, parts->text_encoders, parts->unet) {
     own_parts = std::move(parts);
   }
 
@@ -112,11 +112,12 @@ struct Generator::Impl {
     return decoder.decode(latents);
   }
 
-  /// @param noise [B,4,h,w]; with `original` what it is noised with.
+  /// @param noise [B,C,h,w]; with `original` what it is noised with.
   at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
                   const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
                   ContextCache& contexts, const std::function<void()>& after_step) const {
-    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, unet, contexts);
+    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
+    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, image, unet, contexts);
     const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)
@@ -182,7 +183,7 @@ struct Generator::Impl {
   NoiseSchedule schedule;
   std::unique_ptr<OwnParts> own_parts;
   const Tokenizer& tokenizer;
-  const TextEncoder& text_encoder;
+  const TextEncoders& text_encoders;
   const UNet& unet;
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
@@ -196,8 +197,8 @@ Generator::Generator(const Bundle& bundle, const ComputeTarget& target)
     : impl_(std::make_unique<Impl>(bundle, target, std::make_unique<OwnParts>(bundle, target))) {}
 
 Generator::Generator(const Bundle& bundle, const ComputeTarget& target, const Tokenizer& tokenizer,
-                     const TextEncoder& text_encoder, const UNet& unet)
-    : impl_(std::make_unique<Impl>(bundle, target, tokenizer, text_encoder, unet)) {}
+                     const TextEncoders& text_encoders, const UNet& unet)
+    : impl_(std::make_unique<Impl>(bundle, target, tokenizer, text_encoders, unet)) {}
 
 Generator::~Generator() = default;
 
@@ -232,7 +233,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     total += steps_to_take(request.settings, impl.schedule);
   }
   int done = 0;
-  ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoder, impl.prompts);
+  ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoders, impl.prompts);
   Background background;
   for (std::size_t first = 0; first < requests.size();) {
     const Stopwatch stopwatch;

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -29,18 +28,22 @@ int guided_steps(double share, int steps) {
 
 }  // namespace
 
-const at::Tensor& ContextCache::context(const PromptText& prompt, int clip_skip) {
-  const auto key = std::make_tuple(prompt.text, prompt.grammar, clip_skip);
+const Conditioning& ContextCache::conditioning(const PromptText& prompt, int clip_skip,
+                                               const ImageSize& size) {
+  const ImageSize told = encoders_.has_size_ids() ? size : ImageSize{};
+  const auto key = std::make_tuple(prompt.text, prompt.grammar, clip_skip, told);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
-  const at::Tensor encoded = encode_prompts({tokenize_prompt(prompt, tokenizer_, embeddings_)},
-                                            tokenizer_, embeddings_, encoder_, clip_skip - 1);
-  return known_.emplace(key, encoded.squeeze(0)).first->second;
+  return known_
+      .emplace(key, encode_prompts({tokenize_prompt(prompt, tokenizer_, embeddings_)}, tokenizer_,
+                                   embeddings_, encoders_, told, clip_skip - 1))
+      .first->second;
 }
 
 Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps,
-                   int first_step, const UNet& unet, ContextCache& contexts)
+                   int first_step, const ImageSize& size, const UNet& unet, ContextCache& contexts)
     : settings_(requests.front().settings),
+      size_(size),
       unet_(unet, settings_.feature_interval),
       contexts_(contexts) {
   bool is_composed = false;
@@ -62,11 +65,14 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
 
 bool Guidance::is_guided(int step) const { return needs_guidance_ && step < guided_steps_; }
 
+const Conditioning& Guidance::conditioning(const PromptPart& part, int step) {
+  return contexts_.conditioning(text_at(part, step), settings_.clip_skip, size_);
+}
+
 std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; is_guided(step) && i < negatives_.size(); ++i) {
-    rows.push_back({static_cast<std::int64_t>(i), 0,
-                    contexts_.context(text_at(negative(i), step), settings_.clip_skip)});
+    rows.push_back({static_cast<std::int64_t>(i), 0, conditioning(negative(i), step)});
   }
   return rows;
 }
@@ -76,8 +82,7 @@ std::vector<Guidance::Row> Guidance::conditional_rows(int step) {
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     for (const PromptPart& part : *parts_[i]) {
       if (!is_guided(step) && !attracts(part)) continue;
-      rows.push_back({static_cast<std::int64_t>(i), part.weight,
-                      contexts_.context(text_at(part, step), settings_.clip_skip)});
+      rows.push_back({static_cast<std::int64_t>(i), part.weight, conditioning(part, step)});
     }
   }
   return rows;
@@ -87,19 +92,22 @@ std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at
                                           double timestep) {
   // Contexts of one length go through the UNet together.
   std::map<std::int64_t, std::vector<std::size_t>> by_length;
-  for (std::size_t i = 0; i < rows.size(); ++i) by_length[rows[i].context.size(0)].push_back(i);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    by_length[rows[i].conditioning.positions()].push_back(i);
+  }
   std::vector<at::Tensor> outputs(rows.size());
   for (const auto& [length, members] : by_length) {
     std::vector<std::int64_t> pictures;
-    std::vector<at::Tensor> contexts;
+    std::vector<Conditioning> conditionings;
     for (const std::size_t i : members) {
       pictures.push_back(rows[i].picture);
-      contexts.push_back(rows[i].context);
+      conditionings.push_back(rows[i].conditioning);
     }
     const at::Tensor inputs =
         sample.index_select(0, to_device(at::tensor(pictures, at::kLong), sample.device()));
     const at::Tensor timesteps = at::full({inputs.size(0)}, timestep, at::kFloat);
-    const at::Tensor output = unet_.forward(inputs, timesteps, at::stack(contexts));
+    const at::Tensor output =
+        unet_.forward(inputs, timesteps, Conditioning::concatenate(conditionings));
     for (std::size_t k = 0; k < members.size(); ++k) {
       outputs[members[k]] = output.narrow(0, static_cast<std::int64_t>(k), 1);
     }
@@ -154,9 +162,9 @@ at::Tensor Guidance::predict(const at::Tensor& sample, double timestep, int step
     shift = tile_shift(step, sample);
     input = sample.roll(shift, {2, 3});
   }
-  std::vector<at::Tensor> contexts;
-  for (const Row& row : rows) contexts.push_back(row.context);
-  unet_.begin(contexts, shift);
+  std::vector<Conditioning> conditionings;
+  for (const Row& row : rows) conditionings.push_back(row.conditioning);
+  unet_.begin(conditionings, shift);
   const std::vector<at::Tensor> output = outputs(rows, input, timestep);
 
   const at::Tensor result =

@@ -53,7 +53,7 @@ bool names_setting(std::string_view word) {
   return word.size() > 2 && word[0] == '-' && word[1] == '-';
 }
 
-/// Reads "--steps 30 --tile --prompt "…"" into `options`.
+/// Reads a line of settings, such as --steps 30 --tile --prompt "…", into `options`.
 void read_line(const std::string& line, ImageOptions& options) {
   const Settings settings(image_settings(), options);
   const std::vector<std::string> words = split_words(line);

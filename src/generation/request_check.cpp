@@ -37,7 +37,7 @@ void check_parts(const std::vector<PromptPart>& parts, const BundleInfo& info,
     for (const PromptStage& stage : part.stages) {
       const TokenizedPrompt prompt = tokenize_prompt(stage.prompt, tokenizer, embeddings);
       for (const std::string& name : prompt.embeddings) {
-        embeddings.check_width(name, info.text_width);
+        embeddings.check_widths(name, info.text_widths());
       }
     }
   }
@@ -55,8 +55,8 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
         "`mask` and `hires`: the second pass would change what the mask keeps; make the picture "
         "without `hires`, then a larger one from it with `init-image` and `hires`");
   }
-  if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers) {
-    throw SettingError("clip-skip", "1 to " + std::to_string(info.text_layers),
+  if (settings.clip_skip < 1 || settings.clip_skip > info.text_layers()) {
+    throw SettingError("clip-skip", "1 to " + std::to_string(info.text_layers()),
                        std::to_string(settings.clip_skip));
   }
   for (const PassPlan& plan : plan_passes(settings, schedule)) {

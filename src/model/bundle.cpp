@@ -1,5 +1,6 @@
 #include "sdx/model/bundle.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -18,6 +19,40 @@ namespace {
 constexpr int kFormatVersion = 2;
 constexpr const char* kManifest = "bundle.json";
 
+/// The list is there where a model has several text encoders; one is described by two keys, as it
+/// was before there could be several.
+std::vector<TextEncoderInfo> parse_text_encoders(const Json& json, const fs::path& file) {
+  if (!json.contains("text_encoders")) {
+    return {{"text_encoder", json_value<int>(json, "text_width", file),
+             json_value<int>(json, "text_layers", file)}};
+  }
+  std::vector<TextEncoderInfo> encoders;
+  for (const Json& entry : json_value<Json>(json, "text_encoders", file)) {
+    TextEncoderInfo encoder{json_value<std::string>(entry, "part", file),
+                            json_value<int>(entry, "width", file),
+                            json_value<int>(entry, "layers", file)};
+    if (entry.contains("pad")) encoder.pad = json_value<std::int64_t>(entry, "pad", file);
+    encoders.push_back(encoder);
+  }
+  if (encoders.empty()) {
+    throw DataError(file.string() + ": text_encoders: expected at least one, found none");
+  }
+  return encoders;
+}
+
+void add_text_encoders(Json& json, const std::vector<TextEncoderInfo>& encoders) {
+  if (encoders.size() == 1) {
+    json["text_width"] = encoders.front().width;
+    json["text_layers"] = encoders.front().layers;
+    return;
+  }
+  for (const TextEncoderInfo& encoder : encoders) {
+    Json entry = {{"part", encoder.part}, {"width", encoder.width}, {"layers", encoder.layers}};
+    if (encoder.pad) entry["pad"] = *encoder.pad;
+    json["text_encoders"].push_back(std::move(entry));
+  }
+}
+
 BundleInfo parse_info(const Json& json, const fs::path& file) {
   const int format = json_value<int>(json, "format", file);
   if (format != kFormatVersion) {
@@ -28,8 +63,8 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   BundleInfo info;
   info.name = json_value<std::string>(json, "name", file);
   info.family = json_enum<ModelFamily>(json, "family", file);
-  info.text_width = json_value<int>(json, "text_width", file);
-  info.text_layers = json_value<int>(json, "text_layers", file);
+  info.text_encoders = parse_text_encoders(json, file);
+  if (json.contains("size_ids")) info.size_ids = json_value<bool>(json, "size_ids", file);
   info.native_size_px = json_value<int>(json, "native_size_px", file);
   info.latent_channels = json_value<int>(json, "latent_channels", file);
   info.vae_factor = json_value<int>(json, "vae_factor", file);
@@ -80,12 +115,10 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
 Json to_json(const BundleInfo& info) {
   const NoiseScheduleConfig& schedule = info.noise_schedule;
   const SpecialTokens& tokens = info.tokenizer.special_tokens;
-  Json json = {{"format", kFormatVersion},
-               {"name", info.name},
-               {"family", to_string(info.family)},
-               {"text_width", info.text_width},
-               {"text_layers", info.text_layers},
-               {"native_size_px", info.native_size_px},
+  Json json = {{"format", kFormatVersion}, {"name", info.name}, {"family", to_string(info.family)}};
+  add_text_encoders(json, info.text_encoders);
+  if (info.size_ids) json["size_ids"] = true;
+  json.update({{"native_size_px", info.native_size_px},
                {"latent_channels", info.latent_channels},
                {"vae_factor", info.vae_factor},
                {"latent_scale", info.latent_scale},
@@ -107,7 +140,7 @@ Json to_json(const BundleInfo& info) {
                {"dtype", info.dtype},
                {"licence", info.licence},
                {"origin", info.origin},
-               {"sha256", info.sha256}};
+               {"sha256", info.sha256}});
   if (schedule.zero_terminal_snr) json["noise_schedule"]["zero_terminal_snr"] = true;
   if (schedule.timestep_spacing) {
     json["noise_schedule"]["timestep_spacing"] = to_string(*schedule.timestep_spacing);
@@ -151,6 +184,22 @@ std::map<std::string, fs::path> installed_folders() {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> BundleInfo::text_widths() const {
+  std::vector<std::int64_t> widths;
+  for (const TextEncoderInfo& encoder : text_encoders) widths.push_back(encoder.width);
+  return widths;
+}
+
+int BundleInfo::context_width() const {
+  int width = 0;
+  for (const TextEncoderInfo& encoder : text_encoders) width += encoder.width;
+  return width;
+}
+
+int BundleInfo::text_layers() const {
+  return std::ranges::min(text_encoders, {}, &TextEncoderInfo::layers).layers;
+}
 
 Bundle Bundle::open(const fs::path& folder) {
   const fs::path file = folder / kManifest;

@@ -32,8 +32,11 @@ PartSummary summarise(const std::string& name, const TensorMap& weights, bool li
 }  // namespace
 
 std::vector<PartSummary> summarise_parts(const Bundle& bundle) {
+  std::vector<std::string> names;
+  for (const TextEncoderInfo& encoder : bundle.info().text_encoders) names.push_back(encoder.part);
+  names.insert(names.end(), {"unet", "vae"});
   std::vector<PartSummary> parts;
-  for (const std::string name : {"text_encoder", "unet", "vae"}) {
+  for (const std::string& name : names) {
     const fs::path file = bundle.folder() / (name + ".safetensors");
     const fs::path link = bundle.folder() / (name + ".link.json");
     if (bundle.has_file(file.filename())) {

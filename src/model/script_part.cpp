@@ -1,7 +1,7 @@
 #include "model/script_part.h"
 
 #include <ATen/Context.h>
-#include <torch/csrc/jit/python/update_graph_executor_opt.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <spdlog/spdlog.h>
@@ -9,7 +9,6 @@
 #include <optional>
 #include <sstream>
 
-#include "model/linked_weights.h"
 #include "model/prepared.h"
 #include "sdx/util/error.h"
 #include "sdx/util/failure.h"
@@ -19,34 +18,17 @@ namespace sdx {
 
 namespace {
 
-/// The weights of a part, where the bundle does not leave them to the program.
-std::optional<TensorMap> find_weights(const Bundle& bundle, const std::string& part) {
-  if (bundle.has_file(part + ".safetensors")) {
-    return map_safetensors(bundle.checked_file(part + ".safetensors")).tensors;
-  }
-  if (bundle.has_file(part + ".link.json")) {
-    return map_linked_weights(bundle.checked_file(part + ".link.json"));
-  }
-  return std::nullopt;
-}
-
 /// The kernels of packed_weight.h are there.
 bool has_prepared_kernels(const c10::Device& device) { return device.is_cpu() && at::hasMKLDNN(); }
 
-/// Binds every parameter to the tensor of its name, tensor by tensor, so that a conversion never
-/// holds two whole models.
-/// @param target nothing: the tensors as they are mapped.
-void bind_weights(const torch::jit::Module& module, TensorMap weights, const std::string& source,
+/// Binds every parameter to the weight of its name, one by one, so that a conversion never holds
+/// two whole models.
+/// @param target nothing: the weights as the source has them.
+void bind_weights(const torch::jit::Module& module, const WeightSource& weights,
                   const std::optional<ComputeTarget>& target) {
   for (const auto& parameter : module.named_parameters()) {
-    const auto found = weights.find(parameter.name);
-    if (found == weights.end()) {
-      throw DataError(source + ": tensor \"" + parameter.name +
-                      "\" is missing; import the model again");
-    }
-    parameter.value.set_data(target ? found->second.to(target->device, target->dtype)
-                                    : found->second);
-    weights.erase(found);
+    const at::Tensor weight = weights.weight(parameter.name);
+    parameter.value.set_data(target ? weight.to(target->device, target->dtype) : weight);
   }
 }
 
@@ -62,6 +44,7 @@ std::string cause_in(const std::string& text) {
 template <typename Read>
 auto invoke(const torch::jit::Module& module, const std::string& method,
             std::vector<c10::IValue> arguments, Read read) {
+  const torch::jit::GraphOptimizerEnabledGuard as_it_is(false);
   try {
     return read(module.get_method(method)(std::move(arguments)));
   } catch (const std::exception& error) {
@@ -75,10 +58,13 @@ auto invoke(const torch::jit::Module& module, const std::string& method,
 torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
                                     const std::string& part, const ComputeTarget& target,
                                     ModelUse use) {
+  return load_script_part(bundle, program, MappedWeights::find(bundle, part).get(), target, use);
+}
+
+torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
+                                    const WeightSource* weights, const ComputeTarget& target,
+                                    ModelUse use) {
   const Stopwatch stopwatch;
-  // The profiling executor recompiles in the first calls and gains nothing on these graphs
-  // (0.30 s instead of 0.07 s to the first result).
-  torch::jit::setGraphExecutorOptimize(false);
   const std::string program_file = program + ".ts";
   std::istringstream archive(bundle.checked_bytes(program_file));
   torch::jit::Module module = [&] {
@@ -90,9 +76,8 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
     }
   }();
   const bool is_prepared = use == ModelUse::kInference && has_prepared_kernels(target.device);
-  if (std::optional<TensorMap> weights = find_weights(bundle, part)) {
-    bind_weights(module, std::move(*weights), (bundle.folder() / part).string(),
-                 is_prepared ? std::nullopt : std::optional(target));
+  if (weights != nullptr) {
+    bind_weights(module, *weights, is_prepared ? std::nullopt : std::optional(target));
   } else if (!is_prepared) {
     module.to(target.device, target.dtype);
   }

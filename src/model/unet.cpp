@@ -3,69 +3,30 @@
 #include <ATen/core/grad_mode.h>
 
 #include <atomic>
+#include <string>
 
-#include "model/checkpointed.h"
 #include "model/gradient_range.h"
-#include "model/script_part.h"
-#include "sdx/device/recorded_call.h"
-#include "sdx/device/transfer.h"
+#include "model/script_unet.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
 
 namespace {
 
-std::string up_block(int index) { return "up_" + std::to_string(index); }
-
-/// How many `up_…` segments the program has.
-/// @throws DataError if it is not cut into segments.
-int count_up_blocks(const torch::jit::Module& module, const std::string& program_file) {
-  for (const char* segment : {"time", "down", "mid", "up_0", "head"}) {
-    if (module.find_method(segment)) continue;
-    throw DataError(program_file + ": has no method \"" + segment +
-                    "\", which saving memory needs; import the model again, or train with "
-                    "`memory` normal");
-  }
-  int count = 1;
-  while (module.find_method(up_block(count))) ++count;
-  return count;
+/// Nothing that a caller says is ignored, and nothing that the program needs is made up.
+void check_field(const at::Tensor& field, const char* name, bool is_taken) {
+  if (field.defined() == is_taken) return;
+  throw InternalError(std::string("UNet: the model takes ") + (is_taken ? "\"" : "no \"") + name +
+                      "\", the conditioning has " + (is_taken ? "none" : "one"));
 }
 
-/// The forward pass in the program's segments, each checkpointed.
-at::Tensor forward_in_segments(const torch::jit::Module& module, int up_blocks,
-                               const at::Tensor& sample, const at::Tensor& timesteps,
-                               const at::Tensor& context) {
-  const at::Tensor emb = run_method(module, "time", {timesteps, sample});
-  const std::vector<at::Tensor> skips = run_checkpointed(
-      [module](const std::vector<at::Tensor>& in) {
-        return run_any_method(module, "down", {in[0], in[1], in[2]});
-      },
-      {sample, emb, context});
-  at::Tensor x = run_checkpointed(
-                     [module](const std::vector<at::Tensor>& in) {
-                       return std::vector{run_method(module, "mid", {in[0], in[1], in[2]})};
-                     },
-                     {skips.back(), emb, context})
-                     .front();
-  for (int block = 0; block < up_blocks; ++block) {
-    std::vector<at::Tensor> inputs = {x, emb, context};
-    inputs.insert(inputs.end(), skips.begin(), skips.end());
-    x = run_checkpointed(
-            [module, block](const std::vector<at::Tensor>& in) {
-              const std::vector<at::Tensor> joined(in.begin() + 3, in.end());
-              return std::vector{
-                  run_method(module, up_block(block), {in[0], joined, in[1], in[2]})};
-            },
-            inputs)
-            .front();
-  }
-  return run_checkpointed(
-             [module](const std::vector<at::Tensor>& in) {
-               return std::vector{run_method(module, "head", {in[0]})};
-             },
-             {x})
-      .front();
+void check_rows(const at::Tensor& field, const char* name, std::int64_t rows) {
+  if (!field.defined() || field.size(0) == rows) return;
+  throw InternalError(std::string("UNet: \"") + name + "\": expected " + std::to_string(rows) +
+                      " rows, one for each sample, found " + std::to_string(field.size(0)));
 }
+
+bool wants_gradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
 
 /// Holds that one thread is in the UNet.
 class OneAtATime {
@@ -85,47 +46,30 @@ class OneAtATime {
 
 struct UNet::Impl {
   Impl(const Bundle& bundle, const ComputeTarget& where, ModelUse what_for)
-      : module(load_script_part(bundle, "unet", "unet", where, what_for)),
+      : program(std::make_unique<ScriptUNet>(bundle, where, what_for)),
         target(where),
         use(what_for),
-        program_file((bundle.folder() / "unet.ts").string()) {}
+        latent_channels(bundle.info().latent_channels) {}
 
-  /// What the program's methods take, on the device and in the layout and type that it computes in.
-  std::vector<at::Tensor> inputs(const at::Tensor& sample, const at::Tensor& timesteps,
-                                 const at::Tensor& context) const {
-    return {to_device(sample, target.device).to(target.dtype).contiguous(image_layout(target, use)),
-            to_device(timesteps, target.device),
-            to_device(context, target.device).to(target.dtype)};
+  /// The inputs, if the program takes just them.
+  /// @throws InternalError naming what is too much, missing, or of other rows.
+  UNetInputs inputs(const at::Tensor& sample, const at::Tensor& timesteps,
+                    const Conditioning& conditioning) const {
+    const ConditioningKinds takes = program->takes();
+    check_field(conditioning.context, "context", true);
+    check_field(conditioning.pooled, "pooled", takes.pooled);
+    check_field(conditioning.size_ids, "size_ids", takes.size_ids);
+    check_rows(conditioning.context, "context", sample.size(0));
+    check_rows(conditioning.pooled, "pooled", sample.size(0));
+    check_rows(conditioning.size_ids, "size_ids", sample.size(0));
+    return {sample, timesteps, conditioning};
   }
 
-  at::Tensor predict(const std::vector<at::Tensor>& given, GradientMemory memory) {
-    if (memory == GradientMemory::kNormal) return forward(given).front();
-    return forward_in_segments(module, count_up_blocks(module, program_file), given[0], given[1],
-                               given[2])
-        .to(at::kFloat)
-        .contiguous();
-  }
-
-  /// A method whose first result is the output, and that may have others.
-  RecordedCall recorded(const char* method) const {
-    return {std::string("UNet ") + method,
-            [program = module, method](const std::vector<at::Tensor>& inputs) {
-              std::vector<at::Tensor> made =
-                  run_any_method(program, method, {inputs.begin(), inputs.end()});
-              made.front() = made.front().to(at::kFloat).contiguous();
-              return made;
-            },
-            graph_factory(target.device)};
-  }
-
-  torch::jit::Module module;
+  std::unique_ptr<UNetProgram> program;
   ComputeTarget target;
   ModelUse use;
-  std::string program_file;
+  int latent_channels;
   std::atomic_flag busy;
-  RecordedCall forward = recorded("forward");
-  RecordedCall forward_keeping = recorded("forward_keeping");
-  RecordedCall forward_reusing = recorded("forward_reusing");
 };
 
 UNet::UNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
@@ -136,48 +80,46 @@ UNet::UNet(UNet&&) noexcept = default;
 UNet& UNet::operator=(UNet&&) noexcept = default;
 
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
-                         const at::Tensor& context, GradientMemory memory) const {
+                         const Conditioning& conditioning, GradientMemory memory) const {
   const OneAtATime alone(impl_->busy);
-  const bool wants_gradient =
-      at::GradMode::is_enabled() && (sample.requires_grad() || context.requires_grad());
-  if (wants_gradient && impl_->use == ModelUse::kInference) {
+  UNetInputs inputs = impl_->inputs(sample, timesteps, conditioning);
+  const bool has_gradient = at::GradMode::is_enabled() &&
+                            (wants_gradient(sample) || wants_gradient(conditioning.context) ||
+                             wants_gradient(conditioning.pooled));
+  if (has_gradient && impl_->use == ModelUse::kInference) {
     throw InternalError("UNet: loaded with ModelUse::kInference, which has no gradient");
   }
-  if (!wants_gradient || impl_->target.dtype != at::kHalf) {
-    return impl_->predict(impl_->inputs(sample, timesteps, context), memory);
+  if (!has_gradient || impl_->target.dtype != at::kHalf) {
+    return impl_->program->forward(inputs, memory);
   }
   const GradientRange range;
-  return range.after(impl_->predict(
-      impl_->inputs(range.before(sample), timesteps, range.before(context)), memory));
+  inputs.sample = range.before(sample);
+  inputs.conditioning.context = range.before(conditioning.context);
+  if (conditioning.pooled.defined()) {
+    inputs.conditioning.pooled = range.before(conditioning.pooled);
+  }
+  return range.after(impl_->program->forward(inputs, memory));
 }
 
-void UNet::require_feature_reuse() const {
-  for (const char* method : {"forward_keeping", "forward_reusing"}) {
-    if (impl_->module.find_method(method)) continue;
-    throw DataError(impl_->program_file + ": has no method \"" + method +
-                    "\", which reusing features needs; import the model again, or make pictures "
-                    "without `reuse-features`");
-  }
-}
+void UNet::require_feature_reuse() const { impl_->program->require_feature_reuse(); }
 
 KeptPass UNet::forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
-                               const at::Tensor& context) const {
+                               const Conditioning& conditioning) const {
   const OneAtATime alone(impl_->busy);
   require_feature_reuse();
-  const std::vector<at::Tensor> made =
-      impl_->forward_keeping(impl_->inputs(sample, timesteps, context));
-  return {made.at(0), made.at(1)};
+  return impl_->program->forward_keeping(impl_->inputs(sample, timesteps, conditioning));
 }
 
 at::Tensor UNet::forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
-                                 const at::Tensor& context, const at::Tensor& features) const {
+                                 const Conditioning& conditioning,
+                                 const at::Tensor& features) const {
   const OneAtATime alone(impl_->busy);
   require_feature_reuse();
-  std::vector<at::Tensor> inputs = impl_->inputs(sample, timesteps, context);
-  inputs.push_back(features);
-  return impl_->forward_reusing(inputs).front();
+  return impl_->program->forward_reusing(impl_->inputs(sample, timesteps, conditioning), features);
 }
 
-std::vector<at::Tensor> UNet::parameters() const { return parameters_of(impl_->module); }
+int UNet::latent_channels() const { return impl_->latent_channels; }
+
+std::vector<at::Tensor> UNet::parameters() const { return impl_->program->parameters(); }
 
 }  // namespace sdx

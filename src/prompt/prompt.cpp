@@ -1,11 +1,11 @@
 #include "sdx/prompt/prompt.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/index_put.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <iterator>
@@ -144,8 +144,19 @@ std::vector<std::int64_t> comma_ids(const Tokenizer& tokenizer) {
   return ids;
 }
 
-std::int64_t vector_width(const TextEncoder& encoder) {
-  return encoder.embed(at::zeros({1, 1}, at::kLong)).size(2);
+/// The tokens of all chunks, where each ends, and what behind it is padding.
+ChunkIds ids_of(const std::vector<const PromptChunk*>& chunks, const SpecialTokens& tokens) {
+  std::vector<at::Tensor> ids;
+  std::vector<std::int64_t> ends;
+  for (const PromptChunk* chunk : chunks) {
+    ids.push_back(at::tensor(chunk->ids, at::kLong));
+    const int written =
+        (tokens.has_begin() ? 1 : 0) + chunk->token_count + (tokens.has_end() ? 1 : 0);
+    ends.push_back(std::max(written - 1, 0));
+  }
+  const at::Tensor all_ends = at::tensor(ends, at::kLong);
+  const at::Tensor positions = at::arange(tokens.max_length, at::kLong).unsqueeze(0);
+  return {at::stack(ids), positions > all_ends.unsqueeze(1), all_ends};
 }
 
 /// The weights of all chunks [N,L], or nothing if all are 1.
@@ -234,8 +245,9 @@ TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokeni
   return tokenize_prompt(parse_text(text, grammar), tokenizer, embeddings);
 }
 
-at::Tensor encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const TextEncoder& encoder, int skip_last_layers) {
+Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const TextEncoders& encoders, const ImageSize& size,
+                            int skip_last_layers) {
   std::size_t chunk_count = 1;
   for (const SplicedPrompt& spliced : prompts) {
     chunk_count = std::max(chunk_count, spliced.prompt.chunks.size());
@@ -243,8 +255,7 @@ at::Tensor encode_prompts(const std::vector<SplicedPrompt>& prompts, const Token
   const PromptChunk empty = ChunkWriter(tokenizer.special_tokens()).finish().front();
 
   std::vector<const PromptChunk*> chunks;
-  std::vector<at::Tensor> chunk_ids;
-  std::vector<at::Tensor> spliced_vectors;
+  std::vector<std::vector<at::Tensor>> spliced_vectors(encoders.size());
   std::vector<std::int64_t> spliced_chunks;
   std::vector<std::int64_t> spliced_positions;
   for (const auto& [prompt, vectors] : prompts) {
@@ -253,39 +264,45 @@ at::Tensor encode_prompts(const std::vector<SplicedPrompt>& prompts, const Token
       for (const Splice& splice : chunk.splices) {
         spliced_chunks.push_back(static_cast<std::int64_t>(chunks.size()));
         spliced_positions.push_back(splice.position);
-        spliced_vectors.push_back(vectors.at(splice.embedding)[splice.row]);
+        for (std::size_t encoder = 0; encoder < encoders.size(); ++encoder) {
+          spliced_vectors[encoder].push_back(
+              vectors.at(splice.embedding).matrix(encoder)[splice.row]);
+        }
       }
       chunks.push_back(&chunk);
-      chunk_ids.push_back(at::tensor(chunk.ids, at::kLong));
     }
   }
 
-  at::Tensor inputs = encoder.embed(at::stack(chunk_ids));
-  if (!spliced_vectors.empty()) {
-    inputs = at::index_put(inputs,
-                           {to_device(at::tensor(spliced_chunks, at::kLong), inputs.device()),
-                            to_device(at::tensor(spliced_positions, at::kLong), inputs.device())},
-                           to_device(at::stack(spliced_vectors), inputs.device()));
+  const ChunkIds ids = ids_of(chunks, tokenizer.special_tokens());
+  std::vector<at::Tensor> inputs = encoders.embed(ids);
+  for (std::size_t encoder = 0; encoder < inputs.size() && !spliced_chunks.empty(); ++encoder) {
+    const c10::Device device = inputs[encoder].device();
+    inputs[encoder] = at::index_put(inputs[encoder],
+                                    {to_device(at::tensor(spliced_chunks, at::kLong), device),
+                                     to_device(at::tensor(spliced_positions, at::kLong), device)},
+                                    to_device(at::stack(spliced_vectors[encoder]), device));
   }
-  at::Tensor encoded = encoder.encode(inputs, skip_last_layers);
-  if (const auto weights = weights_of(chunks)) encoded = weighted(encoded, *weights);
-  return encoded.reshape({static_cast<std::int64_t>(prompts.size()), -1, encoded.size(2)});
+  EncodedChunks encoded = encoders.encode(inputs, ids.ends, skip_last_layers);
+  if (const auto weights = weights_of(chunks)) {
+    for (at::Tensor& output : encoded.outputs) output = weighted(output, *weights);
+  }
+  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);
 }
 
-at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const EmbeddingTable& embeddings, const TextEncoder& encoder,
-                          int skip_last_layers) {
+Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const EmbeddingTable& embeddings, const TextEncoders& encoders,
+                            const ImageSize& size, int skip_last_layers) {
   std::vector<SplicedPrompt> spliced;
   for (const TokenizedPrompt& prompt : prompts) {
-    std::vector<at::Tensor> vectors;
+    std::vector<EmbeddingVectors> vectors;
     for (const std::string& name : prompt.embeddings) {
       const Embedding& embedding = embeddings.at(name);
-      check_width(embedding, vector_width(encoder));
+      check_widths(embedding, encoders.widths());
       vectors.push_back(embedding.vectors);
     }
     spliced.push_back({prompt, std::move(vectors)});
   }
-  return encode_prompts(spliced, tokenizer, encoder, skip_last_layers);
+  return encode_prompts(spliced, tokenizer, encoders, size, skip_last_layers);
 }
 
 }  // namespace sdx

@@ -17,22 +17,21 @@ namespace {
 struct Rows {
   const LossRequest* request;
   TrainingBatch batch;
-  at::Tensor vectors;     ///< [K,W], from which the gradient is wanted
-  std::size_t index = 0;  ///< of the request
+  EmbeddingVectors vectors;  ///< in which the gradient is wanted
+  std::size_t index = 0;     ///< of the request
 };
 
 bool fit_together(const Rows& a, const Rows& b) {
   const Inversion::Model& model = a.request->model;
   const Inversion::Model& other = b.request->model;
-  return &model.unet == &other.unet && &model.text_encoder == &other.text_encoder &&
+  return &model.unet == &other.unet && &model.text_encoders == &other.text_encoders &&
          a.request->memory == b.request->memory &&
          a.batch.latents.sizes().slice(1) == b.batch.latents.sizes().slice(1) &&
          chunk_count(a.batch) == chunk_count(b.batch);
 }
 
-/// What the prompts of all say to the UNet, [rows,S,W]. A prompt names no embedding but its
-/// request's.
-at::Tensor encode(const std::vector<Rows>& group) {
+/// What the prompts of all say to the UNet. A prompt names no embedding but its request's.
+Conditioning encode(const std::vector<Rows>& group) {
   std::vector<SplicedPrompt> prompts;
   for (const Rows& rows : group) {
     for (const TokenizedPrompt* prompt : rows.batch.prompts) {
@@ -40,7 +39,11 @@ at::Tensor encode(const std::vector<Rows>& group) {
     }
   }
   const Inversion::Model& model = group.front().request->model;
-  return encode_prompts(prompts, model.tokenizer, model.text_encoder);
+  const at::Tensor& latents = group.front().batch.latents;
+  const int factor = model.bundle.info().vae_factor;
+  const ImageSize size{static_cast<int>(latents.size(3)) * factor,
+                       static_cast<int>(latents.size(2)) * factor};
+  return encode_prompts(prompts, model.tokenizer, model.text_encoders, size);
 }
 
 at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::*field) {
@@ -78,23 +81,35 @@ std::vector<Rows> rows_of_part(const std::vector<LossRequest>& requests, int par
     if (part >= request.parts) continue;
     const int count = static_cast<int>(request.batch.latents.size(0)) / request.parts;
     all.push_back({&request, rows_of(request.batch, part * count, count),
-                   request.vectors.detach().clone().set_requires_grad(true), i});
+                   request.vectors.map([](const at::Tensor& matrix) {
+                     return matrix.detach().clone().set_requires_grad(true);
+                   }),
+                   i});
   }
   return all;
 }
 
 /// Adds to each request's result what its rows in the group give.
 void add_losses(const std::vector<Rows>& group, std::vector<LossAndGradient>& results) {
-  std::vector<at::Tensor> vectors;
-  for (const Rows& rows : group) vectors.push_back(rows.vectors);
+  std::vector<at::Tensor> leaves;
+  for (const Rows& rows : group) {
+    const std::vector<at::Tensor>& matrices = rows.vectors.matrices();
+    leaves.insert(leaves.end(), matrices.begin(), matrices.end());
+  }
   const std::vector<at::Tensor> losses = forward(group);
-  const std::vector<at::Tensor> gradients = torch::autograd::grad(losses, vectors);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(losses, leaves);
+  auto next = gradients.begin();
   for (std::size_t i = 0; i < group.size(); ++i) {
     const int parts = group[i].request->parts;
     LossAndGradient& result = results[group[i].index];
     result.loss += losses[i].item<double>() / parts;
-    const at::Tensor share = gradients[i] / parts;
-    result.gradient = result.gradient.defined() ? result.gradient + share : share;
+    const EmbeddingVectors share =
+        group[i].vectors.map([&](const at::Tensor&) { return *next++ / parts; });
+    result.gradient =
+        result.gradient.defined()
+            ? result.gradient.map(
+                  [](const at::Tensor& sum, const at::Tensor& part) { return sum + part; }, share)
+            : share;
   }
 }
 

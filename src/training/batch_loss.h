@@ -13,7 +13,7 @@ namespace sdx {
 struct LossRequest {
   const Inversion::Model& model;
   const TrainingBatch& batch;
-  const at::Tensor& vectors;  ///< [K,W] float32
+  const EmbeddingVectors& vectors;
   GradientMemory memory = GradientMemory::kNormal;
   int parts = 1;  ///< that the batch is cut into, one after the other through the UNet
 };
@@ -22,8 +22,8 @@ struct LossRequest {
 double loss_of(const LossRequest& request);
 
 struct LossAndGradient {
-  double loss = 0;      ///< mean over the parts
-  at::Tensor gradient;  ///< [K,W], of that mean in the vectors
+  double loss = 0;            ///< mean over the parts
+  EmbeddingVectors gradient;  ///< of that mean in the vectors
 };
 
 /// Of each request the loss and its gradient. The rows of all that can be are run through text

@@ -132,6 +132,13 @@ class CheckpointFile {
     return found->second.clone();
   }
 
+  /// Of each text encoder.
+  EmbeddingVectors vectors(const std::string& key) const {
+    EmbeddingVectors found = take_vectors(content_.tensors, key);
+    if (!found.defined()) throw DataError(path_ + ": tensor \"" + key + "\" is missing");
+    return found;
+  }
+
   /// [N,columns] float64.
   at::Tensor table(const std::string& key, std::int64_t columns) const {
     const at::Tensor table = tensor(key);
@@ -228,14 +235,13 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   for (const Measurement& point : state.curve) {
     curve.push_back({static_cast<double>(point.step), point.loss});
   }
-  TensorMap tensors = {
-      {"vectors", inversion.vectors}, {"start", inversion.start}, {"curve", table_of(curve, 2)}};
+  TensorMap tensors = {{"curve", table_of(curve, 2)}};
   add_milestones(tensors, state.milestones);
-  if (inversion.adam.mean.defined()) {
-    tensors["adam.mean"] = inversion.adam.mean;
-    tensors["adam.square"] = inversion.adam.square;
-  }
-  if (state.best_vectors.defined()) tensors["best_vectors"] = state.best_vectors;
+  put_vectors(tensors, "vectors", inversion.vectors);
+  put_vectors(tensors, "start", inversion.start);
+  put_vectors(tensors, "adam.mean", inversion.adam.mean);
+  put_vectors(tensors, "adam.square", inversion.adam.square);
+  put_vectors(tensors, "best_vectors", state.best_vectors);
   write_safetensors(folder / (step_name(inversion.steps) + ".safetensors"), tensors,
                     {{"format", std::string(kFormat) + std::to_string(kVersion)},
                      {"steps", std::to_string(inversion.steps)},
@@ -252,15 +258,15 @@ Checkpoint read_checkpoint(const fs::path& file) {
   const int version = content.version();
   Checkpoint checkpoint;
   TrainingState& state = checkpoint.state;
-  state.inversion.vectors = content.tensor("vectors");
-  state.inversion.start = content.tensor("start");
+  state.inversion.vectors = content.vectors("vectors");
+  state.inversion.start = content.vectors("start");
   state.inversion.start_words = content.text("start_words", "");
   state.inversion.steps = content.number("steps");
   state.inversion.skipped_in_a_row = content.number("skipped_in_a_row", 0);
   state.inversion.adam.updates = content.number("adam.updates");
   if (state.inversion.adam.updates > 0) {
-    state.inversion.adam.mean = content.tensor("adam.mean");
-    state.inversion.adam.square = content.tensor("adam.square");
+    state.inversion.adam.mean = content.vectors("adam.mean");
+    state.inversion.adam.square = content.vectors("adam.square");
   }
   const at::Tensor curve = content.table("curve", 2);
   for (std::int64_t row = 0; row < curve.size(0); ++row) {
@@ -269,7 +275,7 @@ Checkpoint read_checkpoint(const fs::path& file) {
   state.milestones = version == 1 ? milestones_of_table(content.table("milestones", 3))
                                   : milestones_of_figures(content);
   state.best_step = content.number("best_step");
-  if (content.has_tensor("best_vectors")) state.best_vectors = content.tensor("best_vectors");
+  if (content.has_tensor("best_vectors")) state.best_vectors = content.vectors("best_vectors");
   state.skipped_steps = content.number("skipped_steps", 0);
   checkpoint.identity = identity_in(content, version);
   return checkpoint;

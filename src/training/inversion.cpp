@@ -64,8 +64,8 @@ struct Inversion::Impl {
     tokenize_sentences(templates);
     fixed_batch = draw_fixed_batch();
     if (resumed) {
-      const std::int64_t width = model.bundle.info().text_width;
-      if (resumed->vectors.sizes() != at::IntArrayRef({options.vectors, width})) {
+      if (resumed->vectors.widths() != model.bundle.info().text_widths() ||
+          resumed->vectors.count() != options.vectors) {
         throw DataError("the checkpoint holds other vectors than this model and `vectors` ask for");
       }
       state = *resumed;
@@ -73,7 +73,7 @@ struct Inversion::Impl {
       begin();
     }
     pull = options.init == kCross ? kCrossPull : 0;
-    if (options.norm == NormPolicy::kVocabulary) vocabulary_norm = mean_vocabulary_norm();
+    if (options.norm == NormPolicy::kVocabulary) vocabulary_norms = mean_vocabulary_norms();
   }
 
   /// Once, as they stay the same in every step.
@@ -84,8 +84,8 @@ struct Inversion::Impl {
     }
   }
 
-  at::Tensor text_vectors(const std::string& text) const {
-    return phrase_vectors(text, options.vectors, model.tokenizer, model.text_encoder);
+  EmbeddingVectors text_vectors(const std::string& text) const {
+    return phrase_vectors(text, options.vectors, model.tokenizer, model.text_encoders);
   }
 
   /// Sets the vectors to where options.init says.
@@ -93,26 +93,31 @@ struct Inversion::Impl {
     state.start_words = options.init;
     if (options.init == kAuto) {
       const VectorLoss cost = {
-          [this](const at::Tensor& vectors) { return fixed_loss(vectors); },
-          [this](const at::Tensor& vectors) { return fixed_gradient(vectors); }};
+          [this](const EmbeddingVectors& vectors) { return fixed_loss(vectors); },
+          [this](const EmbeddingVectors& vectors) { return fixed_gradient(vectors); }};
       FoundWords found = best_words(text_vectors(model.bundle.info().init_text), cost,
-                                    model.tokenizer, model.text_encoder);
+                                    model.tokenizer, model.text_encoders);
       state.vectors = found.vectors;
       state.start_words = found.words;
     } else if (options.init == kCross) {
       const auto names = read_prompt_file(data_folder() / "templates" / "names.txt");
-      state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoder);
+      state.vectors = cross_vectors(names, options.vectors, model.tokenizer, model.text_encoders);
     } else {
       state.vectors = text_vectors(options.init);
     }
     state.start = state.vectors;
   }
 
-  double mean_vocabulary_norm() const {
+  /// Of each text encoder's table.
+  std::vector<double> mean_vocabulary_norms() const {
     std::vector<std::int64_t> ids(static_cast<std::size_t>(model.tokenizer.vocabulary_size()));
     for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i);
-    const at::Tensor table = model.text_encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0));
-    return table.norm(2, {2}).mean().item<double>();
+    std::vector<double> norms;
+    for (const TextEncoder& encoder : model.text_encoders) {
+      const at::Tensor table = encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0));
+      norms.push_back(table.norm(2, {2}).mean().item<double>());
+    }
+    return norms;
   }
 
   TrainingBatch draw(int size, RandomPurpose pick, RandomPurpose noise, std::uint64_t index,
@@ -132,25 +137,39 @@ struct Inversion::Impl {
                 0, 1);
   }
 
-  LossRequest request(const TrainingBatch& batch, const at::Tensor& vectors, int parts) const {
+  LossRequest request(const TrainingBatch& batch, const EmbeddingVectors& vectors,
+                      int parts) const {
     return {model, batch, vectors, options.memory, parts};
   }
 
-  double fixed_loss(const at::Tensor& vectors) const {
+  double fixed_loss(const EmbeddingVectors& vectors) const {
     return loss_of(request(fixed_batch, vectors, 1));
   }
 
-  at::Tensor fixed_gradient(const at::Tensor& vectors) const {
+  EmbeddingVectors fixed_gradient(const EmbeddingVectors& vectors) const {
     return losses_and_gradients({request(fixed_batch, vectors, kFixedBatchFactor)})
         .front()
         .gradient;
   }
 
-  at::Tensor with_norm(const at::Tensor& vectors) const {
+  EmbeddingVectors with_norm(const EmbeddingVectors& vectors) const {
     if (options.norm == NormPolicy::kFree) return vectors;
-    const at::Tensor length = vectors.norm(2, {1}, /*keepdim=*/true);
-    if (options.norm == NormPolicy::kVocabulary) return vectors / length * vocabulary_norm;
-    return vectors / length * state.start.norm(2, {1}, /*keepdim=*/true);
+    std::vector<at::Tensor> matrices;
+    for (std::size_t i = 0; i < vectors.matrices().size(); ++i) {
+      const at::Tensor& matrix = vectors.matrix(i);
+      const at::Tensor unit = matrix / matrix.norm(2, {1}, /*keepdim=*/true);
+      matrices.push_back(options.norm == NormPolicy::kVocabulary
+                             ? unit * vocabulary_norms[i]
+                             : unit * state.start.matrix(i).norm(2, {1}, /*keepdim=*/true));
+    }
+    return EmbeddingVectors(std::move(matrices));
+  }
+
+  /// The gradient of the loss and of the pull back to the start.
+  EmbeddingVectors pulled(const EmbeddingVectors& gradient) const {
+    return gradient.map([this](const at::Tensor& g, const at::Tensor& now,
+                               const at::Tensor& start) { return g + (now - start) * (2 * pull); },
+                        state.vectors, state.start);
   }
 
   /// The end of a step, along the gradient of its loss.
@@ -158,16 +177,15 @@ struct Inversion::Impl {
     ++state.steps;
     StepResult result;
     result.loss = computed.loss;
-    result.gradient_norm = computed.gradient.norm().item<double>();
+    result.gradient_norm = computed.gradient.norm();
     result.learning_rate = options.learning_rate.at(state.steps, options.steps);
     result.skipped = !std::isfinite(result.loss) || !std::isfinite(result.gradient_norm);
     state.skipped_in_a_row = result.skipped ? state.skipped_in_a_row + 1 : 0;
     if (!result.skipped) {
-      const at::Tensor pulled = (state.vectors - state.start) * (2 * pull);
       state.vectors = with_norm(
-          state.adam.update(state.vectors, computed.gradient + pulled, result.learning_rate));
+          state.adam.update(state.vectors, pulled(computed.gradient), result.learning_rate));
     }
-    result.vector_norm = state.vectors.norm(2, {1}).mean().item<double>();
+    result.vector_norm = state.vectors.mean_row_norm();
     return result;
   }
 
@@ -176,8 +194,8 @@ struct Inversion::Impl {
   TrainingData data;
   TrainingBatch fixed_batch;
   InversionState state;
-  double pull = 0;             ///< back to the start
-  double vocabulary_norm = 0;  ///< with NormPolicy::kVocabulary
+  double pull = 0;                       ///< back to the start
+  std::vector<double> vocabulary_norms;  ///< of each text encoder, with NormPolicy::kVocabulary
 };
 
 Inversion::Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
@@ -194,11 +212,11 @@ const InversionOptions& Inversion::options() const { return impl_->options; }
 
 double Inversion::fixed_batch_loss() const { return impl_->fixed_loss(impl_->state.vectors); }
 
-double Inversion::loss_at(int step, const at::Tensor& vectors) const {
+double Inversion::loss_at(int step, const EmbeddingVectors& vectors) const {
   return loss_of(impl_->request(impl_->draw_step_batch(step), vectors, 1));
 }
 
-at::Tensor Inversion::gradient_at(int step) const {
+EmbeddingVectors Inversion::gradient_at(int step) const {
   const TrainingBatch batch = impl_->draw_step_batch(step);
   return losses_and_gradients(
              {impl_->request(batch, impl_->state.vectors, impl_->options.accumulate)})

@@ -46,22 +46,23 @@ struct Judge::Impl {
       : model(parts),
         identity(encoder),
         options(std::move(chosen)),
-        generator(parts.bundle, target, parts.tokenizer, parts.text_encoder, parts.unet),
+        generator(parts.bundle, target, parts.tokenizer, parts.text_encoders, parts.unet),
         schedule(parts.bundle.info().noise_schedule) {
-    context = plain_context();
+    plain = plain_conditioning();
     knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
     if (knows_the_person) person = unit_mean(vectors_of(portraits, *identity));
   }
 
-  /// The prompts with the model's own word for a person: [P,S,W].
-  at::Tensor plain_context() const {
+  /// The prompts with the model's own word for a person, a row for each.
+  Conditioning plain_conditioning() const {
     const at::NoGradGuard no_grad;
     std::vector<TokenizedPrompt> prompts;
     for (const std::string& prompt : options.prompts) {
-      const std::string plain = fill_name(prompt, model.bundle.info().init_text);
-      prompts.push_back(tokenize_prompt(plain, model.tokenizer, {}));
+      const std::string filled = fill_name(prompt, model.bundle.info().init_text);
+      prompts.push_back(tokenize_prompt(filled, model.tokenizer, {}));
     }
-    return encode_prompts(prompts, model.tokenizer, {}, model.text_encoder);
+    const int side_px = model.bundle.info().native_size_px;
+    return encode_prompts(prompts, model.tokenizer, {}, model.text_encoders, {side_px, side_px});
   }
 
   double likeness(const Image& picture) const {
@@ -70,15 +71,15 @@ struct Judge::Impl {
     return vector ? std::max(cosine(*vector, person), 0.0) : 0;
   }
 
-  /// Squared errors of the UNet in `latents` [1,4,h,w] under every prompt, [P].
+  /// Squared errors of the UNet in `latents` [1,C,h,w] under every prompt, [P].
   at::Tensor errors(const at::Tensor& latents, int timestep, const at::Tensor& noise) const {
     const SamplingPoint point = point_at(schedule, timestep);
     const at::Tensor noisy = noised(latents, noise, point);
     const at::Tensor target =
         prediction_target(latents, noise, point, schedule.config().prediction_type);
-    const std::int64_t prompts = context.size(0);
+    const std::int64_t prompts = plain.rows();
     const at::Tensor prediction = model.unet.forward(
-        noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), context);
+        noisy.expand({prompts, -1, -1, -1}), at::full({prompts}, timestep, at::kLong), plain);
     return (prediction.cpu() - target).pow(2).mean({1, 2, 3});
   }
 
@@ -106,7 +107,7 @@ struct Judge::Impl {
   NoiseSchedule schedule;
   bool knows_the_person = false;
   std::vector<float> person;  ///< mean of the portraits
-  at::Tensor context;         ///< [P,S,W]
+  Conditioning plain;         ///< see plain_conditioning()
 };
 
 Judge::Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,

@@ -7,9 +7,9 @@ LoadedModel::LoadedModel(const Bundle& used, const ComputeTarget& where,
     : bundle(used),
       target(where),
       tokenizer(bundle.load_tokenizer()),
-      text_encoder(bundle, where.device),
+      text_encoders(bundle, where.device),
       unet(bundle, where),
       identities(Identities::installed(bundle, where.device, face_network)),
-      generator(bundle, where, *tokenizer, text_encoder, unet) {}
+      generator(bundle, where, *tokenizer, text_encoders, unet) {}
 
 }  // namespace sdx

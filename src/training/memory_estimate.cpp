@@ -14,15 +14,15 @@ namespace sdx {
 
 namespace {
 
-constexpr std::int64_t kLatentChannels = 4;
-constexpr std::int64_t kChunkTokens = 77;
+/// What a model is told of the image's size takes the same memory for each.
+constexpr ImageSize kAnySize{1, 1};
 /// Side of the small pictures in latents: two sizes that every depth of UNet divides evenly.
 constexpr std::int64_t kSmallSide = 16;
 constexpr std::int64_t kLargeSide = 32;
 
 /// The parts that a step runs.
 struct Parts {
-  const TextEncoder& text_encoder;
+  const TextEncoders& text_encoders;
   const UNet& unet;
   GradientMemory memory;
   std::int64_t chunks;
@@ -31,15 +31,20 @@ struct Parts {
 /// The most that lives at one time in a step on one square picture.
 std::int64_t peak_bytes(const Parts& parts, std::int64_t side, bool with_gradient) {
   const at::AutoGradMode mode(with_gradient);
-  const at::Tensor ids = at::zeros({parts.chunks, kChunkTokens}, at::kLong);
-  const at::Tensor words = parts.text_encoder.embed(ids).detach().set_requires_grad(with_gradient);
-  const at::Tensor sample = at::zeros({1, kLatentChannels, side, side});
+  const ChunkIds chunks = parts.text_encoders.measuring_chunks(parts.chunks);
+  std::vector<at::Tensor> words;
+  for (const at::Tensor& rows : parts.text_encoders.embed(chunks)) {
+    words.push_back(rows.detach().set_requires_grad(with_gradient));
+  }
+  const at::Tensor sample = at::zeros({1, parts.unet.latent_channels(), side, side});
   const AllocationMeter meter;
-  const at::Tensor encoded = parts.text_encoder.encode(words);
-  const at::Tensor context = encoded.reshape({1, -1, encoded.size(-1)});
+  const Conditioning conditioning =
+      parts.text_encoders.join(parts.text_encoders.encode(words, chunks.ends), 1, kAnySize);
   const at::Tensor loss =
-      parts.unet.forward(sample, at::zeros({1}, at::kLong), context, parts.memory).pow(2).mean();
-  if (with_gradient) torch::autograd::grad({loss}, {words});
+      parts.unet.forward(sample, at::zeros({1}, at::kLong), conditioning, parts.memory)
+          .pow(2)
+          .mean();
+  if (with_gradient) torch::autograd::grad({loss}, words);
   return meter.peak_bytes();
 }
 
@@ -61,9 +66,9 @@ double largest_parameter_bytes(const UNet& unet) {
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const TextEncoder& text_encoder, const UNet& unet,
+MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& unet,
                                const StepShape& shape, GradientMemory memory) {
-  const Parts parts{text_encoder, unet, memory, (shape.tokens + kChunkTokens - 1) / kChunkTokens};
+  const Parts parts{text_encoders, unet, memory, shape.chunks};
   const double area = static_cast<double>(shape.latent_height) * shape.latent_width;
   const double step = shape.batch_size * peak_bytes_for(parts, area, /*with_gradient=*/true);
   const double copy = largest_parameter_bytes(unet);

@@ -16,8 +16,38 @@ namespace {
 /// True losses that are looked at for a row: each costs a pass over the fixed batch.
 constexpr std::int64_t kCandidates = 8;
 
-at::Tensor token_vectors(const std::vector<std::int64_t>& ids, const TextEncoder& encoder) {
-  return encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0)).squeeze(0).cpu();
+/// What the text encoders say does not depend on the image's size.
+constexpr ImageSize kAnySize{1, 1};
+
+/// The rows of each encoder's table for some tokens, on the CPU.
+EmbeddingVectors token_vectors(const std::vector<std::int64_t>& ids, const TextEncoders& encoders) {
+  std::vector<at::Tensor> rows;
+  for (const TextEncoder& encoder : encoders) {
+    rows.push_back(encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0)).squeeze(0).cpu());
+  }
+  return EmbeddingVectors(std::move(rows));
+}
+
+/// `vectors` with `row` replaced by row `index` of `words`.
+EmbeddingVectors with_row(const EmbeddingVectors& vectors, std::int64_t row,
+                          const EmbeddingVectors& words, std::int64_t index) {
+  return vectors.map(
+      [&](const at::Tensor& matrix, const at::Tensor& table) {
+        at::Tensor changed = matrix.clone();
+        changed[row] = table[index];
+        return changed;
+      },
+      words);
+}
+
+/// How much each word of the vocabulary, put into a row, would raise the loss, to first order, [V].
+at::Tensor gains(const EmbeddingVectors& words, const EmbeddingVectors& gradient,
+                 std::int64_t row) {
+  at::Tensor sum = at::mv(words.matrix(0), gradient.matrix(0)[row]);
+  for (std::size_t i = 1; i < words.matrices().size(); ++i) {
+    sum = sum + at::mv(words.matrix(i), gradient.matrix(i)[row]);
+  }
+  return sum;
 }
 
 /// The entries of the vocabulary that are words by themselves, in order of their ids.
@@ -32,38 +62,37 @@ std::vector<std::int64_t> whole_words(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-at::Tensor phrase_vectors(const std::string& text, int count, const Tokenizer& tokenizer,
-                          const TextEncoder& encoder) {
+EmbeddingVectors phrase_vectors(const std::string& text, int count, const Tokenizer& tokenizer,
+                                const TextEncoders& encoders) {
   const std::vector<std::int64_t> ids = tokenizer.encode(text);
   if (ids.empty()) throw SettingError("init", "a text with a token in it", text);
-  const at::Tensor tokens = token_vectors(ids, encoder);
-  const std::int64_t found = tokens.size(0);
-  std::vector<at::Tensor> rows;
-  for (std::int64_t row = 0; row < count; ++row) {
-    const std::int64_t first = row * found / count;
-    const std::int64_t last = std::max(first + 1, (row + 1) * found / count);
-    rows.push_back(tokens.slice(0, first, last).mean(0));
-  }
-  return at::stack(rows);
+  const auto found = static_cast<std::int64_t>(ids.size());
+  return token_vectors(ids, encoders).map([&](const at::Tensor& tokens) {
+    std::vector<at::Tensor> rows;
+    for (std::int64_t row = 0; row < count; ++row) {
+      const std::int64_t first = row * found / count;
+      const std::int64_t last = std::max(first + 1, (row + 1) * found / count);
+      rows.push_back(tokens.slice(0, first, last).mean(0));
+    }
+    return at::stack(rows);
+  });
 }
 
-FoundWords best_words(const at::Tensor& start, const VectorLoss& cost, const Tokenizer& tokenizer,
-                      const TextEncoder& encoder) {
+FoundWords best_words(const EmbeddingVectors& start, const VectorLoss& cost,
+                      const Tokenizer& tokenizer, const TextEncoders& encoders) {
   const std::vector<std::int64_t> ids = whole_words(tokenizer);
   FoundWords best{start.clone(), ""};
   if (ids.empty()) return best;
-  const at::Tensor words = token_vectors(ids, encoder);
+  const EmbeddingVectors words = token_vectors(ids, encoders);
   double lowest = cost.loss(best.vectors);
   std::vector<std::string> chosen;
-  for (std::int64_t row = 0; row < start.size(0); ++row) {
-    const at::Tensor gain = at::mv(words, cost.gradient(best.vectors)[row]);
-    const at::Tensor order = at::argsort(gain);
+  for (std::int64_t row = 0; row < start.count(); ++row) {
+    const at::Tensor order = at::argsort(gains(words, cost.gradient(best.vectors), row));
     std::string taken = "·";
-    at::Tensor vectors = best.vectors;
+    EmbeddingVectors vectors = best.vectors;
     for (std::int64_t i = 0; i < std::min(kCandidates, order.size(0)); ++i) {
       const auto index = order[i].item<std::int64_t>();
-      at::Tensor candidate = best.vectors.clone();
-      candidate[row] = words[index];
+      const EmbeddingVectors candidate = with_row(best.vectors, row, words, index);
       const double loss = cost.loss(candidate);
       if (loss >= lowest) continue;
       lowest = loss;
@@ -77,23 +106,33 @@ FoundWords best_words(const at::Tensor& start, const VectorLoss& cost, const Tok
   return best;
 }
 
-at::Tensor cross_vectors(const std::vector<std::string>& names, int count,
-                         const Tokenizer& tokenizer, const TextEncoder& encoder) {
-  std::vector<at::Tensor> vectors;
+EmbeddingVectors cross_vectors(const std::vector<std::string>& names, int count,
+                               const Tokenizer& tokenizer, const TextEncoders& encoders) {
+  std::vector<std::vector<at::Tensor>> of_encoder(encoders.size());
   for (const std::string& name : names) {
-    vectors.push_back(phrase_vectors(name, 1, tokenizer, encoder));
+    const EmbeddingVectors vectors = phrase_vectors(name, 1, tokenizer, encoders);
+    for (std::size_t i = 0; i < of_encoder.size(); ++i) of_encoder[i].push_back(vectors.matrix(i));
   }
-  const at::Tensor mean = at::stack(vectors).mean(0);
+  std::vector<at::Tensor> means;
+  for (const std::vector<at::Tensor>& vectors : of_encoder) {
+    const at::Tensor mean = at::stack(vectors).mean(0);
+    means.push_back(mean.expand({count, mean.size(1)}).contiguous());
+  }
   const EmbeddingSizes sizes(std::map<std::string, int>{{"mean", count}});
   const TokenizedPrompt prompt = tokenize_prompt("a photo of <mean>", tokenizer, sizes);
-  const at::Tensor repeated = mean.expand({count, mean.size(1)}).contiguous();
-  const at::Tensor output =
-      encode_prompts({{prompt, {repeated}}}, tokenizer, encoder).squeeze(0).cpu();
+  const at::Tensor output = encode_prompts({{prompt, {EmbeddingVectors(std::move(means))}}},
+                                           tokenizer, encoders, kAnySize)
+                                .context.squeeze(0)
+                                .cpu();
   std::vector<at::Tensor> rows;
   for (const Splice& splice : prompt.chunks.front().splices) {
     rows.push_back(output[splice.position]);
   }
-  return at::stack(rows).clone();
+  // The context has the encoders' outputs side by side.
+  std::vector<at::Tensor> matrices;
+  for (const at::Tensor& part : at::stack(rows).split_with_sizes(encoders.widths(), 1)) {
+    matrices.push_back(part.clone());
+  }
+  return EmbeddingVectors(std::move(matrices));
 }
-
 }  // namespace sdx

@@ -7,7 +7,7 @@
 
 namespace sdx {
 
-StepTrace trace_of(const TrainingBatch& batch, const at::Tensor& vectors,
+StepTrace trace_of(const TrainingBatch& batch, const EmbeddingVectors& vectors,
                    const LossAndGradient& result, const Tokenizer& tokenizer) {
   const auto max_length = static_cast<std::int64_t>(tokenizer.special_tokens().max_length);
   const PromptChunk empty = tokenize_prompt("", tokenizer, {}).chunks.front();

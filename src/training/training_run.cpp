@@ -212,10 +212,10 @@ class RunningTraining : public TrainingObserver {
     const std::int64_t available = available_bytes(parts_->target.device);
     GradientMemory memory =
         spec_.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
-    MemoryEstimate estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+    MemoryEstimate estimate = estimate_memory(model.text_encoders, model.unet, shape, memory);
     if (spec_.memory == MemoryChoice::kAuto && estimate.step_bytes > available) {
       memory = GradientMemory::kLow;
-      estimate = estimate_memory(model.text_encoder, model.unet, shape, memory);
+      estimate = estimate_memory(model.text_encoders, model.unet, shape, memory);
     }
     parts_->note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) + " (a step " +
                  bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +

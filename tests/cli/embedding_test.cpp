@@ -118,7 +118,7 @@ TEST_CASE("cli: an embedding is converted over a file only by --force") {
   std::vector<std::string> forced = arguments;
   forced.push_back("--force");
   CHECK(embedding(folder, forced).exit_code == 0);
-  CHECK(sdx::read_embedding(folder.path() / "birb-style.pt").vectors.size(0) == 2);
+  CHECK(sdx::read_embedding(folder.path() / "birb-style.pt").vectors.count() == 2);
 }
 
 TEST_CASE("cli: words of other tools are used in prompts, or refused with the reason") {

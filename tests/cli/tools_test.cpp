@@ -40,7 +40,7 @@ TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next com
   REQUIRE(result.exit_code == 0);
   const sdx::Embedding embedding = sdx::read_embedding(place.path() / "embeddings/Ada.safetensors");
   CHECK(embedding.name == "Ada");
-  CHECK(embedding.vectors.sizes() == at::IntArrayRef({3, 32}));
+  CHECK(embedding.vectors.only().sizes() == at::IntArrayRef({3, 32}));
   CHECK(embedding.metadata.at("sdx.steps") == "2");
   CHECK_THAT(result.err, ContainsSubstring("Next: sdx-generate \"<Ada> as an astronaut\""));
   const sdx::Json config = sdx::read_json_file(place.path() / "runs/Ada/config.json");

@@ -71,7 +71,7 @@ TEST_CASE("embedding: every form of the field is read, bit for bit", "[embedding
     INFO(each.file);
     const sdx::Embedding word = word_of(each.file, each.format);
     CHECK(word.name == each.name);
-    CHECK(word.vectors.scalar_type() == at::kFloat);
+    CHECK(word.vectors.only().scalar_type() == at::kFloat);
     CHECK(at::equal(word.vectors, vectors(2, 4)));
     CHECK(word.file == made(each.file));
   }
@@ -254,7 +254,7 @@ TEST_CASE("embedding: the embeddings of the field hold what Python reads from th
     INFO(each.file);
     const sdx::Embedding word = sdx::read_embedding(folder / each.file);
     CHECK(word.name == each.name);
-    CHECK(word.vectors.sizes() == at::IntArrayRef(each.sizes));
+    CHECK(word.vectors.only().sizes() == at::IntArrayRef(each.sizes));
     CHECK(hash_of(word.vectors) == each.sha256);
   }
 }

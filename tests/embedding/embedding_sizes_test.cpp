@@ -47,8 +47,8 @@ TEST_CASE("embedding: a name without a size is an error with the nearest ones", 
 TEST_CASE("embedding: sizes know whom a table's vectors fit", "[embedding]") {
   const sdx::EmbeddingTable table = table_with_ada();
   const sdx::EmbeddingSizes sizes(table, {{"Ben", 8}});
-  CHECK_NOTHROW(sizes.check_width("Ada", 32));
-  CHECK_THROWS_AS(sizes.check_width("Ada", 768), sdx::DataError);
-  CHECK_NOTHROW(sizes.check_width("Ben", 768));
-  CHECK_THROWS_AS(sizes.check_width("Eve", 768), sdx::UsageError);
+  CHECK_NOTHROW(sizes.check_widths("Ada", {32}));
+  CHECK_THROWS_AS(sizes.check_widths("Ada", {768}), sdx::DataError);
+  CHECK_NOTHROW(sizes.check_widths("Ben", {768}));
+  CHECK_THROWS_AS(sizes.check_widths("Eve", {768}), sdx::UsageError);
 }

@@ -6,11 +6,12 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/full_like.h>
 
 #include "generation/request_check.h"
 #include "sdx/tensor/noise.h"
 #include "support/tiny_bundle.h"
+#include "support/two_encoders.h"
 
 #include "support/catch.h"
 
@@ -19,6 +20,7 @@ using sdx::test::tiny_bundle;
 namespace {
 
 constexpr double kTimestep = 500;
+constexpr sdx::ImageSize kSize{64, 64};
 
 at::Tensor noise(std::uint64_t seed) {
   sdx::RandomStream stream(seed, sdx::RandomPurpose::kTrainingNoise);
@@ -34,17 +36,17 @@ struct Model {
   const at::NoGradGuard no_grad;
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
   sdx::EmbeddingTable embeddings;
-  sdx::TextEncoder encoder{tiny_bundle(), at::kCPU};
+  sdx::TextEncoders encoders{tiny_bundle(), at::kCPU};
   sdx::UNet unet{tiny_bundle(), {}};
   sdx::PromptCache prompts;
-  sdx::ContextCache contexts{*tokenizer, embeddings, encoder, prompts};
+  sdx::ContextCache contexts{*tokenizer, embeddings, encoders, prompts};
 
-  at::Tensor context(const std::string& text) {
-    return contexts.context(sdx::parse_text(text, sdx::Grammar::kA1111), 1);
+  sdx::Conditioning context(const std::string& text) {
+    return contexts.conditioning(sdx::parse_text(text, sdx::Grammar::kA1111), 1, kSize);
   }
 
   at::Tensor output(const std::string& text, const at::Tensor& sample) {
-    return unet.forward(sample, at::full({1}, kTimestep), context(text).unsqueeze(0));
+    return unet.forward(sample, at::full({1}, kTimestep), context(text));
   }
 
   sdx::Guidance guidance(const std::string& prompt, double end, int interval = 1, int steps = 4,
@@ -55,7 +57,7 @@ struct Model {
     request.settings.guidance_end = end;
     request.settings.feature_interval = interval;
     request.settings.tile = tile;
-    return {{request}, {steps, 0}, first_step, unet, contexts};
+    return {{request}, {steps, 0}, first_step, kSize, unet, contexts};
   }
 
   /// With the guidance scale that holds where none is said.
@@ -111,7 +113,8 @@ TEST_CASE("generation: features are reused in all evaluations but every so manie
           "[generation]") {
   Model model;
   const at::Tensor timestep = at::full({2}, kTimestep);
-  const at::Tensor contexts = at::stack({model.context("red"), model.context("robot")});
+  const sdx::Conditioning contexts =
+      sdx::Conditioning::concatenate({model.context("red"), model.context("robot")});
   const auto twice = [](const at::Tensor& x) { return at::cat({x, x}); };
   const auto guided = [](const at::Tensor& rows) {
     return rows.narrow(0, 0, 1) + 7 * (rows.narrow(0, 1, 1) - rows.narrow(0, 0, 1));
@@ -163,7 +166,7 @@ TEST_CASE("generation: the features of a tile roll along with it", "[generation]
   const std::vector<std::int64_t> before = {4, 4};  // 8 latents times the golden ratio, 0.618 …
   const std::vector<std::int64_t> now = {1, 1};     // and twice it, 1.236 …, without the 1
   const at::Tensor timestep = at::full({1}, kTimestep);
-  const at::Tensor context = model.context("robot").unsqueeze(0);
+  const sdx::Conditioning context = model.context("robot");
   const at::Tensor features =
       rolled(rolled(model.unet.forward_keeping(rolled(x, before), timestep, context).features,
                     {-before[0], -before[1]}),
@@ -183,8 +186,57 @@ TEST_CASE("generation: a prompt is parsed once, however often it is asked for", 
   sdx::check_request(request, tiny_bundle().info(), schedule, *model.tokenizer, model.embeddings,
                      model.prompts);
   for (const int steps_before : {0, 4}) {
-    sdx::Guidance guidance({request}, {4, steps_before}, 0, model.unet, model.contexts);
+    sdx::Guidance guidance({request}, {4, steps_before}, 0, kSize, model.unet, model.contexts);
     guidance.predict(noise(1), kTimestep, 0);
   }
   CHECK(model.prompts.parsed() == 2);
+}
+
+TEST_CASE("guidance: a text is encoded for each size only if the model is told the size",
+          "[generation]") {
+  Model plain;
+  const sdx::PromptText text = sdx::parse_text("robot", sdx::Grammar::kA1111);
+  const sdx::Conditioning small = plain.contexts.conditioning(text, 1, {64, 64});
+  CHECK(plain.contexts.conditioning(text, 1, {128, 64}).is_same(small));
+  CHECK_FALSE(plain.contexts.conditioning(text, 2, {64, 64}).is_same(small));
+
+  const sdx::test::TempFolder folder;
+  const sdx::Bundle bundle =
+      sdx::test::save_two_encoders(folder.path(), plain.tokenizer->special_tokens().max_length);
+  const sdx::TextEncoders encoders(bundle, at::kCPU);
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts(*plain.tokenizer, plain.embeddings, encoders, prompts);
+  const sdx::Conditioning one = contexts.conditioning(text, 1, {64, 64});
+  CHECK(at::equal(one.size_ids, sdx::make_size_ids({64, 64}, 1)));
+  CHECK(at::equal(contexts.conditioning(text, 1, {128, 64}).size_ids,
+                  sdx::make_size_ids({128, 64}, 1)));
+  CHECK(contexts.conditioning(text, 1, {64, 64}).is_same(one));
+}
+
+TEST_CASE("guidance: a model with two text encoders is guided by all that it takes",
+          "[generation]") {
+  const at::NoGradGuard no_grad;
+  const sdx::test::TempFolder folder;
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const sdx::Bundle bundle =
+      sdx::test::save_two_encoders(folder.path(), tokenizer->special_tokens().max_length);
+  const sdx::TextEncoders encoders(bundle, at::kCPU);
+  const sdx::UNet unet(bundle, {});
+  const sdx::EmbeddingTable none;
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts(*tokenizer, none, encoders, prompts);
+  sdx::ImageRequest request;
+  request.prompt = "robot";
+  request.negative_prompt = "red snow";
+  request.settings.guidance_scale = 3;
+  sdx::Guidance guidance({request}, {4, 0}, 0, {640, 320}, unet, contexts);
+  const at::Tensor sample = noise(1);
+  const auto added = [&](const std::string& text) {
+    const sdx::Conditioning c =
+        contexts.conditioning(sdx::parse_text(text, sdx::Grammar::kA1111), 1, {640, 320});
+    return (c.context.mean() + c.pooled.mean() + c.size_ids.mean() * 0.001).item<double>();
+  };
+  const double expected = added("red snow") + 3 * (added("robot") - added("red snow"));
+  CHECK(relative_difference(guidance.predict(sample, kTimestep, 0) - sample,
+                            at::full_like(sample, expected)) < 1e-5);
 }

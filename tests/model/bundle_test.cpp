@@ -53,7 +53,7 @@ TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
   sdx::write_bundle_info(folder.path(), info);
   const sdx::BundleInfo back = sdx::Bundle::open(folder.path()).info();
   CHECK(back.name == "tiny");
-  CHECK(back.text_width == 32);
+  CHECK(back.context_width() == 32);
   CHECK(back.native_size_px == 64);
   CHECK(back.latent_scale == 0.5);
   CHECK(back.guidance_scale == 4.5);
@@ -64,6 +64,41 @@ TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
   CHECK(back.tokenizer.kind == sdx::TokenizerKind::kSentencePiece);
   CHECK(back.tokenizer.special_tokens.end == 2);
   CHECK(back.tokenizer.special_tokens.max_length == 77);
+}
+
+TEST_CASE("model: bundle.json of a model with one text encoder has the keys that it always had",
+          "[model]") {
+  const TempFolder folder;
+  sdx::write_bundle_info(folder.path(), tiny_bundle().info());
+  std::vector<std::string> keys;
+  const sdx::Json json = sdx::read_json_file(folder.path() / "bundle.json");
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
+  CHECK(keys == std::vector<std::string>{
+                    "format", "name", "family", "text_width", "text_layers", "native_size_px",
+                    "latent_channels", "vae_factor", "latent_scale", "guidance_scale", "init_text",
+                    "noise_schedule", "tokenizer", "dtype", "licence", "origin", "sha256"});
+  CHECK(json["text_width"] == 32);
+  CHECK(json["text_layers"] == 3);
+}
+
+TEST_CASE("model: several text encoders come back as they were written", "[model]") {
+  const TempFolder folder;
+  sdx::BundleInfo info = tiny_bundle().info();
+  info.text_encoders = {{"text_encoder", 768, 12}, {"text_encoder_2", 1280, 32, 0}};
+  info.size_ids = true;
+  sdx::write_bundle_info(folder.path(), info);
+  const sdx::BundleInfo back = sdx::Bundle::open(folder.path()).info();
+  CHECK((back.text_encoders == info.text_encoders));
+  CHECK(back.size_ids);
+  CHECK(back.text_widths() == std::vector<std::int64_t>{768, 1280});
+  CHECK(back.context_width() == 2048);
+  CHECK(back.text_layers() == 12);
+
+  sdx::Json json = sdx::read_json_file(folder.path() / "bundle.json");
+  json["text_encoders"] = sdx::Json::array();
+  std::filesystem::remove(folder.path() / "bundle.json");
+  sdx::write_file_atomically(folder.path() / "bundle.json", json.dump());
+  CHECK_THROWS_AS(sdx::Bundle::open(folder.path()), sdx::DataError);
 }
 
 TEST_CASE("model: a schedule's rarer settings come back as they were written", "[model]") {

@@ -57,7 +57,7 @@ void check_split(const sdx::Bundle& bundle) {
   const at::NoGradGuard no_grad;
   const sdx::UNet unet(bundle, {});
   const at::Tensor sample = noise(1, {2, 4, 17, 14});
-  const at::Tensor context = noise(2, {2, 77, bundle.info().text_width});
+  const sdx::Conditioning context{noise(2, {2, 77, bundle.info().context_width()})};
   const at::Tensor timesteps = at::tensor({700, 20});
   const at::Tensor whole = unet.forward(sample, timesteps, context);
 
@@ -100,11 +100,11 @@ TEST_CASE("model: reusing features needs the program's passes for it", "[model]"
   sdx::write_bundle_info(folder.path(), tiny_bundle().info());
   const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
   const at::Tensor sample = noise(1, {1, 4, 8, 8});
-  const std::string message =
-      sdx::test::message_of<sdx::DataError>([&] { unet.forward_keeping(sample, sample, sample); });
+  const std::string message = sdx::test::message_of<sdx::DataError>(
+      [&] { unet.forward_keeping(sample, sample, {sample}); });
   CHECK(sdx::test::contains(message, "unet.ts: has no method \"forward_keeping\""));
   CHECK(sdx::test::contains(message, "import the model again"));
-  CHECK(sdx::test::contains(message, "--reuse-features"));
-  CHECK_THROWS_AS(unet.forward_reusing(sample, sample, sample, sample), sdx::DataError);
+  CHECK(sdx::test::contains(message, "`reuse-features`"));
+  CHECK_THROWS_AS(unet.forward_reusing(sample, sample, {sample}, sample), sdx::DataError);
   CHECK_THROWS_AS(unet.require_feature_reuse(), sdx::DataError);
 }

@@ -38,9 +38,11 @@ TEST_CASE("model: the UNet's gradient in float16 is that in float32", "[model]")
   const at::Tensor target = noise(3, sample.sizes());
   const auto gradient_in = [&](at::ScalarType dtype) {
     const sdx::UNet unet(bundle, {c10::Device("cpu"), dtype});
-    const at::Tensor context = noise(2, {2, 16, bundle.info().text_width}).set_requires_grad(true);
+    const at::Tensor context =
+        noise(2, {2, 16, bundle.info().context_width()}).set_requires_grad(true);
     // As the mean over a picture of 512 px, which is larger.
-    const at::Tensor loss = (unet.forward(sample, timesteps, context) - target).pow(2).mean() / 64;
+    const at::Tensor loss =
+        (unet.forward(sample, timesteps, {context}) - target).pow(2).mean() / 64;
     return torch::autograd::grad({loss}, {context}).front();
   };
   CHECK(relative_difference(gradient_in(at::kHalf), gradient_in(at::kFloat)) < 0.02);

@@ -36,7 +36,7 @@ TEST_CASE("model: the UNet and its gradient are those of diffusers, at any size"
     INFO(name);
     const auto value = [&](const char* key) { return golden().at("unet." + name + "." + key); };
     const at::Tensor context = value("context").clone().set_requires_grad(true);
-    const at::Tensor output = unet.forward(value("sample"), value("timestep"), context);
+    const at::Tensor output = unet.forward(value("sample"), value("timestep"), {context});
     CHECK(max_difference(output, value("out")) < kBound);
     const auto gradient =
         torch::autograd::grad({(output * value("weight")).sum()}, {context}).front();

@@ -28,9 +28,9 @@ struct Inputs {
   Inputs(std::int64_t batch, std::int64_t height, std::int64_t width)
       : sample(noise(1, {batch, 4, height, width})),
         timesteps(at::full({batch}, 500, at::kLong)),
-        context(noise(2, {batch, 77, tiny_bundle().info().text_width})) {}
+        context(noise(2, {batch, 77, tiny_bundle().info().context_width()})) {}
 
-  at::Tensor run(const sdx::UNet& unet) const { return unet.forward(sample, timesteps, context); }
+  at::Tensor run(const sdx::UNet& unet) const { return unet.forward(sample, timesteps, {context}); }
 
   at::Tensor sample;
   at::Tensor timesteps;

@@ -153,8 +153,9 @@ TEST_CASE("prompt: wildcards stand for the lines of all files that fit", "[promp
 }
 
 TEST_CASE("prompt: wildcards that cannot be filled in are refused", "[prompt]") {
-  const auto missing =
-      message_of<MissingInputError>([] { all("{a|__colur__}", lists({{"colour", {"red"}}})); });
+  const auto missing = message_of<MissingInputError>([] {
+    all("{a|__colur__}", lists({{"colour", {"red"}}}));
+  });
   CHECK(contains(missing, "colour"));
   CHECK_THROWS_AS(expand_random("{a|__b__}", {}, 1), MissingInputError);
   CHECK(contains(message_of<DataError>([] { all("__a__", lists({{"a", {}}})); }), "__a__"));

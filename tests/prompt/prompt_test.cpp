@@ -4,11 +4,13 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
+#include "support/two_encoders.h"
 
 #include "support/catch.h"
 
@@ -126,16 +128,16 @@ TEST_CASE("prompt: tokenising needs names and counts, no vectors", "[prompt]") {
 
 TEST_CASE("prompt: two prompts may mean different vectors by one name", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   const auto prompt = sdx::tokenize_prompt("a photo of <Ada>", *tokenizer, table_with("Ada", 2));
   const at::Tensor some = at::arange(2 * kWidth, at::kFloat).reshape({2, kWidth}).sin();
   const at::Tensor others = some.cos();
   const at::Tensor both =
-      sdx::encode_prompts({{prompt, {some}}, {prompt, {others}}}, *tokenizer, encoder);
+      sdx::encode_prompts({{prompt, {some}}, {prompt, {others}}}, *tokenizer, encoders, {}).context;
   const auto alone = [&](const at::Tensor& vectors) {
     sdx::EmbeddingTable table;
     table.add({"Ada", vectors, {}, {}});
-    return sdx::encode_prompts({prompt}, *tokenizer, table, encoder);
+    return sdx::encode_prompts({prompt}, *tokenizer, table, encoders, {}).context;
   };
   CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), alone(some)) < 1e-5);
   CHECK(sdx::test::max_difference(both.narrow(0, 1, 1), alone(others)) < 1e-5);
@@ -149,13 +151,14 @@ TEST_CASE("prompt: an embedding larger than a chunk is refused", "[prompt]") {
 
 TEST_CASE("prompt: spliced vectors of a word give what the word gives", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   const auto id = *tokenizer->whole_word("robot");
   sdx::EmbeddingTable table;
-  table.add({"Robo", encoder.embed(at::full({1, 1}, id, at::kLong)).squeeze(0), {}, {}});
+  table.add({"Robo", encoders.front().embed(at::full({1, 1}, id, at::kLong)).squeeze(0), {}, {}});
   const auto encode = [&](const std::string& text) {
     return sdx::encode_prompts({sdx::tokenize_prompt(text, *tokenizer, table)}, *tokenizer, table,
-                               encoder);
+                               encoders, {})
+        .context;
   };
   CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a robot")) == 0);
   CHECK(sdx::test::max_difference(encode("a <Robo>"), encode("a snow")) > 1e-3);
@@ -163,30 +166,64 @@ TEST_CASE("prompt: spliced vectors of a word give what the word gives", "[prompt
 
 TEST_CASE("prompt: shorter prompts of a batch are filled up with empty chunks", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   const sdx::EmbeddingTable none;
   std::string long_text;
   for (int i = 0; i < 80; ++i) long_text += "snow ";
   const auto tokenized = [&](const std::string& text) {
     return sdx::tokenize_prompt(text, *tokenizer, none);
   };
-  const at::Tensor both =
-      sdx::encode_prompts({tokenized("a robot"), tokenized(long_text)}, *tokenizer, none, encoder);
+  const at::Tensor both = sdx::encode_prompts({tokenized("a robot"), tokenized(long_text)},
+                                              *tokenizer, none, encoders, {})
+                              .context;
   CHECK(both.sizes() == at::IntArrayRef({2, 154, kWidth}));
   const at::Tensor expected =
-      at::cat({sdx::encode_prompts({tokenized("a robot")}, *tokenizer, none, encoder),
-               sdx::encode_prompts({tokenized("")}, *tokenizer, none, encoder)},
+      at::cat({sdx::encode_prompts({tokenized("a robot")}, *tokenizer, none, encoders, {}).context,
+               sdx::encode_prompts({tokenized("")}, *tokenizer, none, encoders, {}).context},
               1);
   CHECK(sdx::test::max_difference(both.narrow(0, 0, 1), expected) < 1e-5);
 }
 
 TEST_CASE("prompt: an embedding of another model is refused by its width", "[prompt]") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   sdx::EmbeddingTable table;
   table.add({"Ada", at::full({1, 768}, 0.1), {}, {}});
   CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ada>", *tokenizer, table)},
-                                      *tokenizer, table, encoder),
+                                      *tokenizer, table, encoders, {}),
+                  sdx::DataError);
+}
+
+TEST_CASE("prompt: each text encoder gets its own vectors, padding and weights", "[prompt]") {
+  const sdx::test::TempFolder folder;
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  const int length = tokenizer->special_tokens().max_length;
+  const sdx::TextEncoders encoders(sdx::test::save_two_encoders(folder.path(), length), at::kCPU);
+  sdx::EmbeddingTable table;
+  table.add({"Ada",
+             sdx::EmbeddingVectors(std::vector{at::full({1, 2}, 3.5F), at::full({1, 1}, -0.25F)}),
+             {},
+             {}});
+  const auto prompt = sdx::tokenize_prompt("snow <Ada>", *tokenizer, table);
+  const sdx::PromptChunk& chunk = prompt.chunks.front();
+  const sdx::Conditioning found =
+      sdx::encode_prompts({prompt}, *tokenizer, table, encoders, {640, 320});
+  CHECK(found.context.sizes() == at::IntArrayRef({1, length, 3}));
+  CHECK(at::equal(found.context[0][chunk.splices.front().position],
+                  at::tensor({3.5F, 3.5F, -0.25F})));
+  // The end, and behind it the tokenizer's padding in the first encoder and 0 in the second.
+  const auto& special = tokenizer->special_tokens();
+  const int end = chunk.splices.front().position + 1;
+  CHECK(found.context[0][end][2].item<double>() == -static_cast<double>(special.end));
+  CHECK(found.context[0][end + 1][0].item<double>() == static_cast<double>(special.pad));
+  CHECK(found.context[0][end + 1][2].item<double>() == 0);
+  CHECK(found.context[0][length - 1][2].item<double>() == 0);
+  const double sum = found.context.select(2, 2).sum().item<double>();
+  CHECK(std::abs(found.pooled.item<double>() - (100 * end - sum)) < 1e-3);
+  CHECK(at::equal(found.size_ids, sdx::make_size_ids({640, 320}, 1)));
+  table.add({"Ben", at::full({1, 2}, 1.0F), {}, {}});
+  CHECK_THROWS_AS(sdx::encode_prompts({sdx::tokenize_prompt("<Ben>", *tokenizer, table)},
+                                      *tokenizer, table, encoders, {640, 320}),
                   sdx::DataError);
 }
 

@@ -27,7 +27,7 @@ std::string two_chunk_prompt() {
 
 TEST_CASE("prompt: the gradient in spliced vectors is that of diffusers, over two chunks") {
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), c10::DeviceType::CPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), c10::DeviceType::CPU);
   const sdx::UNet unet(tiny_bundle(), {});
   for (const std::string count : {"1", "4"}) {
     INFO(count << " vectors");
@@ -39,7 +39,8 @@ TEST_CASE("prompt: the gradient in spliced vectors is that of diffusers, over tw
     REQUIRE(prompt.chunks.size() == 2);
     REQUIRE_FALSE(prompt.chunks[0].splices.empty());
     REQUIRE_FALSE(prompt.chunks[1].splices.empty());
-    const at::Tensor context = sdx::encode_prompts({prompt}, *tokenizer, table, encoder);
+    const sdx::Conditioning context =
+        sdx::encode_prompts({prompt}, *tokenizer, table, encoders, {});
     const at::Tensor loss =
         (unet.forward(value("sample"), value("timestep"), context) - value("noise")).pow(2).mean();
     const at::Tensor gradient = torch::autograd::grad({loss}, {vectors}).front();

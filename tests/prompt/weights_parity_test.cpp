@@ -13,7 +13,7 @@ TEST_CASE("prompt: weighted conditioning is what transformers' outputs give by t
   const auto golden =
       sdx::map_safetensors(std::filesystem::path(SDX_TEST_DATA) / "prompts.safetensors").tensors;
   const auto tokenizer = tiny_bundle().load_tokenizer();
-  const sdx::TextEncoder encoder(tiny_bundle(), at::kCPU);
+  const sdx::TextEncoders encoders(tiny_bundle(), at::kCPU);
   int compared = 0;
   for (const auto& [key, expected] : golden) {
     if (key.find('.') != std::string::npos) continue;
@@ -24,7 +24,8 @@ TEST_CASE("prompt: weighted conditioning is what transformers' outputs give by t
     const int clip_skip = golden.at(key + ".clip_skip").item<int>();
     const at::Tensor context =
         sdx::encode_prompts({sdx::tokenize_prompt(prompt, *tokenizer, {}, sdx::Grammar::kA1111)},
-                            *tokenizer, {}, encoder, clip_skip - 1);
+                            *tokenizer, {}, encoders, {}, clip_skip - 1)
+            .context;
     const at::Tensor kept = context.slice(2, 0, std::nullopt, 4);
     REQUIRE(kept.sizes() == expected.sizes());
     CHECK(sdx::test::max_difference(kept, expected) < 1e-4);

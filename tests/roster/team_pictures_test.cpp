@@ -32,7 +32,7 @@ sdx::ImageRequest request(const std::string& prompt, std::uint64_t seed = 1) {
 /// Words that lie in files, as a team's do.
 struct Words {
   explicit Words(double value) {
-    const at::Tensor vectors = at::ones({1, tiny_bundle().info().text_width}) * value;
+    const at::Tensor vectors = at::ones({1, tiny_bundle().info().context_width()}) * value;
     for (const char* name : {"Ada", "Ben"}) {
       const fs::path file = folder.path() / (std::string(name) + ".safetensors");
       sdx::write_embedding(file, {name, vectors, {}, {}});

@@ -47,7 +47,7 @@ void check_parity(const Bundle& bundle, const SyntheticModel& model, bool full_s
   {
     const TextEncoder encoder(bundle, c10::DeviceType::CPU);
     const at::Tensor ids = (at::arange(2 * 77, at::kLong).reshape({2, 77}) * 631 + 11) % 49400;
-    for (int skip = 0; skip < bundle.info().text_layers; ++skip) {
+    for (int skip = 0; skip < bundle.info().text_layers(); ++skip) {
       check("text." + std::to_string(skip), encoder.encode(encoder.embed(ids), skip), model);
     }
   }
@@ -57,10 +57,10 @@ void check_parity(const Bundle& bundle, const SyntheticModel& model, bool full_s
     for (const Size& size : full_size ? kFullSizes : kTinySizes) {
       const std::string name = size.name;
       const auto context =
-          synthetic_noise(name + ".context", {size.batch, 77, bundle.info().text_width});
+          synthetic_noise(name + ".context", {size.batch, 77, bundle.info().context_width()});
       const auto sample =
           synthetic_noise(name + ".sample", {size.batch, 4, size.height, size.width});
-      check("unet." + name, unet.forward(sample, timesteps.slice(0, 0, size.batch), context),
+      check("unet." + name, unet.forward(sample, timesteps.slice(0, 0, size.batch), {context}),
             model);
     }
   }

@@ -44,11 +44,11 @@ struct Trainee {
 /// The tiny model and three people who take 14, 6 and 17 steps with two vectors, one and two.
 struct Trainees {
   std::unique_ptr<Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
-  TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
+  TextEncoders text_encoders{tiny_bundle(), c10::DeviceType::CPU};
   UNet unet{tiny_bundle(), {}};
   OnePerson identity;
 
-  Inversion::Model model() const { return {tiny_bundle(), *tokenizer, text_encoder, unet}; }
+  Inversion::Model model() const { return {tiny_bundle(), *tokenizer, text_encoders, unet}; }
 
   Judge judge() const {
     JudgeOptions look;

@@ -47,8 +47,9 @@ TEST_CASE("flop meter: every kind of product counts by its formula", "[tensor]")
   CHECK(flops_of([&] {
           at::conv2d(at::randn({2, 2, 8, 8}), at::randn({6, 2, 3, 3}), {}, {2, 2}, {1, 1});
         }) == 2 * 2 * 6 * 4 * 4 * (3 * 3 * 2));
-  CHECK(flops_of([&] { at::conv2d(at::randn({1, 2, 8, 8}), at::randn({6, 2, 1, 1})); }) ==
-        2 * 6 * 8 * 8 * 2);
+  CHECK(flops_of([&] {
+          at::conv2d(at::randn({1, 2, 8, 8}), at::randn({6, 2, 1, 1}));
+        }) == 2 * 6 * 8 * 8 * 2);
   const at::Tensor query = at::randn({2, 3, 10, 8});
   const at::Tensor key = at::randn({2, 3, 6, 8});
   const double attention = 2 * 2 * 2 * 3 * 10 * 6 * 8;
@@ -90,8 +91,9 @@ TEST_CASE("flop meter: a model's program is seen through, and rows count alike",
   const sdx::UNet unet(sdx::test::tiny_bundle(), {});
   const auto flops = [&](std::int64_t rows) {
     const at::Tensor sample = at::randn({rows, 4, 8, 8});
-    const at::Tensor context = at::randn({rows, 77, sdx::test::tiny_bundle().info().text_width});
-    return flops_of([&] { unet.forward(sample, at::full({rows}, 10, at::kFloat), context); });
+    const at::Tensor context =
+        at::randn({rows, 77, sdx::test::tiny_bundle().info().context_width()});
+    return flops_of([&] { unet.forward(sample, at::full({rows}, 10, at::kFloat), {context}); });
   };
   CHECK(flops(1) > 1e6);
   CHECK(flops(3) == 3 * flops(1));

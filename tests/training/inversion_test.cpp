@@ -9,8 +9,10 @@
 #include <numeric>
 
 #include "sdx/generation/noise.h"
+#include "sdx/training/checkpoint.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
+#include "support/two_encoders.h"
 
 #include "support/catch.h"
 
@@ -21,7 +23,7 @@ namespace {
 /// The parts of the tiny model and an inversion of three made-up portraits.
 struct Fixture {
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
-  sdx::TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
+  sdx::TextEncoders text_encoders{tiny_bundle(), c10::DeviceType::CPU};
   sdx::UNet unet{tiny_bundle(), {}};
   sdx::InversionOptions options;
 
@@ -42,7 +44,7 @@ struct Fixture {
   }
 
   sdx::Inversion inversion() const {
-    return sdx::Inversion({tiny_bundle(), *tokenizer, text_encoder, unet}, portraits(),
+    return sdx::Inversion({tiny_bundle(), *tokenizer, text_encoders, unet}, portraits(),
                           {"a photo of {name}", "{name}, smiling", "a rendering of {name}"},
                           options);
   }
@@ -109,13 +111,13 @@ TEST_CASE("training: the gradient is that of finite differences", "[training]") 
 
 TEST_CASE("training: only the vectors move; the model is bit-identical afterwards", "[training]") {
   const Fixture fixture;
-  const auto text_before = copies(fixture.text_encoder.parameters());
+  const auto text_before = copies(fixture.text_encoders.parameters());
   const auto unet_before = copies(fixture.unet.parameters());
   sdx::Inversion inversion = fixture.inversion();
   const at::Tensor start = inversion.embedding().vectors;
   for (int i = 0; i < 3; ++i) CHECK(inversion.step().gradient_norm > 0);
   CHECK_FALSE(at::equal(inversion.embedding().vectors, start));
-  CHECK(bit_identical(text_before, fixture.text_encoder.parameters()));
+  CHECK(bit_identical(text_before, fixture.text_encoders.parameters()));
   CHECK(bit_identical(unet_before, fixture.unet.parameters()));
   for (const at::Tensor& parameter : fixture.unet.parameters()) {
     CHECK_FALSE(parameter.requires_grad());
@@ -217,14 +219,14 @@ TEST_CASE("training: names and numbers that cannot be are usage errors", "[train
 TEST_CASE("training: the sentences are tokenised once, not in each step", "[training]") {
   Fixture fixture;
   const CountingTokenizer tokenizer(*fixture.tokenizer);
-  sdx::Inversion inversion({tiny_bundle(), tokenizer, fixture.text_encoder, fixture.unet},
+  sdx::Inversion inversion({tiny_bundle(), tokenizer, fixture.text_encoders, fixture.unet},
                            Fixture::portraits(), {"a photo of {name}", "{name}, smiling"},
                            fixture.options);
   CHECK(tokenizer.calls == 3);  // the two sentences' texts and the start's
   for (int i = 0; i < 3; ++i) inversion.step();
   inversion.fixed_batch_loss();
   CHECK(tokenizer.calls == 3);
-  CHECK_THROWS_AS(sdx::Inversion({tiny_bundle(), tokenizer, fixture.text_encoder, fixture.unet},
+  CHECK_THROWS_AS(sdx::Inversion({tiny_bundle(), tokenizer, fixture.text_encoders, fixture.unet},
                                  Fixture::portraits(), {"{name} and <Somebody>"}, fixture.options),
                   sdx::UsageError);
 }
@@ -257,8 +259,8 @@ TEST_CASE("training: each policy of norms holds after each step", "[training]") 
     fixture.options.norm = policy;
     sdx::Inversion inversion = fixture.inversion();
     for (int i = 0; i < 3; ++i) inversion.step();
-    const at::Tensor start = inversion.state().start.norm(2, {1});
-    return std::pair(inversion.state().vectors.norm(2, {1}), start);
+    const at::Tensor start = inversion.state().start.only().norm(2, {1});
+    return std::pair(inversion.state().vectors.only().norm(2, {1}), start);
   };
   const auto [free, start] = lengths(sdx::NormPolicy::kFree);
   CHECK(sdx::test::max_difference(free, start) > 1e-3);
@@ -267,7 +269,8 @@ TEST_CASE("training: each policy of norms holds after each step", "[training]") 
   const auto [vocabulary, ignored] = lengths(sdx::NormPolicy::kVocabulary);
   std::vector<std::int64_t> ids(static_cast<std::size_t>(fixture.tokenizer->vocabulary_size()));
   std::iota(ids.begin(), ids.end(), 0);
-  const double mean = fixture.text_encoder.embed(at::tensor(ids, at::kLong).unsqueeze(0))
+  const double mean = fixture.text_encoders.front()
+                          .embed(at::tensor(ids, at::kLong).unsqueeze(0))
                           .norm(2, {2})
                           .mean()
                           .item<double>();
@@ -329,7 +332,7 @@ TEST_CASE("training: a mask weighs the error, with mean 1", "[training]") {
     portraits.mask.slice(2, 0, 4) *= upper_half;
     portraits.mask.slice(2, 4, 8) *= lower_half;
     return sdx::Inversion(
-               {tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet}, portraits,
+               {tiny_bundle(), *fixture.tokenizer, fixture.text_encoders, fixture.unet}, portraits,
                {"a photo of {name}", "{name}, smiling", "a rendering of {name}"}, fixture.options)
         .step()
         .loss;
@@ -348,15 +351,93 @@ TEST_CASE("training: a resumed inversion goes on with the same bits", "[training
   sdx::Inversion first = fixture.inversion();
   for (int i = 0; i < 2; ++i) first.step();
   const sdx::InversionState state = first.state();
-  sdx::Inversion second(
-      {tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet}, Fixture::portraits(),
-      {"a photo of {name}", "{name}, smiling", "a rendering of {name}"}, fixture.options, state);
+  sdx::Inversion second({tiny_bundle(), *fixture.tokenizer, fixture.text_encoders, fixture.unet},
+                        Fixture::portraits(),
+                        {"a photo of {name}", "{name}, smiling", "a rendering of {name}"},
+                        fixture.options, state);
   for (int i = 0; i < 3; ++i) second.step();
   CHECK(at::equal(whole.state().vectors, second.state().vectors));
   CHECK(whole.fixed_batch_loss() == second.fixed_batch_loss());
   fixture.options.vectors = 3;
   CHECK_THROWS_AS(
-      sdx::Inversion({tiny_bundle(), *fixture.tokenizer, fixture.text_encoder, fixture.unet},
+      sdx::Inversion({tiny_bundle(), *fixture.tokenizer, fixture.text_encoders, fixture.unet},
                      Fixture::portraits(), {"{name}"}, fixture.options, state),
       sdx::DataError);
+}
+
+namespace {
+
+/// An inversion on a model with two text encoders, and its parts.
+struct TwoEncoders {
+  sdx::test::TempFolder folder;
+  Fixture fixture;
+  sdx::Bundle bundle =
+      sdx::test::save_two_encoders(folder.path(), fixture.tokenizer->special_tokens().max_length);
+  sdx::TextEncoders text_encoders{bundle, c10::DeviceType::CPU};
+  sdx::UNet unet{bundle, {}};
+
+  sdx::Inversion inversion(const std::optional<sdx::InversionState>& resumed = std::nullopt) const {
+    return sdx::Inversion({bundle, *fixture.tokenizer, text_encoders, unet}, Fixture::portraits(),
+                          {"a photo of {name}", "{name}, smiling"}, fixture.options, resumed);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("training: with two text encoders the gradient of each is that of finite differences",
+          "[training]") {
+  const TwoEncoders model;
+  const sdx::Inversion inversion = model.inversion();
+  const sdx::EmbeddingVectors vectors = inversion.embedding().vectors;
+  const sdx::EmbeddingVectors gradient = inversion.gradient_at(0);
+  REQUIRE(gradient.widths() == std::vector<std::int64_t>{2, 1});
+  for (const std::size_t encoder : {0U, 1U}) {
+    INFO("text encoder " << encoder);
+    const auto moved = [&](double step) {
+      std::vector<at::Tensor> matrices = vectors.matrices();
+      const at::Tensor& along = gradient.matrix(encoder);
+      matrices[encoder] = matrices[encoder] + along / along.norm() * step;
+      return inversion.loss_at(0, sdx::EmbeddingVectors(matrices));
+    };
+    // The loss of this model is quadratic, so any step will do.
+    const double difference = (moved(1) - moved(-1)) / 2;
+    const double expected = gradient.matrix(encoder).norm().item<double>();
+    CHECK(expected > 0);
+    CHECK(std::abs(difference - expected) < 0.02 * expected);
+  }
+}
+
+TEST_CASE("training: two text encoders learn together, and go on from a checkpoint bit for bit",
+          "[training]") {
+  const TwoEncoders model;
+  sdx::Inversion whole = model.inversion();
+  const sdx::EmbeddingVectors start = whole.state().start;
+  for (int i = 0; i < 2; ++i) whole.step();
+  CHECK_FALSE(at::equal(whole.state().vectors.matrix(0), start.matrix(0)));
+  CHECK_FALSE(at::equal(whole.state().vectors.matrix(1), start.matrix(1)));
+
+  sdx::Checkpoint written;
+  written.state.inversion = whole.state();
+  written.state.best_vectors = start;
+  sdx::write_checkpoint(model.folder.path(), written);
+  const auto file = model.folder.path() / (sdx::step_name(2) + ".safetensors");
+  const sdx::TensorMap tensors = sdx::map_safetensors(file).tensors;
+  for (const char* name : {"vectors", "start", "adam.mean", "adam.square", "best_vectors"}) {
+    CHECK(tensors.at(name).size(1) == 2);
+    CHECK(tensors.at(std::string(name) + ".2").size(1) == 1);
+  }
+  const sdx::TrainingState back = sdx::read_checkpoint(file).state;
+  CHECK(are_equal(back.best_vectors, start));
+  sdx::Inversion resumed = model.inversion(back.inversion);
+  sdx::StepTrace trace;
+  resumed.step(&trace);
+  whole.step();
+  CHECK(are_equal(resumed.state().vectors, whole.state().vectors));
+  CHECK(trace.vectors.widths() == std::vector<std::int64_t>{2, 1});
+  CHECK(trace.gradient.widths() == std::vector<std::int64_t>{2, 1});
+
+  Fixture one;
+  CHECK_THROWS_AS(sdx::Inversion({tiny_bundle(), *one.tokenizer, one.text_encoders, one.unet},
+                                 Fixture::portraits(), {"{name}"}, one.options, back.inversion),
+                  sdx::DataError);
 }

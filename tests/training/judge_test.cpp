@@ -43,7 +43,7 @@ class Witness : public sdx::IdentityEncoder {
 TEST_CASE("judge: the built-in model knows who is who, and whether it did as asked", "[training]") {
   const sdx::Bundle bundle = sdx::test::mini_bundle();
   const auto tokenizer = bundle.load_tokenizer();
-  const sdx::TextEncoder text_encoder(bundle, c10::DeviceType::CPU);
+  const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
   const auto identity = sdx::IdentityNetwork::of(bundle, c10::DeviceType::CPU);
   REQUIRE(identity);
@@ -51,11 +51,11 @@ TEST_CASE("judge: the built-in model knows who is who, and whether it did as ask
   options.prompts = {"a photo of {name}", "{name} as an astronaut", "a pencil sketch of {name}"};
   options.draws = 4;
   const auto verdict = [&](const std::string& portraits, const std::string& words) {
-    const sdx::Judge judge({bundle, *tokenizer, text_encoder, unet}, {}, identity.get(),
+    const sdx::Judge judge({bundle, *tokenizer, text_encoders, unet}, {}, identity.get(),
                            demo_portraits(portraits), options);
     CHECK(judge.knows_the_person());
     const sdx::Embedding word = {
-        "X", sdx::phrase_vectors(words, 8, *tokenizer, text_encoder), {}, {}};
+        "X", sdx::phrase_vectors(words, 8, *tokenizer, text_encoders), {}, {}};
     return judge.look_at(word).verdict;
   };
   const std::string ada = "a woman with long red hair and round green glasses";
@@ -72,10 +72,10 @@ TEST_CASE("judge: the built-in model knows who is who, and whether it did as ask
 TEST_CASE("judge: knows nobody without a network, or in pictures of several people", "[training]") {
   const sdx::Bundle bundle = sdx::test::mini_bundle();
   const auto tokenizer = bundle.load_tokenizer();
-  const sdx::TextEncoder text_encoder(bundle, c10::DeviceType::CPU);
+  const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
   const auto identity = sdx::IdentityNetwork::of(bundle, c10::DeviceType::CPU);
-  const sdx::Inversion::Model model = {bundle, *tokenizer, text_encoder, unet};
+  const sdx::Inversion::Model model = {bundle, *tokenizer, text_encoders, unet};
   const sdx::JudgeOptions options = {{"{name}"}};
   CHECK_FALSE(sdx::Judge(model, {}, nullptr, demo_portraits("ada"), options).knows_the_person());
   std::vector<sdx::Image> mixed;
@@ -88,7 +88,7 @@ TEST_CASE("judge: knows nobody without a network, or in pictures of several peop
 TEST_CASE("judge: five previews in two batches are judged as those in one", "[training]") {
   const sdx::Bundle& bundle = sdx::test::tiny_bundle();
   const auto tokenizer = bundle.load_tokenizer();
-  const sdx::TextEncoder text_encoder(bundle, c10::DeviceType::CPU);
+  const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
   // With one thread pictures are decoded by the caller, and nothing would be shown.
   if (at::get_num_threads() == 1) at::set_num_threads(2);
@@ -98,11 +98,11 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
   options.steps = 4;
   options.draws = 6;
   const sdx::Embedding word = {
-      "X", sdx::phrase_vectors("robot", 2, *tokenizer, text_encoder), {}, {}};
+      "X", sdx::phrase_vectors("robot", 2, *tokenizer, text_encoders), {}, {}};
   const auto judged = [&](int at_once) {
     const Witness witness;
     options.pictures_at_once = at_once;
-    const sdx::Judge judge({bundle, *tokenizer, text_encoder, unet}, {}, &witness,
+    const sdx::Judge judge({bundle, *tokenizer, text_encoders, unet}, {}, &witness,
                            std::vector<sdx::Image>(3, sdx::Image(64, 64)), options);
     REQUIRE(judge.knows_the_person());
     sdx::JudgedPictures result = judge.look_at(word);
@@ -132,8 +132,8 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
 TEST_CASE("judge: a preview may have its {name} twice, or not at all", "[training]") {
   const sdx::Bundle& bundle = sdx::test::tiny_bundle();
   const auto tokenizer = bundle.load_tokenizer();
-  const sdx::TextEncoder text_encoder(bundle, c10::DeviceType::CPU);
+  const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
-  const sdx::Inversion::Model model = {bundle, *tokenizer, text_encoder, unet};
+  const sdx::Inversion::Model model = {bundle, *tokenizer, text_encoders, unet};
   CHECK_NOTHROW(sdx::Judge(model, {}, nullptr, {}, {{"{name} and {name}", "a robot"}}));
 }

@@ -17,21 +17,21 @@ using sdx::test::tiny_bundle;
 namespace {
 
 struct Models {
-  sdx::TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
+  sdx::TextEncoders text_encoders{tiny_bundle(), c10::DeviceType::CPU};
   sdx::UNet unet{tiny_bundle(), {}};
 
   double estimate(const sdx::StepShape& shape, GradientMemory memory) const {
-    return static_cast<double>(sdx::estimate_memory(text_encoder, unet, shape, memory).step_bytes);
+    return static_cast<double>(sdx::estimate_memory(text_encoders, unet, shape, memory).step_bytes);
   }
 
   /// What lives at the peak of a real step.
   double truth(const sdx::StepShape& shape, GradientMemory memory) const {
     const at::Tensor ids = at::ones({shape.batch_size, 77}, at::kLong);
-    const at::Tensor words = text_encoder.embed(ids).detach().set_requires_grad(true);
+    const at::Tensor words = text_encoders.front().embed(ids).detach().set_requires_grad(true);
     const sdx::AllocationMeter meter;
-    const at::Tensor output =
-        unet.forward(at::zeros({shape.batch_size, 4, shape.latent_height, shape.latent_width}),
-                     at::zeros({shape.batch_size}, at::kLong), text_encoder.encode(words), memory);
+    const at::Tensor output = unet.forward(
+        at::zeros({shape.batch_size, 4, shape.latent_height, shape.latent_width}),
+        at::zeros({shape.batch_size}, at::kLong), {text_encoders.front().encode(words)}, memory);
     torch::autograd::grad({output.pow(2).mean()}, {words});
     return static_cast<double>(meter.peak_bytes());
   }
@@ -44,7 +44,7 @@ TEST_CASE("training: a step's memory is estimated within a quarter", "[training]
   for (const GradientMemory memory : {GradientMemory::kNormal, GradientMemory::kLow}) {
     for (const int batch : {1, 3}) {
       for (const int side : {24, 48}) {
-        const sdx::StepShape shape{batch, 0, side, side / 2, 77};
+        const sdx::StepShape shape{batch, 0, side, side / 2};
         const double estimate = models.estimate(shape, memory);
         const double truth = models.truth(shape, memory);
         INFO("batch " << batch << ", side " << side << ": " << estimate << " against " << truth);
@@ -56,7 +56,7 @@ TEST_CASE("training: a step's memory is estimated within a quarter", "[training]
 
 TEST_CASE("training: a large batch without a gradient can be what needs the memory", "[training]") {
   const Models models;
-  sdx::StepShape shape{1, 0, 32, 32, 77};
+  sdx::StepShape shape{1, 0, 32, 32};
   const double step_alone = models.estimate(shape, GradientMemory::kLow);
   shape.without_gradient = 200;
   CHECK(models.estimate(shape, GradientMemory::kLow) > 2 * step_alone);
@@ -65,7 +65,7 @@ TEST_CASE("training: a large batch without a gradient can be what needs the memo
 TEST_CASE("training: the estimate's total has the process as it is", "[training]") {
   const Models models;
   const sdx::MemoryEstimate estimate =
-      sdx::estimate_memory(models.text_encoder, models.unet, {}, GradientMemory::kNormal);
+      sdx::estimate_memory(models.text_encoders, models.unet, {}, GradientMemory::kNormal);
   CHECK(estimate.resident_bytes > 50'000'000);  // libtorch alone
   CHECK(estimate.total_bytes() == estimate.resident_bytes + estimate.step_bytes);
 }

@@ -30,7 +30,7 @@ struct Fixture {
   };
 
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
-  sdx::TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
+  sdx::TextEncoders text_encoders{tiny_bundle(), c10::DeviceType::CPU};
   sdx::UNet unet{tiny_bundle(), {}};
   std::vector<Person> people;
 
@@ -55,7 +55,7 @@ struct Fixture {
     std::vector<std::unique_ptr<sdx::Inversion>> all;
     for (const Person& person : people) {
       all.push_back(std::make_unique<sdx::Inversion>(
-          sdx::Inversion::Model{tiny_bundle(), *tokenizer, text_encoder, unet}, person.portraits,
+          sdx::Inversion::Model{tiny_bundle(), *tokenizer, text_encoders, unet}, person.portraits,
           person.templates, person.options));
     }
     return all;

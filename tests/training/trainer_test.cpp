@@ -25,7 +25,7 @@ namespace {
 
 struct Fixture {
   std::unique_ptr<sdx::Tokenizer> tokenizer = tiny_bundle().load_tokenizer();
-  sdx::TextEncoder text_encoder{tiny_bundle(), c10::DeviceType::CPU};
+  sdx::TextEncoders text_encoders{tiny_bundle(), c10::DeviceType::CPU};
   sdx::UNet unet{tiny_bundle(), {}};
   sdx::test::OnePerson identity;
   sdx::InversionOptions options;
@@ -39,7 +39,7 @@ struct Fixture {
     trainer.milestone_steps = 10;
   }
 
-  sdx::Inversion::Model model() const { return {tiny_bundle(), *tokenizer, text_encoder, unet}; }
+  sdx::Inversion::Model model() const { return {tiny_bundle(), *tokenizer, text_encoders, unet}; }
 
   sdx::Inversion inversion(const std::optional<sdx::InversionState>& resumed = {}) const {
     const at::Tensor mean = at::cat({sdx::seed_latents(1, 4, 8, 8), sdx::seed_latents(2, 4, 8, 8)});

@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "sdx/embedding/embedding_vectors.h"
 
 #include "sdx/util/enum_text.h"
 
@@ -14,8 +17,8 @@ namespace sdx {
 
 /// A learned word: what `<Name>` in a prompt stands for.
 struct Embedding {
-  std::string name;    ///< without brackets, case as written
-  at::Tensor vectors;  ///< [K,W] float32: K positions of the prompt, W the text encoder's width
+  std::string name;          ///< without brackets, case as written
+  EmbeddingVectors vectors;  ///< for each text encoder of its model [K,W] float32
   std::map<std::string, std::string> metadata;  ///< how it was made, as its file says it
   std::filesystem::path file;  ///< where it was read from; empty if it was made here
   std::string remark = {};     ///< what a person should know before using it; mostly empty
@@ -46,8 +49,8 @@ TextEncoderKind text_encoder_kind(std::int64_t width);
 std::string made_for(std::int64_t width);
 
 /// Refuses an embedding that was made for another model.
-/// @param width of the vectors that the text encoder takes
-/// @throws DataError naming the file, and the models that either width belongs to.
-void check_width(const Embedding& embedding, std::int64_t width);
+/// @param widths of the vectors that the model's text encoders take, in their order
+/// @throws DataError naming the file, and the models that either's widths belong to.
+void check_widths(const Embedding& embedding, const std::vector<std::int64_t>& widths);
 
 }  // namespace sdx

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "sdx/embedding/embedding_table.h"
 
@@ -30,9 +31,9 @@ class EmbeddingSizes {
   int vector_count(const std::string& name) const;
 
   /// Refuses an embedding of the table that was made for another model; planned ones fit.
-  /// @param width of the vectors that the text encoder takes
-  /// @throws as vector_count(); DataError as sdx::check_width().
-  void check_width(const std::string& name, std::int64_t width) const;
+  /// @param widths of the vectors that the model's text encoders take
+  /// @throws as vector_count(); DataError as sdx::check_widths().
+  void check_widths(const std::string& name, const std::vector<std::int64_t>& widths) const;
 
  private:
   const EmbeddingTable* table_ = nullptr;

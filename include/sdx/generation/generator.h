@@ -12,7 +12,7 @@
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 
 namespace sdx {
@@ -33,7 +33,7 @@ struct Making {
 struct GeneratedImage {
   Image image;
   Making making;
-  at::Tensor latents;  ///< [1,4,h,w] float32 CPU, the final ones, before the VAE
+  at::Tensor latents;  ///< [1,C,h,w] float32 CPU, the final ones, before the VAE
 };
 
 /// Called after each step of the sampler with the steps done and to do over all batches; may throw
@@ -53,7 +53,7 @@ struct BatchOptions {
   std::optional<BatchPlace> replay;
 };
 
-/// Prompt and seed → picture. Loads text encoder, UNet and VAE decoder once.
+/// Prompt and seed → picture. Loads text encoders, UNet and VAE decoder once.
 class Generator {
  public:
   /// @throws as Bundle::checked_file.
@@ -61,7 +61,7 @@ class Generator {
 
   /// With parts that are loaded already and outlive the generator: training looks at its own model.
   Generator(const Bundle& bundle, const ComputeTarget& target, const Tokenizer& tokenizer,
-            const TextEncoder& text_encoder, const UNet& unet);
+            const TextEncoders& text_encoders, const UNet& unet);
   ~Generator();
 
   /// Checks everything that can be checked before the work: sizes, steps, every placeholder.
@@ -76,7 +76,7 @@ class Generator {
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
   /// a picture made in another batch differs by rounding only.
-  /// @param initial_latents [N,4,h,w] float32 of unit variance instead of the seeds' noise, one for
+  /// @param initial_latents [N,C,h,w] float32 of unit variance instead of the seeds' noise, one for
   ///        each request.
   void generate(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
                 const BatchOptions& batches, const ImageConsumer& consume,

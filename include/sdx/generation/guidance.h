@@ -11,34 +11,37 @@
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/generation/feature_reuse.h"
 #include "sdx/generation/settings.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/conditioning.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 #include "sdx/prompt/prompt_cache.h"
 #include "sdx/tokenizer/tokenizer.h"
 
 namespace sdx {
 
-/// Texts → what the UNet attends to, each text encoded once.
+/// Texts → what the UNet takes, each text encoded once.
 class ContextCache {
  public:
   /// The arguments outlive the cache.
   /// @param prompts that were read already
   ContextCache(const Tokenizer& tokenizer, const EmbeddingTable& embeddings,
-               const TextEncoder& encoder, PromptCache& prompts)
-      : tokenizer_(tokenizer), embeddings_(embeddings), encoder_(encoder), prompts_(prompts) {}
+               const TextEncoders& encoders, PromptCache& prompts)
+      : tokenizer_(tokenizer), embeddings_(embeddings), encoders_(encoders), prompts_(prompts) {}
 
   PromptCache& prompts() const { return prompts_; }
 
-  /// [S,W] float32 on the encoder's device, S a multiple of the encoder's positions.
+  /// One row, on the encoders' device; its positions are a multiple of the encoders'. The same
+  /// tensors each time.
+  /// @param size of the image; models that are not told it share a text's encoding among all sizes.
   /// @throws as tokenize_prompt and encode_prompts.
-  const at::Tensor& context(const PromptText& prompt, int clip_skip);
+  const Conditioning& conditioning(const PromptText& prompt, int clip_skip, const ImageSize& size);
 
  private:
   const Tokenizer& tokenizer_;
   const EmbeddingTable& embeddings_;
-  const TextEncoder& encoder_;
+  const TextEncoders& encoders_;
   PromptCache& prompts_;
-  std::map<std::tuple<std::string, Grammar, int>, at::Tensor> known_;
+  std::map<std::tuple<std::string, Grammar, int, ImageSize>, Conditioning> known_;
 };
 
 /// Classifier-free guidance of a batch (Ho & Salimans 2022), with several weighted parts for each
@@ -53,27 +56,29 @@ class Guidance {
   /// @param requests   all with the same settings.
   /// @param steps      of the pass, for the prompts' edits.
   /// @param first_step of the pass; those before it are not taken.
+  /// @param size       of the images in this pass.
   /// The UNet and the cache outlive the guidance.
   Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, int first_step,
-           const UNet& unet, ContextCache& contexts);
+           const ImageSize& size, const UNet& unet, ContextCache& contexts);
 
   /// The guided output of the UNet in what its prediction type is. Of the evaluations of a pass,
   /// which come in their order, only some are made in full if the settings say so.
-  /// @param sample   [B,4,h,w], one for each request.
+  /// @param sample   [B,C,h,w], one for each request.
   /// @param timestep the same for all.
   /// @param step     of those taken, from 0: what the prompts' edits go by.
-  /// @return         [B,4,h,w] float32.
+  /// @return         [B,C,h,w] float32.
   at::Tensor predict(const at::Tensor& sample, double timestep, int step);
 
  private:
-  /// A picture that goes through the UNet with one context.
+  /// A picture that goes through the UNet with one conditioning.
   struct Row {
     std::int64_t picture;
-    double weight;  ///< of a part
-    at::Tensor context;
+    double weight;              ///< of a part
+    Conditioning conditioning;  ///< one row
   };
 
   bool is_guided(int step) const;
+  const Conditioning& conditioning(const PromptPart& part, int step);
   std::vector<Row> unconditional_rows(int step);
   std::vector<Row> conditional_rows(int step);
   std::vector<at::Tensor> outputs(const std::vector<Row>& rows, const at::Tensor& sample,
@@ -84,6 +89,7 @@ class Guidance {
                                    const std::vector<at::Tensor>& outputs) const;
 
   PictureSettings settings_;
+  ImageSize size_;
   using Parts = std::shared_ptr<const std::vector<PromptPart>>;
 
   const PromptPart& negative(std::size_t picture) const { return negatives_[picture]->front(); }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@
 
 namespace sdx {
 
-/// The anatomy of a model. Decides nothing but what an embedding made for it is compatible with.
+/// The anatomy of a model, for people. Nothing follows from it: what an embedding fits, the widths
+/// of the text encoders decide (BundleInfo::text_widths), and what the UNet takes, its program.
 enum class ModelFamily { kSd1, kSd2 };
 
 template <>
@@ -24,6 +26,18 @@ inline constexpr std::array kEnumTexts<ModelFamily> = {EnumText{ModelFamily::kSd
 struct IdentitySettings {
   int size_px = 0;                ///< side of the pictures that it takes; 0: there is none
   double same_person_cosine = 0;  ///< see IdentityEncoder
+};
+
+/// One text encoder of a model.
+struct TextEncoderInfo {
+  std::string part = "text_encoder";  ///< its files: `<part>.ts`, `<part>.safetensors`
+  int width = 0;                      ///< W, of its output and of an embedding's vectors for it
+  int layers = 0;                     ///< of its transformer
+  /// The id behind a prompt's end, where it is not the tokenizer's: encoders that share a
+  /// vocabulary may have learnt other paddings.
+  std::optional<std::int64_t> pad = std::nullopt;
+
+  bool operator==(const TextEncoderInfo&) const = default;
 };
 
 /// What a file looked like when it was hashed. While both hold, the hash is taken to hold too.
@@ -37,8 +51,8 @@ struct FileStamp {
 struct BundleInfo {
   std::string name;
   ModelFamily family = ModelFamily::kSd1;
-  int text_width = 0;  ///< width W of the text encoder, of embeddings and of the context
-  int text_layers = 0;
+  std::vector<TextEncoderInfo> text_encoders = {{}};  ///< at least one; their outputs are joined
+  bool size_ids = false;     ///< whether the UNet is told the image's size, see make_size_ids()
   int native_size_px = 512;  ///< side of the square pictures that the model was trained on
   int latent_channels = 4;
   int vae_factor = 8;                ///< pixels to a latent, along each side
@@ -53,6 +67,13 @@ struct BundleInfo {
   std::string origin;                         ///< what it was made from; never an absolute path
   std::map<std::string, std::string> sha256;  ///< of every other file, by its path in the bundle
   std::map<std::string, FileStamp> stamps;    ///< of the weights, by their path in the bundle
+
+  /// W of each text encoder: an embedding of this model has a matrix of each of these widths.
+  std::vector<std::int64_t> text_widths() const;
+  /// Of the context, which is the text encoders' outputs side by side.
+  int context_width() const;
+  /// Layers that every text encoder has: how many can be skipped is one less.
+  int text_layers() const;
 };
 
 /// A folder that is a model: TorchScript programs, their weights, the tokenizer. See

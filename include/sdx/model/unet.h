@@ -6,6 +6,7 @@
 
 #include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/conditioning.h"
 
 namespace sdx {
 
@@ -32,17 +33,19 @@ class UNet {
   UNet(UNet&&) noexcept;
   UNet& operator=(UNet&&) noexcept;
 
-  /// What the bundle's prediction type says: noise, velocity or picture. With ModelUse::kTraining
-  /// differentiable in `sample` and `context`, on a GPU only before the next call; in float16
-  /// gradients are scaled inside, so that small ones come through.
-  /// @param sample    [B,4,h,w], any float dtype.
-  /// @param timesteps [B] integer or float, 0 … train_timesteps − 1; may lie between two.
-  /// @param context   [B,S,W], the text encoder's output.
-  /// @param memory    kLow gives the same output, and the gradient but for rounding.
-  /// @return          [B,4,h,w] float32.
-  /// @throws DataError with kLow, if the bundle's program does not offer its segments.
+  /// What the bundle's prediction type says: noise, velocity or image. With ModelUse::kTraining
+  /// differentiable in `sample` and in the conditioning's context and pooled vectors, on a GPU only
+  /// before the next call; in float16 gradients are scaled inside, so that small ones come through.
+  /// @param sample       [B,C,h,w], any float dtype.
+  /// @param timesteps    [B] integer or float, 0 … train_timesteps − 1; may lie between two.
+  /// @param conditioning of B rows, of any device and dtype, with just what the model takes.
+  /// @param memory       kLow gives the same output, and the gradient but for rounding.
+  /// @return             [B,C,h,w] float32.
+  /// @throws InternalError naming what the conditioning lacks, has too much, or has for another
+  ///         number of rows; DataError with kLow, if the bundle's program does not offer its
+  ///         segments.
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timesteps,
-                     const at::Tensor& context,
+                     const Conditioning& conditioning,
                      GradientMemory memory = GradientMemory::kNormal) const;
 
   // Between two steps of a sampler the deep features change little, and the shallow layers around
@@ -53,17 +56,20 @@ class UNet {
   void require_feature_reuse() const;
 
   /// forward() that also gives the deep features. Arguments as of forward().
-  /// @throws as require_feature_reuse().
+  /// @throws as forward() and require_feature_reuse().
   KeptPass forward_keeping(const at::Tensor& sample, const at::Tensor& timesteps,
-                           const at::Tensor& context) const;
+                           const Conditioning& conditioning) const;
 
   /// The shallow layers around given features: the first layer down and the last two up, 22 % of
   /// the work for Stable Diffusion 1.5. With the features of the same input it is forward().
   /// @param features of forward_keeping() with as many rows of the same size.
-  /// @return         [B,4,h,w] float32.
-  /// @throws as require_feature_reuse().
+  /// @return         [B,C,h,w] float32.
+  /// @throws as forward() and require_feature_reuse().
   at::Tensor forward_reusing(const at::Tensor& sample, const at::Tensor& timesteps,
-                             const at::Tensor& context, const at::Tensor& features) const;
+                             const Conditioning& conditioning, const at::Tensor& features) const;
+
+  /// C, the channels of the latents that it denoises.
+  int latent_channels() const;
 
   /// The parameters, for tests that prove them frozen.
   std::vector<at::Tensor> parameters() const;

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_table.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/conditioning.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/prompt/grammar.h"
 #include "sdx/tokenizer/tokenizer.h"
 
@@ -60,22 +59,25 @@ TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokeni
 /// A tokenized prompt and the vectors that go where its names stand.
 struct SplicedPrompt {
   const TokenizedPrompt& prompt;
-  std::vector<at::Tensor> vectors;  ///< [K,W] float32, one for each of `prompt.embeddings`
+  std::vector<EmbeddingVectors> vectors;  ///< one for each of `prompt.embeddings`
 };
 
-/// Chunks → what the UNet attends to. Prompts with fewer chunks than the longest are filled up with
+/// Chunks → what the UNet takes. Prompts with fewer chunks than the longest are filled up with
 /// empty ones. Weights multiply a chunk's output, of which the mean is then made what it was before
-/// (as AUTOMATIC1111 does). Differentiable in the vectors. Two prompts may mean different vectors
-/// by one name: those of several trainings go through the text encoder together.
-/// @param skip_last_layers of the text encoder, see TextEncoder::encode.
-/// @return [B,S,W] float32, S = chunks × max_length.
-at::Tensor encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const TextEncoder& encoder, int skip_last_layers = 0);
+/// (as AUTOMATIC1111 does), for each text encoder by itself. Differentiable in the vectors. Two
+/// prompts may mean different vectors by one name: those of several trainings go through the text
+/// encoders together.
+/// @param size of the image that is made or learnt from; only models with size ids use it.
+/// @param skip_last_layers of the text encoders, see TextEncoder::encode.
+/// @return a row for each prompt, of chunks × max_length positions.
+Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const TextEncoders& encoders, const ImageSize& size,
+                            int skip_last_layers = 0);
 
 /// The same with the vectors of a table.
-/// @throws DataError for an embedding of another width than the encoder's (made for another model).
-at::Tensor encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
-                          const EmbeddingTable& embeddings, const TextEncoder& encoder,
-                          int skip_last_layers = 0);
+/// @throws DataError for an embedding of other widths than the encoders' (made for another model).
+Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
+                            const EmbeddingTable& embeddings, const TextEncoders& encoders,
+                            const ImageSize& size, int skip_last_layers = 0);
 
 }  // namespace sdx

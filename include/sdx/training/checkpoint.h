@@ -25,9 +25,9 @@ struct TrainingState {
   InversionState inversion;
   std::vector<Measurement> curve;  ///< of the loss on the fixed batch
   std::vector<Milestone> milestones;
-  int best_step = 0;        ///< of the milestone with the highest score
-  at::Tensor best_vectors;  ///< [K,W] float32 as they were then; undefined before
-  int skipped_steps = 0;    ///< their loss was not finite
+  int best_step = 0;              ///< of the milestone with the highest score
+  EmbeddingVectors best_vectors;  ///< as they were then; not defined before
+  int skipped_steps = 0;          ///< their loss was not finite
 };
 
 /// The state of a training, and which training it is of: a checkpoint is of use to no other one.

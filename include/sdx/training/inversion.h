@@ -13,7 +13,7 @@
 #include "sdx/dataset/latents.h"
 #include "sdx/embedding/embedding.h"
 #include "sdx/model/bundle.h"
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/training/adam.h"
@@ -62,7 +62,7 @@ int fixed_batch_rows(const InversionOptions& options);
 /// What one step saw.
 struct StepResult {
   double loss = 0;           ///< mean squared error of the prediction
-  double gradient_norm = 0;  ///< of the K×W vectors
+  double gradient_norm = 0;  ///< of all numbers of the vectors
   double learning_rate = 0;
   double vector_norm = 0;  ///< mean length of the rows after the step
   bool skipped = false;    ///< loss or gradient was not finite: the vectors are as before
@@ -70,22 +70,22 @@ struct StepResult {
 
 /// Everything that a step computed from, so that another framework can compute it again.
 struct StepTrace {
-  at::Tensor ids;            ///< [B,S] int64, the prompts' tokens with begin, end and padding
-  at::Tensor splices;        ///< [M,3] int64: row of the batch, position in S, row of the vectors
-  at::Tensor vectors;        ///< [K,W] float32, as they were before the step
-  at::Tensor latents;        ///< [B,4,h,w] float32, scaled, without noise
-  at::Tensor noise;          ///< [B,4,h,w] float32
-  at::Tensor noisy_latents;  ///< [B,4,h,w] float32, what the UNet saw
-  at::Tensor timesteps;      ///< [B] int64
-  at::Tensor loss;           ///< [] float32
-  at::Tensor gradient;       ///< [K,W] float32, of the loss in the vectors
+  at::Tensor ids;             ///< [B,S] int64, the prompts' tokens with begin, end and padding
+  at::Tensor splices;         ///< [M,3] int64: row of the batch, position in S, row of the vectors
+  EmbeddingVectors vectors;   ///< as they were before the step
+  at::Tensor latents;         ///< [B,C,h,w] float32, scaled, without noise
+  at::Tensor noise;           ///< [B,C,h,w] float32
+  at::Tensor noisy_latents;   ///< [B,C,h,w] float32, what the UNet saw
+  at::Tensor timesteps;       ///< [B] int64
+  at::Tensor loss;            ///< [] float32
+  EmbeddingVectors gradient;  ///< of the loss in the vectors
 };
 
 /// All that an inversion is after some steps. Picks and noise follow from seed and step, so there
 /// is no state of a random generator to keep.
 struct InversionState {
-  at::Tensor vectors;        ///< [K,W] float32
-  at::Tensor start;          ///< [K,W] float32, where they began
+  EmbeddingVectors vectors;
+  EmbeddingVectors start;    ///< where they began
   std::string start_words;   ///< what the start says
   Adam adam;                 ///< moments and number of updates
   int steps = 0;             ///< done, those that were skipped included
@@ -105,7 +105,7 @@ class Inversion {
   struct Model {
     const Bundle& bundle;
     const Tokenizer& tokenizer;
-    const TextEncoder& text_encoder;
+    const TextEncoders& text_encoders;
     const UNet& unet;
   };
 
@@ -133,8 +133,8 @@ class Inversion {
   double fixed_batch_loss() const;
 
   /// The loss of a step's batch and its gradient, without an update: for tests.
-  double loss_at(int step, const at::Tensor& vectors) const;
-  at::Tensor gradient_at(int step) const;
+  double loss_at(int step, const EmbeddingVectors& vectors) const;
+  EmbeddingVectors gradient_at(int step) const;
 
   /// The word as it is now; metadata says how it came about.
   Embedding embedding() const;

@@ -18,12 +18,12 @@ struct LoadedModel {
   LoadedModel(const LoadedModel&) = delete;  // its parts refer to each other
   LoadedModel& operator=(const LoadedModel&) = delete;
 
-  Inversion::Model parts() const { return {bundle, *tokenizer, text_encoder, unet}; }
+  Inversion::Model parts() const { return {bundle, *tokenizer, text_encoders, unet}; }
 
   Bundle bundle;
   ComputeTarget target;
   std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoder text_encoder;
+  TextEncoders text_encoders;
   UNet unet;
   Identities identities;
   Generator generator;

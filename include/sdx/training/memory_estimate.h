@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "sdx/model/text_encoder.h"
+#include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
 
 namespace sdx {
@@ -13,7 +13,7 @@ struct StepShape {
   int without_gradient = 16;  ///< pictures of the largest batch that is run without a gradient
   int latent_height = 64;
   int latent_width = 64;
-  int tokens = 77;  ///< positions of a prompt, 77 × its chunks
+  int chunks = 1;  ///< of a prompt
 };
 
 /// What training will take.
@@ -29,7 +29,7 @@ struct MemoryEstimate {
 /// with kLow); call it when the models are loaded. Compared with the truth in
 /// docs/training-memory.md.
 /// @throws DataError as UNet::forward.
-MemoryEstimate estimate_memory(const TextEncoder& text_encoder, const UNet& unet,
+MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& unet,
                                const StepShape& shape, GradientMemory memory);
 
 }  // namespace sdx

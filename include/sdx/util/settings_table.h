@@ -41,7 +41,7 @@ enum class InfotextPlace { kBeforeModel, kBehindModel, kLast };
 
 /// A row without the struct that it belongs to.
 struct SettingInfo {
-  std::string key;    ///< "steps": its name in JSON, in messages, and as --steps
+  std::string key;    ///< "steps": its name in JSON, in messages, and of the option
   std::string group;  ///< the heading under which help shows it
   std::string help;   ///< one line, in the imperative
   SettingType type = SettingType::kText;

@@ -44,6 +44,8 @@ struct Place {
     return at::randn({rows, bundle.info().latent_channels, latent_side, latent_side});
   }
 
+  ImageSize image_size() const { return {size_px, size_px}; }
+
   Bundle bundle;
   ComputeTarget target;
   int size_px;
@@ -56,11 +58,11 @@ struct Denoiser : Place {
   Denoiser(const BenchOptions& options, ModelUse use)
       : Place(options),
         tokenizer(bundle.load_tokenizer()),
-        text_encoder(bundle, target.device),
+        text_encoders(bundle, target.device),
         unet(bundle, target, use) {}
 
   std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoder text_encoder;
+  TextEncoders text_encoders;
   UNet unet;
 };
 
@@ -80,19 +82,20 @@ Json ceiling(const ComputeTarget& target) {
 BenchWork text_work(const BenchOptions& options) {
   struct State : Place {
     explicit State(const BenchOptions& from)
-        : Place(from), tokenizer(bundle.load_tokenizer()), encoder(bundle, target.device) {}
+        : Place(from), tokenizer(bundle.load_tokenizer()), encoders(bundle, target.device) {}
     std::unique_ptr<Tokenizer> tokenizer;
-    TextEncoder encoder;
+    TextEncoders encoders;
   };
   const auto state = std::make_shared<State>(options);
   return [state]() -> Json {
     const at::NoGradGuard no_grad;
     const EmbeddingTable no_words;
     PromptCache prompts;
-    ContextCache contexts(*state->tokenizer, no_words, state->encoder, prompts);
+    ContextCache contexts(*state->tokenizer, no_words, state->encoders, prompts);
     const Grammar grammar = state->request.settings.grammar;
-    finish(contexts.context(parse_text(state->request.prompt, grammar), 1));
-    finish(contexts.context(parse_text(state->request.negative_prompt, grammar), 1));
+    for (const std::string& text : {state->request.prompt, state->request.negative_prompt}) {
+      finish(contexts.conditioning(parse_text(text, grammar), 1, state->image_size()).context);
+    }
     return {};
   };
 }
@@ -101,12 +104,13 @@ BenchWork unet_work(const BenchOptions& options) {
   struct State : Denoiser {
     explicit State(const BenchOptions& from)
         : Denoiser(from, ModelUse::kInference),
-          contexts(*tokenizer, no_words, text_encoder, prompts),
-          guidance({request}, {request.settings.sampler.steps, 0}, 0, unet, contexts),
+          contexts(*tokenizer, no_words, text_encoders, prompts),
+          guidance({request}, {request.settings.sampler.steps, 0}, 0, image_size(), unet, contexts),
           sample(random_latents(1).to(target.device)) {
       const at::NoGradGuard no_grad;
       for (const std::string& text : {request.prompt, request.negative_prompt}) {
-        contexts.context(parse_text(text, request.settings.grammar), request.settings.clip_skip);
+        contexts.conditioning(parse_text(text, request.settings.grammar),
+                              request.settings.clip_skip, image_size());
       }
     }
     EmbeddingTable no_words;
@@ -168,7 +172,7 @@ BenchWork picture_work(const BenchOptions& options) {
 struct Learning : Denoiser {
   explicit Learning(const BenchOptions& options)
       : Denoiser(options, ModelUse::kTraining),
-        inversion({bundle, *tokenizer, text_encoder, unet},
+        inversion({bundle, *tokenizer, text_encoders, unet},
                   {{random_latents(kPortraits), random_latents(kPortraits).abs()}},
                   {"a photo of {name}", "{name}, smiling"}, inversion_options()) {
     memory.keep();

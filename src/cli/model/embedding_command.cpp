@@ -177,7 +177,7 @@ void convert_file(const ConvertOptions& options, const CommonOptions& common) {
     const fs::path out = convert(embedding, options);
     if (!embedding.remark.empty()) say(embedding.remark);
     say("Wrote " + out.string() + ": " + size_text(embedding.vectors) + ", for " +
-        made_for(embedding.vectors.size(1)));
+        made_for(embedding.vectors.only().size(1)));
     say_json(common, {{"file", out.string()}, {"to", to_string(options.dialect)}});
     if (!common.json) std::puts(out.c_str());
   }

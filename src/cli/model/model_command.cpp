@@ -171,8 +171,8 @@ void show_model(const ModelArguments& arguments) {
                {"folder", bundle.folder().string()},
                {"family", to_string(info.family)},
                {"native_size_px", info.native_size_px},
-               {"text_width", info.text_width},
-               {"text_layers", info.text_layers},
+               {"text_width", info.context_width()},
+               {"text_layers", info.text_layers()},
                {"prediction_type", to_string(noise.prediction_type)},
                {"dtype", info.dtype},
                {"licence", info.licence},
@@ -202,8 +202,8 @@ void show_model(const ModelArguments& arguments) {
   line("predicts", std::string(to_string(noise.prediction_type)) + ", " +
                        std::to_string(noise.train_timesteps) + " timesteps, " +
                        std::string(to_string(noise.beta_schedule)) + " betas");
-  line("text", "width " + std::to_string(info.text_width) + ", " +
-                   std::to_string(info.text_layers) + " layers");
+  line("text", "width " + std::to_string(info.context_width()) + ", " +
+                   std::to_string(info.text_layers()) + " layers");
   for (const PartSummary& part : parts) {
     line(part.name, part.parameters == 0 ? "weights inside of the program"
                                          : padded(count_text(part.parameters) + " parameters", 22) +

@@ -37,11 +37,14 @@ double seconds_per_row(const LoadedModel& model, int rows) {
   const BundleInfo& info = model.bundle.info();
   const int side = info.native_size_px / info.vae_factor;
   const at::Tensor sample = at::zeros({rows, info.latent_channels, side, side});
-  const at::Tensor context =
-      model.text_encoder.encode(model.text_encoder.embed(at::zeros({rows, 77}, at::kLong)));
+  const TextEncoders& encoders = model.text_encoders;
+  const ChunkIds chunks = encoders.measuring_chunks(rows);
+  const Conditioning conditioning =
+      encoders.join(encoders.encode(encoders.embed(chunks), chunks.ends), rows,
+                    {info.native_size_px, info.native_size_px});
   const auto pass = [&] {
     const Stopwatch stopwatch;
-    model.unet.forward(sample, at::zeros({rows}, at::kLong), context);
+    model.unet.forward(sample, at::zeros({rows}, at::kLong), conditioning);
     return stopwatch.seconds();
   };
   pass();  // the first one prepares

@@ -80,9 +80,9 @@ void run_training(const TrainingOptions& options, const CommonOptions& common) {
   TrainReporter reporter(options, common);
   PreparedTraining prepared =
       prepare_training(bundle, target, identities, spec, folder, resume_policy(options), reporter);
-  const TextEncoder text_encoder(bundle, target.device);
+  const TextEncoders text_encoders(bundle, target.device);
   const UNet unet(bundle, target);
-  TrainedEmbedding trained = train(std::move(prepared), {bundle, *tokenizer, text_encoder, unet});
+  TrainedEmbedding trained = train(std::move(prepared), {bundle, *tokenizer, text_encoders, unet});
   const TrainingSummary summary = trained.save(embedding_file, version_text());
   reporter.finish(summary, folder.path() / "report.html");
   throw_if_unfinished(summary.reason, options, summary.steps, folder.path(), embedding_file);

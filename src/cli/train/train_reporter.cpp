@@ -17,13 +17,13 @@ void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
   const std::string prefix = "step." + std::to_string(step) + ".";
   tensors[prefix + "ids"] = trace.ids;
   tensors[prefix + "splices"] = trace.splices;
-  tensors[prefix + "vectors"] = trace.vectors;
+  put_vectors(tensors, prefix + "vectors", trace.vectors);
   tensors[prefix + "latents"] = trace.latents;
   tensors[prefix + "noise"] = trace.noise;
   tensors[prefix + "noisy_latents"] = trace.noisy_latents;
   tensors[prefix + "timesteps"] = trace.timesteps;
   tensors[prefix + "loss"] = trace.loss;
-  tensors[prefix + "gradient"] = trace.gradient;
+  put_vectors(tensors, prefix + "gradient", trace.gradient);
 }
 
 std::string outcome(const TrainingSummary& summary) {

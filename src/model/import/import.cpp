@@ -198,8 +198,8 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.name = options.name;
   // Linear layers around the transformers, instead of convolutions, came with version 2.
   info.family = checkpoint.unet_config.linear_projection ? ModelFamily::kSd2 : ModelFamily::kSd1;
-  info.text_width = checkpoint.text_config.width;
-  info.text_layers = checkpoint.text_config.layers;
+  info.text_encoders = {
+      {"text_encoder", checkpoint.text_config.width, checkpoint.text_config.layers}};
   info.native_size_px = checkpoint.native_size_px;
   info.latent_channels = checkpoint.vae_config.latent_channels;
   info.vae_factor = 1 << (checkpoint.vae_config.channels.size() - 1);

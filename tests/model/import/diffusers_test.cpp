@@ -66,8 +66,8 @@ struct Checkpoint {
 TEST_CASE("model: an import says what the model is", "[model]") {
   const sdx::BundleInfo& info = sdx::test::tiny_bundle().info();
   CHECK(info.family == sdx::ModelFamily::kSd1);
-  CHECK(info.text_width == 32);
-  CHECK(info.text_layers == 3);
+  CHECK(info.context_width() == 32);
+  CHECK(info.text_layers() == 3);
   CHECK(info.vae_factor == 8);
   CHECK(info.dtype == "fp32");
   CHECK(info.origin == "tiny");

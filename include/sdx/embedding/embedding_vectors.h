@@ -1,0 +1,81 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sdx/tensor/safetensors.h"
+
+namespace sdx {
+
+/// What is learnt: for each text encoder of a model one matrix [K,W]. K, the positions of the
+/// prompt that the embedding takes, is the same for all; W is the encoder's width. Optimisers keep
+/// their moments, and gradients come, in the same form.
+///
+/// A model with one text encoder has one matrix, and its code may go on as if that were all: an
+/// at::Tensor converts to EmbeddingVectors, and they convert back to their only matrix.
+class EmbeddingVectors {
+ public:
+  /// None yet: not defined().
+  EmbeddingVectors() = default;
+  /// Of a model with one text encoder. An undefined tensor: none.
+  EmbeddingVectors(const at::Tensor& only);  // NOLINT(google-explicit-constructor): see above
+  /// @param matrices of each encoder, in the model's order.
+  /// @throws InternalError if they are not matrices with the same number of rows.
+  explicit EmbeddingVectors(std::vector<at::Tensor> matrices);
+
+  bool defined() const { return !matrices_.empty(); }
+  /// K. @throws InternalError if there are none.
+  std::int64_t count() const;
+  /// W of each.
+  std::vector<std::int64_t> widths() const;
+
+  const std::vector<at::Tensor>& matrices() const { return matrices_; }
+  const at::Tensor& matrix(std::size_t encoder) const { return matrices_.at(encoder); }
+
+  /// The matrix of a model with one text encoder.
+  /// @throws InternalError if there is another number of them.
+  const at::Tensor& only() const;
+  operator const at::Tensor&() const { return only(); }  // NOLINT(google-explicit-constructor)
+
+  EmbeddingVectors clone() const;
+
+  /// The matrices made by `change(matrix, others' matrix …)`, encoder by encoder.
+  template <typename Change, typename... Others>
+  EmbeddingVectors map(Change change, const Others&... others) const {
+    std::vector<at::Tensor> made;
+    for (std::size_t i = 0; i < matrices_.size(); ++i) {
+      made.push_back(change(matrices_[i], others.matrix(i)...));
+    }
+    return EmbeddingVectors(std::move(made));
+  }
+
+  /// The Euclidean norm of all numbers.
+  double norm() const;
+  /// Mean length of the rows, over all encoders.
+  double mean_row_norm() const;
+
+ private:
+  std::vector<at::Tensor> matrices_;
+};
+
+/// Whether both have the same shapes.
+bool have_same_shapes(const EmbeddingVectors& a, const EmbeddingVectors& b);
+
+/// Whether both have the same numbers.
+bool are_equal(const EmbeddingVectors& a, const EmbeddingVectors& b);
+
+// Several matrices in one file: the first encoder's under the name itself, as files of models with
+// one encoder have it, the second's under "<name>.2", and so on.
+
+/// Adds them to `tensors`; nothing if they are not defined.
+void put_vectors(TensorMap& tensors, const std::string& name, const EmbeddingVectors& vectors);
+
+/// What put_vectors() has put there; not defined if there is no such name.
+/// @return copies, which do not hold on to the file that the tensors are mapped from.
+/// @throws DataError if the matrices do not fit each other.
+EmbeddingVectors take_vectors(const TensorMap& tensors, const std::string& name);
+
+}  // namespace sdx
