@@ -59,14 +59,14 @@ std::string size_text(const ImageOptions& options) {
 
 void parse_sigmas(ImageOptions& options, const std::string& text) {
   if (text.empty()) return;
-  SamplerSettings& sampler = options.settings.sampler;
-  sampler.custom_sigmas.clear();
+  std::vector<double> levels;
   for (const std::string& sigma : split_list(text, ',')) {
     const auto value = read_number<double>(sigma);
     if (!value || !std::isfinite(*value)) throw SettingError("sigmas", "a number", sigma);
-    sampler.custom_sigmas.push_back(*value);
+    levels.push_back(*value);
   }
-  sampler.schedule = ScheduleKind::kCustom;
+  options.settings.sampler.custom_sigmas = std::move(levels);
+  options.settings.sampler.schedule = ScheduleKind::kCustom;
 }
 
 std::string sigmas_text(const ImageOptions& options) {
@@ -90,10 +90,11 @@ std::string names_of_samplers() {
 }
 
 void parse_guidance(ImageOptions& options, const std::string& text) {
-  options.guidance_scale.reset();
-  if (text == "auto") return;
-  const auto value = read_number<double>(text);
-  if (!value || !std::isfinite(*value)) throw SettingError("cfg", "auto or a number", text);
+  std::optional<double> value;
+  if (text != "auto") {
+    value = read_number<double>(text);
+    if (!value || !std::isfinite(*value)) throw SettingError("cfg", "auto or a number", text);
+  }
   options.guidance_scale = value;
 }
 

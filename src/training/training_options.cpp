@@ -55,8 +55,8 @@ void add_input(Table& table) {
         return options.subject.crop ? std::string(to_string(*options.subject.crop)) : "auto";
       },
       [](Options& options, const std::string& text) {
-        options.subject.crop.reset();
-        if (text != "auto") options.subject.crop = parse_enum<Crop>(text, "crop");
+        options.subject.crop =
+            text == "auto" ? std::nullopt : std::optional(parse_enum<Crop>(text, "crop"));
       },
       "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
   table.add("face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),

@@ -127,7 +127,9 @@ TEST_CASE("image options: seeds count on, sizes and guidance have words of their
     INFO(wrong);
     CHECK_THROWS_AS(settings.at("size").set_text(wrong), SettingError);
   }
+  settings.at("cfg").set_text("4.5");
   CHECK_THROWS_AS(settings.at("cfg").set_text("inf"), SettingError);
+  CHECK(options.guidance_scale == 4.5);
 }
 
 TEST_CASE("image options: every row has a help, and no two rows have one name") {
