@@ -218,7 +218,7 @@ class CommandTree {
   static std::string names_of_parts(const Command& command) {
     std::vector<std::string> names;
     for (const Command& part : command.parts()) names.emplace_back(part.name);
-    return one_of(names);
+    return list_choices(names);
   }
 
   const Leaf& leaf_of(const CLI::App* app) const {

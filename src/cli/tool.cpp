@@ -43,7 +43,7 @@ int run_action(const char* tool, const std::function<void()>& action) {
     std::fputs(answer.text.c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : fail(tool, not_written);
   } catch (const std::exception&) {
-    return fail(tool, failure_of(std::current_exception()));
+    return fail(tool, to_failure(std::current_exception()));
   }
 }
 

@@ -176,7 +176,7 @@ bool is_output_vectors(const Content& content, const std::string& key) {
   return dialect_row(content.format).has_output_vectors && key.ends_with("_out");
 }
 
-EmbeddingFile words_of(const Content& content) {
+EmbeddingFile list_embedding_names(const Content& content) {
   EmbeddingFile file{content.path, content.format, {}, content.metadata, "", ""};
   const bool is_pair = content.format == EmbeddingFormat::kSdxlPair;
   file.unusable = dialect_row(content.format).unusable;
@@ -199,7 +199,7 @@ EmbeddingFile words_of(const Content& content) {
 
 }  // namespace
 
-EmbeddingFile inspect_embedding(const fs::path& file) { return words_of(read_content(file)); }
+EmbeddingFile inspect_embedding(const fs::path& file) { return list_embedding_names(read_content(file)); }
 
 std::vector<Embedding> read_embeddings(const fs::path& file) {
   EmbeddingFile content = inspect_embedding(file);

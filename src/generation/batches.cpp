@@ -1,11 +1,11 @@
-#include "batches.h"
+#include "generation/batches.h"
 
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
-#include "pass_plan.h"
-#include "picture_size.h"
+#include "generation/pass_plan.h"
+#include "generation/image_size.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/allocation_meter.h"
 
@@ -20,7 +20,7 @@ constexpr int kBusyLatents = 4096;  ///< a picture of 512 px: enough work for al
 /// have it in common, so that each is made as it would be in a batch of its own kind.
 std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSchedule& schedule,
                                    const ImageSize& size, ContextCache& contexts) {
-  const PictureSettings& settings = request.settings;
+  const ImageSettings& settings = request.settings;
   const auto parts_in = [&](const PromptSteps& steps) {
     PromptCache& prompts = contexts.prompts();
     std::vector<PromptPart> parts =
@@ -49,7 +49,7 @@ std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSched
 
 }  // namespace
 
-int Batches::steady_size(const PictureSettings& settings) const {
+int Batches::steady_size(const ImageSettings& settings) const {
   if (!target_.device.is_cpu()) return kMostAtOnce / 2;
   const LatentSize size = latent_size(settings, info_, settings.hires.scale);
   return std::clamp(kBusyLatents / (size.height * size.width), 1, kMostAtOnce);
@@ -77,8 +77,8 @@ Batch Batches::next(const std::vector<ImageRequest>& requests, std::size_t first
     return {first, 1, std::vector(static_cast<std::size_t>(size), requests[first]),
             static_cast<std::size_t>(position)};
   }
-  const PictureSettings& settings = requests[first].settings;
-  const auto [width_px, height_px] = picture_size(settings, info_);
+  const ImageSettings& settings = requests[first].settings;
+  const auto [width_px, height_px] = image_size(settings, info_);
   const ImageSize image{width_px, height_px};
   const auto shape = shape_of(requests[first], schedule_, image, contexts);
   const std::size_t end =

@@ -28,7 +28,7 @@ class Batches {
       : info_(info), schedule_(schedule), target_(target), unet_(unet) {}
 
   /// As Generator::steady_batch_size.
-  int steady_size(const PictureSettings& settings) const;
+  int steady_size(const ImageSettings& settings) const;
 
   /// The requests from `first` on that go together.
   Batch next(const std::vector<ImageRequest>& requests, std::size_t first,

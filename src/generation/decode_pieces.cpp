@@ -1,4 +1,4 @@
-#include "decode_pieces.h"
+#include "generation/decode_pieces.h"
 
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/ones.h>

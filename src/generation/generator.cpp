@@ -10,11 +10,11 @@
 #include <cmath>
 #include <future>
 
-#include "batches.h"
-#include "decode_pieces.h"
-#include "pass_plan.h"
-#include "picture_size.h"
-#include "request_check.h"
+#include "generation/batches.h"
+#include "generation/decode_pieces.h"
+#include "generation/pass_plan.h"
+#include "generation/image_size.h"
+#include "generation/request_check.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
@@ -24,8 +24,8 @@
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stopwatch.h"
-#include "start_image.h"
-#include "tile.h"
+#include "generation/start_image.h"
+#include "generation/tile.h"
 
 namespace sdx {
 
@@ -141,7 +141,7 @@ struct Generator::Impl {
   }
 
   /// The same picture larger, as latents of the second pass.
-  at::Tensor enlarged(const at::Tensor& latents, const PictureSettings& settings,
+  at::Tensor enlarged(const at::Tensor& latents, const ImageSettings& settings,
                       const LatentSize& size) const {
     std::vector<at::Tensor> rows;
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
@@ -211,7 +211,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
   }
 }
 
-int Generator::steady_batch_size(const PictureSettings& settings) const {
+int Generator::steady_batch_size(const ImageSettings& settings) const {
   return impl_->batches.steady_size(settings);
 }
 
@@ -238,7 +238,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   for (std::size_t first = 0; first < requests.size();) {
     const Stopwatch stopwatch;
     const Batch batch = impl.batches.next(requests, first, options, contexts);
-    const PictureSettings& settings = batch.requests.front().settings;
+    const ImageSettings& settings = batch.requests.front().settings;
     const LatentSize size = latent_size(settings, impl.info());
     const auto after_step = [&] {
       done += static_cast<int>(batch.count);
@@ -248,7 +248,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     std::shared_ptr<const PreparedStart> start;
     if (settings.start) {
       background.wait();
-      const PictureSize px = picture_size(settings, impl.info());
+      const ImageSize px = image_size(settings, impl.info());
       start = std::make_shared<PreparedStart>(prepare_start(
           *settings.start, px.width_px, px.height_px, impl.info().vae_factor, impl.vae_encoder()));
     }
@@ -271,13 +271,13 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     background.run([&impl, &consume, latents, start, batch] {
       const at::NoGradGuard no_grad_here;
       const Stopwatch decoding;
-      const PictureSettings& made_by = batch.requests.front().settings;
+      const ImageSettings& made_by = batch.requests.front().settings;
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
         const Image image = to_image(impl.decode(one, made_by.tile, side));
-        const Making making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
+        const GenerationInfo making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
                             impl.target.dtype,
                             side * impl.info().vae_factor};
         consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,

@@ -10,7 +10,7 @@
 
 #include "sdx/device/transfer.h"
 #include "sdx/prompt/prompt.h"
-#include "tile.h"
+#include "generation/tile.h"
 
 namespace sdx {
 

@@ -52,7 +52,7 @@ void parse_size(ImageOptions& options, const std::string& text) {
 }
 
 std::string size_text(const ImageOptions& options) {
-  const PictureSettings& settings = options.settings;
+  const ImageSettings& settings = options.settings;
   if (settings.width_px == 0) return "auto";
   return std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
 }
@@ -110,12 +110,12 @@ constexpr auto kSettings = &ImageOptions::settings;
 
 template <typename Pointer>
 auto sampler_member(Pointer pointer) {
-  return nested(kSettings, &PictureSettings::sampler, pointer);
+  return nested(kSettings, &ImageSettings::sampler, pointer);
 }
 
 template <typename Pointer>
 auto hires_member(Pointer pointer) {
-  return nested(kSettings, &PictureSettings::hires, pointer);
+  return nested(kSettings, &ImageSettings::hires, pointer);
 }
 
 void add_sampling(Table& table) {
@@ -172,7 +172,7 @@ void add_sampling(Table& table) {
       .also({"cfg_scale"})
       .in_images(kBeforeModel, "CFG scale");
   table
-      .add("cfg-rescale", nested(kSettings, &PictureSettings::guidance_rescale),
+      .add("cfg-rescale", nested(kSettings, &ImageSettings::guidance_rescale),
            "Against washed-out or burnt colours at a high `cfg`, 0 to 1")
       .within(0, 1)
       .in_images(kBeforeModel, "CFG Rescale", [](const ImageOptions& options) {
@@ -180,13 +180,13 @@ void add_sampling(Table& table) {
       });
   table.group("Nearly the same picture, sooner");
   table
-      .add("cfg-end", nested(kSettings, &PictureSettings::guidance_end),
+      .add("cfg-end", nested(kSettings, &ImageSettings::guidance_end),
            "Share of the steps that are guided, from the first; the others take half as long")
       .within(0, 1)
       .in_images(kBeforeModel, "CFG end",
                  [](const ImageOptions& options) { return options.settings.guidance_end != 1; });
   table
-      .add("reuse-features", nested(kSettings, &PictureSettings::feature_interval),
+      .add("reuse-features", nested(kSettings, &ImageSettings::feature_interval),
            "Compute the whole UNet once in so many evaluations, else its shallow layers; 1: always")
       .within(1, 1000)
       .in_images(kBeforeModel, "DeepCache interval", [](const ImageOptions& options) {
@@ -234,7 +234,7 @@ void add_start(Table& table) {
         return has_second_pass(options) ? "Denoising strength" : "";
       });
   table
-      .add("strength", nested(kSettings, &PictureSettings::strength),
+      .add("strength", nested(kSettings, &ImageSettings::strength),
            "How much of `init-image` may change, 0 to 1")
       .within(0, 1)
       .in_images(
@@ -259,7 +259,7 @@ void add_start(Table& table) {
 void add_reading(Table& table) {
   table.group("Sampling");
   table
-      .add("clip-skip", nested(kSettings, &PictureSettings::clip_skip),
+      .add("clip-skip", nested(kSettings, &ImageSettings::clip_skip),
            "Layer of the text encoder, counted from its end")
       .at_least(1)
       .in_images(kBehindModel, "Clip skip", [](const ImageOptions& options) {
@@ -267,12 +267,12 @@ void add_reading(Table& table) {
       });
   table.group("Picture");
   table
-      .add("tile", nested(kSettings, &PictureSettings::tile), "A picture whose edges fit each other")
+      .add("tile", nested(kSettings, &ImageSettings::tile), "A picture whose edges fit each other")
       .in_images(kBehindModel, "Tiling",
                               [](const ImageOptions& options) { return options.settings.tile; })
       .shown_in_images([](const ImageOptions&) { return std::string("True"); });
   table
-      .add("grammar", nested(kSettings, &PictureSettings::grammar),
+      .add("grammar", nested(kSettings, &ImageSettings::grammar),
            "a1111: (weights:1.2), [edits:like this:0.5], AND, BREAK; plain: all but <Name> is text")
       .in_images(kBehindModel, "Grammar", [](const ImageOptions& options) {
         return options.settings.grammar != Grammar::kA1111;
@@ -281,8 +281,8 @@ void add_reading(Table& table) {
       .also({"negative_prompt"});
   table.add("style", &ImageOptions::styles, "Names of styles from `styles`, in this order");
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
-  table.add("width", nested(kSettings, &PictureSettings::width_px), "Pixels").for_lines_only();
-  table.add("height", nested(kSettings, &PictureSettings::height_px), "Pixels").for_lines_only();
+  table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels").for_lines_only();
+  table.add("height", nested(kSettings, &ImageSettings::height_px), "Pixels").for_lines_only();
 }
 
 void add_second_pass(Table& table) {

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "picture_size.h"
-#include "sdx/generation/words.h"
+#include "generation/image_size.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/util/sha256.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -17,7 +17,7 @@ constexpr std::size_t kShortHashDigits = 12;
 /// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
 std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
   std::vector<std::string> hashes;
-  for (const std::string& name : words_of(request)) {
+  for (const std::string& name : list_embedding_names(request)) {
     if (!embeddings.contains(name)) continue;
     const Embedding& embedding = embeddings.at(name);
     if (embedding.file.empty()) continue;
@@ -55,10 +55,10 @@ void add_settings(FieldList& fields, const ImageOptions& options, InfotextPlace 
 
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const Making& making) {
+                  const GenerationInfo& making) {
   const BundleInfo& info = bundle.info();
   ImageOptions options = to_options(request);
-  const auto [width_px, height_px] = picture_size(request.settings, info);
+  const auto [width_px, height_px] = image_size(request.settings, info);
   options.settings.width_px = width_px;
   options.settings.height_px = height_px;
 
@@ -111,7 +111,7 @@ bool was_made_from_picture(const Infotext& infotext) {
          (infotext.field("Denoising strength") && !infotext.field("Hires upscale"));
 }
 
-std::optional<BatchPlace> batch_place_of(const Infotext& infotext) {
+std::optional<BatchPlace> read_batch_place(const Infotext& infotext) {
   const auto number_of = [&infotext](std::string_view key) {
     int number = -1;
     if (const auto text = infotext.field(key)) {

@@ -1,4 +1,4 @@
-#include "pass_plan.h"
+#include "generation/pass_plan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -24,7 +24,7 @@ int first_step_of(int steps, double strength) {
 
 }  // namespace
 
-std::vector<PassPlan> plan_passes(const PictureSettings& settings, const NoiseSchedule& schedule) {
+std::vector<PassPlan> plan_passes(const ImageSettings& settings, const NoiseSchedule& schedule) {
   std::vector<PassPlan> plans = {plan_pass(Pass::kFirst, settings.sampler, schedule)};
   const int steps = plans.front().prompt_steps.steps;
   if (settings.start) plans.front().first_step = first_step_of(steps, settings.strength);
@@ -39,7 +39,7 @@ std::vector<PassPlan> plan_passes(const PictureSettings& settings, const NoiseSc
   return plans;
 }
 
-int steps_to_take(const PictureSettings& settings, const NoiseSchedule& schedule) {
+int steps_to_take(const ImageSettings& settings, const NoiseSchedule& schedule) {
   int steps = 0;
   for (const PassPlan& plan : plan_passes(settings, schedule)) steps += plan.steps_to_take();
   return steps;

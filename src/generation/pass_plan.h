@@ -21,9 +21,9 @@ struct PassPlan {
 
 /// The passes of a picture, one or two.
 /// @throws as sampling_points().
-std::vector<PassPlan> plan_passes(const PictureSettings& settings, const NoiseSchedule& schedule);
+std::vector<PassPlan> plan_passes(const ImageSettings& settings, const NoiseSchedule& schedule);
 
 /// The steps of all passes.
-int steps_to_take(const PictureSettings& settings, const NoiseSchedule& schedule);
+int steps_to_take(const ImageSettings& settings, const NoiseSchedule& schedule);
 
 }  // namespace sdx

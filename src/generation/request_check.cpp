@@ -1,10 +1,10 @@
-#include "request_check.h"
+#include "generation/request_check.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "pass_plan.h"
-#include "picture_size.h"
+#include "generation/pass_plan.h"
+#include "generation/image_size.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 
@@ -20,8 +20,8 @@ void check_size(const std::string& what, int width_px, int height_px, int factor
                    std::to_string(down(width_px)) + "x" + std::to_string(down(height_px)));
 }
 
-void check_sizes(const PictureSettings& settings, const BundleInfo& info) {
-  const auto [width_px, height_px] = picture_size(settings, info);
+void check_sizes(const ImageSettings& settings, const BundleInfo& info) {
+  const auto [width_px, height_px] = image_size(settings, info);
   check_size("`size`", width_px, height_px, info.vae_factor);
   if (settings.hires.scale > 1) {
     const auto larger = [&](int px) {
@@ -48,7 +48,7 @@ void check_parts(const std::vector<PromptPart>& parts, const BundleInfo& info,
 void check_request(const ImageRequest& request, const BundleInfo& info,
                    const NoiseSchedule& schedule, const Tokenizer& tokenizer,
                    const EmbeddingSizes& embeddings, PromptCache& prompts) {
-  const PictureSettings& settings = request.settings;
+  const ImageSettings& settings = request.settings;
   check_sizes(settings, info);
   if (settings.start && settings.start->mask && settings.hires.scale > 1) {
     throw UsageError(

@@ -1,4 +1,4 @@
-#include "start_image.h"
+#include "generation/start_image.h"
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>

@@ -1,4 +1,4 @@
-#include "tile.h"
+#include "generation/tile.h"
 
 #include <ATen/ops/cat.h>
 

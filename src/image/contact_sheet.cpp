@@ -146,7 +146,7 @@ class Pen {
   int thickness_;
 };
 
-std::vector<std::string> words_of(const std::string& text) {
+std::vector<std::string> list_embedding_names(const std::string& text) {
   std::vector<std::string> words;
   std::size_t position = 0;
   while ((position = text.find_first_not_of(' ', position)) != std::string::npos) {
@@ -161,7 +161,7 @@ std::vector<std::string> words_of(const std::string& text) {
 std::vector<std::string> wrapped(const std::string& label, const Pen& pen, int room_px) {
   std::vector<std::string> lines;
   bool cut = false;
-  for (std::string word : words_of(plain_text(label))) {
+  for (std::string word : list_embedding_names(plain_text(label))) {
     while (!word.empty()) {
       if (!lines.empty()) {
         const std::string longer = lines.back() + " " + word;

@@ -67,12 +67,12 @@ Image upright(Image image, int orientation) {
   if (has_at(0, "%PDF")) what = "a PDF";
   std::vector<std::string> formats;
   for (const ImageFormat format : readable_formats()) formats.emplace_back(display_name(format));
-  throw DataError(what + ", whatever its name says; save it as " + one_of(formats));
+  throw DataError(what + ", whatever its name says; save it as " + list_choices(formats));
 }
 
 }  // namespace
 
-std::string read_picture_file(const std::filesystem::path& path) {
+std::string read_image_file(const std::filesystem::path& path) {
   // read_file's complaints about the kind of the file begin with the path.
   try {
     return read_file(path, kMaxFileBytes);
@@ -135,7 +135,7 @@ int exif_orientation(std::string_view block) {
 }
 
 DecodedImage decode_image(const std::filesystem::path& path) {
-  const std::string file = read_picture_file(path);
+  const std::string file = read_image_file(path);
   DecodedImage decoded = codec_for(image_format(file)).decode(file);
   decoded.image = upright(std::move(decoded.image), decoded.exif_orientation);
   return decoded;

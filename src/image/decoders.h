@@ -31,7 +31,7 @@ std::string webp_exif(std::string_view file);
 // What they share.
 
 /// A picture's bytes, at most 256 MiB. Its DataErrors have no path, as decode_image's.
-std::string read_picture_file(const std::filesystem::path& path);
+std::string read_image_file(const std::filesystem::path& path);
 
 /// What the file is by its signature.
 /// @throws DataError that says what it is instead.

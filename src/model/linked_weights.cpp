@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kRemedy = "; import the model again, without `link` if the file may change";
 
 /// Which of the files a tensor is a view of, and where it begins there.
-Json place_of(const std::string& name, const at::Tensor& tensor,
+Json describe_place(const std::string& name, const at::Tensor& tensor,
               const std::vector<SourceFile>& files) {
   const auto* begin = static_cast<const std::byte*>(tensor.data_ptr());
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -88,7 +88,7 @@ void write_linked_weights(const fs::path& path, const TensorMap& tensors,
                              {"sha256", sha256_of_file(absolute)}});
   }
   for (const auto& [name, tensor] : tensors) {
-    link["tensors"][name] = place_of(name, tensor, files);
+    link["tensors"][name] = describe_place(name, tensor, files);
   }
   write_file_atomically(path, link.dump(1) + "\n");
 }

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "device/recorded_call.h"
+#include "sdx/device/recorded_call.h"
 #include "model/unet_program.h"
 #include "sdx/device/device.h"
 #include "sdx/model/bundle.h"

@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// What begins like a picture or can't be read: other files are no matter of faces.
-std::optional<PictureFace> picture_at(const fs::path& file) {
-  PictureFace picture{file, {}, {}};
+std::optional<ImageFace> picture_at(const fs::path& file) {
+  ImageFace picture{file, {}, {}};
   try {
     if (!signed_format(read_file_start(file, kSignatureBytes))) return std::nullopt;
   } catch (const Error& error) {
@@ -39,11 +39,11 @@ MemberFaces member_of(const Member& member) {
   }
   if (failure) throw_errno(failure.value(), "read", member.portraits.string());
   std::sort(faces.pictures.begin(), faces.pictures.end(),
-            [](const PictureFace& a, const PictureFace& b) { return a.file < b.file; });
+            [](const ImageFace& a, const ImageFace& b) { return a.file < b.file; });
   return faces;
 }
 
-void look_at(PictureFace& picture, const IdentityEncoder& encoder, const FaceFinder* finder) {
+void evaluate(ImageFace& picture, const IdentityEncoder& encoder, const FaceFinder* finder) {
   if (!picture.problem.empty()) return;
   try {
     const Image image = decode_image(picture.file).image;
@@ -56,7 +56,7 @@ void look_at(PictureFace& picture, const IdentityEncoder& encoder, const FaceFin
 std::size_t readable_pictures(const MemberFaces& member) {
   return static_cast<std::size_t>(
       std::count_if(member.pictures.begin(), member.pictures.end(),
-                    [](const PictureFace& picture) { return picture.problem.empty(); }));
+                    [](const ImageFace& picture) { return picture.problem.empty(); }));
 }
 
 /// Whether most folders are of different people to the encoder. One pair may always be alike, since
@@ -95,7 +95,7 @@ bool knows(const IdentityEncoder& encoder, const std::vector<MemberFaces>& membe
 
 std::vector<std::vector<float>> MemberFaces::faces() const {
   std::vector<std::vector<float>> seen;
-  for (const PictureFace& picture : pictures) {
+  for (const ImageFace& picture : pictures) {
     if (!picture.face.empty()) seen.push_back(picture.face);
   }
   return seen;
@@ -128,8 +128,8 @@ TeamFaces look_at_team(const std::vector<Member>& members,
     int done = 0;
     progress(done, total);
     for (MemberFaces& member : team.members) {
-      for (PictureFace& picture : member.pictures) {
-        look_at(picture, *encoder, finder);
+      for (ImageFace& picture : member.pictures) {
+        evaluate(picture, *encoder, finder);
         progress(++done, total);
       }
     }

@@ -27,15 +27,15 @@ constexpr int kThumbnailQuality = 82;
 
 // ---- thumbnails
 
-fs::path thumbnail_of(const GalleryPicture& picture) {
+fs::path thumbnail_of(const GalleryImage& picture) {
   return fs::path(kThumbnails) / (picture.file.string() + ".webp");
 }
 
-bool is_larger_than_thumbnail(const GalleryPicture& picture) {
+bool is_larger_than_thumbnail(const GalleryImage& picture) {
   return std::max(picture.width_px, picture.height_px) > kThumbnailSide_px;
 }
 
-void check_file(const GalleryPicture& picture) {
+void check_file(const GalleryImage& picture) {
   const fs::path& file = picture.file;
   if (file.empty() || file.is_absolute() ||
       std::find(file.begin(), file.end(), fs::path("..")) != file.end()) {
@@ -59,7 +59,7 @@ void make_thumbnail(const fs::path& source, const fs::path& target) {
 /// @return those that are there now.
 std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Gallery& gallery) {
   std::set<fs::path> there;
-  for (const GalleryPicture& picture : gallery.pictures) {
+  for (const GalleryImage& picture : gallery.pictures) {
     check_file(picture);
     if (!is_larger_than_thumbnail(picture)) continue;
     const fs::path thumbnail = thumbnail_of(picture);
@@ -130,7 +130,7 @@ std::string data_of(const Gallery& gallery, const std::set<fs::path>& thumbnails
     people.push_back({{"name", person.name}, {"note", person.note}});
   }
   Json pictures = Json::array();
-  for (const GalleryPicture& picture : gallery.pictures) {
+  for (const GalleryImage& picture : gallery.pictures) {
     Json entry = {{"file", url_of(picture.file)},
                   {"names", picture.names},
                   {"prompt", picture.prompt},
@@ -152,7 +152,7 @@ std::string plain_list(const Gallery& gallery) {
   const std::string nobody;  // pictures of nobody in the gallery come last
   std::map<std::string, std::string> links;
   for (const GalleryPerson& person : gallery.people) links[person.name];
-  for (const GalleryPicture& picture : gallery.pictures) {
+  for (const GalleryImage& picture : gallery.pictures) {
     const std::string link = "<li><a href=\"" + url_of(picture.file) + "\">" +
                              escape_html(picture.prompt) + "</a></li>\n";
     bool shown = false;

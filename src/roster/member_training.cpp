@@ -53,7 +53,7 @@ class MemberTraining {
     }
     const fs::path file = plan_.folder.embedding(name());
     const TrainingSummary result = trained.save(file, plan_.version);
-    remove_pictures_of(plan_.folder, name());  // they show the embedding as it was before
+    remove_images(plan_.folder, name());  // they show the embedding as it was before
     outcome_.training = result;
     outcome_.was_trained = true;
     write_record(person_, {identity_, result, sha256_of_file(file), std::nullopt});
@@ -61,7 +61,7 @@ class MemberTraining {
 
   /// Of the exception that is being handled. What was there before stays as it is.
   void fail() {
-    outcome_.failure = failure_of(std::current_exception());
+    outcome_.failure = to_failure(std::current_exception());
     if (!may_write_record_) return;
     MemberRecord record = record_.value_or(MemberRecord{identity_, std::nullopt, "", std::nullopt});
     record.failure = outcome_.failure;

@@ -94,7 +94,7 @@ void refuse_doubles(std::vector<Draft>& drafts, const fs::path& roster, const st
       std::vector<std::string> others;
       for (const Draft* const other : group) {
         if (other == draft) continue;
-        others.push_back(place_of(roster, other->member.line) + " (" + shown(other->member.name) +
+        others.push_back(describe_place(roster, other->member.line) + " (" + shown(other->member.name) +
                          ")");
       }
       draft->faults.push_back(what + join(others, ", "));
@@ -167,14 +167,14 @@ Roster read_roster(const fs::path& path) {
     if (draft.faults.empty()) {
       roster.members.push_back(std::move(member));
     } else {
-      roster.problems.push_back({place_of(path, member.line), shown(member.name), ExitCode::kData,
+      roster.problems.push_back({describe_place(path, member.line), shown(member.name), ExitCode::kData,
                                  join(draft.faults, "; ")});
     }
   }
   return roster;
 }
 
-std::string place_of(const fs::path& roster, int line) {
+std::string describe_place(const fs::path& roster, int line) {
   return roster.filename().string() + (is_json(roster) ? ", entry " : ", line ") +
          std::to_string(line);
 }
@@ -182,7 +182,7 @@ std::string place_of(const fs::path& roster, int line) {
 std::optional<RosterProblem> check_portraits(const Member& member, const fs::path& roster) {
   const auto fault = folder_fault(member.portraits);
   if (!fault) return std::nullopt;
-  return RosterProblem{place_of(roster, member.line), member.name, fault->exit_code(),
+  return RosterProblem{describe_place(roster, member.line), member.name, fault->exit_code(),
                        seen_from_roster(member.portraits, roster) + ": " + fault->what()};
 }
 

@@ -83,7 +83,7 @@ bool shows(const fs::path& folder, const std::string& name) {
 
 std::string pictures_folder(const std::vector<std::string>& names) { return join(names, " "); }
 
-std::vector<fs::path> remove_pictures_of(const TeamFolder& team, const std::string& name) {
+std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
   std::vector<fs::path> removed;
   for (const fs::path& place : {team.pictures(), team.thumbnails()}) {
     if (!fs::exists(place)) continue;
@@ -100,7 +100,7 @@ std::vector<fs::path> remove_pictures_of(const TeamFolder& team, const std::stri
 std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
   std::optional<FileLock> lock;
   if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());
-  std::vector<fs::path> removed = remove_pictures_of(team, name);
+  std::vector<fs::path> removed = remove_images(team, name);
   remove_listed(team.root, team.embedding(name), removed);
   remove_listed(team.root, team.person(name), removed);
   if (removed.empty()) {

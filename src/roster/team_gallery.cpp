@@ -49,11 +49,11 @@ std::uint64_t whole_number(const std::string& text) {
 
 /// What the page says of a picture, by the picture's own metadata; nothing if it has none.
 /// @throws DataError if the file is no whole picture.
-std::optional<GalleryPicture> gallery_picture(const TeamFolder& team, const fs::path& file) {
+std::optional<GalleryImage> gallery_picture(const TeamFolder& team, const fs::path& file) {
   const auto parameters = read_parameters(team.root / file);
   if (!parameters) return std::nullopt;
   const Infotext text = parse_infotext(*parameters);
-  GalleryPicture picture;
+  GalleryImage picture;
   picture.file = file;
   picture.names = placeholder_names(text.prompt);
   picture.prompt = text.prompt;
@@ -117,7 +117,7 @@ Gallery TeamGallery::gallery() const {
       gallery.pictures.push_back(picture);
     }
   }
-  const auto place = [this](const GalleryPicture& picture) {
+  const auto place = [this](const GalleryImage& picture) {
     const auto found = order_.find(picture.prompt);
     return found == order_.end() ? order_.size() : found->second;
   };

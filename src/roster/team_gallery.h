@@ -39,7 +39,7 @@ class TeamGallery {
   std::string title_;
   std::vector<std::string> people_;
   std::map<std::string, std::size_t> order_;  ///< of prompts
-  std::map<std::filesystem::path, GalleryPicture> pictures_;
+  std::map<std::filesystem::path, GalleryImage> pictures_;
   std::map<std::string, std::string> notes_;
   std::chrono::steady_clock::time_point written_{};
 };

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "sdx/generation/words.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/prompt_packs.h"
@@ -63,7 +63,7 @@ class TeamCheck {
     plan.dtype = model_.dtype;
     plan.version = version_;
     plan.is_part = !options_.only.empty();
-    for (const std::string& place : options_.embeddings) plan.other_words.add_from(place);
+    for (const std::string& place : options_.embeddings) plan.other_embeddings.add_from(place);
     for (const Member& member : chosen_members()) add(member);
     read_prompts();
     return std::move(checked_);
@@ -105,7 +105,7 @@ class TeamCheck {
 
   std::optional<RosterProblem> problem_of(const Member& member) {
     const auto problem = [&](ExitCode code, const std::string& text) {
-      return RosterProblem{place_of(roster_.path, member.line), member.name, code, text};
+      return RosterProblem{describe_place(roster_.path, member.line), member.name, code, text};
     };
     if (options_.require_consent || roster_.records_consent) {
       if (const auto refusal = why_refused(member.consent, today())) {
@@ -159,7 +159,7 @@ class TeamCheck {
 
   /// @param of whose line of the prompts it is; null: of whom it shows.
   void add_picture(ImageRequest request, TeamMember* of) {
-    const std::vector<std::string> names = words_of(request);
+    const std::vector<std::string> names = list_embedding_names(request);
     if (placeholder_names(request.prompt).empty()) {
       throw UsageError(
           "\"" + request.prompt +
@@ -169,7 +169,7 @@ class TeamCheck {
     const auto shown = members_among(names);
     if (of == nullptr && shown.size() == 1) of = shown.front();
     if (options_.only.empty() || (of != nullptr && needs_nobody_else(names, *of))) {
-      auto& list = of != nullptr ? of->pictures : checked_.plan.group_pictures;
+      auto& list = of != nullptr ? of->pictures : checked_.plan.group_images;
       if (std::find(list.begin(), list.end(), request) == list.end()) {
         list.push_back(std::move(request));
       }
@@ -187,14 +187,14 @@ class TeamCheck {
 
   bool needs_nobody_else(const std::vector<std::string>& names, const TeamMember& member) const {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return name == member.training.inversion.name || checked_.plan.other_words.contains(name);
+      return name == member.training.inversion.name || checked_.plan.other_embeddings.contains(name);
     });
   }
 
   void check_known(const std::string& name, const std::string& prompt) const {
     std::vector<std::string> known = names_in_roster();
     for (const RosterProblem& problem : roster_.problems) known.push_back(problem.name);
-    for (const auto& [word, embedding] : checked_.plan.other_words.all()) known.push_back(word);
+    for (const auto& [word, embedding] : checked_.plan.other_embeddings.all()) known.push_back(word);
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     throw UsageError("\"" + prompt + "\": <" + name + "> is neither in " + roster_.path.string() +
                      " nor in `embeddings`; the nearest are " +
@@ -219,17 +219,17 @@ CheckedTeam plan_team(const TeamOptions& options, const ModelOptions& model, con
   return TeamCheck(options, model, bundle, tokenizer, version).check();
 }
 
-void check_pictures(const TeamPlan& plan, const LoadedModel& model) {
+void check_images(const TeamPlan& plan, const LoadedModel& model) {
   std::map<std::string, int> planned;
-  std::vector<ImageRequest> requests = plan.group_pictures;
+  std::vector<ImageRequest> requests = plan.group_images;
   for (const TeamMember& member : plan.members) {
     const InversionOptions& word = member.training.inversion;
     planned[word.name] = word.vectors;
     requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
   }
-  const EmbeddingSizes words(plan.other_words, std::move(planned));
+  const EmbeddingSizes words(plan.other_embeddings, std::move(planned));
   // Whom such a picture shows is a problem already.
-  std::erase_if(requests, [&](const auto& one) { return !missing_word(one, words).empty(); });
+  std::erase_if(requests, [&](const auto& one) { return !find_missing_embedding(one, words).empty(); });
   model.generator.check(requests, words);
 }
 

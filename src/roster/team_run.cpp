@@ -10,7 +10,7 @@
 #include "roster/member_training.h"
 #include "roster/team_gallery.h"
 #include "sdx/embedding/embedding_reader.h"
-#include "sdx/generation/words.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
@@ -37,7 +37,7 @@ std::vector<std::string> prompts_of(const TeamPlan& plan) {
   for (const TeamMember& member : plan.members) {
     for (const ImageRequest& request : member.pictures) prompts.push_back(request.prompt);
   }
-  for (const ImageRequest& request : plan.group_pictures) prompts.push_back(request.prompt);
+  for (const ImageRequest& request : plan.group_images) prompts.push_back(request.prompt);
   return prompts;
 }
 
@@ -82,13 +82,13 @@ class TeamRun {
 
  private:
   /// A member whose lock is held.
-  struct Turn {
+  struct ClaimedMember {
     std::size_t index;
     std::unique_ptr<FileLock> lock;
   };
 
-  const TeamMember& member(const Turn& turn) const { return plan_.members[turn.index]; }
-  MemberOutcome& outcome(const Turn& turn) { return outcome_.members[turn.index]; }
+  const TeamMember& member(const ClaimedMember& claim) const { return plan_.members[claim.index]; }
+  MemberOutcome& outcome(const ClaimedMember& claim) { return outcome_.members[claim.index]; }
   static const std::string& name_of(const TeamMember& member) {
     return member.training.inversion.name;
   }
@@ -103,8 +103,8 @@ class TeamRun {
     for (std::size_t i = 0; i < plan_.members.size(); ++i) waiting.push_back(i);
     bool said_to_wait = false;
     while (!waiting.empty() && !stop_requested()) {
-      std::vector<Turn> turns = take_turns(waiting);
-      if (turns.empty()) {
+      std::vector<ClaimedMember> claimed = claim_members(waiting);
+      if (claimed.empty()) {
         if (!said_to_wait) {
           observer_.on_note(
               "", "Waiting for another process, which works on " + name_of_first(waiting));
@@ -113,7 +113,7 @@ class TeamRun {
         std::this_thread::sleep_for(kBetweenLooksAtLocks);
         continue;
       }
-      work_on(turns);
+      work_on(claimed);
     }
   }
 
@@ -123,36 +123,36 @@ class TeamRun {
 
   /// Locks the next members whom nobody else works on, up to as many as are trained together, and
   /// takes them out of `waiting`.
-  std::vector<Turn> take_turns(std::deque<std::size_t>& waiting) {
-    std::vector<Turn> turns;
+  std::vector<ClaimedMember> claim_members(std::deque<std::size_t>& waiting) {
+    std::vector<ClaimedMember> claimed;
     std::deque<std::size_t> busy;
-    while (!waiting.empty() && turns.size() < static_cast<std::size_t>(plan_.together)) {
+    while (!waiting.empty() && claimed.size() < static_cast<std::size_t>(plan_.together)) {
       const std::size_t index = waiting.front();
       waiting.pop_front();
       const std::string& name = name_of(plan_.members[index]);
       try {
         prepare_output_folder(plan_.folder.person(name));
-        turns.push_back({index, std::make_unique<FileLock>(plan_.folder.lock(name), name)});
+        claimed.push_back({index, std::make_unique<FileLock>(plan_.folder.lock(name), name)});
       } catch (const TryAgainError&) {
         busy.push_back(index);
       } catch (const Error&) {
-        outcome_.members[index].failure = failure_of(std::current_exception());
+        outcome_.members[index].failure = to_failure(std::current_exception());
         end(outcome_.members[index]);
       }
     }
     waiting.insert(waiting.end(), busy.begin(), busy.end());
-    return turns;
+    return claimed;
   }
 
-  void work_on(std::vector<Turn>& turns) {
+  void work_on(std::vector<ClaimedMember>& claimed) {
     std::vector<TeamMemberTraining> trainings;
-    for (const Turn& turn : turns) trainings.push_back({&member(turn), &outcome(turn)});
+    for (const ClaimedMember& claim : claimed) trainings.push_back({&member(claim), &outcome(claim)});
     if (!train_members(plan_, model_, trainings, observer_)) outcome_.was_stopped = true;
-    for (const Turn& turn : turns) {
+    for (const ClaimedMember& claim : claimed) {
       if (stop_requested()) return;
-      if (!outcome(turn).failure) make_own_pictures(turn);
+      if (!outcome(claim).failure) make_own_pictures(claim);
       if (outcome_.was_stopped) return;
-      end(outcome(turn));
+      end(outcome(claim));
     }
     if (!plan_.is_part) gallery_.refresh(kBetweenGalleries);
   }
@@ -169,30 +169,30 @@ class TeamRun {
   }
 
   bool needs_others(const ImageRequest& request, const std::string& own) const {
-    for (const std::string& name : words_of(request)) {
-      if (name != own && !plan_.other_words.contains(name)) return true;
+    for (const std::string& name : list_embedding_names(request)) {
+      if (name != own && !plan_.other_embeddings.contains(name)) return true;
     }
     return false;
   }
 
-  void make_own_pictures(const Turn& turn) {
-    const std::string& name = outcome(turn).name;
+  void make_own_pictures(const ClaimedMember& claim) {
+    const std::string& name = outcome(claim).name;
     try {
-      EmbeddingTable words = plan_.other_words;
+      EmbeddingTable words = plan_.other_embeddings;
       words.add(read_embedding(plan_.folder.embedding(name)));
-      const auto requests = without_other_members(member(turn).pictures, name);
+      const auto requests = without_other_members(member(claim).pictures, name);
       make(requests, words);
-      outcome(turn).pictures = count_present(requests, words);
+      outcome(claim).pictures = count_present(requests, words);
     } catch (const std::exception&) {
-      outcome(turn).failure = failure_of(std::current_exception());
+      outcome(claim).failure = to_failure(std::current_exception());
     }
   }
 
   void make(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) {
     const auto pictures =
-        team_pictures(requests, model_.bundle, words, plan_.encoding, plan_.dtype);
-    PictureEvents told;
-    told.picture = [this](const TeamPicture& picture) {
+        list_team_images(requests, model_.bundle, words, plan_.encoding, plan_.dtype);
+    ImageEvents told;
+    told.picture = [this](const TeamImage& picture) {
       gallery_.add(picture.file);
       observer_.on_image(picture.file);
     };
@@ -201,14 +201,14 @@ class TeamRun {
       if (done < total && stop_requested()) throw Stopped{};
     };
     try {
-      make_pictures(model_.generator, model_.bundle, plan_.folder, pictures, words, plan_.encoding,
+      make_images(model_.generator, model_.bundle, plan_.folder, pictures, words, plan_.encoding,
                     plan_.version, told);
     } catch (const Stopped&) {
     }
   }
 
   EmbeddingTable all_words() const {
-    EmbeddingTable words = plan_.other_words;
+    EmbeddingTable words = plan_.other_embeddings;
     for (const MemberOutcome& one : outcome_.members) {
       const fs::path file = plan_.folder.embedding(one.name);
       if (one.training && fs::exists(file)) words.add(read_embedding(file));
@@ -218,7 +218,7 @@ class TeamRun {
 
   /// Pictures that need the words of several members, when all are there; one process makes them.
   void pictures_of_several() {
-    std::vector<ImageRequest> wanted = plan_.group_pictures;
+    std::vector<ImageRequest> wanted = plan_.group_images;
     for (const TeamMember& one : plan_.members) {
       for (const ImageRequest& request : one.pictures) {
         if (needs_others(request, name_of(one))) wanted.push_back(request);
@@ -230,7 +230,7 @@ class TeamRun {
     try {
       const EmbeddingTable words = all_words();
       for (const ImageRequest& request : wanted) {
-        const std::string missing = missing_word(request, words);
+        const std::string missing = find_missing_embedding(request, words);
         if (missing.empty()) continue;
         outcome_.failures.push_back(
             {ExitCode::kData,
@@ -238,7 +238,7 @@ class TeamRun {
       }
       make(wanted, words);
     } catch (const std::exception&) {
-      outcome_.failures.push_back(failure_of(std::current_exception()));
+      outcome_.failures.push_back(to_failure(std::current_exception()));
     }
   }
 
@@ -256,7 +256,7 @@ class TeamRun {
 
   int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
     return sdx::count_present(
-        plan_.folder, team_pictures(requests, model_.bundle, words, plan_.encoding, plan_.dtype));
+        plan_.folder, list_team_images(requests, model_.bundle, words, plan_.encoding, plan_.dtype));
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.
@@ -267,8 +267,8 @@ class TeamRun {
       one.pictures = count_present(plan_.members[i].pictures, words);
       one.is_done = one.training && !one.failure && one.pictures == one.pictures_wanted;
     }
-    outcome_.group_pictures = count_present(plan_.group_pictures, words);
-    outcome_.group_pictures_wanted = static_cast<int>(plan_.group_pictures.size());
+    outcome_.group_images = count_present(plan_.group_images, words);
+    outcome_.group_images_wanted = static_cast<int>(plan_.group_images.size());
   }
 
   void finish() {
@@ -279,7 +279,7 @@ class TeamRun {
       for (const MemberOutcome& one : outcome_.members) notes[one.name] = note_of(one);
       gallery_.write(std::move(notes));
     } catch (const std::exception&) {
-      outcome_.failures.push_back(failure_of(std::current_exception()));
+      outcome_.failures.push_back(to_failure(std::current_exception()));
     }
     write_file_atomically(plan_.folder.summary(), to_json_text(outcome_) + "\n");
   }
@@ -295,7 +295,7 @@ class TeamRun {
 }  // namespace
 
 bool TeamOutcome::is_done() const {
-  return failures.empty() && group_pictures == group_pictures_wanted &&
+  return failures.empty() && group_images == group_images_wanted &&
          std::all_of(members.begin(), members.end(),
                      [](const MemberOutcome& one) { return one.is_done; });
 }
@@ -328,8 +328,8 @@ std::string to_json_text(const TeamOutcome& outcome) {
   return Json{{"title", outcome.title},
               {"done", outcome.is_done()},
               {"people", people},
-              {"group_pictures", outcome.group_pictures},
-              {"group_pictures_wanted", outcome.group_pictures_wanted},
+              {"group_images", outcome.group_images},
+              {"group_images_wanted", outcome.group_images_wanted},
               {"problems", problems},
               {"seconds", outcome.seconds}}
       .dump(2);

@@ -21,7 +21,7 @@ bool is_locked(const fs::path& file) {
 }
 
 EmbeddingTable all_words(const TeamPlan& plan) {
-  EmbeddingTable words = plan.other_words;
+  EmbeddingTable words = plan.other_embeddings;
   for (const TeamMember& member : plan.members) {
     const fs::path file = plan.folder.embedding(member.training.inversion.name);
     if (fs::exists(file)) words.add(read_embedding(file));
@@ -51,7 +51,7 @@ MemberState TeamStatus::examine(const TeamMember& member) const {
   }
   state.pictures_wanted = static_cast<int>(member.pictures.size());
   state.pictures = count_present(
-      plan_.folder, team_pictures(member.pictures, bundle_, words_, plan_.encoding, plan_.dtype));
+      plan_.folder, list_team_images(member.pictures, bundle_, words_, plan_.encoding, plan_.dtype));
   return state;
 }
 

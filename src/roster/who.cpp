@@ -12,7 +12,7 @@ namespace sdx {
 namespace {
 
 struct SeenFace {
-  const PictureFace* picture = nullptr;
+  const ImageFace* picture = nullptr;
   double own_cosine = 1;  ///< the median with the rest of the folder, if it is not the only one
 };
 
@@ -53,7 +53,7 @@ double median_between(const Folder& a, const Folder& b) {
 Folder folder_of(const MemberFaces& member, const IdentityEncoder& encoder) {
   Folder folder;
   folder.member = &member;
-  for (const PictureFace& picture : member.pictures) {
+  for (const ImageFace& picture : member.pictures) {
     if (!picture.face.empty()) folder.faces.push_back({&picture});
   }
   std::vector<std::vector<float>> alike;
@@ -89,7 +89,7 @@ void find_in_pictures(const std::vector<Folder>& team, std::size_t own,
                       const IdentityEncoder& encoder, std::vector<Finding>& findings) {
   const Folder& folder = team[own];
   auto seen = folder.faces.begin();
-  for (const PictureFace& picture : folder.member->pictures) {
+  for (const ImageFace& picture : folder.member->pictures) {
     Finding finding{FindingKind::kUnreadable, folder.member->name, {},          picture.file,
                     picture.problem,          std::nullopt,        std::nullopt};
     if (!picture.problem.empty()) {
@@ -162,7 +162,7 @@ std::string number(const std::optional<double>& cosine) {
 
 }  // namespace
 
-std::string sentence_of(const Finding& finding) {
+std::string describe(const Finding& finding) {
   const std::string whose = placeholder(finding.name);
   const std::string place = whose + ": " + finding.place.string();
   const std::string other = placeholder(finding.other);

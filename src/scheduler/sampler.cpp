@@ -29,7 +29,7 @@ SamplerChoice parse_sampler_choice(std::string_view text) {
       return {*sampler, schedule.value};
     }
   }
-  throw SettingError("sampler", one_of(enum_texts<SamplerKind>()), text);
+  throw SettingError("sampler", list_choices(enum_texts<SamplerKind>()), text);
 }
 
 }  // namespace sdx

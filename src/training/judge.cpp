@@ -118,7 +118,7 @@ Judge::~Judge() = default;
 
 bool Judge::knows_the_person() const { return impl_->knows_the_person; }
 
-JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>& may_stop) const {
+EvaluatedImages Judge::evaluate(const Embedding& word, const std::function<void()>& may_stop) const {
   const at::NoGradGuard no_grad;
   EmbeddingTable table;
   table.add(word);
@@ -132,7 +132,7 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
     requests.push_back(std::move(request));
   }
 
-  JudgedPictures result;
+  EvaluatedImages result;
   std::vector<at::Tensor> latents;
   impl_->generator.generate(
       requests, table, {impl_->options.pictures_at_once, std::nullopt},
@@ -147,8 +147,8 @@ JudgedPictures Judge::look_at(const Embedding& word, const std::function<void()>
   // time.
   const auto count = static_cast<double>(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    result.verdict.likeness += impl_->likeness(result.pictures[i]) / count;
-    result.verdict.obedience +=
+    result.evaluation.likeness += impl_->likeness(result.pictures[i]) / count;
+    result.evaluation.obedience +=
         impl_->obedience(latents[i], static_cast<std::int64_t>(i), may_stop) / count;
   }
   return result;

@@ -146,14 +146,14 @@ class Training {
     const bool is_done = !state().milestones.empty() && state().milestones.back().step == done();
     if (task_.judge == nullptr || is_done) return;
     memory_.give_back();
-    const JudgedPictures judged = task_.judge->look_at(task_.inversion.embedding(), [this] {
+    const EvaluatedImages judged = task_.judge->evaluate(task_.inversion.embedding(), [this] {
       if (stop_requested()) throw StopRequested{};
     });
-    const Milestone milestone{done(), judged.verdict};
+    const Milestone milestone{done(), judged.evaluation};
     // Of equals the latest, which has learnt most: all score 0 where no picture shows the person.
     // Not "is none better": a word that gives no pictures at all scores NaN.
     const auto is_no_better = [&](const Milestone& other) {
-      return other.verdict.score() <= milestone.verdict.score();
+      return other.evaluation.score() <= milestone.evaluation.score();
     };
     const std::vector<Milestone>& others = state().milestones;
     if (!blind() && std::all_of(others.begin(), others.end(), is_no_better)) {

@@ -99,7 +99,7 @@ void add_training(Table& table) {
       [](Options& options, const std::string& text) {
         options.inversion.learning_rate = LearningRate::parse(text);
       },
-      "Learning rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
+      "TrainingStep rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
   table
       .add("batch", inversion_member(&InversionOptions::batch_size),
            "Pictures that go through the UNet at once")

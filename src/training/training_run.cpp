@@ -36,8 +36,8 @@ std::optional<BeforeAfter> likeness_before_after(const TrainingState& state) {
   if (state.milestones.empty()) return std::nullopt;
   const auto best = std::find_if(state.milestones.begin(), state.milestones.end(),
                                  [&](const Milestone& one) { return one.step == state.best_step; });
-  if (best == state.milestones.end() || best->verdict.likeness == 0) return std::nullopt;
-  return BeforeAfter{state.milestones.front().verdict.likeness, best->verdict.likeness};
+  if (best == state.milestones.end() || best->evaluation.likeness == 0) return std::nullopt;
+  return BeforeAfter{state.milestones.front().evaluation.likeness, best->evaluation.likeness};
 }
 
 /// The first encoder that knows the person; null if none does.
@@ -185,10 +185,10 @@ class RunningTraining : public TrainingObserver {
 
   void on_milestone(const std::string& /*name*/, const Milestone& one,
                     const std::vector<Image>& images) override {
-    Json line = {{"step", one.step}, {"obedience", one.verdict.obedience}};
-    if (one.verdict.likeness > 0) {
-      line["likeness"] = one.verdict.likeness;
-      line["score"] = one.verdict.score();
+    Json line = {{"step", one.step}, {"obedience", one.evaluation.obedience}};
+    if (one.evaluation.likeness > 0) {
+      line["likeness"] = one.evaluation.likeness;
+      line["score"] = one.evaluation.score();
     }
     write_metrics(line);
     folder_.write_milestone(one, images, fill_names(parts_->previews, {spec_.inversion.name}),
@@ -249,8 +249,8 @@ class RunningTraining : public TrainingObserver {
 
   void log(const Milestone& one) const {
     const std::string likeness =
-        judge_->knows_the_person() ? ", likeness " + fixed_number(one.verdict.likeness, 3) : "";
-    spdlog::debug("Step {}: obedience {:.3f}{}{}", one.step, one.verdict.obedience, likeness,
+        judge_->knows_the_person() ? ", likeness " + fixed_number(one.evaluation.likeness, 3) : "";
+    spdlog::debug("Step {}: obedience {:.3f}{}{}", one.step, one.evaluation.obedience, likeness,
                   state_.best_step == one.step ? ", the best so far" : "");
   }
 
@@ -263,7 +263,7 @@ class RunningTraining : public TrainingObserver {
   }
 
   void note_if_nobody_was_recognised() const {
-    const auto shows_nobody = [](const Milestone& one) { return one.verdict.likeness == 0; };
+    const auto shows_nobody = [](const Milestone& one) { return one.evaluation.likeness == 0; };
     const std::vector<Milestone>& milestones = state_.milestones;
     if (milestones.empty() || state_.best_step != state_.inversion.steps ||
         !judge_->knows_the_person() ||

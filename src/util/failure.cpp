@@ -46,7 +46,7 @@ std::optional<std::string> out_of_memory(const std::exception& exception) {
          "; a smaller `size` or `batch` needs less, and `memory` low in training";
 }
 
-Failure failure_of(const std::exception_ptr& exception) {
+Failure to_failure(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const Error& error) {

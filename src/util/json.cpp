@@ -14,7 +14,7 @@ constexpr int kMaxJsonDepth = 100;
 
 /// Where the `byte`th byte of `text` is, counted from 1. The parser's own count says column 0 where
 /// the fault ends a line.
-std::string place_of(std::string_view text, std::size_t byte) {
+std::string describe_place(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte == 0 ? 0 : byte - 1);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t line_begin = before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1;
@@ -43,7 +43,7 @@ AnyJson read_as(const std::filesystem::path& path) {
   try {
     return AnyJson::parse(text, check_depth);
   } catch (const typename AnyJson::parse_error& error) {
-    throw DataError(path.string() + ": not valid JSON: " + place_of(text, error.byte) + ": " +
+    throw DataError(path.string() + ": not valid JSON: " + describe_place(text, error.byte) + ": " +
                     reason_of(error.what()));
   } catch (const typename AnyJson::exception& error) {  // a number beyond what a double holds
     throw DataError(path.string() + ": not valid JSON: " + error.what());

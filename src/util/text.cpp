@@ -129,7 +129,7 @@ std::string shell_quoted(std::string_view text) {
   return quoted + "'";
 }
 
-std::string count_of(std::size_t count, const char* one, const char* several) {
+std::string count_in_words(std::size_t count, const char* one, const char* several) {
   return std::to_string(count) + " " + (count == 1 ? one : several);
 }
 

@@ -15,14 +15,14 @@
 
 namespace fs = std::filesystem;
 using sdx::Gallery;
-using sdx::GalleryPicture;
+using sdx::GalleryImage;
 using sdx::test::TempFolder;
 
 namespace {
 
 constexpr int kNoBrowser = 77;
 
-void add(Gallery& gallery, const fs::path& team, const GalleryPicture& picture) {
+void add(Gallery& gallery, const fs::path& team, const GalleryImage& picture) {
   fs::create_directories((team / picture.file).parent_path());
   sdx::write_png(team / picture.file, sdx::test::busy_picture(picture.width_px, picture.height_px));
   gallery.pictures.push_back(picture);

@@ -24,7 +24,7 @@ ImageOptions unusual() {
   options.guidance_scale = 4.25;
   options.variation_seed = 3;
   options.variation_strength = 0.125;
-  PictureSettings& settings = options.settings;
+  ImageSettings& settings = options.settings;
   settings.sampler.sampler = SamplerKind::kEulerAncestral;
   settings.sampler.schedule = ScheduleKind::kSgmUniform;
   settings.sampler.steps = 7;

@@ -21,7 +21,7 @@ sdx::ImageRequest request(const std::string& prompt, const std::string& negative
   return result;
 }
 
-std::string text_of(const sdx::ImageRequest& of, const sdx::Making& making = {}) {
+std::string text_of(const sdx::ImageRequest& of, const sdx::GenerationInfo& making = {}) {
   return format_infotext(
       sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", making));
 }
@@ -60,11 +60,11 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
                                    "strength: 0.4, Clip skip: 2, Tiling: True, Grammar: plain, "
                                    "Batch size: 4, Batch pos: 1, RNG: Philox, Hires upscale: 2, "
                                    "Hires steps: 12, Hires upscaler: Lanczos, Version"));
-  const auto place = sdx::batch_place_of(sdx::parse_infotext(text_of(made, {{4, 1}})));
+  const auto place = sdx::read_batch_place(sdx::parse_infotext(text_of(made, {{4, 1}})));
   REQUIRE(place);
   CHECK(place->size == 4);
   CHECK(place->position == 1);
-  CHECK_FALSE(sdx::batch_place_of(sdx::parse_infotext(text_of(made))));
+  CHECK_FALSE(sdx::read_batch_place(sdx::parse_infotext(text_of(made))));
 }
 
 TEST_CASE("generation: infotext says how a picture was computed if not as usual", "[generation]") {

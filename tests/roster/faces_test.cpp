@@ -161,7 +161,7 @@ TEST_CASE("faces: what is no picture is passed over, what can't be read says why
   const ByRed sees;
   const TeamFaces faces = look_at_team({ada}, {&sees}, nullptr, no_progress);
   CHECK(faces.is_known);
-  const std::vector<PictureFace>& pictures = faces.members.at(0).pictures;
+  const std::vector<ImageFace>& pictures = faces.members.at(0).pictures;
   REQUIRE(pictures.size() == 6);
   CHECK(pictures[3].file == ada.portraits / "a.png");
   CHECK(contains(pictures[3].problem, "truncated"));

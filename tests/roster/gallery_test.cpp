@@ -17,7 +17,7 @@
 
 namespace fs = std::filesystem;
 using sdx::Gallery;
-using sdx::GalleryPicture;
+using sdx::GalleryImage;
 using sdx::test::bytes_of;
 using sdx::test::contains;
 using sdx::test::message_of;
@@ -25,13 +25,13 @@ using sdx::test::TempFolder;
 
 namespace {
 
-GalleryPicture picture_of(const TempFolder& team, const fs::path& file, int width, int height) {
+GalleryImage picture_of(const TempFolder& team, const fs::path& file, int width, int height) {
   fs::create_directories((team.path() / file).parent_path());
   sdx::write_png(team.path() / file, sdx::test::busy_picture(width, height));
   return {file, {"Ada"}, "Robot <Ada>", "", 7, "Euler, 20 steps", width, height};
 }
 
-Gallery gallery_of(std::vector<GalleryPicture> pictures) {
+Gallery gallery_of(std::vector<GalleryImage> pictures) {
   return {"The crew", {{"Ada", "likeness 0.93 after 125 steps"}}, std::move(pictures)};
 }
 
@@ -59,7 +59,7 @@ unsigned mode_of(const fs::path& path) {
 
 TEST_CASE("gallery: the page holds everyone and what every picture was made from", "[roster]") {
   const TempFolder team;
-  GalleryPicture picture = picture_of(team, "pictures/Ada/robot.png", 40, 30);
+  GalleryImage picture = picture_of(team, "pictures/Ada/robot.png", 40, 30);
   picture.negative_prompt = "red";
   picture.seed = UINT64_MAX;
   Gallery gallery = gallery_of({picture});
@@ -89,7 +89,7 @@ TEST_CASE("gallery: names, prompts and file names are text, whatever they hold",
   const TempFolder team;
   const std::string prompt =
       "</script><!--<script> \"<Zo\u00eb>\" & {{script}} \u2028 \U0001f984\nsecond \xff line";
-  GalleryPicture picture = picture_of(team, "pictures/a b/50% #1? \"ü\".png", 8, 8);
+  GalleryImage picture = picture_of(team, "pictures/a b/50% #1? \"ü\".png", 8, 8);
   picture.names = {"<i>", "Zo\u00eb"};
   picture.prompt = prompt;
   Gallery gallery = gallery_of({picture});
@@ -201,7 +201,7 @@ TEST_CASE("gallery: a damaged or missing picture costs nobody the page", "[roste
 TEST_CASE("gallery: only files within the team's folder are shown", "[roster]") {
   const TempFolder team;
   for (const char* file : {"../other/x.png", "pictures/../../x.png", "/etc/x.png", ""}) {
-    GalleryPicture picture;
+    GalleryImage picture;
     picture.file = file;
     CHECK(contains(
         message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), gallery_of({picture})); }),

@@ -34,7 +34,7 @@ struct Files {
 
 TEST_CASE("roster: a person's pictures are those alone and with others", "[roster]") {
   const Files files;
-  const std::vector<fs::path> removed = sdx::remove_pictures_of(files.team, "Ben");
+  const std::vector<fs::path> removed = sdx::remove_images(files.team, "Ben");
   CHECK(removed == std::vector<fs::path>{"pictures/Ada Ben/3.png", "pictures/Ben/2.png",
                                          "thumbnails/pictures/Ben/2.png.webp"});
   CHECK(fs::exists(files.folder.path() / "pictures/Ada/1.png"));

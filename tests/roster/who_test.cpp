@@ -27,7 +27,7 @@ constexpr double kNoFace = 1000;
 MemberFaces member(const std::string& name, const std::vector<double>& degrees) {
   MemberFaces faces{name, "faces/" + name, {}};
   for (std::size_t i = 0; i < degrees.size(); ++i) {
-    PictureFace picture{faces.folder / (std::to_string(i) + ".png"), {}, {}};
+    ImageFace picture{faces.folder / (std::to_string(i) + ".png"), {}, {}};
     if (degrees[i] != kNoFace) picture.face = at_degrees(degrees[i]);
     faces.pictures.push_back(picture);
   }
@@ -36,7 +36,7 @@ MemberFaces member(const std::string& name, const std::vector<double>& degrees) 
 
 std::vector<std::string> sentences(const std::vector<MemberFaces>& team) {
   std::vector<std::string> all;
-  for (const Finding& finding : who_is_who(team, InThePlane())) all.push_back(sentence_of(finding));
+  for (const Finding& finding : who_is_who(team, InThePlane())) all.push_back(describe(finding));
   return all;
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("who: a picture in another one's folder is told, with both cosines", "
   CHECK(findings[0].place == "faces/Ada/2.png");
   CHECK(std::abs(*findings[0].other_cosine - std::cos(std::numbers::pi / 180)) < 1e-6);
   CHECK(std::abs(*findings[0].own_cosine - std::cos(88 * std::numbers::pi / 180)) < 1e-6);
-  CHECK(sentence_of(findings[0]) ==
+  CHECK(describe(findings[0]) ==
         "<Ada>: faces/Ada/2.png shows <Ben>, it seems: cosine 1.00 with that folder, 0.03 with the "
         "rest of its own");
 }
@@ -89,7 +89,7 @@ TEST_CASE("who: someone else who is nobody of the team is a stray", "[roster]") 
   REQUIRE(findings.size() == 1);
   CHECK(findings[0].kind == FindingKind::kStray);
   CHECK_FALSE(findings[0].other_cosine);
-  CHECK(sentence_of(findings[0]) ==
+  CHECK(describe(findings[0]) ==
         "<Ada>: faces/Ada/1.png shows someone else, who is nobody of the team: cosine -1.00 with "
         "the rest of its folder");
 }
@@ -116,7 +116,7 @@ TEST_CASE("who: one person under two names is told once, and not by each picture
   CHECK(findings[1].kind == FindingKind::kSamePerson);
   CHECK(findings[1].place == "faces/Ada");
   CHECK(std::abs(*findings[1].other_cosine - std::cos(7 * std::numbers::pi / 180)) < 1e-6);
-  CHECK(sentence_of(findings[1]) ==
+  CHECK(describe(findings[1]) ==
         "<Ada> and <Adele> are one person, it seems: cosine 0.99 between their folders");
 }
 

@@ -80,8 +80,8 @@ TEST_CASE("checkpoint: everything comes back", "[training]") {
   CHECK(state.curve[1].loss == 1.0 / 3);
   REQUIRE(state.milestones.size() == 1);
   CHECK(state.milestones[0].step == 10);
-  CHECK(state.milestones[0].verdict.likeness == 0.7);
-  CHECK(state.milestones[0].verdict.obedience == 0.9);
+  CHECK(state.milestones[0].evaluation.likeness == 0.7);
+  CHECK(state.milestones[0].evaluation.obedience == 0.9);
   CHECK(state.best_step == 10);
   CHECK(at::equal(state.best_vectors, written.state.best_vectors));
   CHECK(state.skipped_steps == 2);
@@ -118,7 +118,7 @@ TEST_CASE("checkpoint: one of commit 4ce8870 is read", "[training]") {
   CHECK(read.state.inversion.adam.updates == 15);
   REQUIRE(read.state.milestones.size() == 2);
   CHECK(read.state.milestones[1].step == 10);
-  CHECK(read.state.milestones[1].verdict.obedience > 0);
+  CHECK(read.state.milestones[1].evaluation.obedience > 0);
   REQUIRE(read.state.curve.size() == 2);
   CHECK(read.identity.settings.at("name") == "\"Chloe1\"");
   CHECK(read.identity.settings.at("max-steps") == "30");
@@ -130,12 +130,12 @@ TEST_CASE("checkpoint: one of commit 4ce8870 is read", "[training]") {
 TEST_CASE("checkpoint: milestones may have more figures, or fewer", "[training]") {
   const sdx::Checkpoint more = read_changed(
       [](auto& tensors, auto&) { tensors["milestones.beauty"] = at::ones({1}, at::kDouble); });
-  CHECK(more.state.milestones[0].verdict.likeness == 0.7);
+  CHECK(more.state.milestones[0].evaluation.likeness == 0.7);
   const sdx::Checkpoint fewer =
       read_changed([](auto& tensors, auto&) { tensors.erase("milestones.likeness"); });
   REQUIRE(fewer.state.milestones.size() == 1);
-  CHECK(fewer.state.milestones[0].verdict.likeness == 0);
-  CHECK(fewer.state.milestones[0].verdict.obedience == 0.9);
+  CHECK(fewer.state.milestones[0].evaluation.likeness == 0);
+  CHECK(fewer.state.milestones[0].evaluation.obedience == 0.9);
   CHECK_THROWS_AS(read_changed([](auto& tensors, auto&) {
                     tensors["milestones.likeness"] = at::ones({2}, at::kDouble);
                   }),

@@ -56,11 +56,11 @@ TEST_CASE("judge: the built-in model knows who is who, and whether it did as ask
     CHECK(judge.knows_the_person());
     const sdx::Embedding word = {
         "X", sdx::phrase_vectors(words, 8, *tokenizer, text_encoders), {}, {}};
-    return judge.look_at(word).verdict;
+    return judge.evaluate(word).evaluation;
   };
   const std::string ada = "a woman with long red hair and round green glasses";
-  const sdx::Verdict right = verdict("ada", ada);
-  const sdx::Verdict wrong = verdict("ben", ada);
+  const sdx::Evaluation right = verdict("ada", ada);
+  const sdx::Evaluation wrong = verdict("ben", ada);
   INFO("likeness " << right.likeness << " and " << wrong.likeness << ", obedience "
                    << right.obedience);
   CHECK(right.likeness > wrong.likeness + 0.2);
@@ -105,18 +105,18 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
     const sdx::Judge judge({bundle, *tokenizer, text_encoders, unet}, {}, &witness,
                            std::vector<sdx::Image>(3, sdx::Image(64, 64)), options);
     REQUIRE(judge.knows_the_person());
-    sdx::JudgedPictures result = judge.look_at(word);
+    sdx::EvaluatedImages result = judge.evaluate(word);
     // Judging calls the UNet, which makes pictures in the caller's thread.
     CHECK(witness.threads == std::set{std::this_thread::get_id()});
     return result;
   };
-  const sdx::JudgedPictures two = judged(4);
-  const sdx::JudgedPictures one = judged(5);
+  const sdx::EvaluatedImages two = judged(4);
+  const sdx::EvaluatedImages one = judged(5);
   REQUIRE(two.pictures.size() == 5);
-  CHECK(two.verdict.likeness == one.verdict.likeness);
-  CHECK(std::abs(two.verdict.likeness - 1) < 1e-6);
-  CHECK(two.verdict.obedience == one.verdict.obedience);
-  CHECK(two.verdict.obedience > 0);
+  CHECK(two.evaluation.likeness == one.evaluation.likeness);
+  CHECK(std::abs(two.evaluation.likeness - 1) < 1e-6);
+  CHECK(two.evaluation.obedience == one.evaluation.obedience);
+  CHECK(two.evaluation.obedience > 0);
   for (std::size_t i = 0; i < 5; ++i) {
     int largest = 0;  // batches of other sizes differ by rounding
     for (std::size_t k = 0; k < two.pictures[i].rgb.size(); ++k) {
@@ -124,9 +124,9 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
     }
     CHECK(largest <= 1);
   }
-  const sdx::JudgedPictures again = judged(4);
+  const sdx::EvaluatedImages again = judged(4);
   CHECK(again.pictures.back().rgb == two.pictures.back().rgb);
-  CHECK(again.verdict.obedience == two.verdict.obedience);
+  CHECK(again.evaluation.obedience == two.evaluation.obedience);
 }
 
 TEST_CASE("judge: a preview may have its {name} twice, or not at all", "[training]") {

@@ -92,7 +92,7 @@ TEST_CASE("trainer: milestones, the end and the best word", "[training]") {
   CHECK(state.curve.back().step == 20);
   const auto best = std::max_element(
       state.milestones.begin(), state.milestones.end(),
-      [](const auto& a, const auto& b) { return a.verdict.score() < b.verdict.score(); });
+      [](const auto& a, const auto& b) { return a.evaluation.score() < b.evaluation.score(); });
   CHECK(state.best_step == best->step);
   CHECK(at::equal(state.best_vectors, vectors.at(best->step)));
   const sdx::Embedding kept = sdx::best_embedding(inversion, state);
@@ -108,7 +108,7 @@ TEST_CASE("trainer: where no picture shows the person the last word is the best"
   REQUIRE(judge.knows_the_person());
   sdx::TrainingState state;
   sdx::train(inversion, &judge, fixture.trainer, state, {});
-  for (const sdx::Milestone& one : state.milestones) CHECK(one.verdict.score() == 0);
+  for (const sdx::Milestone& one : state.milestones) CHECK(one.evaluation.score() == 0);
   CHECK(state.best_step == 24);
   CHECK(at::equal(state.best_vectors, inversion.state().vectors));
 }
@@ -183,6 +183,6 @@ TEST_CASE("trainer: k steps, a checkpoint and the rest are all steps, bit for bi
       CHECK(state.curve[i].loss == whole.curve[i].loss);
     }
     REQUIRE(state.milestones.size() == whole.milestones.size());
-    CHECK(state.milestones.back().verdict.score() == whole.milestones.back().verdict.score());
+    CHECK(state.milestones.back().evaluation.score() == whole.milestones.back().evaluation.score());
   }
 }

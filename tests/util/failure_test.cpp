@@ -12,7 +12,7 @@ using sdx::ExitCode;
 namespace {
 
 sdx::Failure failure_from(const std::exception_ptr& exception) {
-  return sdx::failure_of(exception);
+  return sdx::to_failure(exception);
 }
 
 }  // namespace

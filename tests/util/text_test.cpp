@@ -67,6 +67,6 @@ TEST_CASE("util: foreign names can neither flood nor command the terminal", "[ut
 }
 
 TEST_CASE("util: counted things", "[util]") {
-  CHECK(sdx::count_of(1, "row", "rows") == "1 row");
-  CHECK(sdx::count_of(0, "row", "rows") == "0 rows");
+  CHECK(sdx::count_in_words(1, "row", "rows") == "1 row");
+  CHECK(sdx::count_in_words(0, "row", "rows") == "0 rows");
 }

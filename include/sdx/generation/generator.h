@@ -24,7 +24,7 @@ struct BatchPlace {
 };
 
 /// What decides a picture's pixels besides its request.
-struct Making {
+struct GenerationInfo {
   BatchPlace place;
   c10::ScalarType dtype = c10::ScalarType::Float;  ///< in which the networks computed
   int piece_px = 0;  ///< side of the pieces that the VAE decoded for want of memory; 0: whole
@@ -32,7 +32,7 @@ struct Making {
 
 struct GeneratedImage {
   Image image;
-  Making making;
+  GenerationInfo making;
   at::Tensor latents;  ///< [1,C,h,w] float32 CPU, the final ones, before the VAE
 };
 
@@ -71,7 +71,7 @@ class Generator {
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day.
-  int steady_batch_size(const PictureSettings& settings) const;
+  int steady_batch_size(const ImageSettings& settings) const;
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;

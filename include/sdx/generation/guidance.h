@@ -47,7 +47,7 @@ class ContextCache {
 /// Classifier-free guidance of a batch (Ho & Salimans 2022), with several weighted parts for each
 /// picture (Liu et al. 2022, "Compositional Visual Generation with Composable Diffusion Models").
 ///
-/// After PictureSettings::guidance_end the prediction is that of the prompt alone; of several parts
+/// After ImageSettings::guidance_end the prediction is that of the prompt alone; of several parts
 /// the mean, by weight, of those that attract. The negative prompt and parts with a weight of 0 or
 /// less say where not to go, which nothing but guidance can; so pictures of such parts alone stay
 /// guided.
@@ -88,7 +88,7 @@ class Guidance {
   std::vector<at::Tensor> unguided(const std::vector<Row>& rows,
                                    const std::vector<at::Tensor>& outputs) const;
 
-  PictureSettings settings_;
+  ImageSettings settings_;
   ImageSize size_;
   using Parts = std::shared_ptr<const std::vector<PromptPart>>;
 

@@ -23,7 +23,7 @@ struct ImageOptions {
   double variation_strength = 0;  ///< 0 … 1
   std::string start_image;        ///< file to begin with; empty: noise
   std::string mask;               ///< file, white where the start image is made anew; empty: none
-  PictureSettings settings;
+  ImageSettings settings;
 };
 
 /// The table of what can be said about an image. Its rows stand in the order in which an image's

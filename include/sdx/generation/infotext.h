@@ -18,7 +18,7 @@ namespace sdx {
 /// images and masks are not: what was on the disk stays there.
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const Making& making);
+                  const GenerationInfo& making);
 
 /// Takes prompt and settings from an image's text; what it does not say stays as it is. Fields that
 /// are no settings here are passed over.
@@ -32,6 +32,6 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
 bool was_made_from_picture(const Infotext& infotext);
 
 /// The batch that a picture was made in, for BatchOptions::replay; nothing if it was made alone.
-std::optional<BatchPlace> batch_place_of(const Infotext& infotext);
+std::optional<BatchPlace> read_batch_place(const Infotext& infotext);
 
 }  // namespace sdx

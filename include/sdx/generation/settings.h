@@ -21,14 +21,14 @@ struct StartImage {
 /// A second pass at a larger size, which adds the detail that a model cannot compose at once.
 struct HiresSettings {
   double scale = 1;       ///< of both sides; 1: no second pass
-  double strength = 0.5;  ///< of the second pass, see PictureSettings::strength
+  double strength = 0.5;  ///< of the second pass, see ImageSettings::strength
   int steps = 0;          ///< of the second pass; 0: as many as of the first
 
   bool operator==(const HiresSettings&) const = default;
 };
 
 /// All that decides a picture besides its prompts and seeds.
-struct PictureSettings {
+struct ImageSettings {
   SamplerSettings sampler;
   /// prediction = uncond + scale × Σ weight × (cond − uncond); 1 switches guidance off
   double guidance_scale = 7.0;
@@ -53,7 +53,7 @@ struct PictureSettings {
   double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
   HiresSettings hires;
 
-  bool operator==(const PictureSettings&) const = default;
+  bool operator==(const ImageSettings&) const = default;
 };
 
 /// One picture to make. Its noise depends on its seeds alone, not on the batch.
@@ -63,7 +63,7 @@ struct ImageRequest {
   std::uint64_t seed = 0;
   std::uint64_t variation_seed = 0;
   double variation_strength = 0;  ///< way from the seed's noise to the variation seed's, 0 … 1
-  PictureSettings settings;
+  ImageSettings settings;
 
   bool operator==(const ImageRequest&) const = default;
 };

@@ -13,7 +13,7 @@
 namespace sdx {
 
 /// A picture in a member's folder, and whom it shows.
-struct PictureFace {
+struct ImageFace {
   std::filesystem::path file;
   std::string problem;      ///< why it can't be read; empty if it can
   std::vector<float> face;  ///< the encoder's unit vector; empty if no face is seen
@@ -23,7 +23,7 @@ struct PictureFace {
 struct MemberFaces {
   std::string name;
   std::filesystem::path folder;
-  std::vector<PictureFace> pictures;  ///< in the order of their names
+  std::vector<ImageFace> pictures;  ///< in the order of their names
 
   /// Those that were seen.
   std::vector<std::vector<float>> faces() const;

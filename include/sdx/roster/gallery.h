@@ -12,7 +12,7 @@ namespace sdx {
 inline constexpr int kThumbnailSide_px = 384;
 
 /// A picture of the gallery.
-struct GalleryPicture {
+struct GalleryImage {
   /// Within the team's folder: "pictures/Ada/riding-a-unicorn-7-1a2b3c4d.png". What lies under a
   /// name must never change: a thumbnail that is there is not made again.
   std::filesystem::path file;
@@ -36,7 +36,7 @@ struct GalleryPerson {
 struct Gallery {
   std::string title;
   std::vector<GalleryPerson> people;
-  std::vector<GalleryPicture> pictures;
+  std::vector<GalleryImage> pictures;
 };
 
 /// Writes `index.html` into the folder of a team: everyone with their pictures, by person or by

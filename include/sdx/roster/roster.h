@@ -66,7 +66,7 @@ struct Roster {
 Roster read_roster(const std::filesystem::path& path);
 
 /// Where a member stands in a roster: "team.csv, line 7" or "team.json, entry 3".
-std::string place_of(const std::filesystem::path& roster, int line);
+std::string describe_place(const std::filesystem::path& roster, int line);
 
 /// Looks whether a member's portraits are there: a folder with at least kFewestPortraits files that
 /// begin like a JPEG, PNG or WebP, whatever they are called. Subfolders and hidden files are passed

@@ -24,6 +24,6 @@ CheckedTeam plan_team(const TeamOptions& options, const ModelOptions& model, con
 
 /// Looks at sizes, samplers and texts of all images.
 /// @throws as Generator::check.
-void check_pictures(const TeamPlan& plan, const LoadedModel& model);
+void check_images(const TeamPlan& plan, const LoadedModel& model);
 
 }  // namespace sdx

@@ -7,7 +7,7 @@
 
 #include "sdx/roster/member_record.h"
 #include "sdx/roster/team_folder.h"
-#include "sdx/roster/team_pictures.h"
+#include "sdx/roster/team_images.h"
 #include "sdx/training/loaded_model.h"
 #include "sdx/training/training_run.h"
 
@@ -24,8 +24,8 @@ struct TeamPlan {
   TeamFolder folder;
   std::string title;
   std::vector<TeamMember> members;
-  std::vector<ImageRequest> group_pictures;  ///< that belong to no single member
-  EmbeddingTable other_words;                ///< that prompts may use as well
+  std::vector<ImageRequest> group_images;  ///< that belong to no single member
+  EmbeddingTable other_embeddings;                ///< that prompts may use as well
   KeepPolicy keep = KeepPolicy::kBest;
   bool is_part = false;  ///< some members only: no gallery and no summary, others will see to that
   int together = 1;      ///< people who are trained in one pass of the UNet
@@ -48,8 +48,8 @@ struct MemberOutcome {
 struct TeamOutcome {
   std::string title;
   std::vector<MemberOutcome> members;
-  int group_pictures = 0;
-  int group_pictures_wanted = 0;
+  int group_images = 0;
+  int group_images_wanted = 0;
   std::vector<Failure> failures;  ///< of pictures that show several people, or of the gallery
   bool was_stopped = false;
   double seconds = 0;

@@ -46,7 +46,7 @@ struct Finding {
 };
 
 /// The finding for people: "<Ada>: ada/05.png shows <Ben>, it seems: cosine 0.97 with …".
-std::string sentence_of(const Finding& finding);
+std::string describe(const Finding& finding);
 
 /// Compares everybody's faces. All cosines are medians, which a few strays don't move:
 ///

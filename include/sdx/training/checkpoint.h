@@ -16,7 +16,7 @@ namespace sdx {
 /// An evaluation on the way.
 struct Milestone {
   int step = 0;
-  Verdict verdict;
+  Evaluation evaluation;
 };
 
 /// All that a training is after some steps: with it, going on gives the same bits as never having

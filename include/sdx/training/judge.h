@@ -30,14 +30,14 @@ struct JudgeOptions {
 };
 
 /// Likeness and obedience, each 0 … 1.
-struct Verdict {
+struct Evaluation {
   double likeness = 0;   ///< mean cosine of the pictures to the portraits' mean, at least 0
   double obedience = 0;  ///< see Judge
   double score() const { return likeness * obedience; }
 };
 
-struct JudgedPictures {
-  Verdict verdict;
+struct EvaluatedImages {
+  Evaluation evaluation;
   std::vector<Image> pictures;  ///< one for each prompt
 };
 
@@ -64,7 +64,7 @@ class Judge {
   bool knows_the_person() const;
 
   /// @param may_stop called between steps; may throw to stop
-  JudgedPictures look_at(const Embedding& word, const std::function<void()>& may_stop = {}) const;
+  EvaluatedImages evaluate(const Embedding& word, const std::function<void()>& may_stop = {}) const;
 
  private:
   struct Impl;

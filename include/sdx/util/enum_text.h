@@ -73,7 +73,7 @@ constexpr std::optional<E> find_enum(std::string_view text) {
 }
 
 /// "face, center or none": what a message offers.
-std::string one_of(const std::vector<std::string>& texts);
+std::string list_choices(const std::vector<std::string>& texts);
 
 /// The texts of an enum, in their order.
 template <NamedEnum E>
@@ -88,7 +88,7 @@ std::vector<std::string> enum_texts() {
 template <NamedEnum E>
 E parse_enum(std::string_view text, const std::string& field) {
   if (const auto value = find_enum<E>(text)) return *value;
-  throw SettingError(field, one_of(enum_texts<E>()), text);
+  throw SettingError(field, list_choices(enum_texts<E>()), text);
 }
 
 }  // namespace sdx

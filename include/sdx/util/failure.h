@@ -24,6 +24,6 @@ std::optional<std::string> out_of_memory(const std::exception& exception);
 
 /// Any exception as a Failure: an Error as it is; memory that ran out, on the device or not, as
 /// kTryAgain with what needs less; everything else, libtorch's included, as kInternal.
-Failure failure_of(const std::exception_ptr& exception);
+Failure to_failure(const std::exception_ptr& exception);
 
 }  // namespace sdx

@@ -75,7 +75,7 @@ template <NamedEnum E>
 E json_enum(const Json& object, const std::string& key, const std::filesystem::path& where) {
   const auto text = json_value<std::string>(object, key, where);
   if (const auto value = find_enum<E>(text)) return *value;
-  throw DataError(where.string() + ": key \"" + key + "\": expected " + one_of(enum_texts<E>()) +
+  throw DataError(where.string() + ": key \"" + key + "\": expected " + list_choices(enum_texts<E>()) +
                   ", found \"" + text + "\"");
 }
 

@@ -327,7 +327,7 @@ typename SettingsTable<S>::Row& SettingsTable<S>::add(std::string key, Member me
           std::invoke(member, value) = parse_enum<T>(text, key);
         },
         std::move(help));
-    row.info.expected = one_of(enum_texts<T>());
+    row.info.expected = list_choices(enum_texts<T>());
     return row;
   }
 }

@@ -54,6 +54,6 @@ std::string slug(std::string_view text, std::size_t most = 40);
 std::string shell_quoted(std::string_view text);
 
 /// "1 row", "2 rows".
-std::string count_of(std::size_t count, const char* one, const char* several);
+std::string count_in_words(std::size_t count, const char* one, const char* several);
 
 }  // namespace sdx

@@ -169,8 +169,8 @@ BenchWork picture_work(const BenchOptions& options) {
 }
 
 /// A word that is learnt from random latents: to the arithmetic they are as good as any.
-struct Learning : Denoiser {
-  explicit Learning(const BenchOptions& options)
+struct TrainingStep : Denoiser {
+  explicit TrainingStep(const BenchOptions& options)
       : Denoiser(options, ModelUse::kTraining),
         inversion({bundle, *tokenizer, text_encoders, unet},
                   {{random_latents(kPortraits), random_latents(kPortraits).abs()}},
@@ -225,12 +225,12 @@ BenchWork prepare_work(BenchPhase phase, const BenchOptions& options) {
     case BenchPhase::kPicture:
       return picture_work(options);
     case BenchPhase::kStep:
-      return [learning = std::make_shared<Learning>(options)]() -> Json {
+      return [learning = std::make_shared<TrainingStep>(options)]() -> Json {
         learning->inversion.step();
         return {};
       };
     case BenchPhase::kEvaluation:
-      return [learning = std::make_shared<Learning>(options)]() -> Json {
+      return [learning = std::make_shared<TrainingStep>(options)]() -> Json {
         learning->inversion.fixed_batch_loss();
         return {};
       };

@@ -13,7 +13,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
-#include "sdx/generation/words.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/image/encoding_settings.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
@@ -45,12 +45,12 @@ struct GenerateOptions {
 };
 
 /// The picture whose metadata hold where the command line says nothing.
-struct SourcePicture {
+struct SourceImage {
   std::string file;
   Infotext infotext;
 };
 
-SourcePicture read_source(const std::string& file) {
+SourceImage read_source(const std::string& file) {
   const auto text = read_parameters(file);
   if (!text) {
     throw DataError("--from-image " + file + ": the picture doesn't say how it was made");
@@ -117,7 +117,7 @@ std::string sampler_list() {
 void check_words(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
   std::set<std::string> used;
   for (const ImageJob& job : jobs) {
-    for (const std::string& name : words_of(job.request)) used.insert(name);
+    for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
   }
   for (const std::string& name : used) {
     const std::string& remark = embeddings.at(name).remark;
@@ -177,7 +177,7 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
   return found->second.to(at::kFloat);
 }
 
-void say_precision(const SourcePicture& source, const ComputeTarget& target) {
+void say_precision(const SourceImage& source, const ComputeTarget& target) {
   const std::string now(precision_name(target.dtype));
   const std::string then = source.infotext.field("Precision").value_or("fp32");
   if (then == now) return;
@@ -190,7 +190,7 @@ struct Stopped {
   int signal;
 };
 
-void make_pictures(const GenerateOptions& options, const CommonOptions& common,
+void make_images(const GenerateOptions& options, const CommonOptions& common,
                    const ComputeTarget& target, const Bundle& bundle,
                    const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
                    ImageWriter& writer) {
@@ -246,7 +246,7 @@ void report(const GenerateOptions& options, const CommonOptions& common,
 }
 
 void generate(GenerateOptions options, const CommonOptions& common,
-              const std::optional<SourcePicture>& source) {
+              const std::optional<SourceImage>& source) {
   if (options.list_samplers) throw TextAnswer{sampler_list()};
   if (options.axes.size() > 2) throw UsageError("--xy: expected at most two axes");
   options.output.grid = options.output.grid || !options.axes.empty();
@@ -266,9 +266,9 @@ void generate(GenerateOptions options, const CommonOptions& common,
         "gives that back; without it the beginning is noise");
   }
   if (source) say_precision(*source, target);
-  if (source && jobs.size() == 1) options.batches.replay = batch_place_of(source->infotext);
+  if (source && jobs.size() == 1) options.batches.replay = read_batch_place(source->infotext);
   ImageWriter writer(options.output);
-  make_pictures(options, common, target, bundle, embeddings, jobs, writer);
+  make_images(options, common, target, bundle, embeddings, jobs, writer);
   report(options, common, jobs, writer);
 }
 
@@ -278,7 +278,7 @@ std::function<void()> define_generate(CommandLine& line) {
   struct Asked {
     GenerateOptions options;
     CommonOptions common;
-    std::optional<SourcePicture> source;
+    std::optional<SourceImage> source;
   };
   auto asked = std::make_shared<Asked>();
   GenerateOptions& options = asked->options;

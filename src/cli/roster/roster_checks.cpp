@@ -20,29 +20,29 @@ void check_problems(const CheckedTeam& team, const TeamOptions& options,
   show_problems(team.problems, common);
   if (team.problems.empty()) throw DataError(options.roster + ": names nobody");
   if (options.keep_going && usable > 0) {
-    say("Going on with the other " + count_of(usable, "person", "people"));
+    say("Going on with the other " + count_in_words(usable, "person", "people"));
     return;
   }
   const RosterProblem& first = team.problems.front();
   const std::string advice =
-      usable > 0 ? "--keep-going goes on with the other " + count_of(usable, "person", "people")
+      usable > 0 ? "--keep-going goes on with the other " + count_in_words(usable, "person", "people")
                  : "nobody is left";
   throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +
                               first.text + ". Nothing was started (" +
-                              count_of(team.problems.size(), "row", "rows") + " cannot be used); " +
+                              count_in_words(team.problems.size(), "row", "rows") + " cannot be used); " +
                               advice);
 }
 
 void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
   constexpr double kBytesPerTraining = 20e6;
   const auto bytes_of = [&](const ImageRequest& request) {
-    const PictureSettings& settings = request.settings;
+    const ImageSettings& settings = request.settings;
     const double width = settings.width_px > 0 ? settings.width_px : info.native_size_px;
     const double height = settings.height_px > 0 ? settings.height_px : info.native_size_px;
     return 3 * width * height * settings.hires.scale * settings.hires.scale;
   };
   double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
-  for (const ImageRequest& request : plan.group_pictures) needed += bytes_of(request);
+  for (const ImageRequest& request : plan.group_images) needed += bytes_of(request);
   for (const TeamMember& member : plan.members) {
     for (const ImageRequest& request : member.pictures) needed += bytes_of(request);
   }

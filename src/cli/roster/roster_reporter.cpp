@@ -118,8 +118,8 @@ void RosterReporter::finish(const TeamOutcome& outcome) {
   bar_.reset();
   for (const MemberOutcome& one : outcome.members) say("  " + line_of(one));
   for (const Failure& failure : outcome.failures) say("  FAILED: " + failure.text);
-  if (outcome.group_pictures_wanted > 0) {
-    say("  " + of(outcome.group_pictures, outcome.group_pictures_wanted) +
+  if (outcome.group_images_wanted > 0) {
+    say("  " + of(outcome.group_images, outcome.group_images_wanted) +
         " pictures of several people");
   }
   const auto done = std::count_if(outcome.members.begin(), outcome.members.end(),

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::size_t pictures_of(const TeamPlan& plan) {
-  std::size_t pictures = plan.group_pictures.size();
+  std::size_t pictures = plan.group_images.size();
   for (const TeamMember& member : plan.members) pictures += member.pictures.size();
   return pictures;
 }
@@ -72,13 +72,13 @@ void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
       picture_rows += kGuidanceRows * request.settings.sampler.steps;
     }
   };
-  add(plan.group_pictures);
+  add(plan.group_images);
   for (const TeamMember& member : plan.members) add(member.pictures);
   const double row = seconds_per_row(model, word.batch_size);
   const double training = row * rows * static_cast<double>(plan.members.size());
   const double drawing = row * picture_rows;
-  say(count_of(plan.members.size(), "person", "people") + ", " +
-      count_of(pictures_of(plan), "picture", "pictures") + ": about " +
+  say(count_in_words(plan.members.size(), "person", "people") + ", " +
+      count_in_words(pictures_of(plan), "picture", "pictures") + ": about " +
       duration_text(std::ceil(training * kUsualShare + drawing)) + ", at most " +
       duration_text(std::ceil(training + drawing)) + " if nothing of it is there yet");
 }
@@ -103,7 +103,7 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
   const bool may_help = std::any_of(failures.begin(), failures.end(),
                                     [](const Failure& one) { return may_pass(one.code); });
   throw Error(may_help ? ExitCode::kTryAgain : failures.front().code,
-              count_of(failures.size(), "thing", "things") +
+              count_in_words(failures.size(), "thing", "things") +
                   " failed, the first: " + failures.front().text +
                   (may_help ? ". sdx-roster retry " + options.out + " may help" : ""));
 }
@@ -118,7 +118,7 @@ void run(const TeamOptions& options, const CommonOptions& common, bool is_asked_
   check_disk_space(team.plan, bundle.info());
 
   const LoadedModel model(bundle, target, team.plan.members.front().training.subject.face_network);
-  check_pictures(team.plan, model);
+  check_images(team.plan, model);
   if (!team.plan.is_part && is_asked_now) write_team_options(options, common, options.out);
   say_estimate(team.plan, model);
   RosterReporter reporter(team.plan, common);

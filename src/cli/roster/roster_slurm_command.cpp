@@ -104,8 +104,8 @@ void write_job(const TeamOptions& options, const CommonOptions& common,
   job.run = to_arguments(options, on_node);
   job.run.insert(job.run.begin(), {fs::read_symlink("/proc/self/exe"), "run"});
   std::fputs(slurm_script(slurm, job).c_str(), stdout);
-  say(count_of(job.tasks.size(), "task", "tasks") + " for " +
-      count_of(team.plan.members.size(), "person", "people") +
+  say(count_in_words(job.tasks.size(), "task", "tasks") + " for " +
+      count_in_words(team.plan.members.size(), "person", "people") +
       ", and one for the gallery; bash with the script's name submits them");
 }
 

@@ -65,7 +65,7 @@ People people_of(const Roster& roster) {
     const auto refusal =
         roster.records_consent ? why_refused(member.consent, today()) : std::nullopt;
     if (refusal) {
-      people.problems.push_back({place_of(roster.path, member.line), member.name, ExitCode::kConfig,
+      people.problems.push_back({describe_place(roster.path, member.line), member.name, ExitCode::kConfig,
                                  *refusal + ": not looked at"});
     } else if (auto problem = check_portraits(member, roster.path)) {
       people.problems.push_back(std::move(*problem));
@@ -77,12 +77,12 @@ People people_of(const Roster& roster) {
 }
 
 /// What looks at faces on this machine. Made once, since TeamFaces refers to it.
-struct Eyes {
+struct Detectors {
   Bundle bundle;
   Identities identities;
   std::optional<FaceFinder> finder;
 
-  explicit Eyes(const WhoOptions& options)
+  explicit Detectors(const WhoOptions& options)
       : bundle(open_model(options.common)),
         identities(Identities::installed(bundle, compute_target(options.common).device,
                                          options.faces.network)),
@@ -100,7 +100,7 @@ struct Eyes {
 };
 
 /// @throws UnavailableError if no network here knows these faces.
-TeamFaces look_at_people(const People& people, const Eyes& eyes, const WhoOptions& options) {
+TeamFaces look_at_people(const People& people, const Detectors& eyes, const WhoOptions& options) {
   if (people.members.empty()) {
     throw DataError(options.team + ": has nobody whose pictures can be looked at");
   }
@@ -128,7 +128,7 @@ Json json_of(const Finding& finding) {
   Json json = {{"finding", to_string(finding.kind)},
                {"person", finding.name},
                {"place", finding.place.string()},
-               {"text", sentence_of(finding)}};
+               {"text", describe(finding)}};
   if (!finding.other.empty()) json["other"] = finding.other;
   if (finding.own_cosine) json["own_cosine"] = *finding.own_cosine;
   if (finding.other_cosine) json["other_cosine"] = *finding.other_cosine;
@@ -144,7 +144,7 @@ Image read_photo(const std::string& photo) {
 }
 
 /// Says so if there are several.
-void count_faces(const Image& image, const std::string& photo, const Eyes& eyes) {
+void count_faces(const Image& image, const std::string& photo, const Detectors& eyes) {
   const std::size_t faces = eyes.finder ? eyes.finder->find(image).size() : 0;
   if (faces < 2) return;
   say(photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
@@ -154,23 +154,23 @@ void check(const WhoOptions& options) {
   const CommonOptions& common = options.common;
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
-  const Eyes eyes(options);
+  const Detectors eyes(options);
   const TeamFaces team = look_at_people(people, eyes, options);
   const std::vector<Finding> findings = who_is_who(team.members, *team.encoder);
   std::size_t pictures = 0;
   for (const MemberFaces& member : team.members) pictures += member.pictures.size();
   for (const Finding& finding : findings) {
     say_json(common, json_of(finding));
-    if (!common.json) std::puts(sentence_of(finding).c_str());
+    if (!common.json) std::puts(describe(finding).c_str());
   }
-  say(count_of(team.members.size(), "person", "people") + ", " +
-      count_of(pictures, "picture", "pictures") + ", seen by " + eyes.name_of(*team.encoder));
+  say(count_in_words(team.members.size(), "person", "people") + ", " +
+      count_in_words(pictures, "picture", "pictures") + ", seen by " + eyes.name_of(*team.encoder));
   if (findings.empty() && people.problems.empty()) return;
   throw DataError(
-      options.team + ": " + count_of(findings.size(), "finding", "findings") +
+      options.team + ": " + count_in_words(findings.size(), "finding", "findings") +
       (people.problems.empty()
            ? ""
-           : ", and " + count_of(people.problems.size(), "row", "rows") + " that cannot be used"));
+           : ", and " + count_in_words(people.problems.size(), "row", "rows") + " that cannot be used"));
 }
 
 void show_nearest(const WhoOptions& options) {
@@ -179,7 +179,7 @@ void show_nearest(const WhoOptions& options) {
   const Image image = read_photo(photo);
   const People people = people_of(read_roster(options.team));
   show_problems(people.problems, common);
-  const Eyes eyes(options);
+  const Detectors eyes(options);
   count_faces(image, photo, eyes);
   const TeamFaces team = look_at_people(people, eyes, options);
   const auto face = face_in(image, *team.encoder, eyes.faces());

@@ -1,11 +1,11 @@
-#include "sdx/roster/team_pictures.h"
+#include "sdx/roster/team_images.h"
 
 #include <algorithm>
 #include <set>
 
 #include "sdx/generation/infotext.h"
 #include "sdx/generation/infotext_format.h"
-#include "sdx/generation/words.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/image/format.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
@@ -65,7 +65,7 @@ std::string precision_in(const fs::path& file) {
 }
 
 /// Whether the picture is there, under either name.
-bool is_present(const TeamFolder& team, const TeamPicture& picture) {
+bool is_present(const TeamFolder& team, const TeamImage& picture) {
   if (fs::exists(team.root / picture.file)) return true;
   const fs::path former = team.root / picture.former_file;
   return !picture.former_file.empty() && fs::exists(former) &&
@@ -74,15 +74,15 @@ bool is_present(const TeamFolder& team, const TeamPicture& picture) {
 
 }  // namespace
 
-std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
+std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& requests,
                                        const Bundle& bundle, const EmbeddingTable& words,
                                        const ImageEncoding& encoding, const std::string& dtype) {
   const std::string choices = text_of_choices(encoding, dtype);
-  std::vector<TeamPicture> pictures;
+  std::vector<TeamImage> pictures;
   std::set<fs::path> known;
   for (const ImageRequest& request : requests) {
-    if (!missing_word(request, words).empty()) continue;
-    TeamPicture picture{request, placeholder_names(request.prompt), {}, {}, {}};
+    if (!find_missing_embedding(request, words).empty()) continue;
+    TeamImage picture{request, placeholder_names(request.prompt), {}, {}, {}};
     const std::string text = text_of_pixels(request, bundle, words);
     const auto file_with = [&](const std::string& key) {
       return fs::path("pictures") / pictures_folder(picture.names) /
@@ -100,28 +100,28 @@ std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests
   return pictures;
 }
 
-int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {
+int count_present(const TeamFolder& team, const std::vector<TeamImage>& pictures) {
   return static_cast<int>(pictures.size()) - count_missing(team, pictures);
 }
 
-int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures) {
+int count_missing(const TeamFolder& team, const std::vector<TeamImage>& pictures) {
   return static_cast<int>(
       std::count_if(pictures.begin(), pictures.end(),
-                    [&](const TeamPicture& picture) { return !is_present(team, picture); }));
+                    [&](const TeamImage& picture) { return !is_present(team, picture); }));
 }
 
-void make_pictures(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
-                   const std::vector<TeamPicture>& pictures, const EmbeddingTable& words,
+void make_images(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
+                   const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
                    const ImageEncoding& encoding, const std::string& version,
-                   const PictureEvents& events) {
+                   const ImageEvents& events) {
   for (auto begin = pictures.begin(); begin != pictures.end();) {
     const int batch = generator.steady_batch_size(begin->request.settings);
     const auto end = begin + std::min<std::ptrdiff_t>(batch, pictures.end() - begin);
-    const std::vector<TeamPicture> chunk(begin, end);
+    const std::vector<TeamImage> chunk(begin, end);
     begin = end;
     if (count_missing(team, chunk) == 0) continue;
     std::vector<ImageRequest> requests;
-    for (const TeamPicture& picture : chunk) {
+    for (const TeamImage& picture : chunk) {
       requests.push_back(picture.request);
       prepare_output_folder((team.root / picture.file).parent_path());
     }

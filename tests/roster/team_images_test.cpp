@@ -1,4 +1,4 @@
-#include "sdx/roster/team_pictures.h"
+#include "sdx/roster/team_images.h"
 
 #include <ATen/ops/ones.h>
 
@@ -43,11 +43,11 @@ struct Words {
   sdx::EmbeddingTable table;
 };
 
-std::vector<sdx::TeamPicture> pictures_of(const std::vector<sdx::ImageRequest>& requests,
+std::vector<sdx::TeamImage> pictures_of(const std::vector<sdx::ImageRequest>& requests,
                                           const Words& words,
                                           const sdx::ImageEncoding& encoding = {},
                                           const std::string& dtype = "auto") {
-  return sdx::team_pictures(requests, tiny_bundle(), words.table, encoding, dtype);
+  return sdx::list_team_images(requests, tiny_bundle(), words.table, encoding, dtype);
 }
 
 }  // namespace
@@ -77,9 +77,9 @@ TEST_CASE("roster: only what is missing is made, and it does not depend on what 
       pictures_of({request("<Ada>, snow"), request("Robot <Ada>"), request("<Ada>", 5)}, words);
   const auto make = [&](const sdx::TeamFolder& team) {
     int made = 0;
-    sdx::PictureEvents events;
-    events.picture = [&](const sdx::TeamPicture&) { ++made; };
-    sdx::make_pictures(generator, tiny_bundle(), team, pictures, words.table, {}, "test", events);
+    sdx::ImageEvents events;
+    events.picture = [&](const sdx::TeamImage&) { ++made; };
+    sdx::make_images(generator, tiny_bundle(), team, pictures, words.table, {}, "test", events);
     return made;
   };
   const TempFolder first;
@@ -124,7 +124,7 @@ TEST_CASE("roster: the names of commit 4ce8870 are still those of a picture with
   wanted.settings.width_px = 64;
   wanted.settings.height_px = 64;
   wanted.settings.guidance_scale = mini_bundle().info().guidance_scale;
-  const auto names = sdx::team_pictures({wanted}, mini_bundle(), words, {});
+  const auto names = sdx::list_team_images({wanted}, mini_bundle(), words, {});
   CHECK(names.front().file == "pictures/Ada1/ada1-as-an-astronaut-1-903acc16.png");
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("roster: a picture of commit 4ce8870 is the one of the dtype that made
   const Words words(0.1);
   const sdx::Generator generator(tiny_bundle(), {});  // computes in float32
   const TempFolder team;
-  sdx::make_pictures(generator, tiny_bundle(), {team.path()},
+  sdx::make_images(generator, tiny_bundle(), {team.path()},
                      pictures_of({request("<Ada>")}, words), words.table, {}, "test", {});
   const auto missing = [&](const std::string& dtype) {
     return sdx::count_missing({team.path()}, pictures_of({request("<Ada>")}, words, {}, dtype));

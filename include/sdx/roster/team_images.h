@@ -12,7 +12,7 @@
 namespace sdx {
 
 /// A picture that a team shall have.
-struct TeamPicture {
+struct TeamImage {
   ImageRequest request;
   std::vector<std::string> names;  ///< in the prompt, in order
   /// Within the team's folder: pictures/<names>/<slug>-<seed>-<hash>.png. The hash is of all that
@@ -27,27 +27,27 @@ struct TeamPicture {
 
 /// The pictures of those requests whose embeddings are all in `words`; of two equal ones the first.
 /// @param dtype as it was asked for; "auto": what suits the device
-std::vector<TeamPicture> team_pictures(const std::vector<ImageRequest>& requests,
+std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& requests,
                                        const Bundle& bundle, const EmbeddingTable& words,
                                        const ImageEncoding& encoding,
                                        const std::string& dtype = "auto");
 
 /// How many of them are there, and how many are not.
-int count_present(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
-int count_missing(const TeamFolder& team, const std::vector<TeamPicture>& pictures);
+int count_present(const TeamFolder& team, const std::vector<TeamImage>& pictures);
+int count_missing(const TeamFolder& team, const std::vector<TeamImage>& pictures);
 
-struct PictureEvents {
+struct ImageEvents {
   std::function<void(int done, int total)> step;    ///< of the sampler; may throw to stop
-  std::function<void(const TeamPicture&)> picture;  ///< as soon as it is written
+  std::function<void(const TeamImage&)> picture;  ///< as soon as it is written
 };
 
 /// Makes those that are not there. What is made does not depend on what was there: a picture's
 /// place in a batch is its place in the list.
 /// @param version of the program, for the pictures' metadata.
 /// @throws as Generator::generate and write_image.
-void make_pictures(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
-                   const std::vector<TeamPicture>& pictures, const EmbeddingTable& words,
+void make_images(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
+                   const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
                    const ImageEncoding& encoding, const std::string& version,
-                   const PictureEvents& events);
+                   const ImageEvents& events);
 
 }  // namespace sdx

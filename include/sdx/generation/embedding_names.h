@@ -9,9 +9,9 @@
 namespace sdx {
 
 /// The names of the embeddings that a picture's prompts use, the negative one's too, each once.
-std::vector<std::string> words_of(const ImageRequest& request);
+std::vector<std::string> list_embedding_names(const ImageRequest& request);
 
 /// The first of them that is not in `words`; empty if all are.
-std::string missing_word(const ImageRequest& request, const EmbeddingSizes& words);
+std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& words);
 
 }  // namespace sdx

@@ -5,13 +5,13 @@
 
 namespace sdx {
 
-struct PictureSize {
+struct ImageSize {
   int width_px;
   int height_px;
 };
 
 /// What the settings say, or else what the model was trained at.
-PictureSize picture_size(const PictureSettings& settings, const BundleInfo& info);
+ImageSize image_size(const ImageSettings& settings, const BundleInfo& info);
 
 /// Of a picture as the VAE encodes it.
 struct LatentSize {
@@ -21,6 +21,6 @@ struct LatentSize {
 };
 
 /// @param scale of the second pass.
-LatentSize latent_size(const PictureSettings& settings, const BundleInfo& info, double scale = 1);
+LatentSize latent_size(const ImageSettings& settings, const BundleInfo& info, double scale = 1);
 
 }  // namespace sdx

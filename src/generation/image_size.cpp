@@ -1,16 +1,16 @@
-#include "picture_size.h"
+#include "generation/image_size.h"
 
 #include <cmath>
 
 namespace sdx {
 
-PictureSize picture_size(const PictureSettings& settings, const BundleInfo& info) {
+ImageSize image_size(const ImageSettings& settings, const BundleInfo& info) {
   const auto chosen = [&](int px) { return px > 0 ? px : info.native_size_px; };
   return {chosen(settings.width_px), chosen(settings.height_px)};
 }
 
-LatentSize latent_size(const PictureSettings& settings, const BundleInfo& info, double scale) {
-  const PictureSize size = picture_size(settings, info);
+LatentSize latent_size(const ImageSettings& settings, const BundleInfo& info, double scale) {
+  const ImageSize size = image_size(settings, info);
   const auto side = [&](int px) {
     return static_cast<int>(std::lround(px * scale)) / info.vae_factor;
   };

@@ -1,0 +1,18 @@
+#include "sdx/generation/embedding_names.h"
+
+#include "sdx/prompt/prompt.h"
+
+namespace sdx {
+
+std::vector<std::string> list_embedding_names(const ImageRequest& request) {
+  return placeholder_names(request.prompt + "\n" + request.negative_prompt);
+}
+
+std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& words) {
+  for (const std::string& name : list_embedding_names(request)) {
+    if (!words.contains(name)) return name;
+  }
+  return "";
+}
+
+}  // namespace sdx
