@@ -18,11 +18,10 @@ int main(int argc, char** argv) try {
   const sdx::LoadedModel model(bundle, sdx::choose_target("auto", "auto"), "");
   sdx::TrainingObserver observer;  // nobody watches
   sdx::RunFolder folder("run", sdx::KeepPolicy::kBest);
-  sdx::TrainedEmbedding trained =
-      sdx::train(sdx::prepare_training(bundle, model.target, model.identities,
-                                       sdx::make_spec(options), folder,
-                                       sdx::ResumePolicy::kStartAnew, observer),
-                 model.parts());
+  sdx::TrainedEmbedding trained = sdx::train(
+      sdx::prepare_training(bundle, model.target, model.identities, sdx::make_spec(options), folder,
+                            sdx::ResumePolicy::kStartAnew, observer),
+      model.parts());
   trained.save("avatar.safetensors", "avatar 1.0");
 
   sdx::EmbeddingTable embeddings;

@@ -60,10 +60,10 @@ std::vector<std::string> with_empty_values(const std::vector<std::string>& argum
 
 struct CommandLine::Impl {
   CLI::App* app = nullptr;
-  std::string path;                          ///< "sdx-model import"
+  std::string path;                           ///< "sdx-model import"
   std::map<std::string, CLI::Option*> typed;  ///< by the setting's key
-  std::vector<std::string> further;          ///< positional arguments behind the first
-  std::string list_key;                      ///< of the setting that takes them
+  std::vector<std::string> further;           ///< positional arguments behind the first
+  std::string list_key;                       ///< of the setting that takes them
   std::string config_file;
   Json config = Json::object();
   bool print_config = false;
@@ -111,8 +111,8 @@ void CommandLine::add_options(std::size_t first) {
     if (!info.is_option) continue;
     CLI::Option* option = nullptr;
     if (info.type == SettingType::kFlag) {
-      option = impl_->app->add_flag_function(names_of_option(info), [](std::int64_t) {},
-                                           with_option_names(info.help));
+      option = impl_->app->add_flag_function(
+          names_of_option(info), [](std::int64_t) {}, with_option_names(info.help));
     } else {
       const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
       option = impl_->app->add_option(names_of_option(info), CLI::callback_t(keep),

@@ -199,7 +199,9 @@ EmbeddingFile list_embedding_names(const Content& content) {
 
 }  // namespace
 
-EmbeddingFile inspect_embedding(const fs::path& file) { return list_embedding_names(read_content(file)); }
+EmbeddingFile inspect_embedding(const fs::path& file) {
+  return list_embedding_names(read_content(file));
+}
 
 std::vector<Embedding> read_embeddings(const fs::path& file) {
   EmbeddingFile content = inspect_embedding(file);

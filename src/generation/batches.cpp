@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "generation/pass_plan.h"
 #include "generation/image_size.h"
+#include "generation/pass_plan.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/allocation_meter.h"
 

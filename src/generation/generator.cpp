@@ -12,9 +12,11 @@
 
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
-#include "generation/pass_plan.h"
 #include "generation/image_size.h"
+#include "generation/pass_plan.h"
 #include "generation/request_check.h"
+#include "generation/start_image.h"
+#include "generation/tile.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
@@ -24,8 +26,6 @@
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stopwatch.h"
-#include "generation/start_image.h"
-#include "generation/tile.h"
 
 namespace sdx {
 
@@ -277,9 +277,10 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
         const Image image = to_image(impl.decode(one, made_by.tile, side));
-        const GenerationInfo making{{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
-                            impl.target.dtype,
-                            side * impl.info().vae_factor};
+        const GenerationInfo making{
+            {static_cast<int>(batch.requests.size()), static_cast<int>(row)},
+            impl.target.dtype,
+            side * impl.info().vae_factor};
         consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
                                   making, one.cpu()});
       }

@@ -8,9 +8,9 @@
 #include <cmath>
 #include <limits>
 
+#include "generation/tile.h"
 #include "sdx/device/transfer.h"
 #include "sdx/prompt/prompt.h"
-#include "generation/tile.h"
 
 namespace sdx {
 

@@ -151,8 +151,7 @@ const SettingsTable<PromptSources>& prompt_source_settings() {
   static const SettingsTable<PromptSources> kTable = [] {
     SettingsTable<PromptSources> table;
     table.group("Input");
-    table
-        .add("styles", &PromptSources::styles_file, "CSV file with the styles that `style` names")
+    table.add("styles", &PromptSources::styles_file, "CSV file with the styles that `style` names")
         .path();
     table
         .add("wildcards", &PromptSources::wildcards_folder,
@@ -224,7 +223,8 @@ std::vector<ImageJob> make_jobs(const ImageOptions& options, const JobSettings& 
     for (int i = 0; i < settings.count; ++i) {
       const std::uint64_t seed = options.seed.value() + static_cast<std::uint64_t>(i);
       for (const Cell& cell : make_cells(with_seed(named, seed, settings), settings.axes)) {
-        ImageRequest request = make_request(styled(cell.options, settings), settings.guidance_scale);
+        ImageRequest request =
+            make_request(styled(cell.options, settings), settings.guidance_scale);
         const std::string label = cell.label.empty() ? request.prompt : cell.label;
         jobs.push_back({std::move(request), label});
       }

@@ -120,8 +120,7 @@ auto hires_member(Pointer pointer) {
 
 void add_sampling(Table& table) {
   table.group("Sampling");
-  table
-      .add("steps", sampler_member(&SamplerSettings::steps), "Evaluations of the model")
+  table.add("steps", sampler_member(&SamplerSettings::steps), "Evaluations of the model")
       .at_least(1)
       .in_images(kBeforeModel, "Steps");
   table
@@ -237,10 +236,8 @@ void add_start(Table& table) {
       .add("strength", nested(kSettings, &ImageSettings::strength),
            "How much of `init-image` may change, 0 to 1")
       .within(0, 1)
-      .in_images(
- kBehindModel,
-          "Start strength",
-          [](const ImageOptions& options) { return options.settings.start != nullptr; })
+      .in_images(kBehindModel, "Start strength",
+                 [](const ImageOptions& options) { return options.settings.start != nullptr; })
       .named_in_images([](const ImageOptions& options) {
         return has_second_pass(options) ? "Start strength" : "Denoising strength";
       });
@@ -262,14 +259,12 @@ void add_reading(Table& table) {
       .add("clip-skip", nested(kSettings, &ImageSettings::clip_skip),
            "Layer of the text encoder, counted from its end")
       .at_least(1)
-      .in_images(kBehindModel, "Clip skip", [](const ImageOptions& options) {
-        return options.settings.clip_skip != 1;
-      });
+      .in_images(kBehindModel, "Clip skip",
+                 [](const ImageOptions& options) { return options.settings.clip_skip != 1; });
   table.group("Picture");
-  table
-      .add("tile", nested(kSettings, &ImageSettings::tile), "A picture whose edges fit each other")
+  table.add("tile", nested(kSettings, &ImageSettings::tile), "A picture whose edges fit each other")
       .in_images(kBehindModel, "Tiling",
-                              [](const ImageOptions& options) { return options.settings.tile; })
+                 [](const ImageOptions& options) { return options.settings.tile; })
       .shown_in_images([](const ImageOptions&) { return std::string("True"); });
   table
       .add("grammar", nested(kSettings, &ImageSettings::grammar),

@@ -7,8 +7,7 @@ const SettingsTable<ImageEncoding>& encoding_settings() {
     SettingsTable<ImageEncoding> table;
     table.group("Output");
     table.add("format", &ImageEncoding::format, "png, jpeg or webp");
-    table
-        .add("quality", &ImageEncoding::quality, "1 to 100 for JPEG and WebP; 0: 95 and 90")
+    table.add("quality", &ImageEncoding::quality, "1 to 100 for JPEG and WebP; 0: 95 and 90")
         .within(0, 100);
     return table;
   }();

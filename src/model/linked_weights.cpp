@@ -14,7 +14,7 @@ constexpr const char* kRemedy = "; import the model again, without `link` if the
 
 /// Which of the files a tensor is a view of, and where it begins there.
 Json describe_place(const std::string& name, const at::Tensor& tensor,
-              const std::vector<SourceFile>& files) {
+                    const std::vector<SourceFile>& files) {
   const auto* begin = static_cast<const std::byte*>(tensor.data_ptr());
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::span<std::byte> bytes = files[i].mapping->bytes();

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "sdx/device/recorded_call.h"
 #include "model/unet_program.h"
 #include "sdx/device/device.h"
+#include "sdx/device/recorded_call.h"
 #include "sdx/model/bundle.h"
 
 namespace sdx {

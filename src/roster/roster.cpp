@@ -94,8 +94,8 @@ void refuse_doubles(std::vector<Draft>& drafts, const fs::path& roster, const st
       std::vector<std::string> others;
       for (const Draft* const other : group) {
         if (other == draft) continue;
-        others.push_back(describe_place(roster, other->member.line) + " (" + shown(other->member.name) +
-                         ")");
+        others.push_back(describe_place(roster, other->member.line) + " (" +
+                         shown(other->member.name) + ")");
       }
       draft->faults.push_back(what + join(others, ", "));
     }
@@ -167,8 +167,8 @@ Roster read_roster(const fs::path& path) {
     if (draft.faults.empty()) {
       roster.members.push_back(std::move(member));
     } else {
-      roster.problems.push_back({describe_place(path, member.line), shown(member.name), ExitCode::kData,
-                                 join(draft.faults, "; ")});
+      roster.problems.push_back({describe_place(path, member.line), shown(member.name),
+                                 ExitCode::kData, join(draft.faults, "; ")});
     }
   }
   return roster;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "sdx/generation/embedding_names.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/generation/infotext_format.h"
-#include "sdx/generation/embedding_names.h"
 #include "sdx/image/format.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
@@ -75,8 +75,8 @@ bool is_present(const TeamFolder& team, const TeamImage& picture) {
 }  // namespace
 
 std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& requests,
-                                       const Bundle& bundle, const EmbeddingTable& words,
-                                       const ImageEncoding& encoding, const std::string& dtype) {
+                                        const Bundle& bundle, const EmbeddingTable& words,
+                                        const ImageEncoding& encoding, const std::string& dtype) {
   const std::string choices = text_of_choices(encoding, dtype);
   std::vector<TeamImage> pictures;
   std::set<fs::path> known;
@@ -111,9 +111,9 @@ int count_missing(const TeamFolder& team, const std::vector<TeamImage>& pictures
 }
 
 void make_images(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
-                   const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
-                   const ImageEncoding& encoding, const std::string& version,
-                   const ImageEvents& events) {
+                 const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
+                 const ImageEncoding& encoding, const std::string& version,
+                 const ImageEvents& events) {
   for (auto begin = pictures.begin(); begin != pictures.end();) {
     const int batch = generator.steady_batch_size(begin->request.settings);
     const auto end = begin + std::min<std::ptrdiff_t>(batch, pictures.end() - begin);

@@ -56,8 +56,9 @@ const SettingsTable<TeamOptions>& team_settings() {
         .add("embeddings", &TeamOptions::embeddings,
              "Folders or files with further words, for prompts that name them")
         .path();
-    table.add("only", &TeamOptions::only,
-              "Comma-separated names; pictures of several people, gallery and summary are left out");
+    table.add(
+        "only", &TeamOptions::only,
+        "Comma-separated names; pictures of several people, gallery and summary are left out");
     table.add("keep-going", &TeamOptions::keep_going,
               "Leave out whoever cannot be trained, in place of not starting");
     table.add("require-consent", &TeamOptions::require_consent,
@@ -113,8 +114,7 @@ void read_team_options(const fs::path& team, TeamOptions& options, ModelOptions&
                             "sdx-roster run makes one");
   }
   const Settings settings = bind_team_settings(options, model);
-  const Json json =
-      with_moved_paths(read_json_file(file), settings, team, fs::current_path());
+  const Json json = with_moved_paths(read_json_file(file), settings, team, fs::current_path());
   settings.read_json(json, file.string());
   options.out = team.string();
 }

@@ -24,8 +24,7 @@ TrainingSpec make_training(const Member& member, const TeamOptions& options,
   TrainingOptions training = default_training();
   if (!options.preset.empty()) apply_preset(options.preset, training);
   ModelOptions asked = model;
-  const Settings settings =
-      Settings(training_settings(), training).add(model_settings(), asked);
+  const Settings settings = Settings(training_settings(), training).add(model_settings(), asked);
   if (!options.training_file.empty()) {
     // What --print-config shows of sdx-train holds more than the training.
     const std::set<std::string> skipped = {"json", "quiet", "verbose"};
@@ -187,14 +186,16 @@ class TeamCheck {
 
   bool needs_nobody_else(const std::vector<std::string>& names, const TeamMember& member) const {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return name == member.training.inversion.name || checked_.plan.other_embeddings.contains(name);
+      return name == member.training.inversion.name ||
+             checked_.plan.other_embeddings.contains(name);
     });
   }
 
   void check_known(const std::string& name, const std::string& prompt) const {
     std::vector<std::string> known = names_in_roster();
     for (const RosterProblem& problem : roster_.problems) known.push_back(problem.name);
-    for (const auto& [word, embedding] : checked_.plan.other_embeddings.all()) known.push_back(word);
+    for (const auto& [word, embedding] : checked_.plan.other_embeddings.all())
+      known.push_back(word);
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     throw UsageError("\"" + prompt + "\": <" + name + "> is neither in " + roster_.path.string() +
                      " nor in `embeddings`; the nearest are " +
@@ -229,7 +230,8 @@ void check_images(const TeamPlan& plan, const LoadedModel& model) {
   }
   const EmbeddingSizes words(plan.other_embeddings, std::move(planned));
   // Whom such a picture shows is a problem already.
-  std::erase_if(requests, [&](const auto& one) { return !find_missing_embedding(one, words).empty(); });
+  std::erase_if(requests,
+                [&](const auto& one) { return !find_missing_embedding(one, words).empty(); });
   model.generator.check(requests, words);
 }
 

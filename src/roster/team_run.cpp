@@ -146,7 +146,8 @@ class TeamRun {
 
   void work_on(std::vector<ClaimedMember>& claimed) {
     std::vector<TeamMemberTraining> trainings;
-    for (const ClaimedMember& claim : claimed) trainings.push_back({&member(claim), &outcome(claim)});
+    for (const ClaimedMember& claim : claimed)
+      trainings.push_back({&member(claim), &outcome(claim)});
     if (!train_members(plan_, model_, trainings, observer_)) outcome_.was_stopped = true;
     for (const ClaimedMember& claim : claimed) {
       if (stop_requested()) return;
@@ -202,7 +203,7 @@ class TeamRun {
     };
     try {
       make_images(model_.generator, model_.bundle, plan_.folder, pictures, words, plan_.encoding,
-                    plan_.version, told);
+                  plan_.version, told);
     } catch (const Stopped&) {
     }
   }
@@ -255,8 +256,8 @@ class TeamRun {
   }
 
   int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
-    return sdx::count_present(
-        plan_.folder, list_team_images(requests, model_.bundle, words, plan_.encoding, plan_.dtype));
+    return sdx::count_present(plan_.folder, list_team_images(requests, model_.bundle, words,
+                                                             plan_.encoding, plan_.dtype));
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.

@@ -50,8 +50,8 @@ MemberState TeamStatus::examine(const TeamMember& member) const {
     if (checkpoint) state.steps = checkpoint->state.inversion.steps;
   }
   state.pictures_wanted = static_cast<int>(member.pictures.size());
-  state.pictures = count_present(
-      plan_.folder, list_team_images(member.pictures, bundle_, words_, plan_.encoding, plan_.dtype));
+  state.pictures = count_present(plan_.folder, list_team_images(member.pictures, bundle_, words_,
+                                                                plan_.encoding, plan_.dtype));
   return state;
 }
 

@@ -33,7 +33,8 @@ struct MilestoneFigure {
 
 constexpr std::array kFigures = {
     MilestoneFigure{"likeness", [](Milestone& one) -> double& { return one.evaluation.likeness; }},
-    MilestoneFigure{"obedience", [](Milestone& one) -> double& { return one.evaluation.obedience; }},
+    MilestoneFigure{"obedience",
+                    [](Milestone& one) -> double& { return one.evaluation.obedience; }},
 };
 
 std::string figure_key(const char* name) { return std::string("milestones.") + name; }

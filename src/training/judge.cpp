@@ -118,7 +118,8 @@ Judge::~Judge() = default;
 
 bool Judge::knows_the_person() const { return impl_->knows_the_person; }
 
-EvaluatedImages Judge::evaluate(const Embedding& word, const std::function<void()>& may_stop) const {
+EvaluatedImages Judge::evaluate(const Embedding& word,
+                                const std::function<void()>& may_stop) const {
   const at::NoGradGuard no_grad;
   EmbeddingTable table;
   table.add(word);

@@ -28,9 +28,10 @@ auto trainer_member(Pointer pointer) {
 void parse_timesteps(Options& options, const std::string& text) {
   const std::size_t colon = std::min(text.find(':'), text.size());
   const auto first = settings_detail::read_number<int>(std::string_view(text).substr(0, colon));
-  const auto last = colon == text.size() ? std::nullopt
-                                         : settings_detail::read_number<int>(
-                                               std::string_view(text).substr(colon + 1));
+  const auto last =
+      colon == text.size()
+          ? std::nullopt
+          : settings_detail::read_number<int>(std::string_view(text).substr(colon + 1));
   if (!first || !last) throw SettingError("timesteps", "MIN:MAX, for example 0:999", text);
   options.inversion.first_timestep = *first;
   options.inversion.last_timestep = *last;
@@ -83,9 +84,7 @@ void add_input(Table& table) {
 
 void add_training(Table& table) {
   table.group("Training");
-  table
-      .add("preset", &Options::preset,
-           "Where the defaults below are from: fast, balanced, best")
+  table.add("preset", &Options::preset, "Where the defaults below are from: fast, balanced, best")
       .of_one_call();
   table.add("init", inversion_member(&InversionOptions::init),
             "Start: a text, 'auto' (words that explain the pictures best), 'cross' (a mean name); "
@@ -152,8 +151,7 @@ void add_output(Table& table) {
   table.add("embeddings", &Options::embeddings, "Folder for <Name>'s file");
   table.add("runs", &Options::runs, "Folder for settings, measurements, previews, checkpoints");
   table.add("force", &Options::force, "Replace an embedding or a run of the same name");
-  table
-      .add("resume", &Options::resume, "Go on with the training in this folder: runs/<Name>")
+  table.add("resume", &Options::resume, "Go on with the training in this folder: runs/<Name>")
       .of_one_call();
   table
       .add("resume-anyway", &Options::resume_anyway,

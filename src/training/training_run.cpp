@@ -217,8 +217,8 @@ class RunningTraining : public TrainingObserver {
       memory = GradientMemory::kLow;
       estimate = estimate_memory(model.text_encoders, model.unet, shape, memory);
     }
-    parts_->note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) + " (a step " +
-                 bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
+    parts_->note("Memory: about " + bytes_text(static_cast<std::uint64_t>(estimate.total_bytes())) +
+                 " (a step " + bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
                  bytes_text(static_cast<std::uint64_t>(available)) + " are free)" +
                  (memory == GradientMemory::kLow ? ", the low way" : ""));
     return memory;

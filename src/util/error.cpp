@@ -7,7 +7,8 @@ namespace sdx {
 
 SettingError::SettingError(const std::string& field, const std::string& expected,
                            std::string_view found)
-    : UsageError("`" + field + "`: expected " + expected + ", found \"" + std::string(found) + "\""),
+    : UsageError("`" + field + "`: expected " + expected + ", found \"" + std::string(found) +
+                 "\""),
       field_(field) {}
 
 void throw_errno(int error_number, const std::string& action, const std::string& path) {

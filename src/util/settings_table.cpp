@@ -29,7 +29,9 @@ std::string range_in_words(bool is_whole, const Range& range) {
 }  // namespace settings_detail
 
 void BoundSetting::set_json(const Json& value) const {
-  const auto fail = [&] { settings_detail::fail(*info, value.is_string() ? value.get<std::string>() : value.dump()); };
+  const auto fail = [&] {
+    settings_detail::fail(*info, value.is_string() ? value.get<std::string>() : value.dump());
+  };
   switch (info->type) {
     case SettingType::kFlag:
       if (!value.is_boolean()) fail();

@@ -66,7 +66,8 @@ TEST_CASE("cli: the table of the folder says what is made of each file") {
 TEST_CASE("cli: options about the folder that cannot be") {
   const Workplace place;
   check_refused(place.train("Ada", {"--crop", "middle"}), 64, {"--crop", "face, center or none"});
-  check_refused(place.train("Ada", {"--face", "first"}), 64, {"--face", "largest, center or match"});
+  check_refused(place.train("Ada", {"--face", "first"}), 64,
+                {"--face", "largest, center or match"});
   check_refused(place.train("Ada", {"--mask", "hair"}), 64, {"--mask", "none or face"});
   check_refused(place.train("Ada", {"--kind", "animal"}), 64, {"person, object or style"});
   check_refused(place.train("Ada", {"--templates", "absent.txt"}), 66, {"absent.txt"});

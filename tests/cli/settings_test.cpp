@@ -32,9 +32,7 @@ std::string only_picture(const fs::path& folder) {
   return found;
 }
 
-std::string parameters_of(const fs::path& file) {
-  return sdx::read_parameters(file).value_or("");
-}
+std::string parameters_of(const fs::path& file) { return sdx::read_parameters(file).value_or(""); }
 
 }  // namespace
 
@@ -72,8 +70,9 @@ TEST_CASE("settings: --config names what is wrong in it") {
   };
   CHECK_THAT(complaint(R"({"stepz": 3})"),
              ContainsSubstring("c.json: there is no setting \"stepz\"; the nearest are steps"));
-  CHECK_THAT(complaint(R"({"steps": "many"})"),
-             ContainsSubstring("c.json: --steps: expected a whole number of 1 or more, found \"many\""));
+  CHECK_THAT(
+      complaint(R"({"steps": "many"})"),
+      ContainsSubstring("c.json: --steps: expected a whole number of 1 or more, found \"many\""));
   CHECK_THAT(complaint(R"({"hires": 20})"),
              ContainsSubstring("c.json: --hires: expected a number from 1 to 8, found \"20\""));
   CHECK_THAT(complaint(R"({"tile": "yes"})"),
@@ -98,8 +97,9 @@ TEST_CASE("settings: an option with = and nothing behind it has the empty value"
 TEST_CASE("settings: what is typed is not even looked at in a picture") {
   const Workplace place;
   const std::string picture = picture_that_says(
-      place, "robot\nSteps: 3, Sampler: DPM adaptive, Schedule type: Turbo, CFG scale: 2, Seed: -1, "
-             "Size: 64x64, Clip skip: -2");
+      place,
+      "robot\nSteps: 3, Sampler: DPM adaptive, Schedule type: Turbo, CFG scale: 2, Seed: -1, "
+      "Size: 64x64, Clip skip: -2");
   const RunResult refused = place.run("sdx-generate", {"--from-image", picture});
   CHECK(refused.exit_code == 64);
   CHECK_THAT(refused.err, ContainsSubstring("--from-image said.png: "));
@@ -116,7 +116,8 @@ TEST_CASE("settings: what is typed is not even looked at in a picture") {
 
 TEST_CASE("settings: a picture of an empty prompt is made again, bit for bit") {
   const Workplace place;
-  REQUIRE(place.run("sdx-generate", {"", "--seed", "3", "--steps", "2", "--out", "a"}).exit_code == 0);
+  REQUIRE(place.run("sdx-generate", {"", "--seed", "3", "--steps", "2", "--out", "a"}).exit_code ==
+          0);
   const std::string first = only_picture(place.path() / "a");
   const RunResult again = place.run("sdx-generate", {"--from-image", first, "--out", "b"});
   INFO(again.err);

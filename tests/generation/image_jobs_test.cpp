@@ -36,7 +36,8 @@ TEST_CASE("image jobs: a line of a prompts file is a prompt, or settings") {
   base.styles = {"oil"};
   const auto read = read_lines(
       "a robot\n"
-      "--prompt \"snow, \\\"deep\\\" [a,b]\" --negative_prompt 'a hat' --steps=3 --tile --cfg_scale 2 "
+      "--prompt \"snow, \\\"deep\\\" [a,b]\" --negative_prompt 'a hat' --steps=3 --tile "
+      "--cfg_scale 2 "
       "--sampler_name \"Euler a\" --width 72 --height 64 --style wax --style gold\n"
       "  \n",
       base);

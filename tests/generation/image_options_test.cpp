@@ -88,10 +88,9 @@ TEST_CASE("image options: AUTOMATIC1111's one strength is the second pass's, if 
   CHECK(options.settings.strength == 0.75);
   CHECK(options.settings.hires.strength == 0.3);
   options = {};
-  read_infotext({"",
-                 "",
-                 {{"Denoising strength", "0.3"}, {"Start strength", "0.6"}, {"Hires upscale", "2"}}},
-                options, nothing_given);
+  read_infotext(
+      {"", "", {{"Denoising strength", "0.3"}, {"Start strength", "0.6"}, {"Hires upscale", "2"}}},
+      options, nothing_given);
   CHECK(options.settings.strength == 0.6);
   CHECK(options.settings.hires.strength == 0.3);
 }

@@ -44,9 +44,8 @@ struct Words {
 };
 
 std::vector<sdx::TeamImage> pictures_of(const std::vector<sdx::ImageRequest>& requests,
-                                          const Words& words,
-                                          const sdx::ImageEncoding& encoding = {},
-                                          const std::string& dtype = "auto") {
+                                        const Words& words, const sdx::ImageEncoding& encoding = {},
+                                        const std::string& dtype = "auto") {
   return sdx::list_team_images(requests, tiny_bundle(), words.table, encoding, dtype);
 }
 
@@ -132,8 +131,8 @@ TEST_CASE("roster: a picture of commit 4ce8870 is the one of the dtype that made
   const Words words(0.1);
   const sdx::Generator generator(tiny_bundle(), {});  // computes in float32
   const TempFolder team;
-  sdx::make_images(generator, tiny_bundle(), {team.path()},
-                     pictures_of({request("<Ada>")}, words), words.table, {}, "test", {});
+  sdx::make_images(generator, tiny_bundle(), {team.path()}, pictures_of({request("<Ada>")}, words),
+                   words.table, {}, "test", {});
   const auto missing = [&](const std::string& dtype) {
     return sdx::count_missing({team.path()}, pictures_of({request("<Ada>")}, words, {}, dtype));
   };

@@ -22,7 +22,8 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
 
 /// Takes prompt and settings from an image's text; what it does not say stays as it is. Fields that
 /// are no settings here are passed over.
-/// @param is_given says of a setting's key whether it is known from elsewhere: then the text's field
+/// @param is_given says of a setting's key whether it is known from elsewhere: then the text's
+/// field
 ///        is not even looked at
 /// @throws UsageError for a field that cannot be read, such as a sampler that is not there.
 void read_infotext(const Infotext& infotext, ImageOptions& options,

@@ -20,8 +20,8 @@ struct Point {
 struct Face {
   Rect box;          ///< from the brows to the chin, within the picture
   double score = 1;  ///< 0 … 1, how sure YuNet is; the cascade does not say
-  /// Detectors, nose tip, mouth corners; of the pairs the one at the picture's left comes first. The
-  /// cascade finds none.
+  /// Detectors, nose tip, mouth corners; of the pairs the one at the picture's left comes first.
+  /// The cascade finds none.
   std::optional<std::array<Point, 5>> landmarks;
 };
 

@@ -40,8 +40,7 @@ std::string pictures_folder(const std::vector<std::string>& names);
 
 /// Removes the pictures that show a person, alone or with others, and their thumbnails.
 /// @return what was removed, within the team's folder, in order.
-std::vector<std::filesystem::path> remove_images(const TeamFolder& team,
-                                                      const std::string& name);
+std::vector<std::filesystem::path> remove_images(const TeamFolder& team, const std::string& name);
 
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
 /// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery

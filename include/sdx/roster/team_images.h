@@ -28,16 +28,16 @@ struct TeamImage {
 /// The pictures of those requests whose embeddings are all in `words`; of two equal ones the first.
 /// @param dtype as it was asked for; "auto": what suits the device
 std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& requests,
-                                       const Bundle& bundle, const EmbeddingTable& words,
-                                       const ImageEncoding& encoding,
-                                       const std::string& dtype = "auto");
+                                        const Bundle& bundle, const EmbeddingTable& words,
+                                        const ImageEncoding& encoding,
+                                        const std::string& dtype = "auto");
 
 /// How many of them are there, and how many are not.
 int count_present(const TeamFolder& team, const std::vector<TeamImage>& pictures);
 int count_missing(const TeamFolder& team, const std::vector<TeamImage>& pictures);
 
 struct ImageEvents {
-  std::function<void(int done, int total)> step;    ///< of the sampler; may throw to stop
+  std::function<void(int done, int total)> step;  ///< of the sampler; may throw to stop
   std::function<void(const TeamImage&)> picture;  ///< as soon as it is written
 };
 
@@ -46,8 +46,8 @@ struct ImageEvents {
 /// @param version of the program, for the pictures' metadata.
 /// @throws as Generator::generate and write_image.
 void make_images(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
-                   const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
-                   const ImageEncoding& encoding, const std::string& version,
-                   const ImageEvents& events);
+                 const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
+                 const ImageEncoding& encoding, const std::string& version,
+                 const ImageEvents& events);
 
 }  // namespace sdx

@@ -15,7 +15,8 @@ namespace sdx {
 struct TeamOptions {
   std::string roster;  ///< CSV or JSON
   std::string prompts;
-  std::vector<std::string> embeddings;  ///< files or folders of embeddings that nobody in the roster has
+  std::vector<std::string>
+      embeddings;  ///< files or folders of embeddings that nobody in the roster has
   PromptSources sources;
   std::string only;  ///< comma-separated names; empty: everybody
   bool keep_going = false;
@@ -35,8 +36,8 @@ struct TeamOptions {
 /// The table of what is a team's alone. All that a team is asked for is in bind_team_settings().
 const SettingsTable<TeamOptions>& team_settings();
 
-/// Everything that a team is asked for: its own settings, those of prompts, images and encoding, and
-/// the model's.
+/// Everything that a team is asked for: its own settings, those of prompts, images and encoding,
+/// and the model's.
 Settings bind_team_settings(TeamOptions& options, ModelOptions& model);
 
 /// Keeps what was asked for in the team's folder, paths as they are seen from there, so that
@@ -45,7 +46,8 @@ void write_team_options(const TeamOptions& options, const ModelOptions& model,
                         const std::filesystem::path& team);
 
 /// What the team was asked for; paths as they are seen from the current folder.
-/// @throws MissingInputError if `team` is no team's folder; UsageError for a setting that is unknown
+/// @throws MissingInputError if `team` is no team's folder; UsageError for a setting that is
+/// unknown
 ///         or impossible, with the file's name.
 void read_team_options(const std::filesystem::path& team, TeamOptions& options,
                        ModelOptions& model);

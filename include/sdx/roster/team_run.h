@@ -25,7 +25,7 @@ struct TeamPlan {
   std::string title;
   std::vector<TeamMember> members;
   std::vector<ImageRequest> group_images;  ///< that belong to no single member
-  EmbeddingTable other_embeddings;                ///< that prompts may use as well
+  EmbeddingTable other_embeddings;         ///< that prompts may use as well
   KeepPolicy keep = KeepPolicy::kBest;
   bool is_part = false;  ///< some members only: no gallery and no summary, others will see to that
   int together = 1;      ///< people who are trained in one pass of the UNet

@@ -75,8 +75,8 @@ template <NamedEnum E>
 E json_enum(const Json& object, const std::string& key, const std::filesystem::path& where) {
   const auto text = json_value<std::string>(object, key, where);
   if (const auto value = find_enum<E>(text)) return *value;
-  throw DataError(where.string() + ": key \"" + key + "\": expected " + list_choices(enum_texts<E>()) +
-                  ", found \"" + text + "\"");
+  throw DataError(where.string() + ": key \"" + key + "\": expected " +
+                  list_choices(enum_texts<E>()) + ", found \"" + text + "\"");
 }
 
 }  // namespace sdx

@@ -22,9 +22,9 @@
 namespace sdx {
 
 // Settings are defined once, in a table for each struct: a row says what a setting is called, which
-// member holds it, what it may be, and what it is for. Command line, configuration files, records of
-// a run, lines of a prompts file, axes of a grid and the text inside of an image read and write the
-// struct through its table. To add a setting is to add a row.
+// member holds it, what it may be, and what it is for. Command line, configuration files, records
+// of a run, lines of a prompts file, axes of a grid and the text inside of an image read and write
+// the struct through its table. To add a setting is to add a row.
 
 /// What a setting is in JSON.
 enum class SettingType {
@@ -45,8 +45,8 @@ struct SettingInfo {
   std::string group;  ///< the heading under which help shows it
   std::string help;   ///< one line, in the imperative
   SettingType type = SettingType::kText;
-  std::string expected;                  ///< what it may be, in words: "a whole number of 1 or more"
-  char letter = 0;                       ///< a short name: 'n' for -n; 0: none
+  std::string expected;  ///< what it may be, in words: "a whole number of 1 or more"
+  char letter = 0;       ///< a short name: 'n' for -n; 0: none
   std::vector<std::string> other_names;  ///< what other programs call it, understood as well
   std::string environment;               ///< variable that holds it where nothing else says it
   bool is_positional = false;            ///< given by its place, without a name
@@ -276,8 +276,7 @@ typename SettingsTable<S>::Row& SettingsTable<S>::add(std::string key, Member me
     return row;
   } else if constexpr (std::is_arithmetic_v<T>) {
     constexpr bool kIsWhole = std::is_integral_v<T>;
-    Row& row = add_row(key, std::move(help),
-                       kIsWhole ? SettingType::kWhole : SettingType::kNumber);
+    Row& row = add_row(key, std::move(help), kIsWhole ? SettingType::kWhole : SettingType::kNumber);
     row.within(std::is_unsigned_v<T> ? 0 : row.range->least, row.range->most);
     row.set_text = [member, key, range = row.range](S& value, const std::string& text) {
       const auto number = detail::read_number<T>(text);
@@ -322,7 +321,8 @@ typename SettingsTable<S>::Row& SettingsTable<S>::add(std::string key, Member me
   } else {
     static_assert(NamedEnum<T>, "a setting of this type needs add_spelled()");
     Row& row = add_spelled(
-        key, [member](const S& value) { return std::string(to_string(std::invoke(member, value))); },
+        key,
+        [member](const S& value) { return std::string(to_string(std::invoke(member, value))); },
         [member, key](S& value, const std::string& text) {
           std::invoke(member, value) = parse_enum<T>(text, key);
         },

@@ -21,10 +21,9 @@ const SettingsTable<BenchOptions>& bench_settings() {
   static const SettingsTable<BenchOptions> kTable = [] {
     SettingsTable<BenchOptions> table;
     table.group("Measurements");
-    table.add("phases", &BenchOptions::phase_names, "What is measured, each in a process of its own");
-    table
-        .add("size", &BenchOptions::size_px,
-             "Side of the square pictures; 0: the model's own")
+    table.add("phases", &BenchOptions::phase_names,
+              "What is measured, each in a process of its own");
+    table.add("size", &BenchOptions::size_px, "Side of the square pictures; 0: the model's own")
         .at_least(0);
     table.add("steps", &BenchOptions::steps, "Steps of a whole picture").at_least(1);
     table

@@ -14,10 +14,10 @@ namespace sdx {
 struct BenchOptions : ModelOptions {
   BenchOptions();
 
-  std::string phase_names;  ///< comma-separated
-  int size_px = 0;  ///< 0: the model's native size
-  int steps = 20;   ///< of a whole picture
-  int repeats = 3;  ///< that count; one more comes before them
+  std::string phase_names;         ///< comma-separated
+  int size_px = 0;                 ///< 0: the model's native size
+  int steps = 20;                  ///< of a whole picture
+  int repeats = 3;                 ///< that count; one more comes before them
   std::vector<BenchPhase> phases;  ///< of phase_names, after check_bench_options()
   bool serve = false;
   bool quiet = false;

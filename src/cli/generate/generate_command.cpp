@@ -10,10 +10,10 @@
 #include "cli/generate/image_writer.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
+#include "sdx/generation/embedding_names.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
-#include "sdx/generation/embedding_names.h"
 #include "sdx/image/encoding_settings.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
@@ -191,9 +191,9 @@ struct Stopped {
 };
 
 void make_images(const GenerateOptions& options, const CommonOptions& common,
-                   const ComputeTarget& target, const Bundle& bundle,
-                   const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
-                   ImageWriter& writer) {
+                 const ComputeTarget& target, const Bundle& bundle,
+                 const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
+                 ImageWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
   const Generator generator(bundle, target);
   std::vector<ImageRequest> requests;

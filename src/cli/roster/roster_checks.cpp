@@ -24,13 +24,13 @@ void check_problems(const CheckedTeam& team, const TeamOptions& options,
     return;
   }
   const RosterProblem& first = team.problems.front();
-  const std::string advice =
-      usable > 0 ? "--keep-going goes on with the other " + count_in_words(usable, "person", "people")
-                 : "nobody is left";
+  const std::string advice = usable > 0 ? "--keep-going goes on with the other " +
+                                              count_in_words(usable, "person", "people")
+                                        : "nobody is left";
   throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +
                               first.text + ". Nothing was started (" +
-                              count_in_words(team.problems.size(), "row", "rows") + " cannot be used); " +
-                              advice);
+                              count_in_words(team.problems.size(), "row", "rows") +
+                              " cannot be used); " + advice);
 }
 
 void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {

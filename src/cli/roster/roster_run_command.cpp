@@ -112,7 +112,8 @@ void throw_if_unfinished(const TeamOutcome& outcome, const CheckedTeam& team,
 void run(const TeamOptions& options, const CommonOptions& common, bool is_asked_now) {
   const ComputeTarget target = compute_target(common);
   const Bundle bundle = open_model(common);
-  const CheckedTeam team = plan_team(options, common, bundle, *bundle.load_tokenizer(), version_text());
+  const CheckedTeam team =
+      plan_team(options, common, bundle, *bundle.load_tokenizer(), version_text());
   check_problems(team, options, common);
   prepare_output_folder(team.plan.folder.root);
   check_disk_space(team.plan, bundle.info());

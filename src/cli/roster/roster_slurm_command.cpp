@@ -36,9 +36,7 @@ const SettingsTable<SlurmOptions>& slurm_settings() {
         .of_one_call();
     table.add("cpus", &SlurmOptions::cpus, "CPUs for each task").at_least(1).of_one_call();
     table.add("memory", &SlurmOptions::memory, "Memory for each task").of_one_call();
-    table
-        .add("parallel", &SlurmOptions::parallel,
-             "Tasks at once; 0: as many as the cluster gives")
+    table.add("parallel", &SlurmOptions::parallel, "Tasks at once; 0: as many as the cluster gives")
         .at_least(0)
         .of_one_call();
     return table;
@@ -71,8 +69,7 @@ std::vector<std::string> tasks_of(const TeamPlan& plan) {
 
 namespace {
 
-void write_job(const TeamOptions& options, const CommonOptions& common,
-               const SlurmOptions& slurm) {
+void write_job(const TeamOptions& options, const CommonOptions& common, const SlurmOptions& slurm) {
   check_team_options(options);
   check_slurm_options(slurm);
   if (!options.only.empty()) {

@@ -65,8 +65,8 @@ People people_of(const Roster& roster) {
     const auto refusal =
         roster.records_consent ? why_refused(member.consent, today()) : std::nullopt;
     if (refusal) {
-      people.problems.push_back({describe_place(roster.path, member.line), member.name, ExitCode::kConfig,
-                                 *refusal + ": not looked at"});
+      people.problems.push_back({describe_place(roster.path, member.line), member.name,
+                                 ExitCode::kConfig, *refusal + ": not looked at"});
     } else if (auto problem = check_portraits(member, roster.path)) {
       people.problems.push_back(std::move(*problem));
     } else {
@@ -166,11 +166,11 @@ void check(const WhoOptions& options) {
   say(count_in_words(team.members.size(), "person", "people") + ", " +
       count_in_words(pictures, "picture", "pictures") + ", seen by " + eyes.name_of(*team.encoder));
   if (findings.empty() && people.problems.empty()) return;
-  throw DataError(
-      options.team + ": " + count_in_words(findings.size(), "finding", "findings") +
-      (people.problems.empty()
-           ? ""
-           : ", and " + count_in_words(people.problems.size(), "row", "rows") + " that cannot be used"));
+  throw DataError(options.team + ": " + count_in_words(findings.size(), "finding", "findings") +
+                  (people.problems.empty()
+                       ? ""
+                       : ", and " + count_in_words(people.problems.size(), "row", "rows") +
+                             " that cannot be used"));
 }
 
 void show_nearest(const WhoOptions& options) {
@@ -221,8 +221,7 @@ std::function<void()> define_roster_who(CommandLine& line) {
   static const SettingsTable<WhoOptions> kTable = [] {
     SettingsTable<WhoOptions> table;
     table.group("Input");
-    table
-        .add("photo", &WhoOptions::photo, "JPEG, PNG or WebP; of several faces the largest counts")
+    table.add("photo", &WhoOptions::photo, "JPEG, PNG or WebP; of several faces the largest counts")
         .positional()
         .required();
     table.add("team", &WhoOptions::team, "Folder of the team, or its roster").required();

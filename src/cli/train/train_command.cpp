@@ -2,9 +2,9 @@
 #include <memory>
 #include <utility>
 
-#include "sdx/training/training_options.h"
 #include "cli/train/train_reporter.h"
 #include "sdx/cli/tool.h"
+#include "sdx/training/training_options.h"
 #include "sdx/training/training_run.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"

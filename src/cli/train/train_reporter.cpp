@@ -47,7 +47,8 @@ std::string outcome(const TrainingSummary& summary) {
 void TrainingFigures::take(const Measurement& one) { loss_ = "loss " + fixed_number(one.loss, 4); }
 
 void TrainingFigures::take(const Milestone& one) {
-  if (one.evaluation.likeness > 0) likeness_ = "  likeness " + fixed_number(one.evaluation.likeness, 2);
+  if (one.evaluation.likeness > 0)
+    likeness_ = "  likeness " + fixed_number(one.evaluation.likeness, 2);
 }
 
 TrainReporter::TrainReporter(const TrainingOptions& options, const CommonOptions& common)

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "sdx/training/training_options.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/training/training_observer.h"
+#include "sdx/training/training_options.h"
 #include "sdx/training/training_summary.h"
 
 namespace sdx {
