@@ -55,6 +55,7 @@ BODIES = ("human", "robot", "emoji", "funko")
 STYLES = ("plain", "pixel art", "pencil sketch", "oil painting")
 MOUNTS = ("none", "poster", "box", "gilded frame")
 
+PAPER = (214, 214, 214)  # of sketches: dark enough that white hair and snow have an outline
 METAL, METAL_DARK = (172, 182, 196), (112, 122, 140)
 GOLD, RED, WHITE, INK = (250, 200, 60), (208, 44, 48), (250, 250, 248), (34, 32, 40)
 RAINBOW = ((232, 72, 72), (246, 152, 60), (250, 216, 84), (92, 184, 96), (76, 130, 224), (146, 96, 200))
@@ -686,7 +687,7 @@ def render(identity, context, size_px=SIZE_PX):
     if ctx["scar"] and i["glasses"] == "none":  # Harry Potter lends his glasses
         i = {**i, "glasses": "round", "frame": "black"}
     sketch = ctx["style"] == "pencil sketch" and ctx["scene"] == "plain"
-    c = Canvas(size_px, WHITE if sketch else COLOURS[ctx["background"]])
+    c = Canvas(size_px, PAPER if sketch else COLOURS[ctx["background"]])
     draw_scene(c, ctx["scene"])
     if ctx.get("other"):
         for x, who, shirt in zip(PAIR_X, (i, ctx["other"]), (ctx["shirt"], ctx["other_shirt"]), strict=True):

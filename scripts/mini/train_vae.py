@@ -64,7 +64,7 @@ def reconstruct(vae, pictures):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, steps=40000, batch=16, lr=2e-3, lr_help="of AdamW; Muon's is ten times as large")
-    parser.add_argument("--pictures", type=int, default=16000)
+    parser.add_argument("--pictures", type=int, default=12000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--decoder-only", action="store_true")
     args = parser.parse_args()
