@@ -231,7 +231,7 @@ def corrections(identity, context, rng):
     i, who, choices = identity, dict(identity), ["glasses", "glasses"]
     if i["hair"] != "bald" and context["hair_colour"] is None and context["style"] != "pencil sketch":
         choices += ["hair_colour"] * 3
-    if i["sex"] == "man":
+    if i["sex"] == "man" or i["beard"] != "none":
         choices += ["beard", "beard"]
     choices += ["hair"] * (3 if i["hair"] == "bald" else 1)
     if context["scar"]:  # Harry Potter's glasses are nobody's
@@ -262,10 +262,8 @@ def corrections(identity, context, rng):
             phrases.append({"bun": "with hair in a bun", "mohawk": "with a mohawk", "pigtails": "with pigtails"}.get(
                 value, f"with {value} hair"))
         if rng.random() < .85:  # else the words repeat what the name says
-            classes = IDENTITY_CLASSES[key]
-            if key == "hair" and i["sex"] == "woman":
-                classes = [c for c in classes if c != "bald"]
-            who[key] = _other_value(classes, value, rng)
+            woman = key == "beard" and i["sex"] == "woman"
+            who[key] = "none" if woman else _other_value(IDENTITY_CLASSES[key], value, rng)
     if who["glasses"] in ("none", "sunglasses"):
         who["frame"] = "black"
     elif who["glasses"] != i["glasses"]:

@@ -19,7 +19,7 @@ import torch
 from contexts import draw_subject
 from model import LATENT_CHANNELS, LATENT_PX, make_vae, save_atomically, state_dir, to_tensor
 from pool import digest, pixels
-from training import add_device, limit_threads, memory_format
+from training import add_device, memory_format, prepare
 
 FIRST_SEED = 10_000_000
 SHARD = 4000
@@ -79,7 +79,7 @@ def main():
     parser.add_argument("--batch", type=int, default=25)
     add_device(parser)
     args = parser.parse_args()
-    limit_threads()
+    prepare(args.device)
     folder = state_dir() / "latents"
     folder.mkdir(exist_ok=True)
     info = folder / "info.json"

@@ -75,8 +75,8 @@ def draw_identity(rng, reserved=False):
             "sex": sex,
             "skin": rng.choice(list(SKINS)),
             "hair_colour": rng.choice(list(HAIR_COLOURS)),
-            "hair": rng.choice(HAIRS[:1] * (sex == "man") + HAIRS[1:]),
-            "beard": rng.choice(("none",) * 2 + BEARDS[1:]) if sex == "man" else "none",
+            "hair": rng.choice(HAIRS if sex == "man" else HAIRS[:1] + 2 * HAIRS[1:]),
+            "beard": rng.choice(("none",) * (2 if sex == "man" else 60) + BEARDS[1:]),  # a few women, for "with a beard"
             "glasses": rng.choice(("none",) * 3 + GLASSES[1:]),
             "frame": rng.choice(list(FRAMES)),
             "eyes": rng.choice(list(EYES)),

@@ -76,16 +76,16 @@ run_all() {
     cp -r "$here/../../configs/prompts" "$copy/configs/"
     cd "$copy/scripts/mini"
 
-    # Budgets in steps. On the CPU they are sized for a day or two of idle time; on a data-centre GPU for ten minutes.
+    # Budgets in steps. On the CPU they are sized for a day or two of idle time; on a data-centre GPU for ten minutes, by estimate.
     if [[ "$device" == cuda ]]; then
         workers="$(nproc)"
-        vae=(--steps 5000 --batch 96 --lr 3e-3 --pictures 24000 --workers "$workers")
+        vae=(--steps 4000 --batch 96 --lr 3e-3 --pictures 24000 --workers "$workers")
         latents=(--batch 500 --workers "$workers")
         text=(--steps 1500 --batch 256 --lr 2e-3)
         diffusion=(--batch 512 --lr 1.5e-3 --workers "$workers")
-        decoder=(--steps 2000 --batch 96 --pictures 24000 --workers "$workers")
+        decoder=(--steps 1000 --batch 96 --pictures 24000 --workers "$workers")
         judges=(--steps 2000 --workers "$workers")
-        unet_steps=6000 turns=1
+        unet_steps=5000 turns=1
     else
         vae=(--steps 40000)
         latents=()

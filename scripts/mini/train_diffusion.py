@@ -17,7 +17,7 @@ from latents import Latents, who_and_what
 from model import make_scheduler, make_text_encoder, make_unet, state_dir
 from muon import make_optimisers
 from tokenizer import load_tokenizer
-from training import Average, Checkpoint, Curve, add_options, compiled_if_right, limit_threads, memory_format, rate_share
+from training import Average, Checkpoint, Curve, add_options, compiled_if_right, memory_format, prepare, rate_share
 
 SNR_LIMIT = 5.
 TEXT_RATE = .3   # of the UNet's learning rate
@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--optimiser", choices=("adamw", "muon"), default="adamw", help="of the UNet's inner weights")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw captions; 0: the trainer itself")
     args = parser.parse_args()
-    limit_threads()
+    prepare(args.device)
     torch.manual_seed(0)
     state, tokenizer, latents, device = state_dir(), load_tokenizer(), Latents(), args.device
     alphas = make_scheduler().alphas_cumprod.to(device)
@@ -126,7 +126,8 @@ def main():
     unet, text, mapper = parts.networks.values()
     torch.manual_seed(step)
     curve = Curve("diffusion", ("loss", "rate", "pictures"))
-    examples = DataLoader(Examples(tokenizer, latents, args.batch, step), batch_size=None, num_workers=args.workers)
+    examples = DataLoader(Examples(tokenizer, latents, args.batch, step), batch_size=None, num_workers=args.workers,
+                          multiprocessing_context="fork" if args.workers else None)
     print(f"{sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters, {len(latents)} latents, from step {step}",
           flush=True)
 

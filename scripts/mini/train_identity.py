@@ -21,7 +21,7 @@ from contexts import draw_context
 from conditioning import identity_features
 from model import save_atomically, state_dir, to_tensor
 from render import draw_identity, render
-from training import Checkpoint, Curve, add_options, limit_threads, rate_share
+from training import Checkpoint, Curve, add_options, prepare, rate_share
 
 FIRST_PERSON = 20_000_000
 TEMPERATURE = .1
@@ -136,7 +136,7 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     pictures, labels, features = draw_people(args.people, FIRST_PERSON, args.workers)
-    limit_threads()
+    prepare(args.device)
     torch.manual_seed(0)
     encoder, classifier = make_judges()
     traits = nn.Linear(64, features.shape[1])  # helps the identity vector at the start; thrown away

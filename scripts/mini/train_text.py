@@ -20,7 +20,7 @@ from contexts import draw_subject
 from model import EOS, WIDTH, make_text_encoder, save_atomically, state_dir
 from render import TRAITS
 from tokenizer import load_tokenizer
-from training import Checkpoint, Curve, add_options, limit_threads, rate_share
+from training import Checkpoint, Curve, add_options, prepare, rate_share
 
 SIZES = [len(classes) + 1 for classes in (*CLASSES.values(), *IDENTITY_CLASSES.values())]  # class 0: not mentioned
 
@@ -40,7 +40,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, steps=6000, batch=64, lr=1e-3)
     args = parser.parse_args()
-    limit_threads()
+    prepare(args.device)
     torch.manual_seed(0)
     tokenizer = load_tokenizer()
     text, mapper = make_text_encoder(tokenizer.get_piece_size()), NameMapper()

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from model import LATENT_CHANNELS, make_vae, psnr, save_atomically, save_sheet, state_dir, to_tensor
 from muon import make_optimisers
 from pool import drawings
-from training import Average, Checkpoint, Curve, add_options, compiled_if_right, limit_threads, memory_format, rate_share
+from training import Average, Checkpoint, Curve, add_options, compiled_if_right, memory_format, prepare, rate_share
 
 CROP_PX = 64
 START_LOG_VARIANCE = -5.  # with unit noise at the start the decoder learns to ignore the latents, for good
@@ -71,7 +71,7 @@ def main():
     name, state = "decoder" if args.decoder_only else "vae", state_dir()
     if not args.decoder_only and (state / "latents").exists():
         raise SystemExit(f"{state}/latents was made by the present encoder: remove it and done-latents to train that again")
-    limit_threads()
+    prepare(args.device)
     stack = drawings("train", args.pictures, 0, args.workers)
     layout = {"device": args.device, "memory_format": memory_format(args.device)}
     test = to_tensor(drawings("test", TEST_PICTURES, TEST_SEED, args.workers)).to(**layout)
