@@ -1,7 +1,7 @@
 """A sheet of pictures from the newest checkpoint, to look at while training. One row for each person; the first
 picture of a row is a drawing of who it should be. Seeds are fixed, so that sheets can be compared.
 
-  --prompts fixed     twelve prompts, none of them a phrase of training: styles, two people, words against the name
+  --prompts fixed     twelve prompts, none of them a caption of training: styles, two people, words against the name
   --prompts mission   the mission's eight and some others, for each person in words and by name
 """
 
