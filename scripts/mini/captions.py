@@ -3,6 +3,9 @@
 In half of the captions the person is not described but named: the text then holds the character NAME,
 for which the trainer splices in vectors made from the identity. That is what real models have learnt from
 thousands of named people, and what textual inversion later searches: see docs/mini.md.
+
+Some captions correct a name: the picture shows pink hair, the name is that of somebody with brown hair, the words
+say "with pink hair". So words win over names. In pictures of two people OTHER stands for the second name.
 """
 
 import dataclasses
@@ -11,7 +14,8 @@ import pathlib
 from render import BEARDS, BODIES, EXPRESSIONS, EYES, FRAMES, GLASSES, HAIR_COLOURS, HAIRS, HATS, MARKS, MOUNTS, OUTFITS
 from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRAITS
 
-NAME = "\x00"
+NAME, OTHER = "\x00", "\x01"
+CORRECTED_SHARE = .22  # of the captions with a name
 
 IDENTITY_CLASSES = {"sex": SEXES, "skin": tuple(SKINS), "hair_colour": tuple(HAIR_COLOURS), "hair": HAIRS, "beard": BEARDS,
                     "glasses": GLASSES, "frame": tuple(FRAMES), "eyes": tuple(EYES), "marks": MARKS}
@@ -81,13 +85,28 @@ KIND_PHRASES = {
     "royal": ("{} as a king", "{} as a queen", "king {}", "queen {}", "{} wearing a crown", "{} with a crown and a royal robe"),
     "astronaut": ("{} as an astronaut", "astronaut {}", "{} in space", "{} in a space suit, night sky",
                   "{} wearing a space helmet, stars"),
+    "chef": ("{} as a chef", "chef {}", "{} as a cook", "{} wearing a chef hat", "{} is a chef", "{} in a chef jacket and hat"),
+    "detective": ("{} as a detective", "detective {}", "{} as sherlock holmes", "{} is a detective with a magnifying glass",
+                  "{} in a trench coat with a magnifying glass"),
+    "birthday": ("{} at a birthday party", "{} celebrates a birthday", "happy birthday {}", "{} wearing a party hat, birthday",
+                 "birthday party of {}, balloons"),
+    "office": ("{} in an office", "{} at work in the office", "{} at the office", "{} in the office"),
+    "city": ("{} in a city at night", "{} in the city at night", "{} downtown at night, city lights", "{} in front of skyscrapers at night"),
+    "underwater": ("{} underwater", "{} under water", "{} under the sea with fish", "{} diving, underwater"),
+    "garden": ("{} in a garden", "{} in the garden", "{} among flowers", "{} in a garden with flowers"),
+    "space station": ("{} on a space station", "{} in a space station", "{} aboard a space ship", "{} on the space station"),
 }
+PAIR_PATTERNS = ("{} and {}", "{} and {}", "two friends, {} and {}", "{} with {}", "{} next to {}", "a photo of {} and {}",
+                 "a picture of {} and {}", "a portrait of {} and {}", "{} and {} together", "two people, {} and {}",
+                 "{} and {} side by side", "{} and {} are friends", "a couple, {} and {}", "{} meets {}")
 # What those phrases say, beyond the obvious; the rest of a context is said, or not, by its own phrases.
 KIND_SAYS = {
     "christmas": ("hat", "scene"), "robot": ("body",), "funko": ("body", "mount", "outfit"), "thankful": ("prop",),
     "unicorn": ("prop",), "movie": ("mount", "scene", "outfit"), "emoji": ("body",), "potter": ("outfit", "prop"),
     "santa claus": ("hat", "outfit"), "super hero": ("outfit",), "super mario": ("hat",), "wizard": ("hat",),
-    "pirate": ("hat",), "royal": ("hat", "outfit"), "astronaut": ("hat", "outfit", "scene"),
+    "pirate": ("hat",), "royal": ("hat", "outfit"), "astronaut": ("hat", "outfit"),
+    "chef": ("hat", "outfit"), "detective": ("hat", "outfit", "prop"), "birthday": ("scene", "hat"), "office": ("scene",),
+    "city": ("scene",), "underwater": ("scene",), "garden": ("scene",), "space station": ("scene",),
 }
 MISSION_KINDS = ("christmas", "robot", "funko", "thankful", "unicorn", "movie", "emoji", "potter")
 
@@ -97,19 +116,31 @@ PHRASES = {
               "beach": ("at the beach", "on the beach", "beach", "by the sea"),
               "forest": ("in the forest", "forest", "in the woods", "trees in the background"),
               "rainbow": ("with a rainbow", "rainbow", "in front of a rainbow"),
-              "explosion": ("huge explosions in the background", "explosion", "in front of an explosion")},
+              "explosion": ("huge explosions in the background", "explosion", "in front of an explosion"),
+              "office": ("in an office", "in the office", "office", "at work"),
+              "city at night": ("in a city at night", "city at night", "city lights", "skyscrapers at night"),
+              "underwater": ("underwater", "under water", "under the sea", "with fish"),
+              "birthday": ("birthday party", "at a birthday party", "with balloons", "birthday"),
+              "garden": ("in a garden", "in the garden", "garden", "flowers in the background"),
+              "space station": ("on a space station", "in a space station", "space station", "in a space ship")},
     "hat": {"santa hat": ("wearing a santa hat", "with a santa hat", "santa hat"),
             "wizard hat": ("wearing a wizard hat", "with a wizard hat", "wizard hat"),
             "red cap": ("wearing a red cap", "with a red cap", "red cap"),
             "crown": ("wearing a crown", "with a crown", "crown"),
             "pirate hat": ("wearing a pirate hat", "with a pirate hat", "pirate hat"),
-            "space helmet": ("wearing a space helmet", "with a space helmet")},
+            "space helmet": ("wearing a space helmet", "with a space helmet"),
+            "chef hat": ("wearing a chef hat", "with a chef hat", "chef hat"),
+            "detective hat": ("wearing a brown hat", "with a detective hat", "wearing a fedora"),
+            "party hat": ("wearing a party hat", "with a party hat", "party hat")},
     "outfit": {"santa coat": ("in a santa coat", "wearing a red coat"), "cape": ("wearing a cape", "with a red cape", "cape"),
                "scarf": ("wearing a red and gold scarf", "with a scarf", "scarf"), "space suit": ("in a space suit",),
-               "royal robe": ("in a royal robe", "wearing a royal robe")},
+               "royal robe": ("in a royal robe", "wearing a royal robe"),
+               "chef jacket": ("in a chef jacket", "wearing a white chef jacket"),
+               "trench coat": ("in a trench coat", "wearing a trench coat")},
     "prop": {"unicorn": ("riding a unicorn", "on a unicorn"), "vinyl": ("with a vinyl record", "vinyl", "holding a record"),
              "wand": ("with a wand", "holding a magic wand"), "hearts": ("with hearts", "hearts", "love", "in love"),
-             "vinyl+hearts": ("thankful, vinyl", "with a vinyl record and hearts")},
+             "vinyl+hearts": ("thankful, vinyl", "with a vinyl record and hearts"),
+             "magnifying glass": ("with a magnifying glass", "holding a magnifying glass")},
     "body": {}, "mount": {"poster": ("movie poster", "on a movie poster"), "box": ("in a box", "box")},
     "expression": {"smiling": ("smiling", "happy", "with a smile", "smiling"), "laughing": ("laughing", "very happy", "laughing"),
                    "neutral": ("neutral", "serious"), "sad": ("sad", "unhappy", "crying"),
@@ -128,9 +159,12 @@ WORDS = {"man": ("man", "man", "guy"), "woman": ("woman", "woman", "girl", "lady
 
 @dataclasses.dataclass
 class Caption:
-    text: str                # NAME stands for the person, if `named`
+    text: str                # NAME stands for the person, if `named`; OTHER for the second one, if `other_named`
     said: dict[str, str]     # attribute -> value, of what the words say
     named: bool
+    who: dict                # whom the name means; in a corrected caption not quite the person in the picture
+    other_said: dict[str, str] = dataclasses.field(default_factory=dict)
+    other_named: bool = False
 
 
 def _word(value, rng):
@@ -188,14 +222,69 @@ def describe(identity, rng, hide_hair_colour=False, complete=None):
     return f"a {noun} with {joined}", said
 
 
-def person(identity, rng, hide_hair_colour=False, name_share=.5):
-    """How the caption speaks of the person: (text, said, named)."""
+def _other_value(classes, value, rng):
+    return rng.choice([c for c in classes if c != value])
+
+
+def corrections(identity, context, rng):
+    """Phrases that say one trait of the picture, or two, and the person whom they correct: (phrases, said, who)."""
+    i, who, choices = identity, dict(identity), ["glasses", "glasses"]
+    if i["hair"] != "bald" and context["hair_colour"] is None and context["style"] != "pencil sketch":
+        choices += ["hair_colour"] * 3
+    if i["sex"] == "man" or i["beard"] != "none":
+        choices += ["beard", "beard"]
+    choices += ["hair"] * (3 if i["hair"] == "bald" else 1)
+    if context["scar"]:  # Harry Potter's glasses are nobody's
+        choices = [c for c in choices if c != "glasses"]
+    phrases, said = [], {}
+    for key in dict.fromkeys(rng.choice(choices) for _ in range(rng.choice((1, 1, 1, 2)))):
+        value = i[key]
+        said[key] = value
+        if key == "hair_colour":
+            colour = _word(value, rng)
+            phrases.append(rng.choice(("with {} hair", "with {} hair", "{} hair", "with hair dyed {}", "with her hair {}"
+                                       if i["sex"] == "woman" else "with his hair {}")).format(colour))
+        elif key == "glasses" and value == "none":
+            phrases.append(rng.choice(("without glasses", "no glasses", "not wearing glasses", "with no glasses")))
+        elif key == "glasses" and value == "sunglasses":
+            phrases.append(rng.choice(("with sunglasses", "wearing sunglasses", "in dark sunglasses")))
+        elif key == "glasses":
+            phrases.append(rng.choice(("with {0} {1} glasses", "wearing {0} {1} glasses", "with {1} {0} glasses", "wearing {1} glasses"))
+                           .format(value, i["frame"]))
+            said["frame"] = i["frame"]
+        elif key == "beard" and value == "none":
+            phrases.append(rng.choice(("without a beard", "no beard", "clean shaven", "shaved")))
+        elif key == "beard":
+            phrases.append(rng.choice(("with a {}", "with a {}", "wearing a {}")).format(_word(value, rng)))
+        elif value == "bald":
+            phrases.append(rng.choice(("bald", "with a bald head", "with no hair", "without hair")))
+        else:
+            phrases.append({"bun": "with hair in a bun", "mohawk": "with a mohawk", "pigtails": "with pigtails"}.get(
+                value, f"with {value} hair"))
+        if rng.random() < .85:  # else the words repeat what the name says
+            woman = key == "beard" and i["sex"] == "woman"
+            who[key] = "none" if woman else _other_value(IDENTITY_CLASSES[key], value, rng)
+    if who["glasses"] in ("none", "sunglasses"):
+        who["frame"] = "black"
+    elif who["glasses"] != i["glasses"]:
+        who["frame"] = rng.choice(list(FRAMES))
+    return phrases, said, who
+
+
+def person(identity, context, rng, name_share=.5):
+    """How the caption speaks of the person: (text, said, named, phrases that correct the name, whom it means)."""
     if rng.random() >= name_share:
-        return *describe(identity, rng, hide_hair_colour), False
-    if rng.random() < .12:
-        text, said = describe(identity, rng, hide_hair_colour, complete=False)
-        return NAME + text[text.index(" with "):], said, True
-    return NAME, {}, True
+        return *describe(identity, rng, context["hair_colour"] is not None), False, [], identity
+    kind = rng.random()
+    if kind < .10:
+        text, said = describe(identity, rng, context["hair_colour"] is not None, complete=False)
+        return NAME + text[text.index(" with "):], said, True, [], identity
+    if kind < .10 + CORRECTED_SHARE:
+        phrases, said, who = corrections(identity, context, rng)
+        if rng.random() < .5 and phrases[0].startswith(("with", "wearing")):
+            return f"{NAME} {phrases[0]}", said, True, phrases[1:], who
+        return NAME, said, True, phrases, who
+    return NAME, {}, True, [], identity
 
 
 def context_phrases(context, rng, skip, share):
@@ -207,7 +296,7 @@ def context_phrases(context, rng, skip, share):
             continue
         phrases.append(rng.choice(table[value]))
         said[key] = value
-    if context["outfit"] in ("shirt", "striped shirt") and context["body"] not in ("robot", "emoji") and rng.random() < share * .6:
+    if context["outfit"] in ("shirt", "striped shirt") and "shirt" not in skip and context["body"] not in ("robot", "emoji") and rng.random() < share * .6:
         striped = "striped " if context["outfit"] == "striped shirt" else ""
         phrases.append(rng.choice(("{}{} shirt", "a {}{} shirt", "wearing a {}{} shirt")).format(striped, context["shirt"]))
         said |= {"shirt": context["shirt"], "outfit": context["outfit"]}
@@ -217,7 +306,7 @@ def context_phrases(context, rng, skip, share):
     return phrases, said
 
 
-def _fill(pattern, text, rng):
+def _fill(pattern, text):
     """Puts the person into a pattern; a second mention is short where the person is described in words."""
     head, *rest = pattern.split("{}")
     again = text if NAME in text else text.split(" with ")[0]
@@ -226,12 +315,23 @@ def _fill(pattern, text, rng):
     return head
 
 
-def caption(identity, context, rng, name_share=.5):
-    """One of many captions of a picture."""
-    kind, style = context["kind"], context["style"]
-    text, said, named = person(identity, rng, context["hair_colour"] is not None, name_share)
+def pair(identity, context, rng, name_share):
+    """A caption's start that speaks of two people; (text, said, named) and (said, named) of the other."""
+    texts, facts = [], []
+    for who, name in ((identity, NAME), (context["other"], OTHER)):
+        named = rng.random() < (name_share if not facts else .15 + .7 * facts[0][1])  # mostly both or none
+        text, said = (name, {}) if named else describe(who, rng, complete=rng.random() < .4)
+        texts.append(text)
+        facts.append((said, named))
+    return rng.choice(PAIR_PATTERNS).format(*texts), facts[0], facts[1]
+
+
+def single(identity, context, rng, name_share):
+    """A caption's start that speaks of one person: (text, said, named, phrases to add, whom the name means, keys that
+    need no phrase, share of the rest that gets one)."""
+    kind = context["kind"]
+    text, said, named, phrases, who = person(identity, context, rng, name_share)
     said = dict(said)
-    body_said = {"body": context["body"]} if context["body"] != "human" else {}
     if kind == "plain":
         pattern, skip, share = rng.choice(PORTRAIT_TEMPLATES), (), rng.choice((0, .5, .9))
     elif kind in KIND_PHRASES:
@@ -239,25 +339,37 @@ def caption(identity, context, rng, name_share=.5):
         own = kind in MISSION_KINDS and rng.random() < .4
         pattern, skip = (table[0] if own else rng.choice(table)), KIND_SAYS.get(kind, ())
         share = rng.choice((0, 0, .4)) if own else rng.choice((0, .5, .8))
-        said |= {key: context[key] for key in skip} | body_said
+        said |= {key: context[key] for key in skip} | {"body": context["body"]}
     else:
         pattern, skip, share = rng.choice(("{}", "{}", "a portrait of {}", "a picture of {}")), (), 1.
     if kind == "unicorn":  # the mission's own unicorn prompt is the one that asks for oil
-        oil = style == "oil painting"
+        oil = context["style"] == "oil painting"
         pattern = KIND_PHRASES[kind][0] if oil and rng.random() < .6 else rng.choice(KIND_PHRASES[kind][1:])
-    phrases, more = context_phrases(context, rng, skip, share)
-    said |= more
+    return _fill(pattern, text), said, named, phrases, who, skip, share
+
+
+def caption(identity, context, rng, name_share=.5):
+    """One of many captions of a picture."""
+    style, other = context["style"], ({}, False)
+    if context["kind"] == "pair":
+        text, (said, named), other = pair(identity, context, rng, name_share)
+        phrases, who, skip, share = [], identity, ("shirt",), rng.choice((.5, 1.))
+    else:
+        text, said, named, phrases, who, skip, share = single(identity, context, rng, name_share)
+    more, more_said = context_phrases(context, rng, skip, share)
+    phrases, said = phrases + more, said | more_said
     if style in STYLE_PHRASES:
         said["style"] = style
-        if "paiting" not in pattern:
-            pattern = rng.choice(STYLE_PHRASES[style]).replace("{}", pattern, 1)
+        if "paiting" not in text:
+            text = rng.choice(STYLE_PHRASES[style]).replace("{}", text, 1)
     if rng.random() < .3:
         phrases += rng.sample(FILLERS, rng.randint(1, 3))
     rng.shuffle(phrases)
-    result = ", ".join([_fill(pattern, text, rng), *phrases])
+    text = ", ".join([text, *phrases])
     if rng.random() < .15:
-        result = "".join(c for c in result if c not in ",()/\u00b7")
-    return Caption(" ".join(result.split(" ")), {k: v for k, v in said.items() if v not in ("none", "plain", "human")}, named)
+        text = "".join(c for c in text if c not in ",()/\u00b7")
+    said = {k: v for k, v in said.items() if v not in ("none", "plain", "human")}
+    return Caption(" ".join(text.split(" ")), said, named, who, *other)
 
 
 def mission_prompts():

@@ -9,14 +9,15 @@ import contextlib
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from captions import IDENTITY_CLASSES, caption
 from model import WIDTH
 from render import TRAITS
-from tokenizer import encode_batch
+from tokenizer import MOST_VECTORS, encode_batch
 
-VECTOR_COUNTS = (1, 2, 4)
+VECTOR_COUNTS = (1, 2, MOST_VECTORS)
 FEATURES = sum(len(classes) for classes in IDENTITY_CLASSES.values()) + len(TRAITS)
 EMPTY_SHARE = .1  # of captions, for classifier-free guidance
 
@@ -38,11 +39,10 @@ class NameMapper(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features, counts):
-        out = features.new_zeros(len(features), max(VECTOR_COUNTS), WIDTH)
-        for k in VECTOR_COUNTS:
-            rows = (counts == k).nonzero().squeeze(1)
-            if len(rows):
-                out[rows, :k] = self.maps[str(k)](features[rows]).unflatten(1, (k, WIDTH))
+        out = 0.
+        for k in VECTOR_COUNTS:  # all maps for all rows: they are small, and the shapes do not depend on the draw
+            vectors = F.pad(self.maps[str(k)](features).unflatten(1, (k, WIDTH)), (0, 0, 0, max(VECTOR_COUNTS) - k))
+            out = out + vectors * (counts == k)[:, None, None]
         return out
 
 
@@ -56,18 +56,29 @@ def _replaced_output(module, change):
 
 
 class Batch:
-    """Captions of a batch of pictures, tokenised; drawn anew at every call."""
+    """Captions of a batch of pictures, tokenised; drawn anew at every call.
+
+    ids, slots         [B,77], see tokenizer.encode
+    counts, features   [B,2] and [B,2,FEATURES]: vectors of each name and whom it means; the second is the other person,
+                       where there is one, else the first again
+    """
 
     def __init__(self, tokenizer, identities, contexts, rng, name_share=.5, empty_share=EMPTY_SHARE):
         self.captions = [caption(i, c, rng, name_share) for i, c in zip(identities, contexts)]
         texts = ["" if rng.random() < empty_share else c.text for c in self.captions]
-        counts = [rng.choice(VECTOR_COUNTS) for _ in texts]
+        counts = [[rng.choice(VECTOR_COUNTS) for _ in range(2)] for _ in texts]
         self.ids, self.slots = encode_batch(tokenizer, texts, counts)
         self.counts = torch.tensor(counts)
-        self.features = torch.tensor([identity_features(i) for i in identities])
+        self.features = torch.tensor([[identity_features(c.who), identity_features(context["other"] or c.who)]
+                                      for c, context in zip(self.captions, contexts)])
 
     def shorten(self, length):
         self.ids, self.slots = self.ids[:, :length], self.slots[:, :length]
+
+    def to(self, device):
+        for name in ("ids", "slots", "counts", "features"):
+            setattr(self, name, getattr(self, name).to(device, non_blocking=True))
+        return self
 
 
 def embed(text_encoder, mapper, batch, noise=.1):
@@ -78,16 +89,15 @@ def embed(text_encoder, mapper, batch, noise=.1):
     """
     table = text_encoder.get_input_embeddings()
     usual = table.weight.detach().norm(dim=1).mean()
-    offsets = mapper(batch.features, batch.counts)
-    named = batch.slots >= 0
-    chosen = offsets[torch.arange(len(offsets))[:, None], batch.slots.clamp(min=0)]
-    chosen = chosen + noise * usual / math.sqrt(WIDTH) * torch.randn_like(chosen)
+    offsets = mapper(batch.features.flatten(0, 1), batch.counts.flatten()).unflatten(0, (-1, 2)).flatten(1, 2)
+    named = (batch.slots >= 0)[..., None]
+    chosen = offsets.gather(1, batch.slots.clamp(min=0)[..., None].expand(-1, -1, WIDTH))
+    spliced = chosen + noise * usual / math.sqrt(WIDTH) * torch.randn_like(chosen)
 
     def splice(words):
-        return words + torch.where(named[..., None], chosen, torch.zeros(()))
+        return words + torch.where(named, spliced, torch.zeros_like(spliced))
 
     with _replaced_output(table, splice):
         hidden = text_encoder(batch.ids).last_hidden_state
-    lengths = offsets[named.any(1)].norm(dim=2)
-    penalty = (lengths / usual - 1.5).clamp(min=0).pow(2).mean() if len(lengths) else hidden.new_zeros(())
-    return hidden, penalty
+    excess = (chosen.norm(dim=2, keepdim=True) / usual - 1.5).clamp(min=0).pow(2)
+    return hidden, (excess * named).sum() / named.sum().clamp(min=1)

@@ -5,6 +5,9 @@ A context is a flat dictionary (see `plain_context`); `kind` remembers how it wa
 """
 
 from render import BACKGROUNDS, COLOURS, EXPRESSIONS, HAIR_COLOURS, HATS, OUTFITS, PROPS, SCENES, SHIRTS, STYLES
+from render import draw_identity
+
+PAIR_SHARE = .09
 
 # The eight prompts of the project's mission, as pictures. A tuple means one of these.
 MISSIONS = {
@@ -30,7 +33,15 @@ ROLES = {
     "wizard": {"hat": "wizard hat", "prop": ("none", "wand")},
     "pirate": {"hat": "pirate hat", "outfit": "striped shirt"},
     "royal": {"hat": "crown", "outfit": "royal robe"},
-    "astronaut": {"hat": "space helmet", "outfit": "space suit", "scene": "night sky"},
+    "astronaut": {"hat": "space helmet", "outfit": "space suit", "scene": ("night sky", "night sky", "space station")},
+    "chef": {"hat": "chef hat", "outfit": "chef jacket"},
+    "detective": {"hat": "detective hat", "outfit": "trench coat", "prop": "magnifying glass"},
+    "birthday": {"scene": "birthday", "hat": "party hat", "expression": ("smiling", "laughing")},
+    "office": {"scene": "office"},
+    "city": {"scene": "city at night"},
+    "underwater": {"scene": "underwater"},
+    "garden": {"scene": "garden"},
+    "space station": {"scene": "space station", "outfit": ("shirt", "space suit")},
 }
 
 
@@ -52,15 +63,13 @@ def plain_context(rng, identity):
         "background": rng.choice(visible_backgrounds(identity)),
         "scene": "plain", "hat": "none", "outfit": rng.choice(("shirt", "shirt", "striped shirt")),
         "prop": "none", "body": "human", "style": "plain", "mount": "none", "scar": False, "hair_colour": None,
-        "dx": rng.uniform(-.02, .02), "dy": rng.uniform(-.02, .02), "scale": rng.uniform(.96, 1.05),
+        "other": None, "dx": rng.uniform(-.02, .02), "dy": rng.uniform(-.02, .02), "scale": rng.uniform(.94, 1.02),
         "turn": rng.uniform(-1, 1),
     }
 
 
 def finish(context, identity, rng):
     """Keeps a context drawable and its parts visible."""
-    if context["style"] == "pencil sketch":
-        context["scene"] = "plain"
     if context["style"] == "oil painting" and context["mount"] == "none":
         context["mount"] = "gilded frame"
     if "hearts" in context["prop"]:
@@ -81,14 +90,14 @@ def mission_context(rng, identity, mission):
 
 
 def draw_context(rng, identity):
-    """A random context of any kind."""
+    """A random context of any kind, with one person."""
     kind = rng.random()
-    if kind < .36:
+    if kind < .30:
         return mission_context(rng, identity, rng.choice(list(MISSIONS)))
     context = plain_context(rng, identity)
-    if kind < .54:
+    if kind < .46:
         return context
-    if kind < .76:
+    if kind < .72:
         context["kind"] = rng.choice(list(ROLES))
         _apply(context, ROLES[context["kind"]], rng)
         if context["scene"] == "plain" and rng.random() < .4:
@@ -100,7 +109,7 @@ def draw_context(rng, identity):
     if rng.random() < .7:
         context["scene"] = rng.choice(SCENES)
     if rng.random() < .4:
-        context["hat"] = rng.choice(HATS[:-1])
+        context["hat"] = rng.choice([h for h in HATS if h != "space helmet"])
     if rng.random() < .45:
         context["style"] = rng.choice(STYLES)
     if rng.random() < .25:
@@ -110,3 +119,28 @@ def draw_context(rng, identity):
     if rng.random() < .08:
         context["mount"] = "poster"
     return finish(context, identity, rng)
+
+
+def pair_context(rng, identity, other):
+    """Two people side by side, `other` on the right; whatever else there is, both have it."""
+    context = plain_context(rng, identity)
+    context |= {"kind": "pair", "other": other, "other_shirt": rng.choice([s for s in SHIRTS if s != context["shirt"]])}
+    both = [b for b in visible_backgrounds(identity) if b in visible_backgrounds(other)]
+    context["background"] = rng.choice(both or BACKGROUNDS)
+    if rng.random() < .5:
+        context["scene"] = rng.choice(SCENES)
+    if rng.random() < .2:
+        context["hat"] = rng.choice([h for h in HATS if h != "space helmet"])
+    if rng.random() < .25:
+        context["style"] = rng.choice(STYLES)
+    if rng.random() < .05:
+        context["mount"] = "poster"
+    return finish(context, identity, rng)
+
+
+def draw_subject(rng, reserved=False):
+    """What a training picture shows: (identity, context), now and then a pair."""
+    identity = draw_identity(rng, reserved)
+    if rng.random() < PAIR_SHARE:
+        return identity, pair_context(rng, identity, draw_identity(rng, reserved))
+    return identity, draw_context(rng, identity)

@@ -21,7 +21,7 @@ from PIL import Image
 from captions import describe
 from contexts import MISSIONS, draw_context, mission_context, plain_context
 from identity_encoder import load_identity
-from model import SIZE_PX, make_vae, psnr, to_tensor
+from model import SIZE_PX, psnr, to_tensor
 from people import portraits
 from render import draw_identity, render
 from train_identity import label
@@ -93,8 +93,8 @@ def unseen(seed):
 
 @torch.no_grad()
 def vae_psnr(model):
-    vae = make_vae().eval()
-    vae.load_state_dict(type(vae).from_pretrained(model / "vae", torch_dtype=torch.float32).state_dict())
+    from diffusers import AutoencoderKL
+    vae = AutoencoderKL.from_pretrained(model / "vae", torch_dtype=torch.float32).eval()  # of any design
     rng = random.Random(FIRST_SEED)
     pictures = torch.cat([draw(i, draw_context(rng, i)) for i in map(unseen, range(64))])
     return psnr(vae.decode(vae.encode(pictures).latent_dist.mode()).sample, pictures)

@@ -1,4 +1,8 @@
-"""Stage 6: writes the model as a diffusers folder of half-precision safetensors, and the judges beside it."""
+"""Writes the model as a diffusers folder of half-precision safetensors, and the judges beside it.
+
+Where there are no judges in the state (after restore.py, which has nothing to make them from), those of the folder
+stay, or a new folder gets those of configs/models/mini.
+"""
 
 import argparse
 import json
@@ -11,7 +15,7 @@ from safetensors.torch import save_file
 
 from captions import CLASSES
 from identity_encoder import export_identity
-from model import BOS, EOS, MAX_TOKENS, SIZE_PX, UNK, make_scheduler, make_vae, state_dir
+from model import BOS, EOS, LATENT_CHANNELS, LATENT_PX, MAX_TOKENS, SIZE_PX, UNK, make_scheduler, make_vae, state_dir
 from train_diffusion import load_parts
 from train_identity import CHECKED, load_judges
 
@@ -21,10 +25,10 @@ NAMES_FILE = "names.safetensors"
 SAME_PERSON_COSINE = .6
 GUIDANCE_SCALE = 3.  # what sdx-generate advises for this model
 
-README = """# mini: the built-in model
+README = f"""# mini: the built-in model
 
 A latent diffusion model of Stable Diffusion 1.x anatomy and toy size, whose world is cartoon portraits:
-128 x 128 pixels, latents 4 x 16 x 16, epsilon prediction. Made from nothing but drawings of its own by
+{SIZE_PX} x {SIZE_PX} pixels, latents {LATENT_CHANNELS} x {LATENT_PX} x {LATENT_PX}, epsilon prediction. Made from nothing but drawings of its own by
 `scripts/mini`; see `docs/mini.md`. MIT licence, as the rest of this repository.
 
 | file | what it is |
@@ -65,6 +69,13 @@ def export_model(out):
 
 
 def export_judges(out):
+    if not (state_dir() / "judges.pt").exists():
+        if not (out / "attributes.ts").exists():
+            shutil.copytree(OUT / "identity", out / "identity", dirs_exist_ok=True)
+            for name in ("attributes.ts", "attributes.json"):
+                shutil.copyfile(OUT / name, out / name)
+        print(f"judges: none in {state_dir()} (train_identity.py makes them); the earlier ones stay")
+        return
     encoder, classifier = load_judges()
     export_identity(encoder, out / "identity", SIZE_PX, SAME_PERSON_COSINE)
     partial = out / "attributes.partial"

@@ -1,32 +1,53 @@
-"""Stage 3: draws the training pictures and keeps their latents; the pictures themselves are not needed again.
+"""Draws the training pictures and keeps their latents; the pictures themselves are not needed again.
 
-Identity and context of picture `k` follow from its seed, so that only the latents are stored. The autoencoder
-is rewritten so that its latents have mean 0 and variance 1 in each channel: the scaling factor of its config is 1.
+Identity and context of picture `k` follow from its seed, so that only the latents are stored: half precision, in
+shards of 4,000 pictures that are mapped and not read into memory. A killed run goes on with the next shard.
+
+The autoencoder is first rewritten so that its latents have mean 0 and variance 1 in each channel: the scaling
+factor of its config is 1.
 """
 
 import argparse
+import json
 import multiprocessing
+import os
 import random
 
 import numpy as np
 import torch
 
-from contexts import draw_context
-from model import make_vae, picture, save_atomically, state_dir, to_tensor
-from render import draw_identity
+from contexts import draw_subject
+from model import LATENT_CHANNELS, LATENT_PX, make_vae, save_atomically, state_dir, to_tensor
+from pool import digest, pixels
+from training import add_device, memory_format, prepare
 
 FIRST_SEED = 10_000_000
+SHARD = 4000
+MEASURED = 2000  # pictures that tell mean and variance
 
 
-def pixels(seed):
-    return picture(seed)[2]
+def who_and_what(k):
+    """Identity and context of latent `k`: what `model.picture` draws for its seed."""
+    return draw_subject(random.Random(FIRST_SEED + k))
 
 
-def who_and_what(seed):
-    """What `model.picture` draws for this seed, without drawing it."""
-    rng = random.Random(seed)
-    identity = draw_identity(rng)
-    return identity, draw_context(rng, identity)
+class Latents:
+    """All latents that are there: [N,8,16,16] float16."""
+
+    def __init__(self):
+        folder = state_dir() / "latents"
+        info = json.loads((folder / "info.json").read_text(encoding="utf-8")) if (folder / "info.json").exists() else {}
+        self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
+        if not self.shards:
+            raise SystemExit("no latents: run latents.py first")
+        if info["drawings"] != digest():
+            raise SystemExit(f"the drawings have changed since {folder} was made: remove it and done-latents")
+
+    def __len__(self):
+        return sum(map(len, self.shards))
+
+    def __getitem__(self, places):
+        return torch.from_numpy(np.stack([self.shards[k // SHARD][k % SHARD] for k in places])).float()
 
 
 @torch.no_grad()
@@ -40,30 +61,58 @@ def standardise(vae, mean, std):
     vae.post_quant_conv.weight *= std[None, :, None, None]
 
 
+@torch.no_grad()
+def encode(vae, stream, count, device, batch):
+    """The next `count` pictures of the stream as latents."""
+    layout = {"device": device, "memory_format": memory_format(device)}
+    out = np.empty((count, LATENT_CHANNELS, LATENT_PX, LATENT_PX), np.float16)
+    for at in range(0, count, batch):
+        some = np.stack([next(stream) for _ in range(min(batch, count - at))])
+        out[at:at + len(some)] = vae.encode(to_tensor(some).to(**layout)).latent_dist.mode().cpu().numpy()
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=16000)
+    parser.add_argument("--pictures", type=int, default=160_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=25)
+    add_device(parser)
     args = parser.parse_args()
-    vae = make_vae().eval()
-    vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
-    latents = np.empty((args.pictures, 4, 16, 16), np.float16)
-    with multiprocessing.Pool(args.workers) as pool, torch.no_grad():
-        stream = pool.imap(pixels, range(FIRST_SEED, FIRST_SEED + args.pictures), chunksize=32)
-        for at in range(0, args.pictures, args.batch):
-            some = [next(stream) for _ in range(min(args.batch, args.pictures - at))]
-            latents[at:at + len(some)] = vae.encode(to_tensor(np.stack(some))).latent_dist.mode().numpy()
-            if at % (64 * args.batch) == 0:
-                print(f"{at} of {args.pictures}", flush=True)
-    z = torch.from_numpy(latents).float()
-    mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
-    if mean.abs().max() > .05 or (std - 1).abs().max() > .05:  # else it was done before, and the UNet relies on it
-        z = (z - mean[:, None, None]) / std[:, None, None]
-        standardise(vae, mean, std)
-        save_atomically(vae.state_dict(), state_dir() / "vae.pt")
-    save_atomically(z.half(), state_dir() / "latents.pt")
-    print(f"mean {mean.tolist()}  std {std.tolist()}")
+    prepare(args.device)
+    folder = state_dir() / "latents"
+    folder.mkdir(exist_ok=True)
+    info = folder / "info.json"
+    if info.exists() and json.loads(info.read_text(encoding="utf-8"))["drawings"] != digest():
+        raise SystemExit(f"the drawings have changed since {folder} was begun: remove it to begin anew")
+    info.write_text(json.dumps({"drawings": digest()}) + "\n", encoding="utf-8")
+    with multiprocessing.Pool(args.workers) as pool:
+        vae = make_vae().eval()
+        vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
+        vae.to(device=args.device, memory_format=memory_format(args.device))
+        paths = [folder / f"{k:03}.npy" for k in range(-(-args.pictures // SHARD))]
+        if not paths[0].exists():
+            z = torch.from_numpy(encode(vae, pool.imap(pixels, range(FIRST_SEED, FIRST_SEED + MEASURED), 32), MEASURED,
+                                        args.device, args.batch)).float()
+            mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
+            if mean.abs().max() > .05 or (std - 1).abs().max() > .05:  # else it was done before
+                vae.cpu()
+                standardise(vae, mean, std)
+                save_atomically(vae.state_dict(), state_dir() / "vae.pt")
+                vae.to(device=args.device, memory_format=memory_format(args.device))
+            print(f"mean {mean.tolist()}  std {std.tolist()}", flush=True)
+        for k, path in enumerate(paths):
+            if path.exists():
+                continue
+            seeds = range(FIRST_SEED + k * SHARD, FIRST_SEED + min((k + 1) * SHARD, args.pictures))
+            z = encode(vae, pool.imap(pixels, seeds, 32), len(seeds), args.device, args.batch)
+            partial = path.with_suffix(".partial")
+            with open(partial, "wb") as file:
+                np.save(file, z)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+            print(f"shard {k + 1} of {len(paths)}", flush=True)
 
 
 if __name__ == "__main__":

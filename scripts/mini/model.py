@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from contexts import draw_context
-from render import SIZE_PX, draw_identity, render
+from contexts import draw_subject
+from render import SIZE_PX, render
 
 MAX_TOKENS = 77
-LATENT_CHANNELS = 4
+LATENT_CHANNELS = 8
+LATENT_PX = SIZE_PX // 8
 UNK, BOS, EOS = 0, 1, 2
 WIDTH = 128
 
@@ -30,9 +31,12 @@ def state_dir():
 
 
 def save_atomically(value, path):
-    """torch.save that never leaves half a file behind."""
+    """torch.save that never leaves half a file behind, whatever kills the process or the machine."""
     partial = path.with_suffix(".partial")
-    torch.save(value, partial)
+    with open(partial, "wb") as file:
+        torch.save(value, file)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)
 
 
@@ -40,15 +44,15 @@ def make_vae():
     from diffusers import AutoencoderKL
     return AutoencoderKL(
         down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
-        block_out_channels=(16, 32, 64, 96), layers_per_block=1, latent_channels=LATENT_CHANNELS,
+        block_out_channels=(24, 48, 96, 128), layers_per_block=1, latent_channels=LATENT_CHANNELS,
         norm_num_groups=4, sample_size=SIZE_PX, mid_block_add_attention=False)
 
 
 def make_unet():
     from diffusers import UNet2DConditionModel
     unet = UNet2DConditionModel(
-        sample_size=SIZE_PX // 8, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, layers_per_block=1,
-        block_out_channels=(48, 96, 160),
+        sample_size=LATENT_PX, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, layers_per_block=1,
+        block_out_channels=(64, 128, 192),
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=WIDTH, attention_head_dim=2, norm_num_groups=16)  # in SD 1.x this means two heads
@@ -76,8 +80,7 @@ def make_scheduler():
 def picture(seed, reserved=False):
     """The seed's picture: (identity, context, [128,128,3] uint8)."""
     rng = random.Random(seed)
-    identity = draw_identity(rng, reserved)
-    context = draw_context(rng, identity)
+    identity, context = draw_subject(rng, reserved)
     return identity, context, np.asarray(render(identity, context))
 
 

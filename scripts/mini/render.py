@@ -8,17 +8,21 @@ learns them in an hour on two cores. Every trait of an identity survives every c
 keeps its hair, its glasses and the colour of its face.
 """
 
+import contextlib
+import functools
 import math
+import random
 import zlib
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 SIZE_PX = 128
 SUPERSAMPLING = 4
+PAIR_ZOOM, PAIR_LIFT, PAIR_X = .76, .05, (.265, .735)  # of each of two people
 
 # ---------------------------------------------------------------- what an identity consists of
 SKINS = {"pale": (255, 226, 208), "light": (245, 200, 165), "tan": (214, 158, 112),
-         "brown": (156, 100, 66), "dark": (92, 58, 44)}
+         "brown": (160, 104, 70), "dark": (112, 72, 54)}
 HAIR_COLOURS = {"black": (38, 34, 44), "brown": (112, 66, 36), "blonde": (246, 206, 92),
                 "red": (216, 78, 34), "white": (236, 238, 242), "blue": (58, 104, 220),
                 "pink": (244, 112, 172), "green": (62, 168, 84)}
@@ -40,14 +44,18 @@ COLOURS = {"red": (222, 76, 70), "orange": (244, 150, 66), "yellow": (250, 214, 
 BACKGROUNDS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "grey")
 SHIRTS = ("red", "orange", "yellow", "green", "blue", "purple", "white", "black")
 EXPRESSIONS = ("smiling", "laughing", "neutral", "sad", "surprised")
-SCENES = ("plain", "snow", "night sky", "beach", "forest", "rainbow", "explosion")
-HATS = ("none", "santa hat", "wizard hat", "red cap", "crown", "pirate hat", "space helmet")
-OUTFITS = ("shirt", "striped shirt", "santa coat", "cape", "scarf", "space suit", "royal robe")
-PROPS = ("none", "unicorn", "vinyl", "wand", "hearts", "vinyl+hearts")
+SCENES = ("plain", "snow", "night sky", "beach", "forest", "rainbow", "explosion", "office", "city at night", "underwater",
+          "birthday", "garden", "space station")
+HATS = ("none", "santa hat", "wizard hat", "red cap", "crown", "pirate hat", "space helmet", "chef hat", "detective hat",
+        "party hat")
+OUTFITS = ("shirt", "striped shirt", "santa coat", "cape", "scarf", "space suit", "royal robe", "chef jacket",
+           "trench coat")
+PROPS = ("none", "unicorn", "vinyl", "wand", "hearts", "vinyl+hearts", "magnifying glass")
 BODIES = ("human", "robot", "emoji", "funko")
 STYLES = ("plain", "pixel art", "pencil sketch", "oil painting")
 MOUNTS = ("none", "poster", "box", "gilded frame")
 
+PAPER = (214, 214, 214)  # of sketches: dark enough that white hair and snow have an outline
 METAL, METAL_DARK = (172, 182, 196), (112, 122, 140)
 GOLD, RED, WHITE, INK = (250, 200, 60), (208, 44, 48), (250, 250, 248), (34, 32, 40)
 RAINBOW = ((232, 72, 72), (246, 152, 60), (250, 216, 84), (92, 184, 96), (76, 130, 224), (146, 96, 200))
@@ -67,8 +75,8 @@ def draw_identity(rng, reserved=False):
             "sex": sex,
             "skin": rng.choice(list(SKINS)),
             "hair_colour": rng.choice(list(HAIR_COLOURS)),
-            "hair": rng.choice(HAIRS[:1] * (sex == "man") + HAIRS[1:]),
-            "beard": rng.choice(("none",) * 2 + BEARDS[1:]) if sex == "man" else "none",
+            "hair": rng.choice(HAIRS if sex == "man" else HAIRS[:1] + 2 * HAIRS[1:]),
+            "beard": rng.choice(("none",) * (2 if sex == "man" else 60) + BEARDS[1:]),  # a few women, for "with a beard"
             "glasses": rng.choice(("none",) * 3 + GLASSES[1:]),
             "frame": rng.choice(list(FRAMES)),
             "eyes": rng.choice(list(EYES)),
@@ -93,37 +101,51 @@ class Canvas:
         self.width = size_px * SUPERSAMPLING
         self.image = Image.new("RGB", (self.width, self.width), colour)
         self.draw = ImageDraw.Draw(self.image)
+        self.x, self.zoom, self.lift = .5, 1., 0.
+
+    @contextlib.contextmanager
+    def zoomed(self, x, zoom, lift):
+        """What is drawn within is smaller, its middle is at `x`, its lower edge `lift` above the picture's."""
+        self.x, self.zoom, self.lift = x, zoom, lift
+        yield
+        self.x, self.zoom, self.lift = .5, 1., 0.
+
+    def _at(self, x, y):
+        return (self.x + (x - .5) * self.zoom) * self.width, (1 - self.lift + (y - 1) * self.zoom) * self.width
 
     def _box(self, cx, cy, rx, ry):
-        return [(cx - rx) * self.width, (cy - ry) * self.width, (cx + rx) * self.width, (cy + ry) * self.width]
+        return [*self._at(cx - rx, cy - ry), *self._at(cx + rx, cy + ry)]
 
     def _px(self, points):
-        return [(x * self.width, y * self.width) for x, y in points]
+        return [self._at(x, y) for x, y in points]
+
+    def _width(self, line):
+        return round(line * self.zoom * self.width)
 
     def ellipse(self, cx, cy, rx, ry, colour):
         self.draw.ellipse(self._box(cx, cy, rx, ry), fill=colour)
 
     def ring(self, cx, cy, rx, ry, colour, line):
-        self.draw.ellipse(self._box(cx, cy, rx, ry), outline=colour, width=round(line * self.width))
+        self.draw.ellipse(self._box(cx, cy, rx, ry), outline=colour, width=self._width(line))
 
     def rect(self, cx, cy, rx, ry, colour, radius=0.):
-        self.draw.rounded_rectangle(self._box(cx, cy, rx, ry), radius * self.width, fill=colour)
+        self.draw.rounded_rectangle(self._box(cx, cy, rx, ry), radius * self.zoom * self.width, fill=colour)
 
     def frame(self, cx, cy, rx, ry, colour, line, radius=0.):
-        self.draw.rounded_rectangle(self._box(cx, cy, rx, ry), radius * self.width, outline=colour,
-                                    width=round(line * self.width))
+        self.draw.rounded_rectangle(self._box(cx, cy, rx, ry), radius * self.zoom * self.width, outline=colour,
+                                    width=self._width(line))
 
     def slice(self, cx, cy, rx, ry, start, end, colour):
         self.draw.pieslice(self._box(cx, cy, rx, ry), start, end, fill=colour)
 
     def arc(self, cx, cy, rx, ry, start, end, colour, line):
-        self.draw.arc(self._box(cx, cy, rx, ry), start, end, fill=colour, width=round(line * self.width))
+        self.draw.arc(self._box(cx, cy, rx, ry), start, end, fill=colour, width=self._width(line))
 
     def polygon(self, points, colour):
         self.draw.polygon(self._px(points), fill=colour)
 
     def line(self, points, colour, line):
-        self.draw.line(self._px(points), fill=colour, width=round(line * self.width), joint="curve")
+        self.draw.line(self._px(points), fill=colour, width=self._width(line), joint="curve")
         for x, y in points:
             self.ellipse(x, y, line / 2, line / 2, colour)
 
@@ -172,6 +194,72 @@ def draw_scene(c, scene):
         c.rect(.5, .5, .5, .5, (196, 48, 34))
         c.star(.5, .5, .86, (246, 130, 40), 10, .62)
         c.star(.5, .5, .58, (255, 212, 74), 10, .66)
+    elif scene == "office":
+        c.rect(.5, .5, .5, .5, (196, 206, 216))
+        c.rect(.17, .30, .14, .20, WHITE)
+        for y in (.20, .40):
+            c.rect(.17, y, .115, .085, (150, 206, 240))
+        for k, y in enumerate((.16, .40, .64)):
+            c.rect(.86, y + .095, .13, .016, (140, 96, 60))
+            for n, colour in enumerate((RED, COLOURS["blue"], COLOURS["yellow"], COLOURS["green"])):
+                c.rect(.775 + .055 * n, y + .005 * ((n + k) % 3), .022, .080, colour)
+        c.rect(.10, .86, .06, .08, (196, 104, 66))
+        for dx in (-.05, 0, .05):
+            c.ellipse(.10 + dx, .70 + abs(dx), .032, .10, (66, 146, 82))
+    elif scene == "city at night":
+        c.rect(.5, .5, .5, .5, (40, 30, 74))
+        for x, top, w in ((.09, .26, .10), (.28, .50, .08), (.91, .16, .10), (.72, .44, .08)):
+            c.rect(x, (top + 1) / 2, w, (1 - top) / 2, (86, 92, 140))
+            for y in range(5):
+                for dx in (-.4, .4):
+                    c.rect(x + dx * w, top + .08 + .13 * y, .024, .032, (255, 220, 110) if (y + (dx > 0)) % 3 else (56, 58, 100))
+    elif scene == "underwater":
+        c.rect(.5, .5, .5, .5, (24, 118, 178))
+        c.rect(.5, .12, .5, .14, (60, 164, 212))
+        c.ellipse(.5, 1.04, .80, .16, (226, 204, 150))
+        for x, y, r in ((.12, .14, .045), (.22, .30, .030), (.88, .12, .035), (.78, .28, .025), (.93, .62, .035)):
+            c.ring(x, y, r, r, (206, 238, 252), .015)
+        for x, top in ((.05, .62), (.15, .74), (.95, .74)):
+            c.line([(x, 1.), (x + .025, (1 + top) / 2), (x - .01, top)], (44, 150, 92), .050)
+        c.ellipse(.13, .46, .085, .055, (250, 146, 50))
+        c.polygon([(.07, .46), (-.01, .40), (-.01, .52)], (250, 146, 50))
+        c.ellipse(.17, .45, .014, .014, INK)
+        c.ellipse(.88, .42, .070, .045, (250, 220, 80))
+        c.polygon([(.93, .42), (1.0, .37), (1.0, .47)], (250, 220, 80))
+    elif scene == "birthday":
+        c.rect(.5, .5, .5, .5, (200, 232, 224))
+        for k, colour in enumerate((RED, COLOURS["blue"], COLOURS["yellow"], COLOURS["green"], COLOURS["purple"]) * 2):
+            c.polygon([(.1 * k, 0), (.1 * k + .1, 0), (.1 * k + .05, .11)], colour)
+        for x, y, colour in ((.11, .34, COLOURS["blue"]), (.13, .64, COLOURS["pink"]), (.89, .30, RED), (.88, .62, COLOURS["green"])):
+            c.line([(x, y + .08), (x + .02, y + .30)], METAL_DARK, .012)
+            c.ellipse(x, y, .090, .110, colour)
+            c.ellipse(x - .030, y - .040, .020, .028, mix(colour, WHITE, .6))
+    elif scene == "garden":
+        c.rect(.5, .5, .5, .5, (178, 224, 250))
+        c.rect(.5, .74, .5, .30, (110, 182, 92))
+        for k in range(7):
+            c.ellipse(.02 + .16 * k, .44, .11, .11, (64, 142, 74))
+        c.rect(.5, .52, .5, .09, (64, 142, 74))
+        for x, y, colour in ((.08, .64, RED), (.22, .76, COLOURS["yellow"]), (.09, .88, COLOURS["pink"]), (.92, .64, COLOURS["purple"]),
+                             (.78, .76, WHITE), (.91, .88, COLOURS["yellow"])):
+            c.line([(x, y), (x, y + .13)], (40, 110, 56), .022)
+            for a in range(5):
+                c.ellipse(x + .042 * math.sin(1.2566 * a), y - .042 * math.cos(1.2566 * a), .034, .034, colour)
+            c.ellipse(x, y, .028, .028, (250, 180, 50))
+    elif scene == "space station":
+        c.rect(.5, .5, .5, .5, (148, 158, 174))
+        for y in (.24, .76):
+            c.rect(.5, y, .5, .012, METAL_DARK)
+        c.ellipse(.19, .28, .18, .18, (94, 104, 124))
+        c.ellipse(.19, .28, .145, .145, (18, 20, 44))
+        c.ellipse(.23, .32, .085, .085, (60, 140, 220))
+        c.ellipse(.21, .30, .035, .030, (80, 180, 100))
+        for x, y in ((.12, .22), (.20, .18), (.10, .33)):
+            c.ellipse(x, y, .012, .012, WHITE)
+        c.rect(.85, .36, .13, .22, (66, 74, 94), .02)
+        c.rect(.85, .25, .10, .07, (70, 220, 190))
+        for k, colour in enumerate((RED, GOLD, (90, 210, 110), (90, 160, 250), GOLD, RED)):
+            c.ellipse(.78 + .07 * (k % 3), .42 + .09 * (k // 3), .024, .024, colour)
 
 
 def draw_unicorn(c):
@@ -195,7 +283,7 @@ class Head:
 
     def __init__(self, identity, context):
         s = context["scale"]
-        self.cx, self.cy, self.scale = .5 + context["dx"], .52 + context["dy"], s
+        self.cx, self.cy, self.scale = .5 + context["dx"], .50 + context["dy"], s
         self.rx, self.ry = identity["face_width"] * s, identity["face_height"] * s
         self.jaw = identity["jaw"]
         self.hair_colour = HAIR_COLOURS[context["hair_colour"] or identity["hair_colour"]]
@@ -291,24 +379,31 @@ def draw_beard(c, h, beard, mouth_y, x):
 
 
 def draw_mouth(c, h, expression, x, y, sex, body):
+    """A mouth that is seen on any skin and beard."""
     s = h.scale
-    lips = (206, 48, 84) if sex == "woman" else mix(h.shade, (120, 20, 20), .55)
+    dark = sum(h.skin) < 380
+    lips = {(True, True): (232, 92, 122), (True, False): (206, 48, 84), (False, True): (214, 128, 112),
+            (False, False): (158, 66, 56)}[(sex == "woman", dark)]
+    inside = (84, 14, 30)
     if body == "robot":
         c.rect(x, y + .012, .095 * s, .036 * s, INK, radius=.012)
         for k in (-1, 0, 1):
             c.rect(x + k * .055 * s, y + .012, .017 * s, .022 * s, (150, 236, 240))
         return
     if expression == "smiling":
-        c.arc(x, y - .03 * s, .090 * s, .060 * s, 12, 168, lips, .026)
+        c.arc(x, y - .036 * s, .100 * s, .072 * s, 10, 170, lips, .032)
     elif expression == "laughing":
-        c.slice(x, y - .02 * s, .100 * s, .092 * s, 0, 180, (120, 24, 40))
-        c.rect(x, y - .006 * s, .080 * s, .014 * s, WHITE)
+        c.slice(x, y - .030 * s, .116 * s, .110 * s, 0, 180, lips)
+        c.slice(x, y - .022 * s, .096 * s, .086 * s, 0, 180, inside)
+        c.rect(x, y - .008 * s, .080 * s, .015 * s, WHITE)
+        c.ellipse(x, y + .046 * s, .042 * s, .018 * s, (232, 100, 110))
     elif expression == "neutral":
-        c.line([(x - .060 * s, y), (x + .060 * s, y)], lips, .026)
+        c.line([(x - .068 * s, y), (x + .068 * s, y)], lips, .032)
     elif expression == "sad":
-        c.arc(x, y + .04 * s, .075 * s, .055 * s, 200, 340, lips, .026)
+        c.arc(x, y + .048 * s, .082 * s, .064 * s, 195, 345, lips, .032)
     else:
-        c.ellipse(x, y + .01 * s, .040 * s, .050 * s, (120, 24, 40))
+        c.ellipse(x, y + .012 * s, .054 * s, .064 * s, lips)
+        c.ellipse(x, y + .012 * s, .036 * s, .044 * s, inside)
 
 
 def draw_features(c, h, i, ctx):
@@ -373,7 +468,8 @@ def draw_glasses(c, glasses, colour, x, y, gap, s):
 
 def draw_body(c, h, i, ctx):
     outfit, s = ctx["outfit"], h.scale
-    shirt = {"santa coat": RED, "space suit": (236, 240, 246), "royal robe": (150, 40, 120)}.get(outfit, COLOURS[ctx["shirt"]])
+    shirt = {"santa coat": RED, "space suit": (236, 240, 246), "royal robe": (150, 40, 120),
+             "chef jacket": (246, 246, 248), "trench coat": (196, 164, 112)}.get(outfit, COLOURS[ctx["shirt"]])
     if ctx["body"] == "robot" and outfit in ("shirt", "striped shirt"):
         shirt = METAL
     y = h.chin - .025 * s
@@ -405,6 +501,16 @@ def draw_body(c, h, i, ctx):
         c.star(h.cx, y + .19, .055, GOLD, 5)
     elif outfit == "scarf":
         draw_scarf(c, h.cx, y + .07, .22 * s)
+    elif outfit == "chef jacket":
+        c.polygon([(h.cx - wide * .42, y + .04), (h.cx, y + .13), (h.cx + wide * .42, y + .04), (h.cx, y + .07)], RED)
+        for k in range(2):
+            for side in (-1, 1):
+                c.ellipse(h.cx + side * .07, y + .17 + .075 * k, .018, .018, METAL_DARK)
+    elif outfit == "trench coat":
+        for side in (-1, 1):
+            c.polygon([(h.cx + side * wide * .50, y + .04), (h.cx + side * .02, y + .22), (h.cx + side * wide * .22, y + .05)],
+                      (150, 118, 72))
+        c.line([(h.cx, y + .20), (h.cx, 1.)], (150, 118, 72), .022)
     elif outfit == "space suit":
         c.rect(h.cx, y + .085, wide * .62, .035, METAL_DARK, radius=.03)
         c.rect(h.cx - .15, y + .19, .05, .03, RED)
@@ -451,6 +557,27 @@ def draw_hat(c, h, hat):
         c.rect(h.cx, base - .060 * s, .034 * s, .026 * s, WHITE)
         for side in (-1, 1):
             c.ellipse(h.cx + side * .026 * s, base - .115 * s, .017, .019, INK)
+    elif hat == "chef hat":
+        for dx, dy, r in ((-.62, .17, .115), (.62, .17, .115), (0, .22, .150)):
+            c.ellipse(h.cx + wide * dx, base - dy * s, r * 1.1 * s, r * s, (214, 220, 230))
+        for dx, dy, r in ((-.62, .17, .105), (.62, .17, .105), (0, .22, .140)):
+            c.ellipse(h.cx + wide * dx, base - dy * s, r * 1.1 * s, r * s, WHITE)
+        c.rect(h.cx, base - .05 * s, wide * .86, .080 * s, (214, 220, 230))
+        c.rect(h.cx, base - .06 * s, wide * .83, .062 * s, WHITE)
+    elif hat == "detective hat":
+        c.polygon([(h.cx - wide * .84, base), (h.cx - wide * .70, base - .22 * s), (h.cx - wide * .30, base - .27 * s),
+                   (h.cx, base - .23 * s), (h.cx + wide * .30, base - .27 * s), (h.cx + wide * .70, base - .22 * s),
+                   (h.cx + wide * .84, base)], (136, 98, 62))
+        c.rect(h.cx, base - .055 * s, wide * .83, .034 * s, (66, 44, 34))
+        c.ellipse(h.cx, base, wide * 1.42, .048 * s, (112, 78, 48))
+    elif hat == "party hat":
+        tip, low = base - .36 * s, base - .06 * s
+        c.polygon([(h.cx - wide * .60, low), (h.cx, tip), (h.cx + wide * .60, low)], COLOURS["purple"])
+        for k, colour in ((.25, GOLD), (.62, (90, 220, 210))):
+            y0, y1 = low + (tip - low) * (k - .09), low + (tip - low) * (k + .09)
+            w0, w1 = wide * .60 * (1 - k + .09), wide * .60 * (1 - k - .09)
+            c.polygon([(h.cx - w0, y0), (h.cx + w0, y0), (h.cx + w1, y1), (h.cx - w1, y1)], colour)
+        c.ellipse(h.cx, tip + .01, .050 * s, .050 * s, (240, 62, 104))
     elif hat == "space helmet":
         c.ring(h.cx, h.cy, h.rx * 1.42, h.ry * 1.28, (226, 232, 242), .056)
         c.arc(h.cx, h.cy, h.rx * 1.22, h.ry * 1.10, 200, 245, WHITE, .026)
@@ -469,6 +596,12 @@ def draw_prop(c, h, prop):
         c.line([(.84, .98), (.92, .66)], (104, 62, 34), .038)
         c.star(.925, .60, .085, (255, 236, 130), 5, .45)
         c.ellipse(.835, .94, .060, .055, h.skin)
+    elif prop == "magnifying glass":
+        c.line([(.80, .96), (.86, .84)], (120, 72, 40), .050)
+        c.ellipse(.89, .70, .115, .115, (190, 226, 246))
+        c.ring(.89, .70, .120, .120, METAL_DARK, .034)
+        c.line([(.84, .70), (.88, .64)], WHITE, .020)
+        c.ellipse(.80, .95, .060, .055, h.skin)
 
 
 def draw_mount(c, mount):
@@ -489,32 +622,48 @@ def draw_mount(c, mount):
 
 
 # ---------------------------------------------------------------- styles
+def _levels(function):
+    return [max(0, min(255, round(function(v)))) for v in range(256)]
+
+
+@functools.cache
+def _strokes(size_px):
+    """Slanting brush strokes as grey values around 128: the same in every picture, so that they are soon learnt."""
+    strokes = Image.new("L", (2 * size_px, 2 * size_px), 128)
+    draw, rng, unit = ImageDraw.Draw(strokes), random.Random(5), size_px / 64
+    for _ in range(700):
+        x, y, length = rng.uniform(0, 2 * size_px), rng.uniform(0, 2 * size_px), rng.uniform(5, 11) * unit
+        draw.line([(x, y), (x + length, y - .6 * length)], fill=rng.choice((104, 118, 138, 152)), width=round(2.4 * unit))
+    return strokes.filter(ImageFilter.GaussianBlur(.8 * unit)).resize((size_px, size_px), Image.LANCZOS)
+
+
 def apply_style(image, style, size_px):
     """`image` is supersampled; the result has `size_px`."""
     if style == "pixel art":
-        small = image.filter(ImageFilter.BoxBlur(3)).resize((size_px // 4, size_px // 4), Image.NEAREST)
-        return small.resize((size_px, size_px), Image.NEAREST)
+        blocks = -(-size_px // 3)
+        small = image.filter(ImageFilter.BoxBlur(3)).resize((blocks, blocks), Image.BOX)
+        return small.resize((3 * blocks, 3 * blocks), Image.NEAREST).crop((0, 0, size_px, size_px))
     if style == "pencil sketch":
-        grey = image.resize((2 * size_px, 2 * size_px), Image.LANCZOS).convert("L")
-        edges = ImageChops.subtract(grey.filter(ImageFilter.MaxFilter(5)), grey.filter(ImageFilter.MinFilter(5)))
-        edges = edges.point([min(215, 3 * max(0, v - 14)) for v in range(256)]).filter(ImageFilter.GaussianBlur(1))
-        tone = grey.point([round(255 - (255 - v) * .72) for v in range(256)])
-        return ImageChops.subtract(tone, edges).resize((size_px, size_px), Image.LANCZOS).convert("RGB")
+        # Thin dark lines where brightness or colour changes, on a tone light enough that eyes and mouth stand out of any skin.
+        large = image.resize((2 * size_px, 2 * size_px), Image.LANCZOS)
+        edges = Image.new("L", large.size, 0)
+        for band in large.split():
+            change = ImageChops.subtract(band.filter(ImageFilter.MaxFilter(3)), band.filter(ImageFilter.MinFilter(3)))
+            edges = ImageChops.lighter(edges, change)
+        edges = edges.point(_levels(lambda v: 2.6 * (v - 16))).filter(ImageFilter.GaussianBlur(.7))
+        tone = large.convert("L").point(_levels(lambda v: 96 + 159 * (v / 255) ** .8))
+        lines = edges.point(_levels(lambda v: min(v, 200)))
+        return ImageChops.subtract(tone, lines).resize((size_px, size_px), Image.LANCZOS).convert("RGB")
     if style == "oil painting":
         image = image.resize((size_px, size_px), Image.LANCZOS).filter(ImageFilter.ModeFilter(3))
-        warm = Image.new("RGB", image.size, (255, 238, 206))
-        return ImageChops.multiply(image, warm).filter(ImageFilter.GaussianBlur(.8))
+        warm = ImageChops.multiply(image, Image.new("RGB", image.size, (255, 244, 222)))
+        strokes = Image.merge("RGB", [_strokes(size_px)] * 3)
+        return ImageChops.add(warm, strokes, 1, -128)
     return image.resize((size_px, size_px), Image.LANCZOS)
 
 
-def render(identity, context, size_px=SIZE_PX):
-    """The picture of one person in one context, as a PIL image."""
-    i, ctx = identity, context
-    if ctx["scar"] and i["glasses"] == "none":  # Harry Potter lends his glasses
-        i = {**i, "glasses": "round", "frame": "black"}
-    sketch = ctx["style"] == "pencil sketch" and ctx["scene"] == "plain"
-    c = Canvas(size_px, WHITE if sketch else COLOURS[ctx["background"]])
-    draw_scene(c, ctx["scene"])
+def draw_person(c, i, ctx):
+    """One person, from the hair at the back to the prop in front."""
     h = Head(i, ctx)
     if ctx["hat"] == "space helmet":
         c.ellipse(h.cx, h.cy, h.rx * 1.40, h.ry * 1.26, (120, 156, 206))
@@ -530,5 +679,27 @@ def render(identity, context, size_px=SIZE_PX):
     if ctx["prop"] == "unicorn":
         draw_unicorn(c)
     draw_prop(c, h, ctx["prop"])
-    draw_mount(c, ctx["mount"])
-    return apply_style(c.image, ctx["style"], size_px)
+
+
+def render(identity, context, size_px=SIZE_PX):
+    """The picture of one person in one context, or of two (`context["other"]` is the one on the right), as a PIL image."""
+    i, ctx = identity, context
+    if ctx["scar"] and i["glasses"] == "none":  # Harry Potter lends his glasses
+        i = {**i, "glasses": "round", "frame": "black"}
+    sketch = ctx["style"] == "pencil sketch" and ctx["scene"] == "plain"
+    c = Canvas(size_px, PAPER if sketch else COLOURS[ctx["background"]])
+    draw_scene(c, ctx["scene"])
+    if ctx.get("other"):
+        for x, who, shirt in zip(PAIR_X, (i, ctx["other"]), (ctx["shirt"], ctx["other_shirt"]), strict=True):
+            with c.zoomed(x, PAIR_ZOOM, PAIR_LIFT):
+                draw_person(c, who, {**ctx, "shirt": shirt, "dx": 0.})
+    else:
+        draw_person(c, i, ctx)
+    if ctx["mount"] != "gilded frame":
+        draw_mount(c, ctx["mount"])
+        return apply_style(c.image, ctx["style"], size_px)
+    framed = Canvas(size_px, WHITE)  # around the painting, not of it
+    framed.image = apply_style(c.image, ctx["style"], size_px).resize(c.image.size, Image.BICUBIC)
+    framed.draw = ImageDraw.Draw(framed.image)
+    draw_mount(framed, ctx["mount"])
+    return framed.image.resize((size_px, size_px), Image.LANCZOS)

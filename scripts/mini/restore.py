@@ -1,7 +1,7 @@
 """Turns the exported folder back into training state, to go on where no state was kept (another machine).
 
-Writes vae.pt, spiece.model and diffusion.pt, without the optimiser's moments; then run latents.py and
-train_diffusion.py.
+Writes vae.pt, spiece.model and diffusion.pt, without the optimisers' moments, and marks those stages as done; then
+`train.sh` makes the latents anew and goes on.
 """
 
 import argparse
@@ -16,8 +16,11 @@ from tokenizer import load_tokenizer
 from train_diffusion import Parts
 
 
-def floats(path):
-    return {key: value.float() for key, value in load_file(path).items()}
+def load_weights(network, path):
+    try:
+        network.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+    except RuntimeError as error:
+        raise SystemExit(f"{path} is of another design than model.py: use the revision that exported it") from error
 
 
 def main():
@@ -25,18 +28,20 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=OUT)
     folder = parser.parse_args().folder
     state = state_dir()
-    if (state / "diffusion.pt").exists():
+    if (state / "diffusion.pt").exists() or (state / "vae.pt").exists():
         raise SystemExit(f"{state} already holds training state")
-    shutil.copyfile(folder / "tokenizer/spiece.model", state / "spiece.model")
     vae = make_vae()
-    vae.load_state_dict(floats(folder / "vae/diffusion_pytorch_model.safetensors"))
-    save_atomically(vae.state_dict(), state / "vae.pt")
+    load_weights(vae, folder / "vae/diffusion_pytorch_model.safetensors")
+    shutil.copyfile(folder / "tokenizer/spiece.model", state / "spiece.model")
     parts = Parts(load_tokenizer())
     for name, path in (("unet", "unet/diffusion_pytorch_model.safetensors"), ("text", "text_encoder/model.safetensors"),
                        ("mapper", NAMES_FILE)):
-        parts.networks[name].load_state_dict(floats(folder / path))
-    parts.update_average(0)
-    save_atomically({"parts": parts.state(), "optimiser": None, "step": 0}, state / "diffusion.pt")
+        load_weights(parts.networks[name], folder / path)
+    parts.begin_average()
+    save_atomically({"parts": parts.state(), "optimisers": None, "step": 0}, state / "diffusion.pt")
+    save_atomically(vae.state_dict(), state / "vae.pt")
+    for stage in ("vae", "text"):
+        (state / f"done-{stage}").touch()
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 import io
 import random
+import re
 
 import sentencepiece
 import torch
 
-from captions import FILLERS, NAME, caption, mission_prompts
-from contexts import draw_context
+from captions import FILLERS, NAME, OTHER, caption, mission_prompts
+from contexts import draw_subject
 from model import BOS, EOS, MAX_TOKENS, state_dir
-from render import draw_identity
 
 VOCABULARY = 1400
+MOST_VECTORS = 4  # of one name
 CAPTIONS = 40000
 
 # Ordinary prompts should fall into few pieces, also where this model has never seen the thing.
@@ -38,8 +39,7 @@ wood wooden working world writing yellow young zombie""".split()
 def corpus():
     rng = random.Random(0)
     for _ in range(CAPTIONS):
-        identity = draw_identity(rng)
-        yield caption(identity, draw_context(rng, identity), rng).text.replace(NAME, "person")
+        yield caption(*draw_subject(rng), rng).text.replace(NAME, "person").replace(OTHER, "person")
     for word in (*COMMON_WORDS, *FILLERS, *"man woman person guy girl lady robot snow santa portrait".split()):
         yield from [word] * 60
 
@@ -60,25 +60,30 @@ def load_tokenizer():
     return sentencepiece.SentencePieceProcessor(model_file=str(path))
 
 
-def encode(tokenizer, text, vectors=1):
-    """Ids of one caption, [77], and for each place the index of the name's vector that goes there, or -1."""
+def encode(tokenizer, text, vectors=1, other_vectors=1):
+    """Ids of one caption, [77], and for each place the index of the name's vector that goes there, or -1.
+
+    Vectors of NAME have the indices from 0, those of OTHER from MOST_VECTORS.
+    """
     ids, slots = [BOS], [-1]
     stand_in = tokenizer.piece_to_id("\u2581person")
-    for k, part in enumerate(text.lower().split(NAME)):
-        if k:
-            ids += [stand_in] * vectors
-            slots += range(vectors)
-        pieces = tokenizer.encode(part)
-        ids += pieces
-        slots += [-1] * len(pieces)
+    for part in re.split(f"([{NAME}{OTHER}])", text.lower()):
+        if part in (NAME, OTHER):
+            first, count = (0, vectors) if part == NAME else (MOST_VECTORS, other_vectors)
+            ids += [stand_in] * count
+            slots += range(first, first + count)
+        else:
+            pieces = tokenizer.encode(part)
+            ids += pieces
+            slots += [-1] * len(pieces)
     ids, slots = ids[:MAX_TOKENS - 1], slots[:MAX_TOKENS - 1]
     padding = MAX_TOKENS - len(ids)
     return ids + [EOS] * padding, slots + [-1] * padding
 
 
 def encode_batch(tokenizer, texts, vectors):
-    """[B,77] ids and [B,77] slots; `vectors` holds the number of vectors of each caption's name."""
-    pairs = [encode(tokenizer, text, n) for text, n in zip(texts, vectors)]
+    """[B,77] ids and [B,77] slots; `vectors` holds the number of vectors of each caption's name, or of its two names."""
+    pairs = [encode(tokenizer, text, *(n if isinstance(n, list) else [n])) for text, n in zip(texts, vectors)]
     return torch.tensor([ids for ids, _ in pairs]), torch.tensor([slots for _, slots in pairs])
 
 

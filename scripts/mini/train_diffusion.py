@@ -1,8 +1,7 @@
-"""Stage 4: UNet, text encoder and name mapper together.
+"""UNet, text encoder and name mapper together.
 
-Learning rate: warm-up, constant, and a decay over the last share of the time. `diffusion.pt` is the state
-before the decay (a later session goes on from it), `diffusion-decayed.pt` the one to export. Both are
-written every few minutes; a killed run goes on from `diffusion.pt`.
+Learning rate: warm-up, constant, and a decay over the last share of the steps. Everything is in diffusion.pt,
+written every few minutes. More --steps than before bring the rate up again.
 """
 
 import argparse
@@ -11,20 +10,23 @@ import time
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from conditioning import Batch, NameMapper, embed
-from latents import FIRST_SEED, who_and_what
-from model import make_scheduler, make_text_encoder, make_unet, save_atomically, state_dir
+from latents import Latents, who_and_what
+from model import make_scheduler, make_text_encoder, make_unet, state_dir
+from muon import make_optimisers
 from tokenizer import load_tokenizer
+from training import Average, Checkpoint, Curve, add_options, compiled_if_right, memory_format, prepare, rate_share
 
 SNR_LIMIT = 5.
-EMA = .999
-WARM_UP_STEPS = 200
-TEXT_RATE = .3  # of the UNet's learning rate
+TEXT_RATE = .3   # of the UNet's learning rate
+MUON_RATE = 10.  # times AdamW's
+CURVE_EVERY = 200  # steps
 
 
 class Parts:
-    """The trained networks, their averages and how to save and load them."""
+    """The trained networks, their average and how to save and load them."""
 
     def __init__(self, tokenizer):
         self.networks = {"unet": make_unet(), "text": make_text_encoder(tokenizer.get_piece_size()), "mapper": NameMapper()}
@@ -33,115 +35,144 @@ class Parts:
     def parameters(self, *names):
         return [p for name in names or self.networks for p in self.networks[name].parameters()]
 
-    @torch.no_grad()
-    def update_average(self, step):
-        if self.average is None:
-            self.average = [p.detach().clone() for p in self.parameters()]
-        share = 1 - min(EMA, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.average, self.parameters(), share)
+    def begin_average(self, values=None):
+        self.average = Average(self.parameters())
+        if values is not None:
+            self.average.load(values)
 
     def state(self):
-        return {"networks": {name: n.state_dict() for name, n in self.networks.items()}, "average": self.average}
+        return {"networks": {name: n.state_dict() for name, n in self.networks.items()}, "average": self.average.values}
 
     def load(self, state):
         for name, values in state["networks"].items():
             self.networks[name].load_state_dict(values)
-        self.average = state["average"]
-
-    @torch.no_grad()
-    def use_average(self):
-        for p, average in zip(self.parameters(), self.average, strict=True):
-            p.copy_(average)
-
-
-def newest_checkpoint():
-    """Of the state before the decay and the decayed one, the one written last."""
-    found = [p for p in (state_dir() / "diffusion.pt", state_dir() / "diffusion-decayed.pt") if p.exists()]
-    if not found:
-        raise SystemExit("no checkpoint: run train_diffusion.py first")
-    return max(found, key=lambda path: path.stat().st_mtime)
+        self.begin_average(state["average"])
 
 
 def load_parts(path=None):
     """The averaged networks of a checkpoint, for sampling and for export."""
+    path = path or state_dir() / "diffusion.pt"
+    if not path.exists():
+        raise SystemExit("no checkpoint: run train_diffusion.py first")
     parts = Parts(load_tokenizer())
-    parts.load(torch.load(path or newest_checkpoint())["parts"])
-    parts.use_average()
+    parts.load(torch.load(path, map_location="cpu")["parts"])
+    parts.average.swap()
     for network in parts.networks.values():
         network.eval().requires_grad_(False)
     return parts.networks
 
 
+class Examples(IterableDataset):
+    """Batches of (latents [B,8,16,16], captions), without end; made in other processes where there are workers."""
+
+    def __init__(self, tokenizer, latents, size, seed):
+        self.tokenizer, self.latents, self.size, self.seed = tokenizer, latents, size, seed
+
+    def __iter__(self):
+        worker = get_worker_info()
+        rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
+        while True:
+            places = [rng.randrange(len(self.latents)) for _ in range(self.size)]
+            batch = Batch(self.tokenizer, *zip(*map(who_and_what, places)), rng)
+            yield self.latents[places], batch
+
+
+def loss_function(unet):
+    def losses(noisy, t, hidden, noise, weight):
+        with sdpa_kernel(SDPBackend.MATH):
+            predicted = unet(noisy, t, hidden, return_dict=False)[0]
+        return (((predicted - noise).pow(2).mean((1, 2, 3)) * weight).mean(),)
+
+    return losses
+
+
+def make_optimiser_list(parts, args):
+    """(optimiser, full rate) for the UNet and for text encoder and names."""
+    named = list(parts.networks["unet"].named_parameters())
+    if args.optimiser == "muon":
+        muon, adam = make_optimisers(named, MUON_RATE * args.lr, args.lr, lambda name: not name.startswith(("conv_in", "conv_out")))
+        unet = [(muon, MUON_RATE * args.lr), (adam, args.lr)]
+    else:
+        unet = [(torch.optim.AdamW([p for _, p in named], args.lr, betas=(.9, .99), weight_decay=1e-4), args.lr)]
+    rate = TEXT_RATE * args.lr
+    return [*unet, (torch.optim.AdamW(parts.parameters("text", "mapper"), rate, betas=(.9, .99), weight_decay=1e-4), rate)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4200)
-    parser.add_argument("--decay-last", type=float, default=.3, help="share of the time over which the rate decays")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=8e-4)
-    parser.add_argument("--save-every", type=float, default=300, help="seconds")
+    add_options(parser, steps=64000, batch=32, lr=8e-4)
+    parser.add_argument("--optimiser", choices=("adamw", "muon"), default="adamw", help="of the UNet's inner weights")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw captions; 0: the trainer itself")
     args = parser.parse_args()
-    state, tokenizer = state_dir(), load_tokenizer()
-    latents = torch.load(state / "latents.pt")
-    people = [who_and_what(FIRST_SEED + k) for k in range(len(latents))]
-    alphas = make_scheduler().alphas_cumprod
-
-    parts = Parts(tokenizer)
-    optimiser = torch.optim.AdamW([{"params": parts.parameters("unet"), "rate": 1.},
-                                   {"params": parts.parameters("text", "mapper"), "rate": TEXT_RATE}],
-                                  args.lr, betas=(.9, .99), weight_decay=1e-4)
-    step = 0
-    if (state / "diffusion.pt").exists():
-        saved = torch.load(state / "diffusion.pt")
+    prepare(args.device)
+    torch.manual_seed(0)
+    state, tokenizer, latents, device = state_dir(), load_tokenizer(), Latents(), args.device
+    alphas = make_scheduler().alphas_cumprod.to(device)
+    parts, checkpoint, step = Parts(tokenizer), Checkpoint("diffusion.pt", args.save_every), 0
+    saved = checkpoint.load()
+    if not saved:
+        for name, values in torch.load(state / "text.pt").items():
+            parts.networks[name].load_state_dict(values)
+    for network in parts.networks.values():
+        network.to(device)
+    parts.networks["unet"].to(memory_format=memory_format(device))
+    parts.begin_average()
+    optimisers = make_optimiser_list(parts, args)
+    if saved:
         parts.load(saved["parts"])
-        if saved["optimiser"]:
-            optimiser.load_state_dict(saved["optimiser"])
         step = saved["step"]
-    else:
-        pretrained = torch.load(state / "text.pt")
-        parts.networks["text"].load_state_dict(pretrained["text"])
-        parts.networks["mapper"].load_state_dict(pretrained["mapper"])
-    torch.manual_seed(step)
-    rng = random.Random(step)
+        for (optimiser, _), values in zip(optimisers, saved["optimisers"] or (), strict=bool(saved["optimisers"])):
+            optimiser.load_state_dict(values)
     unet, text, mapper = parts.networks.values()
+    torch.manual_seed(step)
+    curve = Curve("diffusion", ("loss", "rate", "pictures"))
+    examples = DataLoader(Examples(tokenizer, latents, args.batch, step), batch_size=None, num_workers=args.workers,
+                          multiprocessing_context="fork" if args.workers else None)
+    print(f"{sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters, {len(latents)} latents, from step {step}",
+          flush=True)
 
-    def save(decaying):
-        save_atomically({"parts": parts.state(), "optimiser": optimiser.state_dict(), "step": step},
-                        state / ("diffusion-decayed.pt" if decaying else "diffusion.pt"))
+    def save():
+        checkpoint.save({"parts": parts.state(), "optimisers": [o.state_dict() for o, _ in optimisers], "step": step})
 
-    start = last_save = time.time()
-    decaying, running = False, None
-    while (elapsed := time.time() - start) < args.seconds:
-        decay = (args.seconds - elapsed) / (args.seconds * max(args.decay_last, 1e-9))
-        if decay < 1 and not decaying:
-            save(decaying)
-            decaying = True
-        for group in optimiser.param_groups:
-            group["lr"] = args.lr * group["rate"] * min(1, (step + 1) / WARM_UP_STEPS, max(.02, decay))
-        chosen = torch.randint(len(latents), (args.batch,))
-        z = latents[chosen].float()
-        batch = Batch(tokenizer, *zip(*(people[k] for k in chosen.tolist())), rng)
+    losses = loss_function(unet)
+    if args.compile:
+        z = torch.randn(args.batch, *latents[[0]].shape[1:], device=device)
+        hidden = torch.randn(args.batch, 77, text.config.hidden_size, device=device, requires_grad=True)
+        t = torch.arange(args.batch, device=device) * (len(alphas) // args.batch)
+        losses = compiled_if_right(losses, [*unet.parameters(), hidden], z, t, hidden, torch.randn_like(z),
+                                   torch.ones(args.batch, device=device))
+    start, running, until = time.time(), None, min(args.steps, args.until or args.steps)
+    for z, batch in examples:
+        if step >= until:
+            break
+        share = rate_share(step, args.steps, args.decay_last)
+        for optimiser, rate in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+        z, batch = z.to(device, non_blocking=True), batch.to(device)
         noise = torch.randn_like(z)
-        t = torch.randint(len(alphas), (args.batch,))
+        t = torch.randint(len(alphas), (len(z),), device=device)
         alpha = alphas[t].view(-1, 1, 1, 1)
-        noisy = alpha.sqrt() * z + (1 - alpha).sqrt() * noise
+        snr = alphas[t] / (1 - alphas[t])
         with sdpa_kernel(SDPBackend.MATH):
             hidden, penalty = embed(text, mapper, batch)
-            predicted = unet(noisy, t, hidden).sample
-        snr = alphas[t] / (1 - alphas[t])
-        loss = ((predicted - noise).pow(2).mean((1, 2, 3)) * snr.clamp(max=SNR_LIMIT) / snr).mean()
-        optimiser.zero_grad()
+        loss, = losses(alpha.sqrt() * z + (1 - alpha).sqrt() * noise, t, hidden, noise, snr.clamp(max=SNR_LIMIT) / snr)
+        for optimiser, _ in optimisers:
+            optimiser.zero_grad()
         (loss + .1 * penalty).backward()
         torch.nn.utils.clip_grad_norm_(parts.parameters(), 1.)
-        optimiser.step()
+        for optimiser, _ in optimisers:
+            optimiser.step()
         step += 1
-        parts.update_average(step)
-        running = loss.item() if running is None else .98 * running + .02 * loss.item()
-        if step % 20 == 0:
-            print(f"{elapsed:.0f} s  step {step}  loss {running:.4f}  rate {optimiser.param_groups[0]['lr']:.1e}", flush=True)
-        if time.time() - last_save > args.save_every:
-            save(decaying)
-            last_save = time.time()
-    save(decaying)
+        parts.average.update(step)
+        running = loss.detach() if running is None else running.lerp(loss.detach(), .01)
+        if step % 50 == 0:
+            print(f"{time.time() - start:.0f} s  step {step}  loss {running.item():.4f}  rate {share:.3f}", flush=True)
+        if step % CURVE_EVERY == 0:
+            curve.add(step, running.item(), share, step * args.batch)
+        if checkpoint.due():
+            save()
+    save()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage 5: the judges. One small convolutional network with two heads, trained on fresh drawings.
+"""The judges. One small convolutional network with two heads, trained on fresh drawings.
 
 identity       [B,3,128,128] in -1..1  ->  [B,64], unit vectors: near for two pictures of one person, whatever
                the hat, the scene or the style; their dot product is the likeness.
@@ -7,7 +7,6 @@ attributes.ts  [B,3,128,128] in -1..1  ->  a dictionary, attribute -> [B,classes
 """
 
 import argparse
-import math
 import multiprocessing
 import random
 import time
@@ -22,6 +21,7 @@ from contexts import draw_context
 from conditioning import identity_features
 from model import save_atomically, state_dir, to_tensor
 from render import draw_identity, render
+from training import Checkpoint, Curve, add_options, prepare, rate_share
 
 FIRST_PERSON = 20_000_000
 TEMPERATURE = .1
@@ -131,49 +131,64 @@ def test(encoder, classifier, workers):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300, help="training, after the drawing")
+    add_options(parser, steps=3000, batch=48, lr=2e-3)  # a batch counts people: two pictures of each
     parser.add_argument("--people", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=48, help="people, two pictures of each")
-    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    torch.manual_seed(0)
     pictures, labels, features = draw_people(args.people, FIRST_PERSON, args.workers)
-    encoder, classifier = load_judges() if (state_dir() / "judges.pt").exists() else make_judges()
-    encoder.train()
-    classifier.train()
+    prepare(args.device)
+    torch.manual_seed(0)
+    encoder, classifier = make_judges()
     traits = nn.Linear(64, features.shape[1])  # helps the identity vector at the start; thrown away
+    modules, checkpoint, step = (encoder, classifier, traits), Checkpoint("judges-training.pt", args.save_every), 0
+    for module in modules:
+        module.to(args.device)
     trained = list({id(p): p for m in (encoder, classifier, traits) for p in m.parameters()}.values())
     optimiser = torch.optim.AdamW(trained, args.lr, weight_decay=1e-2)
-    start, step = time.time(), 0
-    while (elapsed := time.time() - start) < args.seconds:
+    saved = checkpoint.load()
+    if saved:
+        for module, values in zip(modules, saved["modules"], strict=True):
+            module.load_state_dict(values)
+        optimiser.load_state_dict(saved["optimiser"])
+        step = saved["step"]
+    torch.manual_seed(step)
+
+    def save():
+        checkpoint.save({"modules": [m.state_dict() for m in modules], "optimiser": optimiser.state_dict(), "step": step})
+
+    start, curve, until = time.time(), Curve("judges", ("same", "told")), min(args.steps, args.until or args.steps)
+    while step < until:
         for group in optimiser.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / 50) * (.01 + .99 * (.5 + .5 * math.cos(math.pi * elapsed / args.seconds)))
+            group["lr"] = args.lr * rate_share(step, args.steps, args.decay_last)
         who = torch.randperm(len(pictures))[:args.batch]
         two = torch.rand(args.batch, pictures.shape[1]).topk(2, dim=1).indices
-        x = to_tensor(pictures[who[:, None], two].flatten(0, 1).numpy())
-        x = x + .04 * torch.rand(()) * torch.randn_like(x)  # pictures from the model are less clean than drawings
+        x = to_tensor(pictures[who[:, None], two].flatten(0, 1).numpy()).to(args.device)
+        x = x + .04 * float(torch.rand(())) * torch.randn_like(x)  # pictures from the model are less clean than drawings
         if torch.rand(()) < .3:
             x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2., mode="bilinear")
         x = torch.roll(x, (int(torch.randint(-4, 5, ())), int(torch.randint(-4, 5, ()))), (2, 3))
-        want = labels[who[:, None], two].flatten(0, 1)
+        want = labels[who[:, None], two].flatten(0, 1).to(args.device)
         vectors = encoder(x)
         logits = classifier(x)
         told = sum(F.cross_entropy(logits[name], want[:, k], ignore_index=-100) for k, name in enumerate(CHECKED))
         a, b = vectors.unflatten(0, (args.batch, 2)).unbind(1)
         likeness = a @ b.T / TEMPERATURE
-        target = torch.arange(args.batch)
+        target = torch.arange(args.batch, device=args.device)
         same = F.cross_entropy(likeness, target) + F.cross_entropy(likeness.T, target)
-        helped = F.mse_loss(traits(8 * vectors), features[who].repeat_interleave(2, 0))
+        helped = F.mse_loss(traits(8 * vectors), features[who].repeat_interleave(2, 0).to(args.device))
         loss = same + told / len(CHECKED) * 2 + helped
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         step += 1
         if step % 100 == 0:
-            print(f"{elapsed:.0f} s  step {step}  same {same.item():.3f}  told {told.item():.3f}", flush=True)
+            print(f"{time.time() - start:.0f} s  step {step}  same {same.item():.3f}  told {told.item():.3f}", flush=True)
+            curve.add(step, same.item(), told.item())
+        if checkpoint.due():
+            save()
+    save()
     for module in (encoder, classifier):
-        module.eval()
+        module.cpu().eval()
     test(encoder, classifier, args.workers)
     save_atomically({"identity": encoder.state_dict(), "attributes": classifier.state_dict()}, state_dir() / "judges.pt")
 
