@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "model/linked_weights.h"
+#include "model/packed_weight.h"
 #include "model/prepared.h"
 #include "sdx/util/error.h"
 #include "sdx/util/failure.h"
@@ -31,7 +32,9 @@ std::optional<TensorMap> find_weights(const Bundle& bundle, const std::string& p
 }
 
 /// The kernels of packed_weight.h are there.
-bool has_prepared_kernels(const c10::Device& device) { return device.is_cpu() && at::hasMKLDNN(); }
+bool has_prepared_kernels(const c10::Device& device) {
+  return device.is_cpu() && has_packed_kernels();
+}
 
 /// Binds every parameter to the tensor of its name, tensor by tensor, so that a conversion never
 /// holds two whole models.
