@@ -10,6 +10,11 @@
 
 namespace sdx {
 
+/// Whether this libtorch has the kernels that PackedWeight calls, with the arguments that it gives
+/// them. They are private to libtorch, so another version may lack them: models then compute with
+/// libtorch's own layers.
+bool has_packed_kernels();
+
 /// The weight of a convolution or linear layer, in the order and dtype in which the CPU's kernels
 /// (oneDNN) compute. libtorch's own layers put it into that order in every call, which takes up to
 /// half of a layer's time where images are small; this one does it once, at the first call, when

@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 
+#include "model/packed_weight.h"
 #include "model/prepared.h"
 #include "sdx/util/error.h"
 #include "sdx/util/failure.h"
@@ -19,7 +20,9 @@ namespace sdx {
 namespace {
 
 /// The kernels of packed_weight.h are there.
-bool has_prepared_kernels(const c10::Device& device) { return device.is_cpu() && at::hasMKLDNN(); }
+bool has_prepared_kernels(const c10::Device& device) {
+  return device.is_cpu() && has_packed_kernels();
+}
 
 /// Binds every parameter to the weight of its name, one by one, so that a conversion never holds
 /// two whole models.
