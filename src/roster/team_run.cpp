@@ -329,8 +329,8 @@ std::string to_json_text(const TeamOutcome& outcome) {
   return Json{{"title", outcome.title},
               {"done", outcome.is_done()},
               {"people", people},
-              {"group_images", outcome.group_images},
-              {"group_images_wanted", outcome.group_images_wanted},
+              {"group_pictures", outcome.group_images},
+              {"group_pictures_wanted", outcome.group_images_wanted},
               {"problems", problems},
               {"seconds", outcome.seconds}}
       .dump(2);
