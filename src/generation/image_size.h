@@ -2,13 +2,9 @@
 
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/conditioning.h"
 
 namespace sdx {
-
-struct ImageSize {
-  int width_px;
-  int height_px;
-};
 
 /// What the settings say, or else what the model was trained at.
 ImageSize image_size(const ImageSettings& settings, const BundleInfo& info);
