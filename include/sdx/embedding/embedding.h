@@ -27,7 +27,7 @@ struct Embedding {
 /// What stands in a prompt for the embedding of this name: "<Name>".
 std::string placeholder(const std::string& name);
 
-/// The text encoders that are told by the width of their vectors.
+/// Text encoders, which differ in the width of their vectors.
 enum class TextEncoderKind {
   kSd1,         ///< 768
   kSd2,         ///< 1024
