@@ -75,7 +75,7 @@ class TeamRun {
   TeamOutcome run() {
     all_members();
     if (!outcome_.was_stopped) pictures_of_several();
-    count_pictures();
+    count_images();
     finish();
     return std::move(outcome_);
   }
@@ -261,7 +261,7 @@ class TeamRun {
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.
-  void count_pictures() {
+  void count_images() {
     const EmbeddingTable words = all_words();
     for (std::size_t i = 0; i < plan_.members.size(); ++i) {
       MemberOutcome& one = outcome_.members[i];

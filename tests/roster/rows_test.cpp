@@ -119,6 +119,6 @@ TEST_CASE("roster: what cannot be shown is replaced", "[roster]") {
 }
 
 TEST_CASE("roster: places are lines or entries", "[roster]") {
-  CHECK(place_of("x/team.csv", 7) == "team.csv, line 7");
-  CHECK(place_of("team.Json", 3) == "team.Json, entry 3");
+  CHECK(describe_place("x/team.csv", 7) == "team.csv, line 7");
+  CHECK(describe_place("team.Json", 3) == "team.Json, entry 3");
 }

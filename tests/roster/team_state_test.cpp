@@ -49,7 +49,7 @@ class Team {
     request.prompt = "<" + name + ">, snow";
     member.pictures = {request};
     const fs::path file = plan.folder.embedding(name);
-    sdx::write_embedding(file, {name, at::ones({1, tiny_bundle().info().text_width}), {}, {}});
+    sdx::write_embedding(file, {name, at::ones({1, tiny_bundle().info().text_widths().front()}), {}, {}});
     fs::create_directories(plan.folder.person(name));
     sdx::MemberRecord record;
     record.identity = sdx::identify_training(member.training, tiny_bundle(),
