@@ -141,7 +141,7 @@ class CommandTree {
   void run(const std::vector<std::string>& arguments) {
     // Asked for help, a person gets it whatever else the line lacks.
     for (const std::string& argument : arguments) {
-      if (argument == "-h" || argument == "--help") throw TextAnswer{app_named(arguments)->help()};
+      if (argument == "-h" || argument == "--help") throw TextAnswer{help_of(arguments)};
     }
     std::vector<std::string> words = with_empty_values(arguments);
     std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
@@ -195,6 +195,14 @@ class CommandTree {
     // Parts come first where the one that is asked for is sought.
     std::rotate(leaves_.begin() + static_cast<std::ptrdiff_t>(place),
                 leaves_.begin() + static_cast<std::ptrdiff_t>(place) + 1, leaves_.end());
+  }
+
+  /// The help of the command that the first arguments name.
+  std::string help_of(const std::vector<std::string>& arguments) {
+    const CLI::App* const app = app_named(arguments);
+    const std::string& path = leaf_of(app).line->impl_->path;
+    const std::size_t end = path.rfind(' ');
+    return app->help(end == std::string::npos ? "" : path.substr(0, end));
   }
 
   /// The command that the first arguments name.

@@ -81,8 +81,8 @@ const BoundSetting& Settings::at(std::string_view name) const {
   if (const BoundSetting* const found = find(name)) return *found;
   std::vector<std::string> keys;
   for (const BoundSetting& one : all_) keys.push_back(one.info->key);
-  throw UsageError("there is no setting \"" + std::string(name) + "\"; the nearest are " +
-                   join(nearest_words(std::string(name), keys, 3), ", "));
+  throw UsageError("there is no setting `" + std::string(name) + "`; the nearest are `" +
+                   join(nearest_words(std::string(name), keys, 3), "`, `") + "`");
 }
 
 void Settings::read_json(const Json& object, const std::string& where,

@@ -69,7 +69,7 @@ TEST_CASE("settings: --config names what is wrong in it") {
     return result.err;
   };
   CHECK_THAT(complaint(R"({"stepz": 3})"),
-             ContainsSubstring("c.json: there is no setting \"stepz\"; the nearest are steps"));
+             ContainsSubstring("c.json: there is no setting --stepz; the nearest are --steps"));
   CHECK_THAT(
       complaint(R"({"steps": "many"})"),
       ContainsSubstring("c.json: --steps: expected a whole number of 1 or more, found \"many\""));

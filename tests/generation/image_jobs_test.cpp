@@ -58,7 +58,7 @@ TEST_CASE("image jobs: a line of a prompts file is a prompt, or settings") {
 
 TEST_CASE("image jobs: what is wrong in a line is named with its number") {
   CHECK_THAT(complaint("a robot\n--prompt x --stepz 3\n"),
-             ContainsSubstring("p.txt:2: there is no setting \"stepz\"; the nearest are steps"));
+             ContainsSubstring("p.txt:2: there is no setting `stepz`; the nearest are `steps`"));
   CHECK_THAT(complaint("--prompt x --steps 0\n"),
              ContainsSubstring("p.txt:1: `steps`: expected a whole number of 1 or more"));
   CHECK_THAT(complaint("--prompt x --steps\n"), ContainsSubstring("`steps`: expected"));

@@ -120,7 +120,7 @@ TEST_CASE("settings: JSON says what it is about where it is wrong") {
   Things things;
   const Settings settings(table, things);
   CHECK_THAT(complaint(settings, {{"cout", 2}}),
-             ContainsSubstring("f.json: there is no setting \"cout\"; the nearest are count"));
+             ContainsSubstring("f.json: there is no setting `cout`; the nearest are `count`"));
   CHECK(complaint(settings, {{"count", 0}}) ==
         "f.json: `count`: expected a whole number from 1 to 8, found \"0\"");
   CHECK(complaint(settings, {{"count", "2"}}) ==

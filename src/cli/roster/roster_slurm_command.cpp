@@ -87,7 +87,7 @@ void write_job(const TeamOptions& options, const CommonOptions& common, const Sl
   write_team_options(options, common, options.out);
 
   // Not left to what each node would choose.
-  ModelOptions on_node = common;
+  CommonOptions on_node = common;
   if (on_node.device == "auto") on_node.device = slurm.gpus > 0 ? kGpu : kProcessor;
   if (on_node.threads == 0) on_node.threads = slurm.cpus;
 

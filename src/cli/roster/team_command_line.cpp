@@ -16,9 +16,9 @@ void check_team_options(const TeamOptions& options) {
   if (options.roster.empty()) throw UsageError("expected a roster; see sdx-roster run --help");
 }
 
-std::vector<std::string> to_arguments(const TeamOptions& options, const ModelOptions& model) {
+std::vector<std::string> to_arguments(const TeamOptions& options, const CommonOptions& common) {
   TeamOptions asked = options;
-  ModelOptions asked_model = model;
+  ModelOptions asked_model = common;
   TeamOptions usual;
   ModelOptions usual_model;
   const Settings settings = bind_team_settings(asked, asked_model);
@@ -43,6 +43,9 @@ std::vector<std::string> to_arguments(const TeamOptions& options, const ModelOpt
       }
     }
   }
+  if (common.json) arguments.emplace_back("--json");
+  if (common.quiet) arguments.emplace_back("--quiet");
+  if (common.verbose) arguments.emplace_back("--verbose");
   return arguments;
 }
 

@@ -15,6 +15,6 @@ void add_team_options(CommandLine& line, TeamOptions& options, CommonOptions& co
 void check_team_options(const TeamOptions& options);
 
 /// The arguments with which `sdx-roster run` is asked for this: what differs from the defaults.
-std::vector<std::string> to_arguments(const TeamOptions& options, const ModelOptions& model);
+std::vector<std::string> to_arguments(const TeamOptions& options, const CommonOptions& common);
 
 }  // namespace sdx

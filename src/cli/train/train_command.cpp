@@ -61,6 +61,9 @@ std::string next_command(const TrainingOptions& options) {
 }
 
 void run_training(const TrainingOptions& options, const CommonOptions& common) {
+  if (options.portraits.empty()) {
+    throw UsageError("expected a folder of pictures; see sdx-train --help");
+  }
   const TrainingSpec spec = make_spec(options, common);
   const std::string& name = options.inversion.name;
 
