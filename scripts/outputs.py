@@ -10,8 +10,12 @@ import sys
 import zlib
 
 # Of a training: what depends on the clock or says what was typed, not what was learnt.
-LEFT_OUT = {".lock", "config.json", "roster.json", "record.json", "summary.json", "report.html", "stderr.txt",
+LEFT_OUT = {".lock", ".gallery.lock", "config.json", "roster.json", "record.json", "summary.json", "report.html", "stderr.txt",
             "metrics.jsonl"}
+
+
+# What the compressed pixels begin with.
+PIXELS = {".jpg": b"\xff\xdb", ".webp": b"VP8 "}
 
 
 def without_version(text: bytes) -> bytes:
@@ -55,6 +59,10 @@ def normal(path: pathlib.Path) -> bytes:
         return png(content)
     if path.suffix == ".safetensors":
         return safetensors(content)
+    if path.suffix in (".jpg", ".webp"):
+        # Their texts are UTF-16; lengths before them follow the version's.
+        texts = b"".join(re.findall(rb"(?:\x00[ -~]){8,}", content)).replace(b"\x00", b"")
+        return content[content.index(PIXELS[path.suffix]):].split(b"EXIF")[0] + without_version(texts)
     return without_version(content)
 
 

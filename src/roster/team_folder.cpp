@@ -10,6 +10,7 @@
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "sdx/util/lock.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -74,12 +75,26 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
   }
 }
 
+/// @throws UsageError unless it can be part of a path.
+const std::string& checked(const std::string& name) {
+  if (const auto fault = name_fault(name)) {
+    throw UsageError("the name \"" + name + "\" " + *fault + ", so nobody can be called that");
+  }
+  return name;
+}
+
 bool shows(const fs::path& folder, const std::string& name) {
   const std::vector<std::string> names = split_list(folder.filename().string(), ' ');
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
+
+fs::path TeamFolder::embedding(const std::string& name) const {
+  return embeddings() / (checked(name) + ".safetensors");
+}
+
+fs::path TeamFolder::person(const std::string& name) const { return people() / checked(name); }
 
 std::string pictures_folder(const std::vector<std::string>& names) { return join(names, " "); }
 
@@ -98,6 +113,11 @@ std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& n
 }
 
 std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
+  // Whose record is here was made here; a folder that only looks alike is somebody else's.
+  if (!fs::exists(team.settings()) && !fs::exists(team.person(name) / "record.json")) {
+    throw MissingInputError(team.root.string() +
+                            ": is no team's folder (roster.json is missing), so nothing is removed");
+  }
   std::optional<FileLock> lock;
   if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());
   std::vector<fs::path> removed = remove_images(team, name);

@@ -55,6 +55,32 @@ TEST_CASE("roster: forgetting removes all of a person and nothing else", "[roste
   CHECK_THROWS_AS(sdx::forget_person(files.team, "Ben"), sdx::MissingInputError);
 }
 
+TEST_CASE("roster: a name that is a path forgets nothing") {
+  const Files files;
+  files.folder.file("roster.json", "{}");
+  const fs::path outside = files.folder.path() / "outside";
+  fs::create_directories(outside);
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), outside.string(),
+        std::string("../outside"), std::string("Ada/../Ben"), std::string("Ada/"),
+        std::string("Ada Ben"), std::string("../../outside")}) {
+    INFO(name);
+    CHECK_THROWS_AS(sdx::forget_person(files.team, name), sdx::UsageError);
+  }
+  CHECK(fs::exists(outside));
+  CHECK(fs::exists(files.folder.path() / "people/Ada/record.json"));
+  CHECK(fs::exists(files.folder.path() / "people/Ben/record.json"));
+  CHECK(fs::exists(files.folder.path() / "pictures/Ada Ben/3.png"));
+}
+
+TEST_CASE("roster: nothing is removed from a folder that is no team's") {
+  const TempFolder folder;
+  fs::create_directories(folder.path() / "people/x");
+  folder.file("people/x/a", "mine");
+  CHECK_THROWS_AS(sdx::forget_person({folder.path()}, "x"), sdx::MissingInputError);
+  CHECK(fs::exists(folder.path() / "people/x/a"));
+}
+
 TEST_CASE("roster: nobody is forgotten while they are worked on", "[roster]") {
   const Files files;
   const sdx::FileLock lock(files.team.lock("Ben"), "Ben");

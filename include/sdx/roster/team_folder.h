@@ -14,15 +14,17 @@ namespace sdx {
 ///     people/<Name>/                       how they came about; locked while somebody works on it
 ///     slurm/                               what the tasks of `sdx-roster slurm` said
 ///     roster.json, summary.json            what was asked for, what came out of it
+///
+/// A name becomes part of a path only here, and only if it can be the name of an embedding
+/// (name_fault): so every path lies below the root.
+/// @throws UsageError for any other name: one that is empty, or has a slash or dots in the way of ".."
 struct TeamFolder {
   std::filesystem::path root;
 
   std::filesystem::path embeddings() const { return root / "embeddings"; }
-  std::filesystem::path embedding(const std::string& name) const {
-    return embeddings() / (name + ".safetensors");
-  }
+  std::filesystem::path embedding(const std::string& name) const;
   std::filesystem::path people() const { return root / "people"; }
-  std::filesystem::path person(const std::string& name) const { return people() / name; }
+  std::filesystem::path person(const std::string& name) const;
   std::filesystem::path lock(const std::string& name) const { return person(name) / ".lock"; }
   std::filesystem::path training(const std::string& name) const {
     return person(name) / "training";
@@ -46,8 +48,8 @@ std::vector<std::filesystem::path> remove_images(const TeamFolder& team, const s
 /// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery
 /// anew. The portraits and the roster are not touched.
 /// @return every file that was removed, within the team's folder, in order.
-/// @throws TryAgainError if somebody works on that person now; MissingInputError if the folder
-///         holds nothing of them.
+/// @throws UsageError for a name that no person can have; TryAgainError if somebody works on that
+///         person now; MissingInputError if the folder is no team's, or holds nothing of them.
 std::vector<std::filesystem::path> forget_person(const TeamFolder& team, const std::string& name);
 
 }  // namespace sdx
