@@ -4,26 +4,78 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <regex>
+#include <span>
+#include <vector>
 
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
 
 namespace {
 
-// A refusal that is taken for consent does harm, the other way round a line is edited: so the words
-// of some neighbours' languages are among them, and doubtful states.
-constexpr std::array<std::string_view, 21> kNo = {
-    "0",       "–",        "—",      "n",       "no",        "nay",     "none",
-    "not",     "never",    "false",  "nein",    "non",       "nee",     "refused",
-    "refuses", "declined", "denied", "revoked", "withdrawn", "pending", "unknown"};
+/// What a consent may begin with, caseless: "yes" and "true" as people and office programs write
+/// them. What is not here is asked about, for a refusal that is taken for consent does harm.
+constexpr auto kYes = std::to_array<std::string_view>({
+    "yes",  "y",          "true",     "ok",        "okay",  // English
+    "ja",   "j",          "wahr",                           // German; ja in many more
+    "oui",  "vrai",                                         // French
+    "sí",   "sì",         "si",       "verdadero", "vero",  // Spanish, Italian
+    "sim",  "verdadeiro",                                   // Portuguese
+    "waar", "sand",       "sann",     "joo",       "kyllä",
+    "tosi",                                                   // Dutch, Danish, Swedish, Finnish
+    "tak",  "prawda",     "ano",      "áno",       "pravda",  // Polish, Czech, Slovak
+    "да",   "истина",     "так",      "істина",               // Russian, Bulgarian, Ukrainian
+    "da",   "adevărat",   "adevarat", "igen",      "igaz",    // Romanian, Croatian, Hungarian
+    "evet", "doğru",      "ναι",      "αληθής",    "jah",
+    "taip", "jā",                                         // Turkish, Greek, Baltic languages
+    "是",   "是的",       "はい",     "예",        "네",  // Chinese, Japanese, Korean
+    "1",    "x",          "✓",        "✔",         "☑",
+    "✅",  // ticked boxes
+});
 
-/// Whether the first word does, or there is none.
-bool means_no(const std::string& given) {
-  const auto begin = std::find_if(given.begin(), given.end(), is_word_character);
-  const auto end = std::find_if_not(begin, given.end(), is_word_character);
-  const std::string word = lower_case(std::string(begin, end));
-  return word.empty() || std::find(kNo.begin(), kNo.end(), word) != kNo.end();
+/// What says no, and what makes a yes doubtful wherever it stands.
+constexpr auto kNo = std::to_array<std::string_view>({
+    "0",     "–",       "—",       "n",        "no",     "nay",     "none",      "not",   "never",
+    "false", "nein",    "nicht",   "kein",     "falsch", "non",     "pas",       "faux",  "nee",
+    "niet",  "falso",   "nie",     "нет",      "не",     "ei",      "nej",       "ikke",  "inte",
+    "но",    "refused", "refuses", "declined", "denied", "revoked", "withdrawn", "until",
+});
+
+/// The words of a text, caseless: runs of letters and digits.
+std::vector<std::string> split_words(const std::string& text) {
+  std::vector<std::string> words;
+  for (auto at = text.begin(); at != text.end();) {
+    const auto begin = std::find_if(at, text.end(), is_word_character);
+    at = std::find_if_not(begin, text.end(), is_word_character);
+    if (begin != at) words.push_back(caseless_name(std::string(begin, at)));
+  }
+  return words;
+}
+
+bool is_among(std::span<const std::string_view> known, const std::string& word) {
+  return std::any_of(known.begin(), known.end(),
+                     [&](std::string_view one) { return caseless_name(one) == word; });
+}
+
+/// Whether a text begins with a day as people write it: 2026-01-12, 12.1.2026, 1/12/26.
+bool begins_with_date(const std::string& text) {
+  static const std::regex kDate(
+      R"(^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d{2}))([^\d].*)?$)");
+  return std::regex_match(text, kDate);
+}
+
+enum class Answer { kYes, kNo, kUnclear };
+
+Answer read_answer(const std::string& given) {
+  const std::vector<std::string> words = split_words(given);
+  if (words.empty()) return Answer::kNo;
+  if (is_among(kNo, words.front())) return Answer::kNo;
+  const bool is_doubtful =
+      std::any_of(words.begin(), words.end(), [](const auto& word) { return is_among(kNo, word); });
+  const bool is_yes = is_among(kYes, words.front()) || begins_with_date(given);
+  return is_yes && !is_doubtful ? Answer::kYes : Answer::kUnclear;
 }
 
 }  // namespace
@@ -57,13 +109,23 @@ std::string today() {
   return text.data();
 }
 
-std::optional<std::string> why_refused(const Consent& consent, std::string_view today) {
+std::optional<Failure> why_refused(const Consent& consent, std::string_view today) {
   const std::string given = trim(consent.given);
-  if (given.empty()) return "no consent is recorded";
-  if (means_no(given)) return "no consent is recorded: the roster says \"" + given + "\"";
+  if (given.empty()) return Failure{ExitCode::kConfig, "no consent is recorded"};
+  switch (read_answer(given)) {
+    case Answer::kYes:
+      break;
+    case Answer::kNo:
+      return Failure{ExitCode::kConfig,
+                     "no consent is recorded: the roster says \"" + given + "\""};
+    case Answer::kUnclear:
+      return Failure{ExitCode::kData, "the consent \"" + given +
+                                          "\" is no clear yes, so it counts as none; write yes, or "
+                                          "the date on which it was given (2026-03-31)"};
+  }
   // Dates of this form are in the order of their letters.
   if (!consent.until.empty() && consent.until < today) {
-    return "the consent ended on " + consent.until;
+    return Failure{ExitCode::kConfig, "the consent ended on " + consent.until};
   }
   return std::nullopt;
 }

@@ -115,8 +115,9 @@ std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& n
 std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
   // Whose record is here was made here; a folder that only looks alike is somebody else's.
   if (!fs::exists(team.settings()) && !fs::exists(team.person(name) / "record.json")) {
-    throw MissingInputError(team.root.string() +
-                            ": is no team's folder (roster.json is missing), so nothing is removed");
+    throw MissingInputError(
+        team.root.string() +
+        ": is no team's folder (roster.json is missing), so nothing is removed");
   }
   std::optional<FileLock> lock;
   if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());

@@ -108,7 +108,7 @@ class TeamCheck {
     };
     if (options_.require_consent || roster_.records_consent) {
       if (const auto refusal = why_refused(member.consent, today())) {
-        return problem(ExitCode::kConfig, *refusal);
+        return problem(refusal->code, refusal->text);
       }
     }
     if (auto missing = check_portraits(member, roster_.path)) return missing;

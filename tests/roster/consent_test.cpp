@@ -10,16 +10,91 @@ using namespace sdx;
 namespace {
 
 std::string refusal_of(const std::string& given, const std::string& until = "") {
-  return why_refused({given, until}, "2026-03-31").value_or("none");
+  const auto refusal = why_refused({given, until}, "2026-03-31");
+  return refusal ? refusal->text : "none";
+}
+
+ExitCode code_of(const std::string& given) {
+  const auto refusal = why_refused({given, ""}, "2026-03-31");
+  return refusal ? refusal->code : ExitCode::kOk;
 }
 
 }  // namespace
 
-TEST_CASE("roster: consent is any text that does not mean no", "[roster]") {
-  for (const char* given : {"yes", "2026-01-12 by e-mail", "Y", "true", "1", "01.02.2026", "ja",
-                            "Norbert asked", "x", "✓", "(signed)"}) {
+TEST_CASE("roster: consent is a clear yes or a date, in the languages of office programs") {
+  for (const char* given : {"yes",
+                            "2026-01-12 by e-mail",
+                            "Y",
+                            "true",
+                            "TRUE",
+                            "1",
+                            "01.02.2026",
+                            "12/1/26",
+                            "ja",
+                            "WAHR",
+                            "VRAI",
+                            "Oui",
+                            "SÍ",
+                            "Si",
+                            "VERDADERO",
+                            "Vero",
+                            "Sim",
+                            "WAAR",
+                            "SANN",
+                            "Tak",
+                            "PRAWDA",
+                            "ДА",
+                            "ИСТИНА",
+                            "Igen",
+                            "DOĞRU",
+                            "ΝΑΙ",
+                            "是",
+                            "はい",
+                            "예",
+                            "x",
+                            "X",
+                            "✓",
+                            "☑",
+                            "yes, by e-mail",
+                            "Ja (unterschrieben)",
+                            "(yes)",
+                            "✓ by phone"}) {
     INFO(given);
     CHECK(refusal_of(given) == "none");
+  }
+}
+
+TEST_CASE("roster: what is not a clear yes is asked about") {
+  for (const char* given : {"Norbert asked",
+                            "(signed)",
+                            "Widerrufen am 3.5.",
+                            "I do not agree",
+                            "✗",
+                            "asked",
+                            "later",
+                            "yes, but not for pictures of the whole team",
+                            "oui mais pas encore",
+                            "ja, aber nicht jetzt",
+                            "da nicht",
+                            "2026-01-12 refused",
+                            "yes until summer",
+                            "perhaps",
+                            "12",
+                            "20260112",
+                            "31.3.2026x5",
+                            "yesterday",
+                            "janvier",
+                            "unknown",
+                            "pending",
+                            "tbd",
+                            "todo",
+                            "2"}) {
+    INFO(given);
+    CHECK(code_of(given) == ExitCode::kData);
+    CHECK(refusal_of(given) ==
+          "the consent \"" + std::string(given) +
+              "\" is no clear yes, so it counts as none; write yes, or the date "
+              "on which it was given (2026-03-31)");
   }
 }
 
@@ -27,10 +102,32 @@ TEST_CASE("roster: without consent nothing may be made", "[roster]") {
   CHECK(refusal_of("") == "no consent is recorded");
   CHECK(refusal_of("  ") == "no consent is recorded");
   CHECK(refusal_of("No") == "no consent is recorded: the roster says \"No\"");
-  for (const char* given :
-       {"no", "n", "N", "FALSE", "0", "-", "–", "?", "Refused", "withdrawn", "Withdrawn 2026-05-01",
-        "no, by phone", "not yet", "(none)", "n/a", "nein", " - no"}) {
+  for (const char* given : {"no",
+                            "n",
+                            "N",
+                            "FALSE",
+                            "0",
+                            "-",
+                            "–",
+                            "?",
+                            "Refused",
+                            "withdrawn",
+                            "Withdrawn 2026-05-01",
+                            "no, by phone",
+                            "not yet",
+                            "(none)",
+                            "n/a",
+                            "nein",
+                            " - no",
+                            "FALSCH",
+                            "НЕТ",
+                            "FAUX",
+                            "Non",
+                            "pas encore",
+                            "Nej",
+                            "ei"}) {
     INFO(given);
+    CHECK(code_of(given) == ExitCode::kConfig);
     CHECK(refusal_of(given).starts_with("no consent is recorded: the roster says "));
   }
   CHECK(refusal_of("no", "2027-01-01").starts_with("no consent"));

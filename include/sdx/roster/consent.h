@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "sdx/util/failure.h"
+
 namespace sdx {
 
 /// What a person allowed, as a roster says it.
@@ -18,12 +20,15 @@ bool is_date(std::string_view text);
 /// The date where this process runs (local time), YYYY-MM-DD.
 std::string today();
 
-/// Why nothing may be made of a person's pictures, for the person's row of the summary: "no consent
-/// is recorded", "the consent ended on 2026-03-31"; nothing if it may. A text whose first word
-/// means no in any case ("no", "N", "false", "0", "refused", "withdrawn 2026-05-01", "not yet") or
-/// that has none ("-", "?") is no consent; every other text is. The day `until` still counts.
+/// Why nothing may be made of a person's images; nothing if it may.
+///
+/// What is not a clear yes is no. A clear yes begins with a yes of the languages of office programs
+/// ("yes", "ja", "TRUE", "WAHR", "1", "x", "✓") or with a date, and has no word in it that takes it
+/// back ("not", "nicht", "pas", …). The day `until` still counts.
 /// @param consent of a Member: `until` is empty or a date (is_date).
 /// @param today   YYYY-MM-DD
-std::optional<std::string> why_refused(const Consent& consent, std::string_view today);
+/// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData for a
+///         text that is neither a clear yes nor a clear no, with what to write.
+std::optional<Failure> why_refused(const Consent& consent, std::string_view today);
 
 }  // namespace sdx

@@ -66,7 +66,7 @@ People people_of(const Roster& roster) {
         roster.records_consent ? why_refused(member.consent, today()) : std::nullopt;
     if (refusal) {
       people.problems.push_back({describe_place(roster.path, member.line), member.name,
-                                 ExitCode::kConfig, *refusal + ": not looked at"});
+                                 refusal->code, refusal->text + ": not looked at"});
     } else if (auto problem = check_portraits(member, roster.path)) {
       people.problems.push_back(std::move(*problem));
     } else {
