@@ -17,7 +17,7 @@ namespace {
 
 /// What a consent may begin with, caseless: "yes" and "true" as people and office programs write
 /// them. What is not here is asked about, for a refusal that is taken for consent does harm.
-constexpr auto kYes = std::to_array<std::string_view>({
+constexpr auto kYesWords = std::to_array<std::string_view>({
     "yes",  "y",          "true",     "ok",        "okay",  // English
     "ja",   "j",          "wahr",                           // German; ja in many more
     "oui",  "vrai",                                         // French
@@ -36,7 +36,7 @@ constexpr auto kYes = std::to_array<std::string_view>({
 });
 
 /// What says no, and what makes a yes doubtful wherever it stands.
-constexpr auto kNo = std::to_array<std::string_view>({
+constexpr auto kNoWords = std::to_array<std::string_view>({
     "0",     "–",       "—",       "n",        "no",     "nay",     "none",      "not",   "never",
     "false", "nein",    "nicht",   "kein",     "falsch", "non",     "pas",       "faux",  "nee",
     "niet",  "falso",   "nie",     "нет",      "не",     "ei",      "nej",       "ikke",  "inte",
@@ -62,7 +62,7 @@ bool is_among(std::span<const std::string_view> known, const std::string& word) 
 /// Whether a text begins with a day as people write it: 2026-01-12, 12.1.2026, 1/12/26.
 bool begins_with_date(const std::string& text) {
   static const std::regex kDate(
-      R"(^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d{2}))([^\d].*)?$)");
+      R"(^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d{2}))([\s,;:(].*)?$)");
   return std::regex_match(text, kDate);
 }
 
@@ -71,10 +71,10 @@ enum class Answer { kYes, kNo, kUnclear };
 Answer read_answer(const std::string& given) {
   const std::vector<std::string> words = split_words(given);
   if (words.empty()) return Answer::kNo;
-  if (is_among(kNo, words.front())) return Answer::kNo;
+  if (is_among(kNoWords, words.front())) return Answer::kNo;
   const bool is_doubtful =
-      std::any_of(words.begin(), words.end(), [](const auto& word) { return is_among(kNo, word); });
-  const bool is_yes = is_among(kYes, words.front()) || begins_with_date(given);
+      std::any_of(words.begin(), words.end(), [](const auto& word) { return is_among(kNoWords, word); });
+  const bool is_yes = is_among(kYesWords, words.front()) || begins_with_date(given);
   return is_yes && !is_doubtful ? Answer::kYes : Answer::kUnclear;
 }
 
