@@ -5,6 +5,7 @@
 
 #include "sdx/cli/tool.h"
 #include "support/run.h"
+#include "support/workplace.h"
 
 #include "support/catch.h"
 
@@ -117,6 +118,18 @@ TEST_CASE("cli: a program whose library is missing or broken says so in a line")
   fs::create_directories(lonely.library().parent_path());
   std::ofstream(lonely.library()) << "no library\n";
   check_refused();
+}
+
+TEST_CASE("cli: messages go into no file where a standard stream is closed") {
+  const sdx::test::Workplace place;
+  sdx::test::Run command = place.command(
+      "sdx-train", {"faces", "--name", "Ada", "--steps", "2", "--batch", "1", "--milestone-steps", "0"});
+  command.prepare = [] { ::close(STDERR_FILENO); };
+  REQUIRE(sdx::test::run(command).exit_code == 0);
+  const std::string lock = sdx::test::bytes_of(place.path() / "runs/Ada/.lock");
+  CHECK_THAT(lock, !ContainsSubstring("faces"));
+  CHECK_THAT(lock, !ContainsSubstring("Training"));
+  CHECK_THAT(lock, !ContainsSubstring("used"));
 }
 
 TEST_CASE("cli: an answer that cannot be written is an error") {

@@ -1,6 +1,8 @@
 #include "launcher/launch.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -22,6 +24,16 @@ using Entry = int (*)(const char* tool, int argc, char** argv);
 int fail(const char* tool, ExitCode code, const std::string& message) {
   std::fprintf(stderr, "%s: error: %s\n", tool, message.c_str());
   return static_cast<int>(code);
+}
+
+/// Opens the standard streams that are closed, on nothing. Else the next file that is opened would
+/// get the number of one of them, and messages would be written into it.
+void open_closed_streams() {
+  int descriptor = 0;
+  do {
+    descriptor = ::open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor > STDERR_FILENO) ::close(descriptor);
 }
 
 /// The text that the command line asks for, or nullptr.
@@ -54,6 +66,7 @@ void prefer_sleeping_threads() {
 }  // namespace
 
 int launch(const char* tool, int argc, char** argv) {
+  open_closed_streams();
   if (const char* text = known_answer(tool, argc, argv)) return print(tool, text);
 
   prefer_sleeping_threads();
