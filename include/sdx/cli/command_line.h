@@ -76,7 +76,7 @@ struct Command {
 void run_command(const Command& tool, const std::vector<std::string>& arguments);
 
 /// A message of the library, which names settings by their keys in backticks, with the options that
-/// set them: "`steps`: …" becomes "--steps: …".
+/// set them: `steps` becomes the option's name, with its dashes.
 std::string with_option_names(const std::string& message);
 
 /// What every tool with a model is given.
