@@ -3,19 +3,16 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros.h>
-
 #include "cli/roster/roster_actions.h"
 #include "cli/roster/roster_checks.h"
 #include "cli/roster/roster_reporter.h"
 #include "cli/roster/team_command_line.h"
 #include "sdx/cli/tool.h"
+#include "sdx/roster/team_estimate.h"
 #include "sdx/roster/team_plan.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/stop.h"
-#include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
 
@@ -25,62 +22,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::size_t pictures_of(const TeamPlan& plan) {
-  std::size_t pictures = plan.group_images.size();
-  for (const TeamMember& member : plan.members) pictures += member.pictures.size();
-  return pictures;
-}
-
-/// Of one picture in a batch through the UNet, without a gradient.
-double seconds_per_row(const LoadedModel& model, int rows) {
-  const at::NoGradGuard no_grad;
-  const BundleInfo& info = model.bundle.info();
-  const int side = info.native_size_px / info.vae_factor;
-  const at::Tensor sample = at::zeros({rows, info.latent_channels, side, side});
-  const TextEncoders& encoders = model.text_encoders;
-  const ChunkIds chunks = encoders.measuring_chunks(rows);
-  const Conditioning conditioning =
-      encoders.join(encoders.encode(encoders.embed(chunks), chunks.ends), rows,
-                    {info.native_size_px, info.native_size_px});
-  const auto pass = [&] {
-    const Stopwatch stopwatch;
-    model.unet.forward(sample, at::zeros({rows}, at::kLong), conditioning);
-    return stopwatch.seconds();
-  };
-  pass();  // the first one prepares
-  return std::min(pass(), pass()) / rows;
-}
-
-/// What the whole will take at most, from a measured pass of the UNet. A step with its gradient
-/// takes about three passes; trainings mostly settle after a third of their most steps.
 void say_estimate(const TeamPlan& plan, const LoadedModel& model) {
-  constexpr double kPassesOfAStep = 3;
-  constexpr double kUsualShare = 1.0 / 3;
-  constexpr double kGuidanceRows = 2;
-  constexpr double kRowsOfALook = 4 * 12 * kGuidanceRows + 4 * 8 * 4;
   if (plan.members.empty()) return;
-  const InversionOptions& word = plan.members.front().training.inversion;
-  const TrainerOptions& trainer = plan.members.front().training.trainer;
-  double rows = word.steps * (kPassesOfAStep * word.batch_size * word.accumulate +
-                              static_cast<double>(fixed_batch_rows(word)) / kMeasureEverySteps);
-  if (trainer.milestone_steps > 0) {
-    rows += static_cast<double>(word.steps) / trainer.milestone_steps * kRowsOfALook;
-  }
-  double picture_rows = 0;
-  const auto add = [&](const std::vector<ImageRequest>& requests) {
-    for (const ImageRequest& request : requests) {
-      picture_rows += kGuidanceRows * request.settings.sampler.steps;
-    }
-  };
-  add(plan.group_images);
-  for (const TeamMember& member : plan.members) add(member.pictures);
-  const double row = seconds_per_row(model, word.batch_size);
-  const double training = row * rows * static_cast<double>(plan.members.size());
-  const double drawing = row * picture_rows;
+  const TeamEstimate estimate = estimate_team(plan, model);
   say(count_in_words(plan.members.size(), "person", "people") + ", " +
-      count_in_words(pictures_of(plan), "picture", "pictures") + ": about " +
-      duration_text(std::ceil(training * kUsualShare + drawing)) + ", at most " +
-      duration_text(std::ceil(training + drawing)) + " if nothing of it is there yet");
+      count_in_words(count_images(plan), "picture", "pictures") + ": about " +
+      duration_text(std::ceil(estimate.usual_seconds())) + ", at most " +
+      duration_text(std::ceil(estimate.most_seconds())) + " if nothing of it is there yet");
 }
 
 /// What the process ends with when not all is done.
