@@ -28,7 +28,7 @@ START_LOG_VARIANCE = -5.  # with unit noise at the start the decoder learns to i
 KL_WEIGHT = 2e-5
 TEST_SEED = 900_000_000
 TEST_PICTURES = 64
-MEASURE_EVERY = 1000  # steps
+MEASURE_EVERY = 500  # steps
 
 
 def cut(stack, batch, rng):
