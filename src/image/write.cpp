@@ -29,8 +29,8 @@ std::string xmp_packet() {
 
 }  // namespace
 
-void write_image(const std::filesystem::path& path, const Image& image,
-                 const ImageEncoding& encoding, const ImageMetadata& metadata) {
+std::string encode_image(const Image& image, const ImageEncoding& encoding,
+                         const ImageMetadata& metadata) {
   if (encoding.quality < 0 || encoding.quality > kMaxQuality) {
     throw UsageError("a picture's quality is 1 to " + std::to_string(kMaxQuality) + ", not " +
                      std::to_string(encoding.quality));
@@ -41,7 +41,12 @@ void write_image(const std::filesystem::path& path, const Image& image,
   }
   const std::string xmp = metadata.ai_generated ? xmp_packet() : std::string();
   const int quality = encoding.quality == 0 ? codec.quality : encoding.quality;
-  write_file_atomically(path, codec.encode(image, quality, {metadata.parameters, xmp}));
+  return codec.encode(image, quality, {metadata.parameters, xmp});
+}
+
+void write_image(const std::filesystem::path& path, const Image& image,
+                 const ImageEncoding& encoding, const ImageMetadata& metadata) {
+  write_file_atomically(path, encode_image(image, encoding, metadata));
 }
 
 }  // namespace sdx

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -294,7 +295,7 @@ void AtomicFile::write(std::string_view text) {
   write(std::as_bytes(std::span(text.data(), text.size())));
 }
 
-void AtomicFile::commit() {
+void AtomicFile::flush() {
   if (descriptor_ < 0) throw InternalError(path_.string() + ": committed after its end");
   if (uninterrupted([this] { return ::fsync(descriptor_); }) != 0) {
     const int failure = errno;
@@ -307,6 +308,10 @@ void AtomicFile::commit() {
     ::unlink(temporary_path_.c_str());
     throw_write_failure(failure, path_);
   }
+}
+
+void AtomicFile::commit() {
+  flush();
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     const int failure = errno;
     ::unlink(temporary_path_.c_str());
@@ -316,10 +321,34 @@ void AtomicFile::commit() {
   flush_folder(folder_of(path_), path_);
 }
 
+bool AtomicFile::commit_new() {
+  flush();
+  int failure = 0;
+  if (::renameat2(AT_FDCWD, temporary_path_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) !=
+      0) {
+    failure = errno;
+    // Some file systems know no such rename. A second name is made only where there is none yet.
+    if (failure == EINVAL || failure == ENOSYS) {
+      failure = ::link(temporary_path_.c_str(), path_.c_str()) == 0 ? 0 : errno;
+    }
+    ::unlink(temporary_path_.c_str());
+  }
+  if (failure == EEXIST) return false;
+  if (failure != 0) throw_write_failure(failure, path_);
+  flush_folder(folder_of(path_), path_);
+  return true;
+}
+
 void write_file_atomically(const fs::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
+}
+
+bool create_file_atomically(const fs::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  return file.commit_new();
 }
 
 void prepare_output_folder(const fs::path& folder) {

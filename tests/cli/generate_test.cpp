@@ -169,6 +169,29 @@ TEST_CASE("cli: pictures in three formats, with a sidecar and nothing about the 
   check_refused(place, {"a robot", "--format", "gif"}, 64, {"png", "gif"});
 }
 
+TEST_CASE("cli: a picture that another process wrote meanwhile is not replaced") {
+  const Workplace place;
+  const fs::path folder = place.path() / "pictures";
+  sdx::test::Run command =
+      place.command("sdx-generate", {"a robot", "--seed", "7", "-n", "2", "--batch", "1", "--steps",
+                                     "300", "--grid", "--out", "pictures"});
+  command.meanwhile = [&](pid_t child) {
+    // The second picture takes 300 steps from here.
+    while (!fs::exists(folder / "0001-7-a-robot.png") && sdx::test::is_running(child)) {
+    }
+    std::ofstream(folder / "0002-8-a-robot.png") << "theirs";
+    std::ofstream(folder / "0001-grid.png") << "theirs";
+  };
+  const RunResult result = sdx::test::run(command);
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(sdx::read_file(folder / "0002-8-a-robot.png") == "theirs");
+  CHECK(sdx::read_file(folder / "0001-grid.png") == "theirs");
+  CHECK(sdx::decode_image(folder / "0003-8-a-robot.png").image.width_px == 64);
+  CHECK(fs::exists(folder / "0001-7-a-robot.png"));
+  CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 5);
+}
+
 TEST_CASE("cli: a prompt in brackets stays one") {
   const Workplace place;
   generate(place, {"[robot, red:snow:1]", "a, hat", "--negative", "[red,hat:snow:1]", "--seed", "1",

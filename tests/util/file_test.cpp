@@ -141,6 +141,18 @@ TEST_CASE("util: read_file reports a failing read", "[util]") {
 
 // ---- MappedFile
 
+TEST_CASE("util: a file that is created replaces nothing") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "one";
+  CHECK(sdx::create_file_atomically(path, "first"));
+  CHECK_FALSE(sdx::create_file_atomically(path, "second"));
+  CHECK(sdx::read_file(path) == "first");
+  fs::create_symlink(folder.path() / "nowhere", folder.path() / "link");
+  CHECK_FALSE(sdx::create_file_atomically(folder.path() / "link", "second"));
+  CHECK(fs::is_symlink(folder.path() / "link"));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 2);
+}
+
 TEST_CASE("util: a mapped file shows the bytes, and changes stay in memory", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "text");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "sdx/image/format.h"
 #include "sdx/image/image.h"
@@ -15,6 +16,11 @@ struct ImageEncoding {
   /// (4:4:4); WebP halves it, with sharp edges ("sharp YUV").
   int quality = 0;
 };
+
+/// The bytes of a file with this picture and its metadata: what write_image() writes.
+/// @throws as write_image, but for files.
+std::string encode_image(const Image& image, const ImageEncoding& encoding,
+                         const ImageMetadata& metadata);
 
 /// Writes a picture and its metadata, atomically and with mode 0600. PNG: `parameters` as in
 /// write_png and XMP in iTXt; JPEG and WebP: EXIF UserComment ("UNICODE" and UTF-16, high bytes

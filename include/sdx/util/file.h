@@ -73,8 +73,14 @@ class AtomicFile {
   /// @throws as write(); PermissionError if the older file may not be replaced.
   void commit();
 
+  /// The same, but never replaces: two processes that want one name both keep their files.
+  /// @return false if something is at `path` already; then nothing has changed.
+  /// @throws as write().
+  bool commit_new();
+
  private:
   void discard();
+  void flush();
 
   std::filesystem::path path_;
   std::filesystem::path temporary_path_;
@@ -83,6 +89,10 @@ class AtomicFile {
 
 /// AtomicFile in one call.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// AtomicFile in one call, which never replaces a file.
+/// @return false if something is at `path` already.
+bool create_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes `folder` (and its parents, mode 0700) and proves, by making and removing a file in it,
 /// that results can be written there: call it before the expensive work.

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "sdx/cli/infotext_json.h"
-#include "sdx/image/png.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"
 
@@ -41,11 +40,18 @@ fs::path ImageWriter::numbered(std::size_t index, const std::string& rest) const
 
 void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Image& image) {
   const ImageRequest& request = job.request;
-  const fs::path stem = numbered(count_, std::to_string(request.seed) + "-" + slug(request.prompt));
-  const fs::path file = stem.string() + std::string(file_extension(options_.encoding.format));
   ImageMetadata metadata;
   metadata.parameters = format_infotext(infotext);
-  write_image(file, image, options_.encoding, metadata);
+  const std::string bytes = encode_image(image, options_.encoding, metadata);
+  const std::string rest = std::to_string(request.seed) + "-" + slug(request.prompt);
+  const std::string extension(file_extension(options_.encoding.format));
+  // Another process may have taken the number since this one began: then the next one.
+  fs::path stem = numbered(count_, rest);
+  while (!create_file_atomically(stem.string() + extension, bytes)) {
+    ++first_number_;
+    stem = numbered(count_, rest);
+  }
+  const fs::path file = stem.string() + extension;
   Json line = {{"picture", file.string()}, {"prompt", request.prompt}, {"seed", request.seed}};
   if (options_.sidecar) {
     const fs::path sidecar = stem.string() + ".json";
@@ -62,8 +68,11 @@ std::vector<fs::path> ImageWriter::write_grids(std::size_t cells, int columns) {
   for (std::size_t first = 0; first < cells_.size(); first += cells) {
     const auto begin = cells_.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = begin + static_cast<std::ptrdiff_t>(std::min(cells, cells_.size() - first));
-    files.push_back(numbered(first, "grid.png"));
-    write_png(files.back(), contact_sheet({begin, end}, columns));
+    const std::string bytes = encode_image(contact_sheet({begin, end}, columns), {},
+                                           {.parameters = {}, .ai_generated = false});
+    std::size_t index = first;
+    while (!create_file_atomically(numbered(index, "grid.png"), bytes)) ++index;
+    files.push_back(numbered(index, "grid.png"));
   }
   return files;
 }
