@@ -141,7 +141,7 @@ class CommandTree {
   void run(const std::vector<std::string>& arguments) {
     // Asked for help, a person gets it whatever else the line lacks.
     for (const std::string& argument : arguments) {
-      if (argument == "-h" || argument == "--help") throw TextAnswer{help_of(arguments)};
+      if (argument == "-h" || argument == "--help") throw TextAnswer{find_help(arguments)};
     }
     std::vector<std::string> words = with_empty_values(arguments);
     std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
@@ -198,9 +198,9 @@ class CommandTree {
   }
 
   /// The help of the command that the first arguments name.
-  std::string help_of(const std::vector<std::string>& arguments) {
+  std::string find_help(const std::vector<std::string>& arguments) {
     const CLI::App* const app = app_named(arguments);
-    const std::string& path = leaf_of(app).line->impl_->path;
+    const std::string& path = find_leaf(app).line->impl_->path;
     const std::size_t end = path.rfind(' ');
     return app->help(end == std::string::npos ? "" : path.substr(0, end));
   }
@@ -229,14 +229,14 @@ class CommandTree {
     return list_choices(names);
   }
 
-  const Leaf& leaf_of(const CLI::App* app) const {
+  const Leaf& find_leaf(const CLI::App* app) const {
     return *std::find_if(leaves_.begin(), leaves_.end(),
                          [&](const Leaf& leaf) { return leaf.line->impl_->app == app; });
   }
 
   [[noreturn]] void explain(const CLI::ParseError& error,
                             const std::vector<std::string>& arguments) {
-    const Leaf& leaf = leaf_of(app_named(arguments));
+    const Leaf& leaf = find_leaf(app_named(arguments));
     if (leaf.command->parts != nullptr) {
       const auto first = std::find_if(arguments.begin(), arguments.end(), [&](const auto& word) {
         return leaf.line->impl_->path.find(word) == std::string::npos;

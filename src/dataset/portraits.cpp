@@ -143,14 +143,15 @@ double nearest_cosine(const Candidate& face, const std::vector<Candidate>& other
 }
 
 /// Which candidate's person recurs: it is the most like the likest faces of all other pictures.
-std::size_t best_match(const std::vector<Loaded>& all, const Loaded& picture) {
+std::size_t best_match(const std::vector<Loaded>& all, const Loaded& loaded_image) {
   std::size_t best = 0;
   double best_support = -std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < picture.candidates.size(); ++i) {
-    if (picture.candidates[i].identity.empty()) continue;
+  for (std::size_t i = 0; i < loaded_image.candidates.size(); ++i) {
+    if (loaded_image.candidates[i].identity.empty()) continue;
     double support = 0;
     for (const Loaded& other : all) {
-      if (&other != &picture) support += nearest_cosine(picture.candidates[i], other.candidates);
+      if (&other != &loaded_image)
+        support += nearest_cosine(loaded_image.candidates[i], other.candidates);
     }
     if (support > best_support) {
       best_support = support;
@@ -190,7 +191,7 @@ void drop_copies(std::vector<Portrait>& portraits, const std::vector<Fingerprint
   for (std::size_t i = 0; i < portraits.size(); ++i) {
     if (!portraits[i].used()) continue;
     const auto first = std::find_if(kept.begin(), kept.end(), [&](std::size_t k) {
-      return is_same_picture(prints[k], prints[i]);
+      return is_same_image(prints[k], prints[i]);
     });
     if (first == kept.end()) {
       kept.push_back(i);

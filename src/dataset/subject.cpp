@@ -5,11 +5,11 @@
 namespace sdx {
 
 std::vector<Image> SubjectPortraits::used() const {
-  std::vector<Image> pictures;
+  std::vector<Image> images;
   for (const Portrait& portrait : portraits) {
-    if (portrait.used()) pictures.push_back(portrait.image);
+    if (portrait.used()) images.push_back(portrait.image);
   }
-  return pictures;
+  return images;
 }
 
 SubjectPortraits load_subject(const std::filesystem::path& folder, const SubjectOptions& options,

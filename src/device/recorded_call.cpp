@@ -30,7 +30,7 @@ constexpr std::size_t kMostKinds = 4;
 /// digit. What a wrong recording gives is off by far more.
 constexpr double kMostDifference = 0.02;
 
-std::string key_of(const std::vector<at::Tensor>& inputs, bool wants_gradient) {
+std::string make_key(const std::vector<at::Tensor>& inputs, bool wants_gradient) {
   std::ostringstream key;
   key << wants_gradient;
   for (const at::Tensor& input : inputs) {
@@ -56,7 +56,7 @@ void check_same(const char* what, const std::vector<at::Tensor>& found,
   }
 }
 
-std::vector<at::Tensor> clones_of(const std::vector<at::Tensor>& tensors) {
+std::vector<at::Tensor> clone_tensors(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> clones;
   for (const at::Tensor& tensor : tensors) clones.push_back(tensor.detach().clone());
   return clones;
@@ -92,13 +92,13 @@ struct RecordedCall::Recording {
     ++calls;
     copy_into(inputs, given);
     forward->replay();
-    return clones_of(outputs);
+    return clone_tensors(outputs);
   }
 
   Tensors run_backward(at::TensorList given) {
     copy_into(output_gradients, given);
     backward->replay();
-    return clones_of(input_gradients);
+    return clone_tensors(input_gradients);
   }
 };
 
@@ -153,7 +153,7 @@ RecordedCall::Tensors RecordedCall::operator()(const Tensors& inputs) {
 
 std::shared_ptr<RecordedCall::Recording> RecordedCall::find_recording(const Tensors& inputs,
                                                                       bool wants_gradient) {
-  const std::string key = key_of(inputs, wants_gradient);
+  const std::string key = make_key(inputs, wants_gradient);
   const auto found =
       std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) { return kind.key == key; });
   if (found == kinds_.end()) {
@@ -185,7 +185,7 @@ std::shared_ptr<RecordedCall::Recording> RecordedCall::record(const Tensors& inp
     recording->inputs.push_back(
         input.detach().clone().set_requires_grad(wants_gradient && input.requires_grad()));
   }
-  const auto gradients_of = [&](const Tensors& outputs) {
+  const auto collect_gradients = [&](const Tensors& outputs) {
     return torch::autograd::grad(outputs, requiring_gradient(recording->inputs),
                                  recording->output_gradients);
   };
@@ -195,17 +195,17 @@ std::shared_ptr<RecordedCall::Recording> RecordedCall::record(const Tensors& inp
   Tensors expected_gradients;
   recording->forward->rehearse([&] {
     const Tensors outputs = function_(recording->inputs);
-    expected = clones_of(outputs);
+    expected = clone_tensors(outputs);
     if (!wants_gradient) return;
-    recording->output_gradients = clones_of(outputs);
-    expected_gradients = gradients_of(outputs);
+    recording->output_gradients = clone_tensors(outputs);
+    expected_gradients = collect_gradients(outputs);
   });
 
   recording->forward->record([&] { recording->outputs = function_(recording->inputs); });
   if (wants_gradient) {
     recording->backward = graphs_(recording->forward.get());
     recording->backward->record(
-        [&] { recording->input_gradients = gradients_of(recording->outputs); });
+        [&] { recording->input_gradients = collect_gradients(recording->outputs); });
     for (at::Tensor& output : recording->outputs) output = output.detach();
   }
 

@@ -38,7 +38,7 @@ struct Content {
 // ------------------------------------------------------------------------------------ containers
 
 /// Tensors with names: what they mean follows from the names.
-Content content_of(const fs::path& file, TensorMap tensors, EmbeddingFormat otherwise) {
+Content sort_content(const fs::path& file, TensorMap tensors, EmbeddingFormat otherwise) {
   const auto has = [&tensors](std::string_view name) {
     return tensors.contains(std::string(name));
   };
@@ -58,12 +58,12 @@ Content content_of(const fs::path& file, TensorMap tensors, EmbeddingFormat othe
 
 Content read_tensors(const fs::path& file) {
   const Safetensors stored = map_safetensors(file, kMaxHeaderBytes);
-  Content content = content_of(file, stored.tensors, EmbeddingFormat::kDiffusersSafetensors);
+  Content content = sort_content(file, stored.tensors, EmbeddingFormat::kDiffusersSafetensors);
   content.metadata = stored.metadata;
   return content;
 }
 
-std::optional<std::string> text_of(const PickleValue* value) {
+std::optional<std::string> read_text(const PickleValue* value) {
   if (value == nullptr) return std::nullopt;
   if (value->integer() != nullptr) return std::to_string(*value->integer());
   if (value->text() != nullptr && is_plain_text(*value->text())) return *value->text();
@@ -74,20 +74,20 @@ Content read_pickle(const fs::path& file) {
   const PickleValue root = read_torch_file(file);
   const PickleValue* parameters = root.find("string_to_param");
   if (parameters == nullptr) {
-    return content_of(file, tensors_of(&root, file.string()), EmbeddingFormat::kDiffusersBin);
+    return sort_content(file, list_tensors(&root, file.string()), EmbeddingFormat::kDiffusersBin);
   }
   const bool has_name = root.find("name") != nullptr;
   Content content{file,
                   has_name ? EmbeddingFormat::kA1111 : EmbeddingFormat::kOriginal,
-                  tensors_of(parameters, file.string() + ": string_to_param"),
+                  list_tensors(parameters, file.string() + ": string_to_param"),
                   {}};
   for (const char* key : {"name", "step", "sd_checkpoint", "sd_checkpoint_name"}) {
-    if (const auto text = text_of(root.find(key))) content.metadata[key] = *text;
+    if (const auto text = read_text(root.find(key))) content.metadata[key] = *text;
   }
   return content;
 }
 
-Content read_picture(const fs::path& file) {
+Content read_image(const fs::path& file) {
   std::optional<PngEmbedding> embedding = read_png_embedding(file);
   if (!embedding) {
     fail(
@@ -113,7 +113,7 @@ Content read_content(const fs::path& file) {
     const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 9));
     start.assign(reinterpret_cast<const char*>(head.data()), head.size());
   }
-  if (start.starts_with("\x89PNG")) return read_picture(file);
+  if (start.starts_with("\x89PNG")) return read_image(file);
   // The length of a header stands before its brace, and can look like anything.
   if (start.size() == 9 && start.back() == '{') return read_tensors(file);
   if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02")) return read_pickle(file);
@@ -146,7 +146,7 @@ std::string name_inside(const Content& content, const std::string& key) {
   return in_brackets ? key.substr(1, key.size() - 2) : key;
 }
 
-std::string name_of(const Content& content, const std::string& key) {
+std::string find_name(const Content& content, const std::string& key) {
   const std::string inside = name_inside(content, key);
   if (is_usable_name(inside)) return inside;
   const std::string stem = content.path.stem().string();
@@ -156,7 +156,7 @@ std::string name_of(const Content& content, const std::string& key) {
   return stem;
 }
 
-at::Tensor vectors_of(const Content& content, const std::string& key) {
+at::Tensor read_vectors(const Content& content, const std::string& key) {
   const at::Tensor& tensor = content.tensors.at(key);
   if (!tensor.is_floating_point() || tensor.dim() < 1 || tensor.dim() > 2 || tensor.numel() == 0) {
     fail(content.path, "expected floating-point vectors [K,W] in " + in_quotes(key) + ", found " +
@@ -186,7 +186,8 @@ EmbeddingFile list_embedding_names(const Content& content) {
                     "word, and the rest may have learnt nothing";
       continue;
     }
-    StoredVectors word{name_of(content, key), key, vectors_of(content, key), tensor.scalar_type()};
+    StoredVectors word{find_name(content, key), key, read_vectors(content, key),
+                       tensor.scalar_type()};
     const bool is_clash =
         !is_pair && std::any_of(file.words.begin(), file.words.end(),
                                 [&](const auto& other) { return other.name == word.name; });

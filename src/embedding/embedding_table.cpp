@@ -14,12 +14,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string extension_of(const fs::path& path) { return lower_case(path.extension().string()); }
+std::string find_extension(const fs::path& path) { return lower_case(path.extension().string()); }
 
 /// Whether a file may be an embedding, by its name.
 bool has_known_extension(const fs::path& path) {
   constexpr std::array<std::string_view, 4> kKnown = {".safetensors", ".pt", ".bin", ".png"};
-  return std::find(kKnown.begin(), kKnown.end(), extension_of(path)) != kKnown.end();
+  return std::find(kKnown.begin(), kKnown.end(), find_extension(path)) != kKnown.end();
 }
 
 }  // namespace
@@ -33,9 +33,9 @@ void EmbeddingTable::add_from(const fs::path& file_or_folder) {
   if (fs::is_directory(file_or_folder)) {
     add_folder(file_or_folder);
   } else if (fs::exists(file_or_folder)) {
-    std::vector<Embedding> words = read_embeddings(file_or_folder);
+    std::vector<Embedding> embeddings = read_embeddings(file_or_folder);
     std::vector<std::string>& names = given_[file_or_folder];
-    for (Embedding& word : words) {
+    for (Embedding& word : embeddings) {
       names.push_back(word.name);
       add_distinct(std::move(word));
     }
@@ -48,18 +48,18 @@ void EmbeddingTable::add_folder(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.is_regular_file() || !has_known_extension(entry.path())) continue;
-    const bool is_picture = extension_of(entry.path()) == ".png";
-    if (!is_picture || is_png_embedding(entry.path())) files.push_back(entry.path());
+    const bool is_image = find_extension(entry.path()) == ".png";
+    if (!is_image || is_png_embedding(entry.path())) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
-    std::vector<Embedding> words;
+    std::vector<Embedding> embeddings;
     try {
-      words = read_embeddings(file);
+      embeddings = read_embeddings(file);
     } catch (const Error& error) {
       unusable_[file] = error.what();
     }
-    for (Embedding& word : words) add_distinct(std::move(word));
+    for (Embedding& word : embeddings) add_distinct(std::move(word));
   }
 }
 
@@ -111,10 +111,10 @@ void EmbeddingTable::check_used(const std::vector<std::string>& names) const {
   const auto is_used = [&names](const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  for (const auto& [file, words] : given_) {
-    if (std::any_of(words.begin(), words.end(), is_used)) continue;
+  for (const auto& [file, embeddings] : given_) {
+    if (std::any_of(embeddings.begin(), embeddings.end(), is_used)) continue;
     std::vector<std::string> placeholders;
-    for (const std::string& word : words) placeholders.push_back(placeholder(word));
+    for (const std::string& word : embeddings) placeholders.push_back(placeholder(word));
     throw UsageError(file.string() + ": given, but no prompt uses it; write " +
                      join(placeholders, " or ") + " in a prompt, case as here, or leave it out");
   }

@@ -31,7 +31,7 @@ constexpr Synonym kModelHash = {"sdx.model_hash", "sd_checkpoint"};
 constexpr Synonym kModel = {"sdx.model", "sd_checkpoint_name"};
 
 /// Empty if it is not known.
-std::string value_of(const Metadata& metadata, const Synonym& key) {
+std::string find_value(const Metadata& metadata, const Synonym& key) {
   for (const char* name : {key.ours, key.theirs}) {
     if (const auto found = metadata.find(name); found != metadata.end()) return found->second;
   }
@@ -45,7 +45,7 @@ Metadata kept(const Metadata& metadata) {
     if (key.starts_with("sdx.") || key.starts_with("modelspec.")) result[key] = value;
   }
   for (const Synonym& key : {kSteps, kModelHash, kModel}) {
-    if (const std::string value = value_of(metadata, key); !value.empty()) {
+    if (const std::string value = find_value(metadata, key); !value.empty()) {
       result[key.ours] = value;
     }
   }
@@ -69,7 +69,7 @@ PickleValue number_or_none(const std::string& text) {
   return is_number ? PickleValue::make_integer(number) : PickleValue();
 }
 
-PickleValue dict_of(const char* key, PickleValue value) {
+PickleValue wrap_in_dict(const char* key, PickleValue value) {
   PickleValue dict = PickleValue::make_dict();
   dict.insert(PickleValue::make_text(key), std::move(value));
   return dict;
@@ -82,12 +82,12 @@ void write_a1111(const fs::path& file, const Embedding& embedding, const at::Ten
   const auto insert = [&root](const char* key, PickleValue value) {
     root.insert(PickleValue::make_text(key), std::move(value));
   };
-  insert("string_to_token", dict_of("*", PickleValue::make_integer(kStar)));
-  insert("string_to_param", dict_of("*", PickleValue::make_tensor(vectors)));
+  insert("string_to_token", wrap_in_dict("*", PickleValue::make_integer(kStar)));
+  insert("string_to_param", wrap_in_dict("*", PickleValue::make_tensor(vectors)));
   insert("name", PickleValue::make_text(embedding.name));
-  insert("step", number_or_none(value_of(embedding.metadata, kSteps)));
-  insert("sd_checkpoint", text_or_none(value_of(embedding.metadata, kModelHash)));
-  insert("sd_checkpoint_name", text_or_none(value_of(embedding.metadata, kModel)));
+  insert("step", number_or_none(find_value(embedding.metadata, kSteps)));
+  insert("sd_checkpoint", text_or_none(find_value(embedding.metadata, kModelHash)));
+  insert("sd_checkpoint_name", text_or_none(find_value(embedding.metadata, kModel)));
   write_torch_file(file, root);
 }
 
@@ -177,7 +177,7 @@ const WritableDialect& dialect_row(EmbeddingDialect dialect) {
   throw InternalError("a dialect of embeddings without a row in kWritable");
 }
 
-std::string_view extension_of(EmbeddingDialect dialect) { return dialect_row(dialect).extension; }
+std::string_view find_extension(EmbeddingDialect dialect) { return dialect_row(dialect).extension; }
 
 void write_embedding(const fs::path& file, const Embedding& embedding, EmbeddingDialect dialect) {
   if (embedding.vectors.matrices().size() > 1) {

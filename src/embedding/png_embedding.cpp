@@ -33,7 +33,7 @@ Json parse(const std::string& text) {
 }
 
 /// A list of numbers, or a list of such lists of one length.
-at::Tensor tensor_of(const Json& value) {
+at::Tensor read_tensor(const Json& value) {
   const Json* rows = value.is_object() && value.contains(kTensorKey) ? &value[kTensorKey] : nullptr;
   if (rows == nullptr || !rows->is_array() || rows->empty()) {
     throw DataError("expected a tensor as nested lists, found " + in_quotes(value.dump()));
@@ -69,7 +69,7 @@ PngEmbedding parse_embedding(const std::string& base64) {
   }
   PngEmbedding embedding;
   for (const auto& [key, value] : json["string_to_param"].items()) {
-    embedding.tensors[key] = tensor_of(value);
+    embedding.tensors[key] = read_tensor(value);
   }
   for (const char* key : {"name", "step", "sd_checkpoint", "sd_checkpoint_name"}) {
     const auto found = json.find(key);

@@ -18,8 +18,8 @@ constexpr int kBusyLatents = 4096;  ///< a picture of 512 px: enough work for al
 
 /// What decides which rows go through the UNet together, and in which steps: pictures of a batch
 /// have it in common, so that each is made as it would be in a batch of its own kind.
-std::vector<std::int64_t> shape_of(const ImageRequest& request, const NoiseSchedule& schedule,
-                                   const ImageSize& size, ContextCache& contexts) {
+std::vector<std::int64_t> find_shape(const ImageRequest& request, const NoiseSchedule& schedule,
+                                     const ImageSize& size, ContextCache& contexts) {
   const ImageSettings& settings = request.settings;
   const auto parts_in = [&](const PromptSteps& steps) {
     PromptCache& prompts = contexts.prompts();
@@ -66,8 +66,8 @@ int Batches::automatic_size(const ImageRequest& request, ContextCache& contexts)
   const AllocationMeter meter;
   guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
   const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));
-  const double pictures = static_cast<double>(available_bytes(target_.device)) / 2 / bytes;
-  return static_cast<int>(std::clamp(pictures, 1.0, static_cast<double>(useful)));
+  const double images = static_cast<double>(available_bytes(target_.device)) / 2 / bytes;
+  return static_cast<int>(std::clamp(images, 1.0, static_cast<double>(useful)));
 }
 
 Batch Batches::next(const std::vector<ImageRequest>& requests, std::size_t first,
@@ -80,13 +80,13 @@ Batch Batches::next(const std::vector<ImageRequest>& requests, std::size_t first
   const ImageSettings& settings = requests[first].settings;
   const auto [width_px, height_px] = image_size(settings, info_);
   const ImageSize image{width_px, height_px};
-  const auto shape = shape_of(requests[first], schedule_, image, contexts);
+  const auto shape = find_shape(requests[first], schedule_, image, contexts);
   const std::size_t end =
       std::min(requests.size(),
                first + static_cast<std::size_t>(options.size > 0 ? options.size : kMostAtOnce));
   std::size_t last = first + 1;
   while (last < end && requests[last].settings == settings &&
-         shape_of(requests[last], schedule_, image, contexts) == shape) {
+         find_shape(requests[last], schedule_, image, contexts) == shape) {
     ++last;
   }
   if (last > first + 1 && options.size == 0) {

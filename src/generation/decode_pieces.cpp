@@ -23,7 +23,7 @@ struct Span {
 };
 
 /// Spans of `side` that cover `length` and overlap by a quarter or more.
-std::vector<Span> spans_of(std::int64_t length, std::int64_t side) {
+std::vector<Span> split_spans(std::int64_t length, std::int64_t side) {
   if (length <= side) return {{0, length}};
   std::vector<Span> spans;
   const std::int64_t stride = side - side / 4;
@@ -70,8 +70,8 @@ int piece_side(std::int64_t height, std::int64_t width, double bytes_per_latent,
 
 at::Tensor decode_in_pieces(const VaeDecoder& decoder, const at::Tensor& latents, int side,
                             int factor) {
-  const std::vector<Span> rows = spans_of(latents.size(2), side);
-  const std::vector<Span> columns = spans_of(latents.size(3), side);
+  const std::vector<Span> rows = split_spans(latents.size(2), side);
+  const std::vector<Span> columns = split_spans(latents.size(3), side);
   const at::Tensor sum = at::zeros({1, 3, latents.size(2) * factor, latents.size(3) * factor});
   const at::Tensor weights = at::zeros({sum.size(2), sum.size(3)});
   for (std::size_t row = 0; row < rows.size(); ++row) {

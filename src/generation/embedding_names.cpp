@@ -8,9 +8,9 @@ std::vector<std::string> list_embedding_names(const ImageRequest& request) {
   return placeholder_names(request.prompt + "\n" + request.negative_prompt);
 }
 
-std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& words) {
+std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& embeddings) {
   for (const std::string& name : list_embedding_names(request)) {
-    if (!words.contains(name)) return name;
+    if (!embeddings.contains(name)) return name;
   }
   return "";
 }

@@ -154,8 +154,8 @@ struct Generator::Impl {
     return at::cat(rows);
   }
 
-  at::Tensor start_noise_of(const Batch& batch, const LatentSize& size,
-                            const std::optional<at::Tensor>& given) const {
+  at::Tensor draw_start_noise(const Batch& batch, const LatentSize& size,
+                              const std::optional<at::Tensor>& given) const {
     if (given) {
       const auto count = static_cast<std::int64_t>(batch.count);
       const auto repeats = static_cast<std::int64_t>(batch.requests.size()) / count;
@@ -170,9 +170,8 @@ struct Generator::Impl {
     return to_device(at::cat(rows), target.device);
   }
 
-  static void check_latents(const at::Tensor& latents, std::size_t pictures,
-                            const LatentSize& size) {
-    const auto count = static_cast<std::int64_t>(pictures);
+  static void check_latents(const at::Tensor& latents, std::size_t images, const LatentSize& size) {
+    const auto count = static_cast<std::int64_t>(images);
     if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) return;
     throw DataError("`latents`: expected " + std::to_string(count) + " × " +
                     std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
@@ -254,15 +253,15 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     }
     const std::vector<PassPlan> passes = plan_passes(settings, impl.schedule);
     at::Tensor latents =
-        impl.walk(batch, passes.front(), size, impl.start_noise_of(batch, size, initial_latents),
+        impl.walk(batch, passes.front(), size, impl.draw_start_noise(batch, size, initial_latents),
                   start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
                   contexts, after_step);
     if (passes.size() > 1) {
       const LatentSize larger = latent_size(settings, impl.info(), settings.hires.scale);
       background.wait();
-      latents =
-          impl.walk(batch, passes.back(), larger, impl.start_noise_of(batch, larger, std::nullopt),
-                    impl.enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
+      latents = impl.walk(
+          batch, passes.back(), larger, impl.draw_start_noise(batch, larger, std::nullopt),
+          impl.enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
     }
 
     spdlog::debug("Pictures {} to {} of {}: text and {} steps of all together in {:.2f} s",
@@ -277,12 +276,12 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
         const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
         const Image image = to_image(impl.decode(one, made_by.tile, side));
-        const GenerationInfo making{
+        const GenerationInfo generation_info{
             {static_cast<int>(batch.requests.size()), static_cast<int>(row)},
             impl.target.dtype,
             side * impl.info().vae_factor};
         consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
-                                  making, one.cpu()});
+                                  generation_info, one.cpu()});
       }
       spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
                     batch.first + batch.count, decoding.seconds());

@@ -49,11 +49,11 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
   bool is_composed = false;
   bool all_attract = true;
   for (const ImageRequest& request : requests) {
-    const auto parts_of = [&](const std::string& text, PromptRole role) {
+    const auto split_parts = [&](const std::string& text, PromptRole role) {
       return contexts.prompts().parts(text, settings_.grammar, role, steps);
     };
-    parts_.push_back(parts_of(request.prompt, PromptRole::kPositive));
-    negatives_.push_back(parts_of(request.negative_prompt, PromptRole::kNegative));
+    parts_.push_back(split_parts(request.prompt, PromptRole::kPositive));
+    negatives_.push_back(split_parts(request.negative_prompt, PromptRole::kNegative));
     const std::vector<PromptPart>& parts = *parts_.back();
     is_composed = is_composed || parts.size() > 1 || parts.front().weight != 1;
     all_attract = all_attract && std::ranges::any_of(parts, attracts);
@@ -97,14 +97,14 @@ std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at
   }
   std::vector<at::Tensor> outputs(rows.size());
   for (const auto& [length, members] : by_length) {
-    std::vector<std::int64_t> pictures;
+    std::vector<std::int64_t> images;
     std::vector<Conditioning> conditionings;
     for (const std::size_t i : members) {
-      pictures.push_back(rows[i].picture);
+      images.push_back(rows[i].image);
       conditionings.push_back(rows[i].conditioning);
     }
     const at::Tensor inputs =
-        sample.index_select(0, to_device(at::tensor(pictures, at::kLong), sample.device()));
+        sample.index_select(0, to_device(at::tensor(images, at::kLong), sample.device()));
     const at::Tensor timesteps = at::full({inputs.size(0)}, timestep, at::kFloat);
     const at::Tensor output =
         unet_.forward(inputs, timesteps, Conditioning::concatenate(conditionings));
@@ -117,16 +117,16 @@ std::vector<at::Tensor> Guidance::outputs(const std::vector<Row>& rows, const at
 
 std::vector<at::Tensor> Guidance::guided(const std::vector<Row>& rows,
                                          const std::vector<at::Tensor>& outputs) const {
-  const std::size_t pictures = negatives_.size();
-  std::vector<at::Tensor> directions(pictures);
-  for (std::size_t k = pictures; k < rows.size(); ++k) {
-    const auto picture = static_cast<std::size_t>(rows[k].picture);
-    const at::Tensor direction = (outputs[k] - outputs[picture]) * rows[k].weight;
-    at::Tensor& sum = directions[picture];
+  const std::size_t images = negatives_.size();
+  std::vector<at::Tensor> directions(images);
+  for (std::size_t k = images; k < rows.size(); ++k) {
+    const auto image = static_cast<std::size_t>(rows[k].image);
+    const at::Tensor direction = (outputs[k] - outputs[image]) * rows[k].weight;
+    at::Tensor& sum = directions[image];
     sum = sum.defined() ? sum + direction : direction;
   }
   std::vector<at::Tensor> guided;
-  for (std::size_t i = 0; i < pictures; ++i) {
+  for (std::size_t i = 0; i < images; ++i) {
     guided.push_back(outputs[i] + directions[i] * settings_.guidance_scale);
     if (settings_.guidance_rescale > 0) {
       const at::Tensor conditional = outputs[i] + directions[i];
@@ -140,13 +140,13 @@ std::vector<at::Tensor> Guidance::guided(const std::vector<Row>& rows,
 std::vector<at::Tensor> Guidance::unguided(const std::vector<Row>& rows,
                                            const std::vector<at::Tensor>& outputs) const {
   std::vector<double> weights(parts_.size());
-  for (const Row& row : rows) weights[static_cast<std::size_t>(row.picture)] += row.weight;
+  for (const Row& row : rows) weights[static_cast<std::size_t>(row.image)] += row.weight;
   std::vector<at::Tensor> means(parts_.size());
   for (std::size_t k = 0; k < rows.size(); ++k) {
-    const auto picture = static_cast<std::size_t>(rows[k].picture);
-    const double share = rows[k].weight / weights[picture];
+    const auto image = static_cast<std::size_t>(rows[k].image);
+    const double share = rows[k].weight / weights[image];
     const at::Tensor part = share == 1 ? outputs[k] : outputs[k] * share;
-    at::Tensor& mean = means[picture];
+    at::Tensor& mean = means[image];
     mean = mean.defined() ? mean + part : part;
   }
   return means;

@@ -55,7 +55,7 @@ void add_settings(FieldList& fields, const ImageOptions& options, InfotextPlace 
 
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const GenerationInfo& making) {
+                  const GenerationInfo& generation_info) {
   const BundleInfo& info = bundle.info();
   ImageOptions options = to_options(request);
   const auto [width_px, height_px] = image_size(request.settings, info);
@@ -68,13 +68,14 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add("Model hash", bundle.short_hash());
   fields.add("Model", info.name);
   add_settings(fields, options, InfotextPlace::kBehindModel);
-  if (making.place.size > 1) {
-    fields.add("Batch size", std::to_string(making.place.size));
-    fields.add("Batch pos", std::to_string(making.place.position));
+  if (generation_info.place.size > 1) {
+    fields.add("Batch size", std::to_string(generation_info.place.size));
+    fields.add("Batch pos", std::to_string(generation_info.place.position));
   }
-  fields.add_unless(making.dtype == at::kFloat, "Precision",
-                    std::string(precision_name(making.dtype)));
-  fields.add_unless(making.piece_px == 0, "VAE tile", std::to_string(making.piece_px));
+  fields.add_unless(generation_info.dtype == at::kFloat, "Precision",
+                    std::string(precision_name(generation_info.dtype)));
+  fields.add_unless(generation_info.piece_px == 0, "VAE tile",
+                    std::to_string(generation_info.piece_px));
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
@@ -106,13 +107,13 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
   }
 }
 
-bool was_made_from_picture(const Infotext& infotext) {
+bool was_made_from_image(const Infotext& infotext) {
   return infotext.field("Start strength") ||
          (infotext.field("Denoising strength") && !infotext.field("Hires upscale"));
 }
 
 std::optional<BatchPlace> read_batch_place(const Infotext& infotext) {
-  const auto number_of = [&infotext](std::string_view key) {
+  const auto read_number = [&infotext](std::string_view key) {
     int number = -1;
     if (const auto text = infotext.field(key)) {
       std::from_chars(text->data(), text->data() + text->size(), number);
@@ -120,7 +121,7 @@ std::optional<BatchPlace> read_batch_place(const Infotext& infotext) {
     return number;
   };
   constexpr int kLargest = 64;
-  const BatchPlace place{number_of("Batch size"), number_of("Batch pos")};
+  const BatchPlace place{read_number("Batch size"), read_number("Batch pos")};
   const bool is_place = place.size > 1 && place.size <= kLargest && place.position >= 0 &&
                         place.position < place.size;
   return is_place ? std::optional(place) : std::nullopt;

@@ -54,7 +54,7 @@ std::size_t quoted_length(std::string_view text) {
 }
 
 /// All pairs of a line by the documented pattern, in one pass.
-std::vector<Field> pairs_of(std::string_view line) {
+std::vector<Field> split_pairs(std::string_view line) {
   std::vector<Field> pairs;
   while (true) {
     const auto begin = std::find_if(line.begin(), line.end(), is_word);
@@ -161,7 +161,7 @@ Infotext parse_infotext(std::string_view text) {
   while (!ended.empty() && is_blank(ended.back())) ended.remove_suffix(1);
   const std::size_t last_break = ended.rfind('\n');
   const std::size_t last_line = last_break == ended.npos ? 0 : last_break + 1;
-  infotext.fields = pairs_of(ended.substr(last_line));
+  infotext.fields = split_pairs(ended.substr(last_line));
   if (infotext.fields.size() < kFewestFields) {
     infotext.fields.clear();
     split_prompts(text, negative_begin(text), infotext);

@@ -18,7 +18,7 @@ PassPlan plan_pass(Pass pass, const SamplerSettings& sampler, const NoiseSchedul
 }
 
 /// Where a walk begins that takes a share of the steps; at least one is taken.
-int first_step_of(int steps, double strength) {
+int find_first_step(int steps, double strength) {
   return steps - std::clamp(static_cast<int>(std::lround(steps * strength)), 1, steps);
 }
 
@@ -27,13 +27,13 @@ int first_step_of(int steps, double strength) {
 std::vector<PassPlan> plan_passes(const ImageSettings& settings, const NoiseSchedule& schedule) {
   std::vector<PassPlan> plans = {plan_pass(Pass::kFirst, settings.sampler, schedule)};
   const int steps = plans.front().prompt_steps.steps;
-  if (settings.start) plans.front().first_step = first_step_of(steps, settings.strength);
+  if (settings.start) plans.front().first_step = find_first_step(steps, settings.strength);
   if (settings.hires.scale > 1) {
     SamplerSettings sampler = settings.sampler;
     if (settings.hires.steps > 0) sampler.steps = settings.hires.steps;
     PassPlan second = plan_pass(Pass::kHires, sampler, schedule);
     second.prompt_steps.steps_before = steps;
-    second.first_step = first_step_of(second.prompt_steps.steps, settings.hires.strength);
+    second.first_step = find_first_step(second.prompt_steps.steps, settings.hires.strength);
     plans.push_back(std::move(second));
   }
   return plans;

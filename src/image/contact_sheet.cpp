@@ -17,7 +17,7 @@ namespace sdx {
 namespace {
 
 constexpr std::uint8_t kGround = 246;
-constexpr std::uint8_t kMissingPicture = 226;
+constexpr std::uint8_t kMissingImage = 226;
 constexpr std::uint8_t kInk = 51;
 constexpr int kMaxLabelLines = 2;
 // A picture that is more than this times as high as it is wide does not get the cell's whole width.
@@ -216,7 +216,7 @@ Size fitted(const Image& image, int cell_px) {
 
 /// Enlarged, each pixel becomes a sharp square: repeated to at least the size wanted, then averaged
 /// down to it, so that all squares are of one size.
-Image fitted_picture(const Image& image, Size size) {
+Image scale_to_fit(const Image& image, Size size) {
   const int factor = std::max((size.width_px + image.width_px - 1) / image.width_px,
                               (size.height_px + image.height_px - 1) / image.height_px);
   if (factor <= 1) return resize(image, size.width_px, size.height_px);
@@ -236,11 +236,11 @@ Image fitted_picture(const Image& image, Size size) {
 void place(cv::Mat& sheet, const Image& image, Size size, int x, int y) {
   cv::Mat target = sheet(cv::Rect(x, y, size.width_px, size.height_px));
   if (image.width_px < 1 || image.height_px < 1) {
-    target.setTo(cv::Scalar::all(kMissingPicture));
+    target.setTo(cv::Scalar::all(kMissingImage));
     return;
   }
-  Image picture = fitted_picture(image, size);
-  cv::Mat(picture.height_px, picture.width_px, CV_8UC3, picture.rgb.data()).copyTo(target);
+  Image tile = scale_to_fit(image, size);
+  cv::Mat(tile.height_px, tile.width_px, CV_8UC3, tile.rgb.data()).copyTo(target);
 }
 
 }  // namespace
@@ -255,7 +255,7 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
   try {
     const Pen pen(cell_px);
     struct Row {
-      int pictures_px = 0;
+      int images_px = 0;
       int labels_px = 0;
     };
     std::vector<Row> rows(static_cast<std::size_t>((count + columns - 1) / columns));
@@ -263,13 +263,13 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
     for (int i = 0; i < count; ++i) {
       const SheetCell& cell = cells[static_cast<std::size_t>(i)];
       Row& row = rows[static_cast<std::size_t>(i / columns)];
-      row.pictures_px = std::max(row.pictures_px, fitted(cell.image, cell_px).height_px);
+      row.images_px = std::max(row.images_px, fitted(cell.image, cell_px).height_px);
       labels.push_back(wrapped(cell.label, pen, cell_px));
       row.labels_px =
           std::max(row.labels_px, static_cast<int>(labels.back().size()) * pen.line_height_px());
     }
     int height_px = gap_px;
-    for (const Row& row : rows) height_px += row.pictures_px + row.labels_px + gap_px;
+    for (const Row& row : rows) height_px += row.images_px + row.labels_px + gap_px;
 
     Image sheet(gap_px + columns * (cell_px + gap_px), height_px);
     std::fill(sheet.rgb.begin(), sheet.rgb.end(), kGround);
@@ -281,13 +281,13 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
       const int x = gap_px + i % columns * (cell_px + gap_px);
       const Size size = fitted(cell.image, cell_px);
       place(canvas, cell.image, size, x + (cell_px - size.width_px) / 2,
-            y + (row.pictures_px - size.height_px));
-      int line_y = y + row.pictures_px;
+            y + (row.images_px - size.height_px));
+      int line_y = y + row.images_px;
       for (const std::string& line : labels[static_cast<std::size_t>(i)]) {
         pen.draw(canvas, line, x, line_y, cell_px);
         line_y += pen.line_height_px();
       }
-      if (i % columns == columns - 1) y += row.pictures_px + row.labels_px + gap_px;
+      if (i % columns == columns - 1) y += row.images_px + row.labels_px + gap_px;
     }
     return sheet;
   } catch (const cv::Exception& error) {

@@ -59,7 +59,7 @@ Rect rounded(double left, double top, double right, double bottom) {
 }
 
 /// A face found in a picture that was scaled by `scale`, in the pixels of `image`.
-Face in_picture(const Face& face, double scale, const Image& image) {
+Face in_image(const Face& face, double scale, const Image& image) {
   const auto along = [scale](double length, int limit) {
     return std::clamp(length / scale, 0.0, static_cast<double>(limit));
   };
@@ -75,7 +75,7 @@ Face in_picture(const Face& face, double scale, const Image& image) {
 }
 
 /// What OpenCV says, without its line breaks.
-std::string reason_of(const cv::Exception& error) {
+std::string extract_reason(const cv::Exception& error) {
   std::string reason = error.err;
   std::replace(reason.begin(), reason.end(), '\n', ' ');
   return reason;
@@ -95,7 +95,7 @@ struct FaceFinder::Impl {
   virtual ~Impl() = default;
   virtual const char* method() const = 0;
   /// Faces of at least `smallest_px` in an RGB picture, in any order. May throw cv::Exception.
-  virtual std::vector<Face> find(const cv::Mat& picture, int smallest_px) = 0;
+  virtual std::vector<Face> find(const cv::Mat& pixels, int smallest_px) = 0;
   std::mutex mutex;  // both keep their buffers between calls
 };
 
@@ -104,11 +104,11 @@ struct FaceFinder::YuNet : FaceFinder::Impl {
 
   const char* method() const override { return "YuNet"; }
 
-  std::vector<Face> find(const cv::Mat& picture, int smallest_px) override {
-    if (std::min(picture.cols, picture.rows) < kYuNetSmallest_px) return {};
+  std::vector<Face> find(const cv::Mat& pixels, int smallest_px) override {
+    if (std::min(pixels.cols, pixels.rows) < kYuNetSmallest_px) return {};
     cv::Mat bgr;
-    cv::cvtColor(picture, bgr, cv::COLOR_RGB2BGR);
-    detector->setInputSize(picture.size());
+    cv::cvtColor(pixels, bgr, cv::COLOR_RGB2BGR);
+    detector->setInputSize(pixels.size());
     cv::Mat rows;  // x, y, width, height, five points, score
     detector->detect(bgr, rows);
     std::vector<Face> faces;
@@ -131,10 +131,10 @@ struct FaceFinder::Cascade : FaceFinder::Impl {
 
   const char* method() const override { return "Haar cascade"; }
 
-  std::vector<Face> find(const cv::Mat& picture, int smallest_px) override {
+  std::vector<Face> find(const cv::Mat& pixels, int smallest_px) override {
     cv::Mat grey;
     // Not equalized: the cascade normalizes each window by itself, and equalizing costs faces.
-    cv::cvtColor(picture, grey, cv::COLOR_RGB2GRAY);
+    cv::cvtColor(pixels, grey, cv::COLOR_RGB2GRAY);
     std::vector<cv::Rect> boxes;
     classifier.detectMultiScale(grey, boxes, kScaleStep, kMinNeighbours, 0,
                                 cv::Size(smallest_px, smallest_px));
@@ -183,7 +183,7 @@ FaceFinder FaceFinder::cascade(const fs::path& file) {
       return FaceFinder(std::move(impl));
     }
   } catch (const cv::Exception& error) {
-    reason = reason_of(error);
+    reason = extract_reason(error);
   }
   throw DataError(file.string() + ": not a Haar cascade of OpenCV: " + reason);
 }
@@ -222,13 +222,13 @@ std::vector<Face> FaceFinder::find(const Image& image) const {
 
   std::vector<Face> faces;
   try {
-    const cv::Mat picture(searched.height_px, searched.width_px, CV_8UC3, searched.rgb.data());
+    const cv::Mat pixels(searched.height_px, searched.width_px, CV_8UC3, searched.rgb.data());
     const std::lock_guard lock(impl_->mutex);
-    faces = impl_->find(picture, smallest_px);
+    faces = impl_->find(pixels, smallest_px);
   } catch (const cv::Exception& error) {
     throw InternalError(std::string("OpenCV's face finder failed: ") + error.what());
   }
-  for (Face& face : faces) face = in_picture(face, scale, image);
+  for (Face& face : faces) face = in_image(face, scale, image);
   // OpenCV's threads leave the boxes in any order; the place decides between equal ones.
   std::sort(faces.begin(), faces.end(), [](const Face& a, const Face& b) {
     const auto key = [](const Rect& box) {

@@ -146,16 +146,16 @@ FaceNetwork::FaceNetwork(const fs::path& folder) : impl_(std::make_unique<Impl>(
 std::optional<std::vector<float>> FaceNetwork::encode(const Image& image) const {
   if (image.rgb.empty()) return std::nullopt;
   const std::lock_guard lock(impl_->mutex);
-  const auto picture = to_dlib(at_search_size(image));
-  const std::vector<dlib::rectangle> boxes = impl_->detector(picture);
+  const auto network_image = to_dlib(at_search_size(image));
+  const std::vector<dlib::rectangle> boxes = impl_->detector(network_image);
   if (boxes.empty()) return std::nullopt;
   const dlib::rectangle& face = *std::max_element(
       boxes.begin(), boxes.end(), [](const auto& a, const auto& b) { return a.area() < b.area(); });
   dlib::matrix<dlib::rgb_pixel> chip;
-  dlib::extract_image_chip(
-      picture,
-      dlib::get_face_chip_details(impl_->landmarks(picture, face), kChipSide_px, kChipPadding),
-      chip);
+  dlib::extract_image_chip(network_image,
+                           dlib::get_face_chip_details(impl_->landmarks(network_image, face),
+                                                       kChipSide_px, kChipPadding),
+                           chip);
   const dlib::matrix<float, 0, 1> numbers = impl_->network(chip);
   const float norm = dlib::length(numbers);
   std::vector<float> identity(numbers.begin(), numbers.end());

@@ -93,7 +93,7 @@ Fingerprint fingerprint(const Image& image) {
   return {perceptual_hash(image), resize(image, kColoursSide_px, kColoursSide_px).rgb};
 }
 
-bool is_same_picture(const Fingerprint& a, const Fingerprint& b) {
+bool is_same_image(const Fingerprint& a, const Fingerprint& b) {
   return hamming_distance(a.hash, b.hash) <= kSameHashBits &&
          mean_difference(a.colours, b.colours) <= kSameColours;
 }

@@ -21,14 +21,14 @@ at::Tensor with_whole_rows(const at::Tensor& heads) {
   return heads.stride(3) == 1 ? heads : heads.contiguous();
 }
 
-std::uint16_t* data_of(const at::Tensor& tensor) {
+std::uint16_t* find_data(const at::Tensor& tensor) {
   return static_cast<std::uint16_t*>(tensor.data_ptr());
 }
 
-BFloat16Rows rows_of(const at::Tensor& heads, std::int64_t map) {
+BFloat16Rows take_rows(const at::Tensor& heads, std::int64_t map) {
   const std::int64_t item = map / heads.size(1);
   const std::int64_t head = map % heads.size(1);
-  return {data_of(heads) + item * heads.stride(0) + head * heads.stride(1), heads.size(2),
+  return {find_data(heads) + item * heads.stride(0) + head * heads.stride(1), heads.size(2),
           heads.size(3), heads.stride(2)};
 }
 
@@ -74,17 +74,17 @@ at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::T
   std::vector<std::unique_ptr<PackedHead>> heads(static_cast<std::size_t>(maps));
   run_parallel(maps, [&](std::int64_t map) {
     heads[static_cast<std::size_t>(map)] =
-        std::make_unique<PackedHead>(rows_of(k, map), rows_of(v, map));
+        std::make_unique<PackedHead>(take_rows(k, map), take_rows(v, map));
   });
   const std::int64_t block = heads.front()->rows_at_once();
   const std::int64_t blocks = (rows + block - 1) / block;
   run_parallel(maps * blocks, [&](std::int64_t task) {
     const std::int64_t map = task / blocks;
     const std::int64_t row = task % blocks * block;
-    BFloat16Rows queries = rows_of(q, map);
+    BFloat16Rows queries = take_rows(q, map);
     queries.first += row * queries.stride;
     queries.rows = std::min(block, rows - row);
-    const BFloat16Rows output = rows_of(result, map);
+    const BFloat16Rows output = take_rows(result, map);
     heads[static_cast<std::size_t>(map)]->attend(queries, scale, output.first + row * output.stride,
                                                  output.stride);
   });

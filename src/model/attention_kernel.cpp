@@ -23,7 +23,7 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-std::uint32_t pair_of(std::uint16_t low, std::uint16_t high) {
+std::uint32_t join_pair(std::uint16_t low, std::uint16_t high) {
   return static_cast<std::uint32_t>(high) << 16 | low;
 }
 
@@ -41,14 +41,14 @@ PackedHead::PackedHead(const BFloat16Rows& keys, const BFloat16Rows& values)
     std::uint32_t* lane = packed_keys_.data() + key / kLanes * pairs_ * kLanes + key % kLanes;
     for (std::int64_t pair = 0; pair < pairs_; ++pair) {
       const bool is_whole = 2 * pair + 1 < keys.width;
-      lane[pair * kLanes] = pair_of(row[2 * pair], is_whole ? row[2 * pair + 1] : 0);
+      lane[pair * kLanes] = join_pair(row[2 * pair], is_whole ? row[2 * pair + 1] : 0);
     }
   }
   for (std::int64_t key = 0; key < keys_; key += 2) {
     const std::uint16_t* even = values.first + key * values.stride;
     const std::uint16_t* odd = key + 1 < keys_ ? even + values.stride : nullptr;
     std::uint32_t* out = packed_values_.data() + key / 2 * output_blocks_ * kLanes;
-    for (std::int64_t i = 0; i < values.width; ++i) out[i] = pair_of(even[i], odd ? odd[i] : 0);
+    for (std::int64_t i = 0; i < values.width; ++i) out[i] = join_pair(even[i], odd ? odd[i] : 0);
   }
 }
 
@@ -115,7 +115,7 @@ SDX_AVX512 void add_products(const std::uint32_t* left, std::int64_t left_stride
 }
 
 /// eˣ for x ≤ 0, relative error below 3e-7 (Taylor's polynomial of 2ᶠ on −½ … ½); 0 below −87.
-SDX_AVX512 __m512 exp_of(__m512 x) {
+SDX_AVX512 __m512 compute_exp(__m512 x) {
   const __m512 power = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504F));
   const __m512 whole = _mm512_roundscale_ps(power, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m512 part = _mm512_sub_ps(power, whole);
@@ -141,7 +141,7 @@ SDX_AVX512 float exponentials(const float* scores, std::int64_t count, float sca
     // Far below zero the result is 0 anyway; minus infinity would become NaN.
     const __m512 exponent =
         _mm512_max_ps(_mm512_mul_ps(below, _mm512_set1_ps(scale)), _mm512_set1_ps(-200));
-    const __m512 value = exp_of(exponent);
+    const __m512 value = compute_exp(exponent);
     sum = _mm512_add_ps(sum, value);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(result + i),
                         reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));

@@ -242,7 +242,9 @@ bool Bundle::has_file(const std::string& relative_path) const {
 
 namespace {
 
-FileStamp stamp_of(const fs::path& file) { return {fs::file_size(file), time_of_change_ns(file)}; }
+FileStamp make_stamp(const fs::path& file) {
+  return {fs::file_size(file), time_of_change_ns(file)};
+}
 
 void check_hash(const BundleInfo& info, const fs::path& file, const std::string& relative_path,
                 const std::string& found) {
@@ -263,7 +265,7 @@ fs::path Bundle::checked_file(const std::string& relative_path) const {
   const auto stamp = info_.stamps.find(relative_path);
   const bool is_known =
       stamp != info_.stamps.end() && has_file(relative_path) && fs::is_regular_file(file);
-  if (is_known && stamp->second == stamp_of(file)) return file;
+  if (is_known && stamp->second == make_stamp(file)) return file;
   return reread_file(relative_path);
 }
 
@@ -295,7 +297,7 @@ void write_bundle_info(const fs::path& folder, BundleInfo info) {
     if (!entry.is_regular_file() || relative_path == kManifest) continue;
     // Before the hash: what is changed meanwhile must not look unchanged.
     if (entry.path().extension() == ".safetensors") {
-      info.stamps[relative_path] = stamp_of(entry.path());
+      info.stamps[relative_path] = make_stamp(entry.path());
     }
     info.sha256[relative_path] = sha256_of_file(entry.path());
   }

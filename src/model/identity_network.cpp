@@ -28,8 +28,8 @@ IdentityNetwork::~IdentityNetwork() = default;
 std::optional<std::vector<float>> IdentityNetwork::encode(const Image& image) const {
   const at::NoGradGuard no_grad;
   const int size_px = impl_->settings.size_px;
-  const at::Tensor picture = to_tensor(resize(image, size_px, size_px)).to(impl_->device);
-  const at::Tensor vector = run_method(impl_->module, "forward", {picture}).cpu().contiguous();
+  const at::Tensor pixels = to_tensor(resize(image, size_px, size_px)).to(impl_->device);
+  const at::Tensor vector = run_method(impl_->module, "forward", {pixels}).cpu().contiguous();
   const float* first = vector.const_data_ptr<float>();
   return std::vector<float>(first, first + vector.numel());
 }

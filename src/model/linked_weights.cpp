@@ -52,8 +52,8 @@ void check_unchanged(const Json& entry, const fs::path& link, bool always_hash) 
   }
 }
 
-at::Tensor view_of(const std::string& name, const Json& place,
-                   const std::vector<std::shared_ptr<MappedFile>>& files, const fs::path& link) {
+at::Tensor make_view(const std::string& name, const Json& place,
+                     const std::vector<std::shared_ptr<MappedFile>>& files, const fs::path& link) {
   const auto index = json_value<std::size_t>(place, "file", link);
   const auto offset = json_value<std::uint64_t>(place, "offset", link);
   const auto shape = json_value<std::vector<std::int64_t>>(place, "shape", link);
@@ -103,7 +103,7 @@ TensorMap map_linked_weights(const fs::path& path) {
   TensorMap tensors;
   const Json places = json_value<Json>(link, "tensors", path);
   for (const auto& [name, place] : places.items()) {
-    tensors[name] = view_of(name, place, files, path);
+    tensors[name] = make_view(name, place, files, path);
   }
   return tensors;
 }

@@ -19,7 +19,7 @@ using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
 
-std::vector<Node*> nodes_of(Graph& graph, c10::Symbol kind) {
+std::vector<Node*> find_nodes(Graph& graph, c10::Symbol kind) {
   std::vector<Node*> found;
   for (Node* node : graph.nodes()) {
     if (node->kind() == kind) found.push_back(node);
@@ -46,14 +46,14 @@ class Preparation {
       : self_(self), graph_(graph), dtype_(dtype) {}
 
   void run() {
-    for (Node* node : nodes_of(graph_, c10::aten::mul)) join_gate(node);
-    for (Node* node : nodes_of(graph_, c10::aten::conv2d)) use_packed_weight(node, "sdx::conv2d");
-    for (Node* node : nodes_of(graph_, c10::aten::linear)) use_packed_weight(node, "sdx::linear");
+    for (Node* node : find_nodes(graph_, c10::aten::mul)) join_gate(node);
+    for (Node* node : find_nodes(graph_, c10::aten::conv2d)) use_packed_weight(node, "sdx::conv2d");
+    for (Node* node : find_nodes(graph_, c10::aten::linear)) use_packed_weight(node, "sdx::linear");
     // In the program for the sake of images with the channels first.
-    for (Node* node : nodes_of(graph_, c10::aten::contiguous)) replace(node, node->input(0));
+    for (Node* node : find_nodes(graph_, c10::aten::contiguous)) replace(node, node->input(0));
     if (dtype_ != at::kBFloat16 || !has_bfloat16_attention()) return;
     const auto attention = c10::Symbol::fromQualString("aten::scaled_dot_product_attention");
-    for (Node* node : nodes_of(graph_, attention)) {
+    for (Node* node : find_nodes(graph_, attention)) {
       replace(node,
               insert(node, kAttentionOperator, {node->input(0), node->input(1), node->input(2)}));
     }
@@ -61,15 +61,15 @@ class Preparation {
 
  private:
   /// The module whose attribute `value` is: of `self.a.b.weight` it is `self.a.b`.
-  Module owner_of(Value* value) const {
+  Module find_owner(Value* value) const {
     Value* owner = value->node()->input(0);
     if (owner->node()->kind() != c10::prim::GetAttr) return self_;
-    return owner_of(owner).attr(owner->node()->s(c10::attr::name)).toModule();
+    return find_owner(owner).attr(owner->node()->s(c10::attr::name)).toModule();
   }
 
   /// `weight` becomes another attribute of the same module; what it was stays.
   Value* packed(Value* parameter, const at::Tensor& weight, const std::string& name, Node* place) {
-    Module owner = owner_of(parameter);
+    Module owner = find_owner(parameter);
     if (!owner.hasattr(name)) {
       owner.register_attribute(name, c10::getCustomClassType<c10::intrusive_ptr<PackedWeight>>(),
                                c10::make_intrusive<PackedWeight>(weight, dtype_));
@@ -78,14 +78,14 @@ class Preparation {
     return graph_.insertGetAttr(parameter->node()->input(0), name);
   }
 
-  at::Tensor tensor_of(Value* parameter) const {
-    return owner_of(parameter).attr(parameter->node()->s(c10::attr::name)).toTensor();
+  at::Tensor find_tensor(Value* parameter) const {
+    return find_owner(parameter).attr(parameter->node()->s(c10::attr::name)).toTensor();
   }
 
   void use_packed_weight(Node* node, const char* kind) {
     if (node->input(1)->node()->kind() != c10::prim::GetAttr) return;
     std::vector<Value*> inputs = node->inputs().vec();
-    inputs[1] = packed(inputs[1], tensor_of(inputs[1]), "packed_weight", node);
+    inputs[1] = packed(inputs[1], find_tensor(inputs[1]), "packed_weight", node);
     replace(node, insert(node, kind, inputs));
   }
 
@@ -101,7 +101,7 @@ class Preparation {
     Node* linear = chunk->input(0)->node();
     if (linear->kind() != c10::aten::linear) return;
     Value* weight = linear->input(1);
-    const std::vector<at::Tensor> weights = tensor_of(weight).chunk(2);
+    const std::vector<at::Tensor> weights = find_tensor(weight).chunk(2);
     replace(product,
             insert(product, "sdx::gated_linear",
                    {linear->input(0), packed(weight, weights[0], "packed_value", product),

@@ -85,7 +85,7 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
     module.to(target.device, target.dtype);
   }
   const at::MemoryFormat layout = image_layout(target, use);
-  for (const at::Tensor& parameter : parameters_of(module)) {
+  for (const at::Tensor& parameter : collect_parameters(module)) {
     parameter.set_requires_grad(false);
     if (!is_prepared && parameter.dim() == 4) parameter.set_data(parameter.contiguous(layout));
   }
@@ -115,7 +115,7 @@ std::vector<at::Tensor> run_any_method(const torch::jit::Module& module, const s
   });
 }
 
-std::vector<at::Tensor> parameters_of(const torch::jit::Module& module) {
+std::vector<at::Tensor> collect_parameters(const torch::jit::Module& module) {
   std::vector<at::Tensor> parameters;
   for (const at::Tensor& parameter : module.parameters()) parameters.push_back(parameter);
   return parameters;

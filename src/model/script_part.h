@@ -45,6 +45,6 @@ std::vector<at::Tensor> run_any_method(const torch::jit::Module& module, const s
                                        std::vector<c10::IValue> arguments);
 
 /// Its parameters as tensors.
-std::vector<at::Tensor> parameters_of(const torch::jit::Module& module);
+std::vector<at::Tensor> collect_parameters(const torch::jit::Module& module);
 
 }  // namespace sdx

@@ -147,6 +147,6 @@ at::Tensor ScriptUNet::forward_reusing(const UNetInputs& inputs, const at::Tenso
   return forward_reusing_(given).front();
 }
 
-std::vector<at::Tensor> ScriptUNet::parameters() const { return parameters_of(module_); }
+std::vector<at::Tensor> ScriptUNet::parameters() const { return collect_parameters(module_); }
 
 }  // namespace sdx

@@ -59,6 +59,8 @@ EncodedText TextEncoder::encode_pooled(const at::Tensor& embeddings, const at::T
   return {made.at(0), made.at(1)};
 }
 
-std::vector<at::Tensor> TextEncoder::parameters() const { return parameters_of(impl_->module); }
+std::vector<at::Tensor> TextEncoder::parameters() const {
+  return collect_parameters(impl_->module);
+}
 
 }  // namespace sdx

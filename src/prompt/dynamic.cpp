@@ -84,7 +84,7 @@ Texts joined(const Texts& beginnings, std::string_view separator, const Texts& e
   return texts;
 }
 
-Texts texts_of(const Phrase& phrase);
+Texts expand_texts(const Phrase& phrase);
 
 /// All orders of `count` options, of which `begun` are taken, each with all their texts.
 void add_orders(const Choice& choice, const std::vector<Texts>& options, std::size_t count,
@@ -105,9 +105,9 @@ void add_orders(const Choice& choice, const std::vector<Texts>& options, std::si
   }
 }
 
-Texts texts_of(const Choice& choice) {
+Texts expand_texts(const Choice& choice) {
   std::vector<Texts> options;
-  for (const Option& option : choice.options) options.push_back(texts_of(option.phrase));
+  for (const Option& option : choice.options) options.push_back(expand_texts(option.phrase));
   Texts texts;
   for (std::size_t count = choice.least; count <= choice.most; ++count) {
     std::vector<std::size_t> begun;
@@ -116,11 +116,11 @@ Texts texts_of(const Choice& choice) {
   return texts;
 }
 
-Texts texts_of(const Phrase& phrase) {
+Texts expand_texts(const Phrase& phrase) {
   Texts texts(1);
   for (const Piece& piece : phrase) {
     texts = joined(texts, {}, {piece.text});
-    if (piece.choice != nullptr) texts = joined(texts, {}, texts_of(*piece.choice));
+    if (piece.choice != nullptr) texts = joined(texts, {}, expand_texts(*piece.choice));
   }
   return texts;
 }
@@ -135,13 +135,13 @@ std::string expand_random(const std::string& text, const Wildcards& wildcards, s
 }
 
 std::uint64_t count_combinations(const std::string& text, const Wildcards& wildcards) {
-  return combinations_of(parse_dynamic(text, wildcards));
+  return multiply_combinations(parse_dynamic(text, wildcards));
 }
 
 std::vector<std::string> all_combinations(const std::string& text, const Wildcards& wildcards,
                                           std::uint64_t limit) {
   const Phrase phrase = parse_dynamic(text, wildcards);
-  const std::uint64_t count = combinations_of(phrase);
+  const std::uint64_t count = multiply_combinations(phrase);
   constexpr std::uint64_t kCountless = std::numeric_limits<std::uint64_t>::max();
   if (count > limit || count == kCountless) {
     throw UsageError("the prompt stands for " +
@@ -149,7 +149,7 @@ std::vector<std::string> all_combinations(const std::string& text, const Wildcar
                      " combinations, more than the " + std::to_string(limit) +
                      " that are allowed; take some by chance, or raise the limit");
   }
-  return texts_of(phrase);
+  return expand_texts(phrase);
 }
 
 }  // namespace sdx

@@ -34,13 +34,13 @@ std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
   return __builtin_add_overflow(a, b, &result) ? kCountless : result;
 }
 
-std::uint64_t combinations_of(const Choice& choice) {
+std::uint64_t multiply_combinations(const Choice& choice) {
   if (choice.most > kCountableItems) return kCountless;
   // sets[k]: the sum over all sets of k options of the products of their counts.
   std::vector<std::uint64_t> sets(choice.most + 1, 0);
   sets[0] = 1;
   for (const Option& option : choice.options) {
-    const std::uint64_t count = combinations_of(option.phrase);
+    const std::uint64_t count = multiply_combinations(option.phrase);
     for (std::size_t k = choice.most; k >= 1; --k)
       sets[k] = sum(sets[k], product(sets[k - 1], count));
   }
@@ -200,7 +200,7 @@ class TreeParser {
       choice->most = std::min(bounds->most, choice->options.size());
       choice->separator = bounds->separator;
     }
-    choice->combinations = combinations_of(*choice);
+    choice->combinations = multiply_combinations(*choice);
     return choice;
   }
 
@@ -257,7 +257,7 @@ class TreeParser {
       throw DataError(wildcards_.folder.string() + ": the wildcard __" + pattern +
                       "__ has no line to choose");
     }
-    choice->combinations = combinations_of(*choice);
+    choice->combinations = multiply_combinations(*choice);
     return choices_[pattern] = choice;
   }
 
@@ -282,7 +282,7 @@ Phrase parse_dynamic(const std::string& text, const Wildcards& wildcards) {
   return TreeParser(wildcards).parse(text);
 }
 
-std::uint64_t combinations_of(const Phrase& phrase) {
+std::uint64_t multiply_combinations(const Phrase& phrase) {
   std::uint64_t count = 1;
   for (const Piece& piece : phrase) {
     if (piece.choice != nullptr) count = product(count, piece.choice->combinations);

@@ -39,6 +39,6 @@ struct Choice {
 Phrase parse_dynamic(const std::string& text, const Wildcards& wildcards);
 
 /// How many texts it stands for; the largest number if there are more.
-std::uint64_t combinations_of(const Phrase& phrase);
+std::uint64_t multiply_combinations(const Phrase& phrase);
 
 }  // namespace sdx

@@ -145,7 +145,7 @@ std::vector<std::int64_t> comma_ids(const Tokenizer& tokenizer) {
 }
 
 /// The tokens of all chunks, where each ends, and what behind it is padding.
-ChunkIds ids_of(const std::vector<const PromptChunk*>& chunks, const SpecialTokens& tokens) {
+ChunkIds collect_ids(const std::vector<const PromptChunk*>& chunks, const SpecialTokens& tokens) {
   std::vector<at::Tensor> ids;
   std::vector<std::int64_t> ends;
   for (const PromptChunk* chunk : chunks) {
@@ -160,7 +160,7 @@ ChunkIds ids_of(const std::vector<const PromptChunk*>& chunks, const SpecialToke
 }
 
 /// The weights of all chunks [N,L], or nothing if all are 1.
-std::optional<at::Tensor> weights_of(const std::vector<const PromptChunk*>& chunks) {
+std::optional<at::Tensor> collect_weights(const std::vector<const PromptChunk*>& chunks) {
   const bool is_weighted = std::any_of(chunks.begin(), chunks.end(),
                                        [](const PromptChunk* c) { return !c->weights.empty(); });
   if (!is_weighted) return std::nullopt;
@@ -175,10 +175,10 @@ std::optional<at::Tensor> weights_of(const std::vector<const PromptChunk*>& chun
 
 /// @param encoded [N,L,W]
 at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
-  const auto mean_of = [](const at::Tensor& chunks) { return chunks.mean({1, 2}, true); };
+  const auto compute_mean = [](const at::Tensor& chunks) { return chunks.mean({1, 2}, true); };
   const at::Tensor scaled = encoded * to_device(weights, encoded.device()).unsqueeze(2);
   const at::Tensor is_plain = to_device((weights == 1).all(1), encoded.device()).view({-1, 1, 1});
-  return at::where(is_plain, encoded, scaled * (mean_of(encoded) / mean_of(scaled)));
+  return at::where(is_plain, encoded, scaled * (compute_mean(encoded) / compute_mean(scaled)));
 }
 
 }  // namespace
@@ -273,7 +273,7 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
     }
   }
 
-  const ChunkIds ids = ids_of(chunks, tokenizer.special_tokens());
+  const ChunkIds ids = collect_ids(chunks, tokenizer.special_tokens());
   std::vector<at::Tensor> inputs = encoders.embed(ids);
   for (std::size_t encoder = 0; encoder < inputs.size() && !spliced_chunks.empty(); ++encoder) {
     const c10::Device device = inputs[encoder].device();
@@ -283,7 +283,7 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
                                     to_device(at::stack(spliced_vectors[encoder]), device));
   }
   EncodedChunks encoded = encoders.encode(inputs, ids.ends, skip_last_layers);
-  if (const auto weights = weights_of(chunks)) {
+  if (const auto weights = collect_weights(chunks)) {
     for (at::Tensor& output : encoded.outputs) output = weighted(output, *weights);
   }
   return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);

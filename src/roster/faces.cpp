@@ -17,17 +17,17 @@ namespace fs = std::filesystem;
 namespace {
 
 /// What begins like a picture or can't be read: other files are no matter of faces.
-std::optional<ImageFace> picture_at(const fs::path& file) {
-  ImageFace picture{file, {}, {}};
+std::optional<ImageFace> image_at(const fs::path& file) {
+  ImageFace image_face{file, {}, {}};
   try {
     if (!signed_format(read_file_start(file, kSignatureBytes))) return std::nullopt;
   } catch (const Error& error) {
-    picture.problem = error.what();
+    image_face.problem = error.what();
   }
-  return picture;
+  return image_face;
 }
 
-MemberFaces member_of(const Member& member) {
+MemberFaces describe_member(const Member& member) {
   MemberFaces faces{member.name, member.portraits, {}};
   std::error_code failure;
   for (fs::directory_iterator entry(member.portraits, failure);
@@ -35,28 +35,28 @@ MemberFaces member_of(const Member& member) {
     std::error_code ignored;
     const fs::path& file = entry->path();
     if (file.filename().string().starts_with('.') || entry->is_directory(ignored)) continue;
-    if (auto picture = picture_at(file)) faces.pictures.push_back(std::move(*picture));
+    if (auto image_face = image_at(file)) faces.images.push_back(std::move(*image_face));
   }
   if (failure) throw_errno(failure.value(), "read", member.portraits.string());
-  std::sort(faces.pictures.begin(), faces.pictures.end(),
+  std::sort(faces.images.begin(), faces.images.end(),
             [](const ImageFace& a, const ImageFace& b) { return a.file < b.file; });
   return faces;
 }
 
-void evaluate(ImageFace& picture, const IdentityEncoder& encoder, const FaceFinder* finder) {
-  if (!picture.problem.empty()) return;
+void evaluate(ImageFace& image_face, const IdentityEncoder& encoder, const FaceFinder* finder) {
+  if (!image_face.problem.empty()) return;
   try {
-    const Image image = decode_image(picture.file).image;
-    picture.face = face_in(image, encoder, finder).value_or(std::vector<float>());
+    const Image image = decode_image(image_face.file).image;
+    image_face.face = face_in(image, encoder, finder).value_or(std::vector<float>());
   } catch (const Error& error) {
-    picture.problem = error.what();
+    image_face.problem = error.what();
   }
 }
 
-std::size_t readable_pictures(const MemberFaces& member) {
+std::size_t readable_images(const MemberFaces& member) {
   return static_cast<std::size_t>(
-      std::count_if(member.pictures.begin(), member.pictures.end(),
-                    [](const ImageFace& picture) { return picture.problem.empty(); }));
+      std::count_if(member.images.begin(), member.images.end(),
+                    [](const ImageFace& image_face) { return image_face.problem.empty(); }));
 }
 
 /// Whether most folders are of different people to the encoder. One pair may always be alike, since
@@ -82,11 +82,11 @@ bool knows(const IdentityEncoder& encoder, const std::vector<MemberFaces>& membe
   std::size_t folders = 0;
   std::size_t known = 0;
   for (const MemberFaces& member : members) {
-    const std::size_t pictures = readable_pictures(member);
-    if (pictures < 2) continue;
+    const std::size_t images = readable_images(member);
+    if (images < 2) continue;
     ++folders;
     const auto faces = member.faces();
-    if (2 * faces.size() > pictures && are_mostly_one_person(faces, encoder)) ++known;
+    if (2 * faces.size() > images && are_mostly_one_person(faces, encoder)) ++known;
   }
   return 2 * known > folders && tells_apart(encoder, members);
 }
@@ -95,8 +95,8 @@ bool knows(const IdentityEncoder& encoder, const std::vector<MemberFaces>& membe
 
 std::vector<std::vector<float>> MemberFaces::faces() const {
   std::vector<std::vector<float>> seen;
-  for (const ImageFace& picture : pictures) {
-    if (!picture.face.empty()) seen.push_back(picture.face);
+  for (const ImageFace& image_face : images) {
+    if (!image_face.face.empty()) seen.push_back(image_face.face);
   }
   return seen;
 }
@@ -112,15 +112,15 @@ std::optional<std::vector<float>> face_in(const Image& image, const IdentityEnco
   return std::nullopt;
 }
 
-TeamFaces look_at_team(const std::vector<Member>& members,
-                       const std::vector<const IdentityEncoder*>& encoders,
-                       const FaceFinder* finder,
-                       const std::function<void(int done, int total)>& progress) {
+TeamFaces find_faces_of_team(const std::vector<Member>& members,
+                             const std::vector<const IdentityEncoder*>& encoders,
+                             const FaceFinder* finder,
+                             const std::function<void(int done, int total)>& progress) {
   std::vector<MemberFaces> unseen;
   int total = 0;
   for (const Member& member : members) {
-    unseen.push_back(member_of(member));
-    total += static_cast<int>(unseen.back().pictures.size());
+    unseen.push_back(describe_member(member));
+    total += static_cast<int>(unseen.back().images.size());
   }
   TeamFaces first;
   for (const IdentityEncoder* const encoder : encoders) {
@@ -128,8 +128,8 @@ TeamFaces look_at_team(const std::vector<Member>& members,
     int done = 0;
     progress(done, total);
     for (MemberFaces& member : team.members) {
-      for (ImageFace& picture : member.pictures) {
-        evaluate(picture, *encoder, finder);
+      for (ImageFace& image_face : member.images) {
+        evaluate(image_face, *encoder, finder);
         progress(++done, total);
       }
     }

@@ -27,16 +27,16 @@ constexpr int kThumbnailQuality = 82;
 
 // ---- thumbnails
 
-fs::path thumbnail_of(const GalleryImage& picture) {
-  return fs::path(kThumbnails) / (picture.file.string() + ".webp");
+fs::path choose_thumbnail(const GalleryImage& gallery_image) {
+  return fs::path(kThumbnails) / (gallery_image.file.string() + ".webp");
 }
 
-bool is_larger_than_thumbnail(const GalleryImage& picture) {
-  return std::max(picture.width_px, picture.height_px) > kThumbnailSide_px;
+bool is_larger_than_thumbnail(const GalleryImage& gallery_image) {
+  return std::max(gallery_image.width_px, gallery_image.height_px) > kThumbnailSide_px;
 }
 
-void check_file(const GalleryImage& picture) {
-  const fs::path& file = picture.file;
+void check_file(const GalleryImage& gallery_image) {
+  const fs::path& file = gallery_image.file;
   if (file.empty() || file.is_absolute() ||
       std::find(file.begin(), file.end(), fs::path("..")) != file.end()) {
     throw DataError("the gallery's picture \"" + file.string() +
@@ -59,13 +59,13 @@ void make_thumbnail(const fs::path& source, const fs::path& target) {
 /// @return those that are there now.
 std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Gallery& gallery) {
   std::set<fs::path> there;
-  for (const GalleryImage& picture : gallery.pictures) {
-    check_file(picture);
-    if (!is_larger_than_thumbnail(picture)) continue;
-    const fs::path thumbnail = thumbnail_of(picture);
+  for (const GalleryImage& gallery_image : gallery.images) {
+    check_file(gallery_image);
+    if (!is_larger_than_thumbnail(gallery_image)) continue;
+    const fs::path thumbnail = choose_thumbnail(gallery_image);
     try {
       if (!fs::exists(team_folder / thumbnail)) {
-        make_thumbnail(team_folder / picture.file, team_folder / thumbnail);
+        make_thumbnail(team_folder / gallery_image.file, team_folder / thumbnail);
       }
       there.insert(thumbnail);
     } catch (const DataError&) {
@@ -96,7 +96,7 @@ void remove_other_thumbnails(const fs::path& team_folder, const std::set<fs::pat
 // ---- the page
 
 /// A relative path as a URL: "#", "?", "%", blanks and all that is not ASCII as "%23" and so on.
-std::string url_of(const fs::path& file) {
+std::string make_url(const fs::path& file) {
   constexpr const char* kDigits = "0123456789ABCDEF";
   std::string url;
   for (const char c : file.generic_string()) {
@@ -124,27 +124,27 @@ std::string script_json(const Json& value) {
   return text;
 }
 
-std::string data_of(const Gallery& gallery, const std::set<fs::path>& thumbnails) {
+std::string write_data(const Gallery& gallery, const std::set<fs::path>& thumbnails) {
   Json people = Json::array();
   for (const GalleryPerson& person : gallery.people) {
     people.push_back({{"name", person.name}, {"note", person.note}});
   }
-  Json pictures = Json::array();
-  for (const GalleryImage& picture : gallery.pictures) {
-    Json entry = {{"file", url_of(picture.file)},
-                  {"names", picture.names},
-                  {"prompt", picture.prompt},
-                  {"negative", picture.negative_prompt},
+  Json images = Json::array();
+  for (const GalleryImage& gallery_image : gallery.images) {
+    Json entry = {{"file", make_url(gallery_image.file)},
+                  {"names", gallery_image.names},
+                  {"prompt", gallery_image.prompt},
+                  {"negative", gallery_image.negative_prompt},
                   // As text: JavaScript's numbers hold 53 bits.
-                  {"seed", std::to_string(picture.seed)},
-                  {"settings", picture.settings},
-                  {"width", picture.width_px},
-                  {"height", picture.height_px}};
-    const fs::path thumbnail = thumbnail_of(picture);
-    if (thumbnails.contains(thumbnail)) entry["thumbnail"] = url_of(thumbnail);
-    pictures.push_back(std::move(entry));
+                  {"seed", std::to_string(gallery_image.seed)},
+                  {"settings", gallery_image.settings},
+                  {"width", gallery_image.width_px},
+                  {"height", gallery_image.height_px}};
+    const fs::path thumbnail = choose_thumbnail(gallery_image);
+    if (thumbnails.contains(thumbnail)) entry["thumbnail"] = make_url(thumbnail);
+    images.push_back(std::move(entry));
   }
-  return script_json({{"people", std::move(people)}, {"pictures", std::move(pictures)}});
+  return script_json({{"people", std::move(people)}, {"pictures", std::move(images)}});
 }
 
 /// What is seen where no script runs, as in the preview of a mail.
@@ -152,11 +152,12 @@ std::string plain_list(const Gallery& gallery) {
   const std::string nobody;  // pictures of nobody in the gallery come last
   std::map<std::string, std::string> links;
   for (const GalleryPerson& person : gallery.people) links[person.name];
-  for (const GalleryImage& picture : gallery.pictures) {
-    const std::string link = "<li><a href=\"" + url_of(picture.file) + "\">" +
-                             escape_html(picture.prompt) + "</a></li>\n";
+  for (const GalleryImage& gallery_image : gallery.images) {
+    const std::string link = "<li><a href=\"" + make_url(gallery_image.file) + "\">" +
+                             escape_html(gallery_image.prompt) + "</a></li>\n";
     bool shown = false;
-    for (const std::string& name : std::set(picture.names.begin(), picture.names.end())) {
+    for (const std::string& name :
+         std::set(gallery_image.names.begin(), gallery_image.names.end())) {
       if (!links.contains(name)) continue;
       links[name] += link;
       shown = true;
@@ -230,7 +231,7 @@ fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) try 
                                     {"style_hash", allowed_by_hash(style)},
                                     {"script", script},
                                     {"script_hash", allowed_by_hash(script)},
-                                    {"data", data_of(gallery, thumbnails)},
+                                    {"data", write_data(gallery, thumbnails)},
                                     {"list", plain_list(gallery)}},
                                    parts / "index.html"));
   remove_other_thumbnails(team_folder, thumbnails);

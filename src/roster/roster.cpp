@@ -19,17 +19,17 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A row on its way to become a member or a problem.
-struct Draft {
+struct MemberReading {
   Member member;
   std::vector<std::string> faults;
 };
 
-std::string value_of(const RosterRow& row, const char* column) {
+std::string find_value(const RosterRow& row, const char* column) {
   const auto found = row.values.find(column);
   return found != row.values.end() ? found->second : "";
 }
 
-std::string prompts_of(const std::string& written, const fs::path& folder) {
+std::string list_prompts(const std::string& written, const fs::path& folder) {
   if (written.empty()) return "";
   const fs::path beside = folder / written;  // an absolute path stays
   std::error_code ignored;
@@ -37,30 +37,30 @@ std::string prompts_of(const std::string& written, const fs::path& folder) {
   return is_file ? beside.string() : written;
 }
 
-Draft draft_of(const RosterRow& row, const fs::path& folder) {
-  Draft draft{{}, row.faults};
-  Member& member = draft.member;
+MemberReading read_member(const RosterRow& row, const fs::path& folder) {
+  MemberReading reading{{}, row.faults};
+  Member& member = reading.member;
   member.line = row.number;
-  member.name = value_of(row, "name");
+  member.name = find_value(row, "name");
   // Values of a row that is damaged as such may stand in wrong columns.
-  if (!row.faults.empty()) return draft;
-  const auto complain = [&draft](const std::string& fault) { draft.faults.push_back(fault); };
+  if (!row.faults.empty()) return reading;
+  const auto complain = [&reading](const std::string& fault) { reading.faults.push_back(fault); };
 
   if (const auto fault = name_fault(member.name)) {
     complain("the name " + *fault + "; expected one word, for example AdaLovelace");
   }
-  const std::string portraits = value_of(row, "portraits");
+  const std::string portraits = find_value(row, "portraits");
   if (portraits.empty()) complain("portraits is empty; it names the folder of the pictures");
   if (!portraits.empty()) member.portraits = folder / portraits;
-  member.init = value_of(row, "init");
-  const std::string kind = value_of(row, "kind");
+  member.init = find_value(row, "init");
+  const std::string kind = find_value(row, "kind");
   try {
     if (!kind.empty()) member.kind = parse_enum<SubjectKind>(kind, "kind");
   } catch (const UsageError&) {
     complain("kind: expected person, object or style, found \"" + shown(kind) + "\"");
   }
-  member.prompts = prompts_of(value_of(row, "prompts"), folder);
-  member.consent = {value_of(row, "consent"), value_of(row, "until")};
+  member.prompts = list_prompts(find_value(row, "prompts"), folder);
+  member.consent = {find_value(row, "consent"), find_value(row, "until")};
   const std::string& until = member.consent.until;
   if (!until.empty() && !is_date(until)) {
     complain("until: expected a date such as 2027-03-31, found \"" + shown(until) + "\"");
@@ -68,7 +68,7 @@ Draft draft_of(const RosterRow& row, const fs::path& folder) {
   if (!until.empty() && member.consent.given.empty()) {
     complain("until says when a consent ends, but consent is empty");
   }
-  return draft;
+  return reading;
 }
 
 /// The folder whatever way leads there, so that paths can be compared.
@@ -82,22 +82,22 @@ fs::path real_folder(const fs::path& folder) {
 
 /// Drafts that `key` says are the same: each gets a fault that names the others.
 template <typename Key>
-void refuse_doubles(std::vector<Draft>& drafts, const fs::path& roster, const std::string& what,
-                    Key&& key) {
-  std::map<std::string, std::vector<Draft*>> same;
-  for (Draft& draft : drafts) {
-    if (const std::string text = key(draft.member); !text.empty()) same[text].push_back(&draft);
+void refuse_doubles(std::vector<MemberReading>& readings, const fs::path& roster,
+                    const std::string& what, Key&& key) {
+  std::map<std::string, std::vector<MemberReading*>> same;
+  for (MemberReading& reading : readings) {
+    if (const std::string text = key(reading.member); !text.empty()) same[text].push_back(&reading);
   }
   for (const auto& [text, group] : same) {
     if (group.size() == 1) continue;
-    for (Draft* const draft : group) {
+    for (MemberReading* const reading : group) {
       std::vector<std::string> others;
-      for (const Draft* const other : group) {
-        if (other == draft) continue;
+      for (const MemberReading* const other : group) {
+        if (other == reading) continue;
         others.push_back(describe_place(roster, other->member.line) + " (" +
                          shown(other->member.name) + ")");
       }
-      draft->faults.push_back(what + join(others, ", "));
+      reading->faults.push_back(what + join(others, ", "));
     }
   }
 }
@@ -107,7 +107,7 @@ std::string seen_from_roster(const fs::path& portraits, const fs::path& roster) 
   return seen.empty() || seen.starts_with("..") ? portraits.string() : seen;
 }
 
-bool is_picture(const fs::path& file) {
+bool is_image(const fs::path& file) {
   return signed_format(read_file_start(file, kSignatureBytes)).has_value();
 }
 
@@ -119,7 +119,7 @@ std::optional<Error> folder_fault(const fs::path& folder) {
   if (type != fs::file_type::directory && !failure) {
     return MissingInputError("expected a folder of portraits, found a file");
   }
-  int pictures = 0;
+  int images = 0;
   int unreadable = 0;
   for (fs::directory_iterator entry(folder, failure); !failure && entry != fs::directory_iterator();
        entry.increment(failure)) {
@@ -127,7 +127,7 @@ std::optional<Error> folder_fault(const fs::path& folder) {
     const fs::path& file = entry->path();
     if (file.filename().string().starts_with('.') || entry->is_directory(ignored)) continue;
     try {
-      if (is_picture(file)) ++pictures;
+      if (is_image(file)) ++images;
     } catch (const PermissionError&) {
       ++unreadable;
     } catch (const Error&) {
@@ -138,9 +138,9 @@ std::optional<Error> folder_fault(const fs::path& folder) {
     return PermissionError("the folder of portraits must not be read; change its permissions");
   }
   if (failure) return IoError("cannot read the folder of portraits: " + failure.message());
-  if (pictures >= kFewestPortraits) return std::nullopt;
+  if (images >= kFewestPortraits) return std::nullopt;
   const std::string counts = "expected at least " + std::to_string(kFewestPortraits) +
-                             " pictures (JPEG, PNG or WebP), found " + std::to_string(pictures);
+                             " pictures (JPEG, PNG or WebP), found " + std::to_string(images);
   if (unreadable == 0) return MissingInputError(counts);
   return PermissionError(counts + " and " + std::to_string(unreadable) +
                          " files that must not be read");
@@ -150,25 +150,25 @@ std::optional<Error> folder_fault(const fs::path& folder) {
 
 Roster read_roster(const fs::path& path) {
   const RosterRows rows = read_rows(path);
-  std::vector<Draft> drafts;
-  for (const RosterRow& row : rows.rows) drafts.push_back(draft_of(row, path.parent_path()));
-  refuse_doubles(drafts, path, "the name is also that of ", [](const Member& member) {
+  std::vector<MemberReading> readings;
+  for (const RosterRow& row : rows.rows) readings.push_back(read_member(row, path.parent_path()));
+  refuse_doubles(readings, path, "the name is also that of ", [](const Member& member) {
     return name_fault(member.name) ? "" : caseless_name(member.name);
   });
-  refuse_doubles(drafts, path, "the folder of portraits is also that of ",
+  refuse_doubles(readings, path, "the folder of portraits is also that of ",
                  [](const Member& member) {
                    return member.portraits.empty() ? "" : real_folder(member.portraits).string();
                  });
   Roster roster;
   roster.path = path;
   roster.records_consent = rows.records_consent;
-  for (Draft& draft : drafts) {
-    Member& member = draft.member;
-    if (draft.faults.empty()) {
+  for (MemberReading& reading : readings) {
+    Member& member = reading.member;
+    if (reading.faults.empty()) {
       roster.members.push_back(std::move(member));
     } else {
       roster.problems.push_back({describe_place(path, member.line), shown(member.name),
-                                 ExitCode::kData, join(draft.faults, "; ")});
+                                 ExitCode::kData, join(reading.faults, "; ")});
     }
   }
   return roster;

@@ -68,7 +68,7 @@ std::optional<std::string> column_fault(const std::vector<std::string>& columns)
 
 // ------------------------------------------------------------------------------------ CSV
 
-std::vector<std::string> columns_of(const CsvRow& header, const fs::path& path) {
+std::vector<std::string> read_columns(const CsvRow& header, const fs::path& path) {
   const std::string place = path.string() + ", line " + std::to_string(header.line) + ": ";
   std::vector<std::string> columns;
   for (const std::string& field : header.fields) {
@@ -88,7 +88,7 @@ std::vector<std::string> columns_of(const CsvRow& header, const fs::path& path) 
   return columns;
 }
 
-RosterRow row_of(const CsvRow& row, const std::vector<std::string>& columns) {
+RosterRow make_row(const CsvRow& row, const std::vector<std::string>& columns) {
   RosterRow result;
   result.number = row.line;
   std::size_t count = row.fields.size();
@@ -115,14 +115,14 @@ RosterRows read_csv_rows(const fs::path& path) {
   }
   const std::vector<CsvRow> rows = parse_csv(text, path);
   if (rows.empty()) throw DataError(path.string() + ": is empty; " + std::string(kColumnAdvice));
-  const std::vector<std::string> columns = columns_of(rows.front(), path);
+  const std::vector<std::string> columns = read_columns(rows.front(), path);
   RosterRows result;
   result.records_consent = std::find(columns.begin(), columns.end(), "consent") != columns.end();
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const auto& fields = rows[i].fields;
     const bool is_blank = std::all_of(fields.begin(), fields.end(),
                                       [](const auto& field) { return trim(field).empty(); });
-    if (!is_blank) result.rows.push_back(row_of(rows[i], columns));
+    if (!is_blank) result.rows.push_back(make_row(rows[i], columns));
   }
   return result;
 }
@@ -136,7 +136,7 @@ std::string dumped(const Json& value) {
 }
 
 /// The text that a key has for its value; nothing if it has none.
-std::optional<std::string> text_of(const std::string& key, const Json& value) {
+std::optional<std::string> to_text(const std::string& key, const Json& value) {
   if (value.is_null()) return "";
   if (key == "consent" && value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (!value.is_string()) return std::nullopt;
@@ -146,7 +146,7 @@ std::optional<std::string> text_of(const std::string& key, const Json& value) {
   return trim(text);
 }
 
-RosterRow row_of(const Json& entry, int number) {
+RosterRow make_row(const Json& entry, int number) {
   RosterRow row;
   row.number = number;
   if (!entry.is_object()) {
@@ -158,7 +158,7 @@ RosterRow row_of(const Json& entry, int number) {
     const std::string key = lower_case(trim(written));
     keys.push_back(key);
     if (!is_known(key)) continue;
-    const auto text = text_of(key, value);
+    const auto text = to_text(key, value);
     row.values[key] = text.value_or("");
     if (!text) row.faults.push_back(key + ": expected a text, found " + dumped(value));
   }
@@ -175,7 +175,7 @@ RosterRows read_json_rows(const fs::path& path) {
   }
   RosterRows result;
   for (const Json& entry : members) {
-    result.rows.push_back(row_of(entry, static_cast<int>(result.rows.size()) + 1));
+    result.rows.push_back(make_row(entry, static_cast<int>(result.rows.size()) + 1));
     if (result.rows.back().values.contains("consent")) result.records_consent = true;
   }
   return result;

@@ -72,7 +72,7 @@ TeamEstimate estimate_team(const TeamPlan& plan, const LoadedModel& model) {
   double drawing = drawing_rows(plan.group_images);
   double training = 0;
   for (const TeamMember& member : plan.members) {
-    drawing += drawing_rows(member.pictures);
+    drawing += drawing_rows(member.images);
     training += training_rows(member.training);
   }
   const double row = seconds_per_row(model, plan.members.front().training.inversion.batch_size);
@@ -81,7 +81,7 @@ TeamEstimate estimate_team(const TeamPlan& plan, const LoadedModel& model) {
 
 std::size_t count_images(const TeamPlan& plan) {
   std::size_t images = plan.group_images.size();
-  for (const TeamMember& member : plan.members) images += member.pictures.size();
+  for (const TeamMember& member : plan.members) images += member.images.size();
   return images;
 }
 

@@ -52,7 +52,7 @@ void write_without(const TeamFolder& team, const std::string& name) {
 }
 
 /// Whether a line has a name in it, and not as a part of a longer one.
-bool speaks_of(std::string_view line, std::string_view name) {
+bool mentions(std::string_view line, std::string_view name) {
   for (std::size_t at = line.find(name); at != line.npos; at = line.find(name, at + 1)) {
     const std::string_view rest = line.substr(at + name.size());
     const bool begins = at == 0 || !is_word_character(line[at - 1]);
@@ -69,7 +69,7 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
     std::istringstream lines(text);
     std::string kept;
     for (std::string line; std::getline(lines, line);) {
-      if (!speaks_of(line, name)) kept += line + "\n";
+      if (!mentions(line, name)) kept += line + "\n";
     }
     if (kept.size() < text.size()) write_file_atomically(entry.path(), kept);
   }
@@ -96,11 +96,11 @@ fs::path TeamFolder::embedding(const std::string& name) const {
 
 fs::path TeamFolder::person(const std::string& name) const { return people() / checked(name); }
 
-std::string pictures_folder(const std::vector<std::string>& names) { return join(names, " "); }
+std::string images_folder(const std::vector<std::string>& names) { return join(names, " "); }
 
 std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
   std::vector<fs::path> removed;
-  for (const fs::path& place : {team.pictures(), team.thumbnails()}) {
+  for (const fs::path& place : {team.images(), team.thumbnails()}) {
     if (!fs::exists(place)) continue;
     std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(place)) {

@@ -22,9 +22,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenLooksAtLock{100};
+constexpr std::chrono::milliseconds kLockPollInterval{100};
 
-bool is_picture(const fs::path& file) {
+bool is_image(const fs::path& file) {
   const std::string extension = file.extension().string();
   for (const ImageFormat format : writable_formats()) {
     if (extension == file_extension(format)) return true;
@@ -49,25 +49,23 @@ std::uint64_t whole_number(const std::string& text) {
 
 /// What the page says of a picture, by the picture's own metadata; nothing if it has none.
 /// @throws DataError if the file is no whole picture.
-std::optional<GalleryImage> gallery_picture(const TeamFolder& team, const fs::path& file) {
+std::optional<GalleryImage> gallery_image(const TeamFolder& team, const fs::path& file) {
   const auto parameters = read_parameters(team.root / file);
   if (!parameters) return std::nullopt;
   const Infotext text = parse_infotext(*parameters);
-  GalleryImage picture;
-  picture.file = file;
-  picture.names = placeholder_names(text.prompt);
-  picture.prompt = text.prompt;
-  picture.negative_prompt = text.negative_prompt;
-  picture.seed = whole_number(text.field("Seed").value_or("0"));
-  picture.settings = text.field("Sampler").value_or("?") + ", " +
-                     text.field("Steps").value_or("?") + " steps, guidance " +
-                     text.field("CFG scale").value_or("?");
+  GalleryImage image;
+  image.file = file;
+  image.names = placeholder_names(text.prompt);
+  image.prompt = text.prompt;
+  image.negative_prompt = text.negative_prompt;
+  image.seed = whole_number(text.field("Seed").value_or("0"));
+  image.settings = text.field("Sampler").value_or("?") + ", " + text.field("Steps").value_or("?") +
+                   " steps, guidance " + text.field("CFG scale").value_or("?");
   const double scale = std::strtod(text.field("Hires upscale").value_or("1").c_str(), nullptr);
-  std::sscanf(text.field("Size").value_or("").c_str(), "%dx%d", &picture.width_px,
-              &picture.height_px);
-  picture.width_px = static_cast<int>(std::lround(picture.width_px * scale));
-  picture.height_px = static_cast<int>(std::lround(picture.height_px * scale));
-  return picture;
+  std::sscanf(text.field("Size").value_or("").c_str(), "%dx%d", &image.width_px, &image.height_px);
+  image.width_px = static_cast<int>(std::lround(image.width_px * scale));
+  image.height_px = static_cast<int>(std::lround(image.height_px * scale));
+  return image;
 }
 
 }  // namespace
@@ -80,24 +78,24 @@ TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::
 
 void TeamGallery::add(const fs::path& file) {
   try {
-    if (auto picture = gallery_picture(folder_, file)) {
-      pictures_.insert_or_assign(file, std::move(*picture));
+    if (auto image = gallery_image(folder_, file)) {
+      images_.insert_or_assign(file, std::move(*image));
     }
   } catch (const Error&) {
     // Not a whole picture: nothing to show.
   }
 }
 
-void TeamGallery::find_pictures() {
+void TeamGallery::find_images() {
   std::set<fs::path> found;
-  for (const auto& entry : fs::recursive_directory_iterator(folder_.pictures())) {
-    if (entry.is_regular_file() && is_picture(entry.path())) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.images())) {
+    if (entry.is_regular_file() && is_image(entry.path())) {
       found.insert(entry.path().lexically_relative(folder_.root));
     }
   }
-  std::erase_if(pictures_, [&](const auto& known) { return !found.contains(known.first); });
+  std::erase_if(images_, [&](const auto& known) { return !found.contains(known.first); });
   for (const fs::path& file : found) {
-    if (!pictures_.contains(file)) add(file);
+    if (!images_.contains(file)) add(file);
   }
 }
 
@@ -112,22 +110,22 @@ Gallery TeamGallery::gallery() const {
     const bool is_there = std::find(people_.begin(), people_.end(), name) != people_.end();
     return !is_there && fs::exists(folder_.person(name));
   };
-  for (const auto& [file, picture] : pictures_) {
-    if (std::none_of(picture.names.begin(), picture.names.end(), has_left)) {
-      gallery.pictures.push_back(picture);
+  for (const auto& [file, image] : images_) {
+    if (std::none_of(image.names.begin(), image.names.end(), has_left)) {
+      gallery.images.push_back(image);
     }
   }
-  const auto place = [this](const GalleryImage& picture) {
-    const auto found = order_.find(picture.prompt);
+  const auto place = [this](const GalleryImage& image) {
+    const auto found = order_.find(image.prompt);
     return found == order_.end() ? order_.size() : found->second;
   };
-  std::stable_sort(gallery.pictures.begin(), gallery.pictures.end(),
+  std::stable_sort(gallery.images.begin(), gallery.images.end(),
                    [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return gallery;
 }
 
 void TeamGallery::write_locked() {
-  find_pictures();
+  find_images();
   write_gallery(folder_.root, gallery());
   written_ = std::chrono::steady_clock::now();
 }
@@ -141,7 +139,7 @@ void TeamGallery::write(std::map<std::string, std::string> notes) {
   notes_ = std::move(notes);
   std::unique_ptr<FileLock> lock = lock_page(folder_);
   while (!lock) {
-    std::this_thread::sleep_for(kBetweenLooksAtLock);
+    std::this_thread::sleep_for(kLockPollInterval);
     lock = lock_page(folder_);
   }
   write_locked();

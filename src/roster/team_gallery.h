@@ -31,7 +31,7 @@ class TeamGallery {
   void write(std::map<std::string, std::string> notes);
 
  private:
-  void find_pictures();
+  void find_images();
   void write_locked();
   Gallery gallery() const;
 
@@ -39,7 +39,7 @@ class TeamGallery {
   std::string title_;
   std::vector<std::string> people_;
   std::map<std::string, std::size_t> order_;  ///< of prompts
-  std::map<std::filesystem::path, GalleryImage> pictures_;
+  std::map<std::filesystem::path, GalleryImage> images_;
   std::map<std::string, std::string> notes_;
   std::chrono::steady_clock::time_point written_{};
 };

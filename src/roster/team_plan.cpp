@@ -95,14 +95,14 @@ class TeamCheck {
   }
 
   void add(const Member& member) {
-    if (const auto problem = problem_of(member)) {
+    if (const auto problem = find_problem(member)) {
       checked_.problems.push_back(*problem);
       return;
     }
     members_.push_back(member);
   }
 
-  std::optional<RosterProblem> problem_of(const Member& member) {
+  std::optional<RosterProblem> find_problem(const Member& member) {
     const auto problem = [&](ExitCode code, const std::string& text) {
       return RosterProblem{describe_place(roster_.path, member.line), member.name, code, text};
     };
@@ -149,7 +149,7 @@ class TeamCheck {
         JobSettings settings = prompts.settings;
         if (is_for_each) settings.names = {members_[i].name};
         for (ImageJob& job : make_jobs(line, settings)) {
-          add_picture(std::move(job.request), is_for_each ? &checked_.plan.members[i] : nullptr);
+          add_image(std::move(job.request), is_for_each ? &checked_.plan.members[i] : nullptr);
         }
       }
     }
@@ -157,7 +157,7 @@ class TeamCheck {
   }
 
   /// @param of whose line of the prompts it is; null: of whom it shows.
-  void add_picture(ImageRequest request, TeamMember* of) {
+  void add_image(ImageRequest request, TeamMember* of) {
     const std::vector<std::string> names = list_embedding_names(request);
     if (placeholder_names(request.prompt).empty()) {
       throw UsageError(
@@ -168,7 +168,7 @@ class TeamCheck {
     const auto shown = members_among(names);
     if (of == nullptr && shown.size() == 1) of = shown.front();
     if (options_.only.empty() || (of != nullptr && needs_nobody_else(names, *of))) {
-      auto& list = of != nullptr ? of->pictures : checked_.plan.group_images;
+      auto& list = of != nullptr ? of->images : checked_.plan.group_images;
       if (std::find(list.begin(), list.end(), request) == list.end()) {
         list.push_back(std::move(request));
       }
@@ -226,13 +226,13 @@ void check_images(const TeamPlan& plan, const LoadedModel& model) {
   for (const TeamMember& member : plan.members) {
     const InversionOptions& word = member.training.inversion;
     planned[word.name] = word.vectors;
-    requests.insert(requests.end(), member.pictures.begin(), member.pictures.end());
+    requests.insert(requests.end(), member.images.begin(), member.images.end());
   }
-  const EmbeddingSizes words(plan.other_embeddings, std::move(planned));
+  const EmbeddingSizes embeddings(plan.other_embeddings, std::move(planned));
   // Whom such a picture shows is a problem already.
   std::erase_if(requests,
-                [&](const auto& one) { return !find_missing_embedding(one, words).empty(); });
-  model.generator.check(requests, words);
+                [&](const auto& one) { return !find_missing_embedding(one, embeddings).empty(); });
+  model.generator.check(requests, embeddings);
 }
 
 }  // namespace sdx

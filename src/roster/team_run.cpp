@@ -23,26 +23,26 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenLooksAtLocks{500};
+constexpr std::chrono::milliseconds kLockPollInterval{500};
 constexpr std::chrono::seconds kBetweenGalleries{60};
 
-std::vector<std::string> names_of(const TeamPlan& plan) {
+std::vector<std::string> list_names(const TeamPlan& plan) {
   std::vector<std::string> names;
   for (const TeamMember& member : plan.members) names.push_back(member.training.inversion.name);
   return names;
 }
 
-std::vector<std::string> prompts_of(const TeamPlan& plan) {
+std::vector<std::string> list_prompts(const TeamPlan& plan) {
   std::vector<std::string> prompts;
   for (const TeamMember& member : plan.members) {
-    for (const ImageRequest& request : member.pictures) prompts.push_back(request.prompt);
+    for (const ImageRequest& request : member.images) prompts.push_back(request.prompt);
   }
   for (const ImageRequest& request : plan.group_images) prompts.push_back(request.prompt);
   return prompts;
 }
 
 /// What the gallery says of a person.
-std::string note_of(const MemberOutcome& outcome) {
+std::string write_note(const MemberOutcome& outcome) {
   if (outcome.failure) return outcome.failure->text;
   if (!outcome.training || !outcome.training->likeness) return "";
   char text[64];
@@ -53,28 +53,28 @@ std::string note_of(const MemberOutcome& outcome) {
 /// Thrown between two steps of a sampler.
 struct Stopped {};
 
-class TeamRun {
+class TeamRun : private ImageObserver {
  public:
   TeamRun(const TeamPlan& plan, const LoadedModel& model, TeamObserver& observer)
       : plan_(plan),
         model_(model),
         observer_(observer),
-        gallery_(plan.folder, plan.title, names_of(plan), prompts_of(plan)) {
+        gallery_(plan.folder, plan.title, list_names(plan), list_prompts(plan)) {
     prepare_output_folder(plan.folder.embeddings());
     prepare_output_folder(plan.folder.people());
-    prepare_output_folder(plan.folder.pictures());
+    prepare_output_folder(plan.folder.images());
     outcome_.title = plan.title;
     for (const TeamMember& member : plan.members) {
       MemberOutcome outcome;
       outcome.name = member.training.inversion.name;
-      outcome.pictures_wanted = static_cast<int>(member.pictures.size());
+      outcome.images_planned = static_cast<int>(member.images.size());
       outcome_.members.push_back(std::move(outcome));
     }
   }
 
   TeamOutcome run() {
     all_members();
-    if (!outcome_.was_stopped) pictures_of_several();
+    if (!outcome_.was_stopped) images_of_several();
     count_images();
     finish();
     return std::move(outcome_);
@@ -89,7 +89,7 @@ class TeamRun {
 
   const TeamMember& member(const ClaimedMember& claim) const { return plan_.members[claim.index]; }
   MemberOutcome& outcome(const ClaimedMember& claim) { return outcome_.members[claim.index]; }
-  static const std::string& name_of(const TeamMember& member) {
+  static const std::string& find_name(const TeamMember& member) {
     return member.training.inversion.name;
   }
 
@@ -110,7 +110,7 @@ class TeamRun {
               "", "Waiting for another process, which works on " + name_of_first(waiting));
         }
         said_to_wait = true;
-        std::this_thread::sleep_for(kBetweenLooksAtLocks);
+        std::this_thread::sleep_for(kLockPollInterval);
         continue;
       }
       work_on(claimed);
@@ -118,7 +118,7 @@ class TeamRun {
   }
 
   std::string name_of_first(const std::deque<std::size_t>& waiting) const {
-    return "<" + name_of(plan_.members[waiting.front()]) + ">";
+    return "<" + find_name(plan_.members[waiting.front()]) + ">";
   }
 
   /// Locks the next members whom nobody else works on, up to as many as are trained together, and
@@ -129,7 +129,7 @@ class TeamRun {
     while (!waiting.empty() && claimed.size() < static_cast<std::size_t>(plan_.together)) {
       const std::size_t index = waiting.front();
       waiting.pop_front();
-      const std::string& name = name_of(plan_.members[index]);
+      const std::string& name = find_name(plan_.members[index]);
       try {
         prepare_output_folder(plan_.folder.person(name));
         claimed.push_back({index, std::make_unique<FileLock>(plan_.folder.lock(name), name)});
@@ -151,7 +151,7 @@ class TeamRun {
     if (!train_members(plan_, model_, trainings, observer_)) outcome_.was_stopped = true;
     for (const ClaimedMember& claim : claimed) {
       if (stop_requested()) return;
-      if (!outcome(claim).failure) make_own_pictures(claim);
+      if (!outcome(claim).failure) make_own_images(claim);
       if (outcome_.was_stopped) return;
       end(outcome(claim));
     }
@@ -176,68 +176,69 @@ class TeamRun {
     return false;
   }
 
-  void make_own_pictures(const ClaimedMember& claim) {
+  void make_own_images(const ClaimedMember& claim) {
     const std::string& name = outcome(claim).name;
     try {
-      EmbeddingTable words = plan_.other_embeddings;
-      words.add(read_embedding(plan_.folder.embedding(name)));
-      const auto requests = without_other_members(member(claim).pictures, name);
-      make(requests, words);
-      outcome(claim).pictures = count_present(requests, words);
+      EmbeddingTable embeddings = plan_.other_embeddings;
+      embeddings.add(read_embedding(plan_.folder.embedding(name)));
+      const auto requests = without_other_members(member(claim).images, name);
+      make(requests, embeddings);
+      outcome(claim).images = count_present(requests, embeddings);
     } catch (const std::exception&) {
       outcome(claim).failure = to_failure(std::current_exception());
     }
   }
 
-  void make(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) {
-    const auto pictures =
-        list_team_images(requests, model_.bundle, words, plan_.encoding, plan_.dtype);
-    ImageEvents told;
-    told.picture = [this](const TeamImage& picture) {
-      gallery_.add(picture.file);
-      observer_.on_image(picture.file);
-    };
-    told.step = [this](int done, int total) {
-      observer_.on_image_step(done, total);
-      if (done < total && stop_requested()) throw Stopped{};
-    };
+  void make(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings) {
+    const auto images =
+        list_team_images(requests, model_.bundle, embeddings, plan_.encoding, plan_.dtype);
     try {
-      make_images(model_.generator, model_.bundle, plan_.folder, pictures, words, plan_.encoding,
-                  plan_.version, told);
+      make_images(model_.generator, model_.bundle, plan_.folder, images, embeddings, plan_.encoding,
+                  plan_.version, *this);
     } catch (const Stopped&) {
     }
   }
 
-  EmbeddingTable all_words() const {
-    EmbeddingTable words = plan_.other_embeddings;
+  void on_image(const TeamImage& image) override {
+    gallery_.add(image.file);
+    observer_.on_image(image.file);
+  }
+
+  void on_image_step(int done, int total) override {
+    observer_.on_image_step(done, total);
+    if (done < total && stop_requested()) throw Stopped{};
+  }
+
+  EmbeddingTable all_embeddings() const {
+    EmbeddingTable embeddings = plan_.other_embeddings;
     for (const MemberOutcome& one : outcome_.members) {
       const fs::path file = plan_.folder.embedding(one.name);
-      if (one.training && fs::exists(file)) words.add(read_embedding(file));
+      if (one.training && fs::exists(file)) embeddings.add(read_embedding(file));
     }
-    return words;
+    return embeddings;
   }
 
   /// Pictures that need the words of several members, when all are there; one process makes them.
-  void pictures_of_several() {
+  void images_of_several() {
     std::vector<ImageRequest> wanted = plan_.group_images;
     for (const TeamMember& one : plan_.members) {
-      for (const ImageRequest& request : one.pictures) {
-        if (needs_others(request, name_of(one))) wanted.push_back(request);
+      for (const ImageRequest& request : one.images) {
+        if (needs_others(request, find_name(one))) wanted.push_back(request);
       }
     }
     if (wanted.empty()) return;
-    const std::unique_ptr<FileLock> lock = wait_for(plan_.folder.pictures() / ".lock");
+    const std::unique_ptr<FileLock> lock = wait_for(plan_.folder.images() / ".lock");
     if (!lock) return;
     try {
-      const EmbeddingTable words = all_words();
+      const EmbeddingTable embeddings = all_embeddings();
       for (const ImageRequest& request : wanted) {
-        const std::string missing = find_missing_embedding(request, words);
+        const std::string missing = find_missing_embedding(request, embeddings);
         if (missing.empty()) continue;
         outcome_.failures.push_back(
             {ExitCode::kData,
              "\"" + request.prompt + "\": " + placeholder(missing) + " is not trained"});
       }
-      make(wanted, words);
+      make(wanted, embeddings);
     } catch (const std::exception&) {
       outcome_.failures.push_back(to_failure(std::current_exception()));
     }
@@ -249,27 +250,28 @@ class TeamRun {
       try {
         return std::make_unique<FileLock>(file, file.parent_path().string());
       } catch (const TryAgainError&) {
-        std::this_thread::sleep_for(kBetweenLooksAtLocks);
+        std::this_thread::sleep_for(kLockPollInterval);
       }
     }
     return nullptr;
   }
 
-  int count_present(const std::vector<ImageRequest>& requests, const EmbeddingTable& words) const {
-    return sdx::count_present(plan_.folder, list_team_images(requests, model_.bundle, words,
+  int count_present(const std::vector<ImageRequest>& requests,
+                    const EmbeddingTable& embeddings) const {
+    return sdx::count_present(plan_.folder, list_team_images(requests, model_.bundle, embeddings,
                                                              plan_.encoding, plan_.dtype));
   }
 
   /// Which of the wanted pictures are there: also those that other processes made.
   void count_images() {
-    const EmbeddingTable words = all_words();
+    const EmbeddingTable embeddings = all_embeddings();
     for (std::size_t i = 0; i < plan_.members.size(); ++i) {
       MemberOutcome& one = outcome_.members[i];
-      one.pictures = count_present(plan_.members[i].pictures, words);
-      one.is_done = one.training && !one.failure && one.pictures == one.pictures_wanted;
+      one.images = count_present(plan_.members[i].images, embeddings);
+      one.is_done = one.training && !one.failure && one.images == one.images_planned;
     }
-    outcome_.group_images = count_present(plan_.group_images, words);
-    outcome_.group_images_wanted = static_cast<int>(plan_.group_images.size());
+    outcome_.group_images = count_present(plan_.group_images, embeddings);
+    outcome_.group_images_planned = static_cast<int>(plan_.group_images.size());
   }
 
   void finish() {
@@ -277,7 +279,7 @@ class TeamRun {
     if (plan_.is_part) return;
     try {
       std::map<std::string, std::string> notes;
-      for (const MemberOutcome& one : outcome_.members) notes[one.name] = note_of(one);
+      for (const MemberOutcome& one : outcome_.members) notes[one.name] = write_note(one);
       gallery_.write(std::move(notes));
     } catch (const std::exception&) {
       outcome_.failures.push_back(to_failure(std::current_exception()));
@@ -296,7 +298,7 @@ class TeamRun {
 }  // namespace
 
 bool TeamOutcome::is_done() const {
-  return failures.empty() && group_images == group_images_wanted &&
+  return failures.empty() && group_images == group_images_planned &&
          std::all_of(members.begin(), members.end(),
                      [](const MemberOutcome& one) { return one.is_done; });
 }
@@ -311,8 +313,8 @@ std::string to_json_text(const TeamOutcome& outcome) {
     Json person = {{"name", one.name},
                    {"done", one.is_done},
                    {"trained_now", one.was_trained},
-                   {"pictures", one.pictures},
-                   {"pictures_wanted", one.pictures_wanted}};
+                   {"pictures", one.images},
+                   {"pictures_wanted", one.images_planned}};
     if (one.training) {
       person["steps"] = one.training->steps;
       person["seconds"] = one.training->seconds;
@@ -330,7 +332,7 @@ std::string to_json_text(const TeamOutcome& outcome) {
               {"done", outcome.is_done()},
               {"people", people},
               {"group_pictures", outcome.group_images},
-              {"group_pictures_wanted", outcome.group_images_wanted},
+              {"group_pictures_wanted", outcome.group_images_planned},
               {"problems", problems},
               {"seconds", outcome.seconds}}
       .dump(2);

@@ -20,19 +20,19 @@ bool is_locked(const fs::path& file) {
   }
 }
 
-EmbeddingTable all_words(const TeamPlan& plan) {
-  EmbeddingTable words = plan.other_embeddings;
+EmbeddingTable all_embeddings(const TeamPlan& plan) {
+  EmbeddingTable embeddings = plan.other_embeddings;
   for (const TeamMember& member : plan.members) {
     const fs::path file = plan.folder.embedding(member.training.inversion.name);
-    if (fs::exists(file)) words.add(read_embedding(file));
+    if (fs::exists(file)) embeddings.add(read_embedding(file));
   }
-  return words;
+  return embeddings;
 }
 
 }  // namespace
 
 TeamStatus::TeamStatus(const TeamPlan& plan, const Bundle& bundle)
-    : plan_(plan), bundle_(bundle), words_(all_words(plan)) {}
+    : plan_(plan), bundle_(bundle), embeddings_(all_embeddings(plan)) {}
 
 MemberState TeamStatus::examine(const TeamMember& member) const {
   const TrainingSpec& spec = member.training;
@@ -49,9 +49,9 @@ MemberState TeamStatus::examine(const TeamMember& member) const {
                                               [](const std::string&) {});
     if (checkpoint) state.steps = checkpoint->state.inversion.steps;
   }
-  state.pictures_wanted = static_cast<int>(member.pictures.size());
-  state.pictures = count_present(plan_.folder, list_team_images(member.pictures, bundle_, words_,
-                                                                plan_.encoding, plan_.dtype));
+  state.images_planned = static_cast<int>(member.images.size());
+  state.images = count_present(plan_.folder, list_team_images(member.images, bundle_, embeddings_,
+                                                              plan_.encoding, plan_.dtype));
   return state;
 }
 

@@ -12,7 +12,7 @@ namespace sdx {
 namespace {
 
 struct SeenFace {
-  const ImageFace* picture = nullptr;
+  const ImageFace* image = nullptr;
   double own_cosine = 1;  ///< the median with the rest of the folder, if it is not the only one
 };
 
@@ -26,7 +26,7 @@ struct Folder {
 
 double median_with(const std::vector<float>& face, const std::vector<SeenFace>& others) {
   std::vector<double> cosines;
-  for (const SeenFace& other : others) cosines.push_back(cosine(face, other.picture->face));
+  for (const SeenFace& other : others) cosines.push_back(cosine(face, other.image->face));
   return median(std::move(cosines));
 }
 
@@ -34,7 +34,7 @@ double median_of_pairs(const std::vector<SeenFace>& faces) {
   std::vector<double> cosines;
   for (std::size_t i = 0; i < faces.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      cosines.push_back(cosine(faces[i].picture->face, faces[j].picture->face));
+      cosines.push_back(cosine(faces[i].image->face, faces[j].image->face));
     }
   }
   return median(std::move(cosines));
@@ -44,24 +44,24 @@ double median_between(const Folder& a, const Folder& b) {
   std::vector<double> cosines;
   for (const SeenFace& one : a.faces) {
     for (const SeenFace& other : b.faces) {
-      cosines.push_back(cosine(one.picture->face, other.picture->face));
+      cosines.push_back(cosine(one.image->face, other.image->face));
     }
   }
   return median(std::move(cosines));
 }
 
-Folder folder_of(const MemberFaces& member, const IdentityEncoder& encoder) {
+Folder describe_folder(const MemberFaces& member, const IdentityEncoder& encoder) {
   Folder folder;
   folder.member = &member;
-  for (const ImageFace& picture : member.pictures) {
-    if (!picture.face.empty()) folder.faces.push_back({&picture});
+  for (const ImageFace& image : member.images) {
+    if (!image.face.empty()) folder.faces.push_back({&image});
   }
   std::vector<std::vector<float>> alike;
   for (SeenFace& face : folder.faces) {
     std::vector<SeenFace> rest = folder.faces;
-    std::erase_if(rest, [&](const SeenFace& one) { return one.picture == face.picture; });
-    if (!rest.empty()) face.own_cosine = median_with(face.picture->face, rest);
-    if (face.own_cosine >= encoder.same_person_cosine()) alike.push_back(face.picture->face);
+    std::erase_if(rest, [&](const SeenFace& one) { return one.image == face.image; });
+    if (!rest.empty()) face.own_cosine = median_with(face.image->face, rest);
+    if (face.own_cosine >= encoder.same_person_cosine()) alike.push_back(face.image->face);
   }
   folder.is_one_person = 2 * alike.size() > folder.faces.size();
   folder.mean = unit_mean(alike);
@@ -76,27 +76,32 @@ std::optional<std::pair<std::size_t, double>> nearest_other(const std::vector<Fo
   std::optional<std::pair<std::size_t, double>> nearest;
   for (std::size_t i = 0; i < team.size(); ++i) {
     if (i == own || !team[i].is_one_person) continue;
-    if (cosine(face.picture->face, team[i].mean) < encoder.same_person_cosine()) continue;
+    if (cosine(face.image->face, team[i].mean) < encoder.same_person_cosine()) continue;
     if (std::find(doubles.begin(), doubles.end(), i) != doubles.end()) continue;
-    const double similarity = median_with(face.picture->face, team[i].faces);
+    const double similarity = median_with(face.image->face, team[i].faces);
     if (similarity < encoder.same_person_cosine()) continue;
     if (!nearest || similarity > nearest->second) nearest = {i, similarity};
   }
   return nearest;
 }
 
-void find_in_pictures(const std::vector<Folder>& team, std::size_t own,
-                      const IdentityEncoder& encoder, std::vector<Finding>& findings) {
+void find_in_images(const std::vector<Folder>& team, std::size_t own,
+                    const IdentityEncoder& encoder, std::vector<Finding>& findings) {
   const Folder& folder = team[own];
   auto seen = folder.faces.begin();
-  for (const ImageFace& picture : folder.member->pictures) {
-    Finding finding{FindingKind::kUnreadable, folder.member->name, {},          picture.file,
-                    picture.problem,          std::nullopt,        std::nullopt};
-    if (!picture.problem.empty()) {
+  for (const ImageFace& image : folder.member->images) {
+    Finding finding{FindingKind::kUnreadable,
+                    folder.member->name,
+                    {},
+                    image.file,
+                    image.problem,
+                    std::nullopt,
+                    std::nullopt};
+    if (!image.problem.empty()) {
       findings.push_back(finding);
       continue;
     }
-    if (picture.face.empty()) {
+    if (image.face.empty()) {
       finding.kind = FindingKind::kNoFace;
       if (!folder.faces.empty()) findings.push_back(finding);
       continue;
@@ -192,13 +197,13 @@ std::string describe(const Finding& finding) {
 std::vector<Finding> who_is_who(const std::vector<MemberFaces>& members,
                                 const IdentityEncoder& encoder) {
   std::vector<Folder> team;
-  for (const MemberFaces& member : members) team.push_back(folder_of(member, encoder));
+  for (const MemberFaces& member : members) team.push_back(describe_folder(member, encoder));
   std::vector<std::vector<Finding>> doubles;
   for (std::size_t i = 0; i < team.size(); ++i) doubles.push_back(find_doubles(team, i, encoder));
   std::vector<Finding> findings;
   for (std::size_t i = 0; i < team.size(); ++i) {
     find_in_folder(team[i], findings);
-    find_in_pictures(team, i, encoder, findings);
+    find_in_images(team, i, encoder, findings);
     findings.insert(findings.end(), doubles[i].begin(), doubles[i].end());
   }
   return findings;

@@ -18,7 +18,7 @@ namespace {
 enum class Kind { kLinear, kConvolution, kConvolutionBackward, kAttention, kAttentionBackward };
 
 /// What an operator does, by its name; nothing for all that is not counted.
-std::optional<Kind> kind_of(std::string_view name) {
+std::optional<Kind> find_kind(std::string_view name) {
   static const std::unordered_map<std::string_view, Kind> kKnown = {
       {"aten::linear", Kind::kLinear},
       {"mkldnn::_linear_pointwise", Kind::kLinear},
@@ -50,7 +50,7 @@ std::optional<Kind> kind_of(std::string_view name) {
 
 double values_in(const at::Tensor& tensor) { return static_cast<double>(tensor.numel()); }
 
-std::vector<at::Tensor> tensors_of(c10::ArrayRef<const c10::IValue> values) {
+std::vector<at::Tensor> collect_tensors(c10::ArrayRef<const c10::IValue> values) {
   std::vector<at::Tensor> tensors;
   for (const c10::IValue& value : values) {
     if (value.isTensor() && value.toTensor().defined()) tensors.push_back(value.toTensor());
@@ -63,16 +63,17 @@ c10::ArrayRef<const c10::IValue> last(c10::ArrayRef<const c10::IValue> values, s
   return values.slice(values.size() - std::min(count, values.size()));
 }
 
-c10::ArrayRef<const c10::IValue> arguments_of(const at::RecordFunction& call) {
+c10::ArrayRef<const c10::IValue> collect_arguments(const at::RecordFunction& call) {
   const auto schema = call.operator_schema();
   return last(call.inputs(), schema ? schema->arguments().size() : call.inputs().size());
 }
 
-at::Tensor result_of(const at::RecordFunction& call) {
+at::Tensor find_result(const at::RecordFunction& call) {
   const std::vector<c10::IValue>& outputs = call.outputs();
   const auto schema = call.operator_schema();
   const std::size_t count = schema ? schema->returns().size() : outputs.size();
-  return tensors_of(last(c10::ArrayRef<const c10::IValue>(outputs.data(), outputs.size()), count))
+  return collect_tensors(
+             last(c10::ArrayRef<const c10::IValue>(outputs.data(), outputs.size()), count))
       .at(0);
 }
 
@@ -82,7 +83,8 @@ double taps(const std::vector<at::Tensor>& inputs, std::size_t weight) {
 }
 
 double convolution_backward_flops(const at::RecordFunction& call) {
-  const std::vector<at::Tensor> inputs = tensors_of(arguments_of(call));  // gradient, input, weight
+  const std::vector<at::Tensor> inputs =
+      collect_tensors(collect_arguments(call));  // gradient, input, weight
   const auto wanted = call.inputs()[call.inputs().size() - 1].toBoolList();
   const int products = static_cast<int>(wanted.get(0)) + static_cast<int>(wanted.get(1));
   return 2 * products * values_in(inputs.at(0)) * taps(inputs, 2);
@@ -103,9 +105,9 @@ struct Work : at::ObserverContext {
 };
 
 /// libtorch shows a call's arguments only at its beginning, and its result only at its end.
-std::unique_ptr<Work> work_of(Kind kind, const at::RecordFunction& call) {
+std::unique_ptr<Work> make_work(Kind kind, const at::RecordFunction& call) {
   auto work = std::make_unique<Work>();
-  const std::vector<at::Tensor> inputs = tensors_of(arguments_of(call));
+  const std::vector<at::Tensor> inputs = collect_tensors(collect_arguments(call));
   switch (kind) {
     case Kind::kAttention:
       work->flops = attention_flops(inputs, 0);
@@ -139,9 +141,9 @@ std::atomic<double> counted = 0;
 thread_local int depth = 0;  ///< of known operators that are in progress
 
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
-  const std::optional<Kind> kind = kind_of(call.name());
+  const std::optional<Kind> kind = find_kind(call.name());
   if (!kind) return nullptr;
-  auto work = depth == 0 ? work_of(*kind, call) : std::make_unique<Work>();
+  auto work = depth == 0 ? make_work(*kind, call) : std::make_unique<Work>();
   ++depth;
   return work;
 }
@@ -150,7 +152,7 @@ void end(const at::RecordFunction& call, at::ObserverContext* context) {
   if (context == nullptr) return;
   --depth;
   const auto& work = *static_cast<Work*>(context);
-  counted += work.is_for_each_value ? work.flops * values_in(result_of(call)) : work.flops;
+  counted += work.is_for_each_value ? work.flops * values_in(find_result(call)) : work.flops;
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ PickleValue read_torch_file(const std::filesystem::path& path, TorchChecks check
                   ": expected a file of torch.save, but it begins with neither of its two marks");
 }
 
-TensorMap tensors_of(const PickleValue* dict, const std::string& where) {
+TensorMap list_tensors(const PickleValue* dict, const std::string& where) {
   if (dict == nullptr || dict->dict() == nullptr) {
     throw DataError(where + ": expected a dict of tensors, found " +
                     (dict == nullptr ? "nothing" : dict->description()));

@@ -64,7 +64,7 @@ bool is_untyped_storage(std::string_view global) {
   return global == "torch.storage.UntypedStorage" || global == "torch.UntypedStorage";
 }
 
-std::optional<Meaning> meaning_of(std::string_view global) {
+std::optional<Meaning> find_meaning(std::string_view global) {
   const auto known = std::find_if(kKnown.begin(), kKnown.end(),
                                   [global](const Known& each) { return each.name == global; });
   if (known != kKnown.end()) return known->meaning;
@@ -141,12 +141,12 @@ std::string TorchObjects::global(const std::string& module, const std::string& n
         {"numpy._core.", "numpy.core."}}) {
     if (full.starts_with(old_name)) full.replace(0, old_name.size(), new_name);
   }
-  if (!meaning_of(full)) refuse_global(full);
+  if (!find_meaning(full)) refuse_global(full);
   return full;
 }
 
 PickleValue TorchObjects::call(const std::string& global, const PickleValue::List& arguments) {
-  switch (meaning_of(global).value_or(Meaning::kOpaque)) {
+  switch (find_meaning(global).value_or(Meaning::kOpaque)) {
     case Meaning::kTensor:
       return rebuild_tensor(global, arguments);
     case Meaning::kParameter:

@@ -97,7 +97,7 @@ class ClipModel {
   }
 
   /// The bytes that a piece spells, with a blank where it ends a word.
-  std::string bytes_of(std::string_view piece) const {
+  std::string decode_bytes(std::string_view piece) const {
     const bool ends_word = piece.ends_with(kClipWordEnd);
     if (ends_word) piece.remove_suffix(kClipWordEnd.size());
     std::string bytes;
@@ -113,7 +113,7 @@ class ClipModel {
     tokens.emplace_back(from_utf8(pieces_[static_cast<std::size_t>(id)]), id);
   }
 
-  const Merge* merge_of(const std::vector<Symbol>& symbols, int left) const {
+  const Merge* find_merge(const std::vector<Symbol>& symbols, int left) const {
     const Symbol& symbol = symbols[static_cast<std::size_t>(left)];
     if (symbol.is_gone || symbol.next < 0) return nullptr;
     const auto found =
@@ -134,13 +134,13 @@ class ClipModel {
     std::priority_queue<Candidate> queue;
     const auto enqueue = [&](int place) {
       if (place < 0) return;
-      if (const Merge* merge = merge_of(symbols, place)) queue.push({merge->rank, place});
+      if (const Merge* merge = find_merge(symbols, place)) queue.push({merge->rank, place});
     };
     for (int i = 0; i < count; ++i) enqueue(i);
     while (!queue.empty()) {
       const Candidate candidate = queue.top();
       queue.pop();
-      const Merge* const merge = merge_of(symbols, candidate.place);
+      const Merge* const merge = find_merge(symbols, candidate.place);
       // A neighbour may have changed since.
       if (merge == nullptr || merge->rank != candidate.rank) continue;
       Symbol& left = symbols[static_cast<std::size_t>(candidate.place)];
@@ -196,7 +196,7 @@ std::vector<std::int64_t> ClipTokenizer::encode(std::string_view text) const {
 
 std::string ClipTokenizer::decode(const std::vector<std::int64_t>& ids) const {
   std::string bytes;
-  for (const std::int64_t id : ids) bytes += model_->bytes_of(piece(id));
+  for (const std::int64_t id : ids) bytes += model_->decode_bytes(piece(id));
   // Ids that stop within a character leave bytes that are not UTF-8.
   return trim(to_utf8(from_utf8(bytes)));
 }
@@ -211,7 +211,7 @@ std::string ClipTokenizer::piece(std::int64_t id) const {
 
 std::optional<std::int64_t> ClipTokenizer::whole_word(std::string_view word) const {
   const std::vector<std::int64_t> ids = encode(word);
-  if (ids.size() != 1 || model_->bytes_of(piece(ids.front())) != std::string(word) + ' ') {
+  if (ids.size() != 1 || model_->decode_bytes(piece(ids.front())) != std::string(word) + ' ') {
     return std::nullopt;
   }
   return ids.front();

@@ -9,7 +9,7 @@ namespace sdx {
 
 namespace {
 
-const utf8proc_uint8_t* bytes_of(std::string_view text) {
+const utf8proc_uint8_t* as_bytes(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
 }
 
@@ -50,10 +50,10 @@ std::u32string normalised(std::u32string_view text) {
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
   const std::string utf8 = to_utf8(text);
   const auto size = static_cast<utf8proc_ssize_t>(utf8.size());
-  const utf8proc_ssize_t count = utf8proc_decompose(bytes_of(utf8), size, nullptr, 0, options);
+  const utf8proc_ssize_t count = utf8proc_decompose(as_bytes(utf8), size, nullptr, 0, options);
   if (count < 0) throw InternalError(std::string("utf8proc: ") + utf8proc_errmsg(count));
   std::vector<utf8proc_int32_t> buffer(static_cast<std::size_t>(count));
-  utf8proc_decompose(bytes_of(utf8), size, buffer.data(), count, options);
+  utf8proc_decompose(as_bytes(utf8), size, buffer.data(), count, options);
   const utf8proc_ssize_t length = utf8proc_normalize_utf32(buffer.data(), count, options);
   return {buffer.begin(), buffer.begin() + length};
 }

@@ -158,18 +158,18 @@ void derive_pieces(ClipVocabulary& vocabulary, const std::vector<SpelledMerge>& 
 void take_merges(ClipVocabulary& vocabulary, const std::vector<SpelledMerge>& merges) {
   std::set<std::pair<std::int64_t, std::int64_t>> known;
   for (const SpelledMerge& merge : merges) {
-    const auto id_of = [&](const std::string& piece) {
+    const auto find_id = [&](const std::string& piece) {
       const auto found = vocabulary.ids.find(piece);
       if (found != vocabulary.ids.end()) return found->second;
       throw DataError(merge.where + ": \"" + merge.left + " " + merge.right + "\" needs \"" +
                       piece + "\", which is not in the vocabulary");
     };
-    const std::int64_t left = id_of(merge.left);
-    const std::int64_t right = id_of(merge.right);
+    const std::int64_t left = find_id(merge.left);
+    const std::int64_t right = find_id(merge.right);
     if (!known.emplace(left, right).second) {
       throw DataError(merge.where + ": \"" + merge.left + " " + merge.right + "\" stands twice");
     }
-    vocabulary.merges.push_back({left, right, id_of(merge.left + merge.right)});
+    vocabulary.merges.push_back({left, right, find_id(merge.left + merge.right)});
   }
 }
 

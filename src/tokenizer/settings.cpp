@@ -52,7 +52,7 @@ void take_tokens(NamedTokens& tokens, const Json& json, const fs::path& file) {
 }
 
 /// transformers writes 1e30 for "no limit".
-int length_of(const Json& config, const fs::path& file) {
+int read_length(const Json& config, const fs::path& file) {
   constexpr double kNoLimit = 1e9;
   const auto length = json_value<double>(config, "model_max_length", file, kNoLimit);
   if (length >= kNoLimit) return SpecialTokens().max_length;
@@ -70,7 +70,7 @@ SpecialTokens clip_tokens(const Json& config, const fs::path& folder) {
     take_tokens(named, read_json_file(map_file), map_file);
   }
   const ClipVocabulary vocabulary = read_clip_vocabulary(folder);
-  const auto id_of = [&](const std::string& key) {
+  const auto find_id = [&](const std::string& key) {
     const NamedToken& token = named.at(key);
     const auto found = vocabulary.ids.find(token.piece);
     if (found != vocabulary.ids.end()) return found->second;
@@ -78,10 +78,10 @@ SpecialTokens clip_tokens(const Json& config, const fs::path& folder) {
                     "\" is not in the vocabulary");
   };
   SpecialTokens tokens;
-  tokens.begin = id_of("bos_token");
-  tokens.end = id_of("eos_token");
-  tokens.pad = id_of("pad_token");
-  tokens.max_length = length_of(config, file);
+  tokens.begin = find_id("bos_token");
+  tokens.end = find_id("eos_token");
+  tokens.pad = find_id("pad_token");
+  tokens.max_length = read_length(config, file);
   check_length(tokens, file);
   return tokens;
 }

@@ -52,7 +52,7 @@ double snr_weight(const InversionOptions& options, const NoiseSchedule& schedule
 TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& options, int size,
                          RandomStream pick, RandomStream noise) {
   const LatentDistribution& portraits = data.portraits.distribution;
-  const auto pictures = static_cast<std::uint32_t>(portraits.mean.size(0));
+  const auto images = static_cast<std::uint32_t>(portraits.mean.size(0));
   const auto sentences = static_cast<std::uint32_t>(data.sentences.size());
   std::vector<at::Tensor> clean;
   std::vector<at::Tensor> noises;
@@ -62,11 +62,11 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
   std::vector<std::int64_t> timesteps;
   TrainingBatch batch;
   for (int row = 0; row < size; ++row) {
-    const auto picture = static_cast<std::int64_t>(pick.below(pictures));
+    const auto image = static_cast<std::int64_t>(pick.below(images));
     const std::uint32_t sentence = pick.below(sentences);
     const int timestep = stratified_timestep(options, row, size, pick);
-    const at::Tensor mean = portraits.mean[picture].cpu();
-    const at::Tensor spread = portraits.deviation[picture].cpu();
+    const at::Tensor mean = portraits.mean[image].cpu();
+    const at::Tensor spread = portraits.deviation[image].cpu();
     const at::Tensor latents = mean + spread * normal_noise(mean.sizes(), noise);
     const at::Tensor epsilon = training_noise(options, mean.sizes(), noise);
     const SamplingPoint point = point_at(data.schedule, timestep);
@@ -79,7 +79,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
     if (options.min_snr > 0 || data.portraits.mask.defined()) {
       const at::Tensor everywhere = at::ones_like(mean.slice(0, 0, 1));
       const at::Tensor where =
-          data.portraits.mask.defined() ? data.portraits.mask[picture] : everywhere;
+          data.portraits.mask.defined() ? data.portraits.mask[image] : everywhere;
       weights.push_back(where / where.mean() * snr_weight(options, data.schedule, timestep));
     }
     batch.prompts.push_back(&data.sentences[sentence]);
@@ -93,7 +93,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
   return batch;
 }
 
-TrainingBatch rows_of(const TrainingBatch& batch, int first, int count) {
+TrainingBatch take_rows(const TrainingBatch& batch, int first, int count) {
   const auto part = [&](const at::Tensor& whole) {
     return whole.defined() ? whole.narrow(0, first, count) : at::Tensor();
   };

@@ -38,7 +38,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
                          RandomStream pick, RandomStream noise);
 
 /// Rows first … first + count − 1.
-TrainingBatch rows_of(const TrainingBatch& batch, int first, int count);
+TrainingBatch take_rows(const TrainingBatch& batch, int first, int count);
 
 /// Of its longest prompt; the others are filled up with empty chunks.
 std::size_t chunk_count(const TrainingBatch& batch);

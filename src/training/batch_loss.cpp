@@ -80,7 +80,7 @@ std::vector<Rows> rows_of_part(const std::vector<LossRequest>& requests, int par
     const LossRequest& request = requests[i];
     if (part >= request.parts) continue;
     const int count = static_cast<int>(request.batch.latents.size(0)) / request.parts;
-    all.push_back({&request, rows_of(request.batch, part * count, count),
+    all.push_back({&request, take_rows(request.batch, part * count, count),
                    request.vectors.map([](const at::Tensor& matrix) {
                      return matrix.detach().clone().set_requires_grad(true);
                    }),
@@ -115,7 +115,7 @@ void add_losses(const std::vector<Rows>& group, std::vector<LossAndGradient>& re
 
 }  // namespace
 
-double loss_of(const LossRequest& request) {
+double compute_loss(const LossRequest& request) {
   const at::NoGradGuard no_grad;
   return forward({{&request, request.batch, request.vectors}}).front().item<double>();
 }

@@ -19,7 +19,7 @@ struct LossRequest {
 };
 
 /// Mean squared error of the UNet's prediction, each row's weighted by the batch's weights.
-double loss_of(const LossRequest& request);
+double compute_loss(const LossRequest& request);
 
 struct LossAndGradient {
   double loss = 0;            ///< mean over the parts

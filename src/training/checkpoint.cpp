@@ -40,7 +40,7 @@ constexpr std::array kFigures = {
 std::string figure_key(const char* name) { return std::string("milestones.") + name; }
 
 /// Rows of numbers as one tensor [N,M] float64, whose bits are kept.
-at::Tensor table_of(const std::vector<std::vector<double>>& rows, std::int64_t columns) {
+at::Tensor make_table(const std::vector<std::vector<double>>& rows, std::int64_t columns) {
   at::Tensor table = at::empty({static_cast<std::int64_t>(rows.size()), columns}, at::kDouble);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     for (std::size_t column = 0; column < rows[row].size(); ++column) {
@@ -221,7 +221,7 @@ std::string step_name(int step) {
   return name;
 }
 
-std::string hash_of(const PortraitLatents& portraits) {
+std::string hash_portraits(const PortraitLatents& portraits) {
   std::string bytes;
   hash_into(bytes, portraits.distribution.mean);
   hash_into(bytes, portraits.distribution.deviation);
@@ -236,7 +236,7 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   for (const Measurement& point : state.curve) {
     curve.push_back({static_cast<double>(point.step), point.loss});
   }
-  TensorMap tensors = {{"curve", table_of(curve, 2)}};
+  TensorMap tensors = {{"curve", make_table(curve, 2)}};
   add_milestones(tensors, state.milestones);
   put_vectors(tensors, "vectors", inversion.vectors);
   put_vectors(tensors, "start", inversion.start);

@@ -143,7 +143,7 @@ struct Inversion::Impl {
   }
 
   double fixed_loss(const EmbeddingVectors& vectors) const {
-    return loss_of(request(fixed_batch, vectors, 1));
+    return compute_loss(request(fixed_batch, vectors, 1));
   }
 
   EmbeddingVectors fixed_gradient(const EmbeddingVectors& vectors) const {
@@ -213,7 +213,7 @@ const InversionOptions& Inversion::options() const { return impl_->options; }
 double Inversion::fixed_batch_loss() const { return impl_->fixed_loss(impl_->state.vectors); }
 
 double Inversion::loss_at(int step, const EmbeddingVectors& vectors) const {
-  return loss_of(impl_->request(impl_->draw_step_batch(step), vectors, 1));
+  return compute_loss(impl_->request(impl_->draw_step_batch(step), vectors, 1));
 }
 
 EmbeddingVectors Inversion::gradient_at(int step) const {
@@ -256,7 +256,7 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
     Inversion::Impl& impl = *inversions[i]->impl_;
     StepTrace* const trace = traces.empty() ? nullptr : traces[i];
     if (trace != nullptr) {
-      *trace = trace_of(batches[i], impl.state.vectors, computed[i], impl.model.tokenizer);
+      *trace = trace_step(batches[i], impl.state.vectors, computed[i], impl.model.tokenizer);
     }
     results.push_back(impl.update(computed[i]));
   }

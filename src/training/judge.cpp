@@ -24,11 +24,11 @@ constexpr double kLeastNoise = 0.4;
 constexpr double kMostNoise = 0.9;
 
 /// Of the pictures in which a face is seen.
-std::vector<std::vector<float>> vectors_of(const std::vector<Image>& pictures,
-                                           const IdentityEncoder& encoder) {
+std::vector<std::vector<float>> compute_vectors(const std::vector<Image>& images,
+                                                const IdentityEncoder& encoder) {
   std::vector<std::vector<float>> vectors;
-  for (const Image& picture : pictures) {
-    if (auto vector = encoder.encode(picture)) vectors.push_back(std::move(*vector));
+  for (const Image& portrait : images) {
+    if (auto vector = encoder.encode(portrait)) vectors.push_back(std::move(*vector));
   }
   return vectors;
 }
@@ -36,7 +36,7 @@ std::vector<std::vector<float>> vectors_of(const std::vector<Image>& pictures,
 }  // namespace
 
 bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& portraits) {
-  const auto vectors = vectors_of(portraits, encoder);
+  const auto vectors = compute_vectors(portraits, encoder);
   return 2 * vectors.size() > portraits.size() && are_mostly_one_person(vectors, encoder);
 }
 
@@ -50,7 +50,7 @@ struct Judge::Impl {
         schedule(parts.bundle.info().noise_schedule) {
     plain = plain_conditioning();
     knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
-    if (knows_the_person) person = unit_mean(vectors_of(portraits, *identity));
+    if (knows_the_person) person = unit_mean(compute_vectors(portraits, *identity));
   }
 
   /// The prompts with the model's own word for a person, a row for each.
@@ -65,9 +65,9 @@ struct Judge::Impl {
     return encode_prompts(prompts, model.tokenizer, {}, model.text_encoders, {side_px, side_px});
   }
 
-  double likeness(const Image& picture) const {
+  double likeness(const Image& portrait) const {
     if (!knows_the_person) return 0;
-    const auto vector = identity->encode(picture);
+    const auto vector = identity->encode(portrait);
     return vector ? std::max(cosine(*vector, person), 0.0) : 0;
   }
 
@@ -136,9 +136,9 @@ EvaluatedImages Judge::evaluate(const Embedding& word,
   EvaluatedImages result;
   std::vector<at::Tensor> latents;
   impl_->generator.generate(
-      requests, table, {impl_->options.pictures_at_once, std::nullopt},
+      requests, table, {impl_->options.images_at_once, std::nullopt},
       [&](std::size_t, const GeneratedImage& made) {
-        result.pictures.push_back(made.image);
+        result.images.push_back(made.image);
         latents.push_back(made.latents);
       },
       [&](int, int) {
@@ -148,7 +148,7 @@ EvaluatedImages Judge::evaluate(const Embedding& word,
   // time.
   const auto count = static_cast<double>(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    result.evaluation.likeness += impl_->likeness(result.pictures[i]) / count;
+    result.evaluation.likeness += impl_->likeness(result.images[i]) / count;
     result.evaluation.obedience +=
         impl_->obedience(latents[i], static_cast<std::int64_t>(i), may_stop) / count;
   }

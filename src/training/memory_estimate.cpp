@@ -32,19 +32,19 @@ struct Parts {
 std::int64_t peak_bytes(const Parts& parts, std::int64_t side, bool with_gradient) {
   const at::AutoGradMode mode(with_gradient);
   const ChunkIds chunks = parts.text_encoders.measuring_chunks(parts.chunks);
-  std::vector<at::Tensor> words;
+  std::vector<at::Tensor> embeddings;
   for (const at::Tensor& rows : parts.text_encoders.embed(chunks)) {
-    words.push_back(rows.detach().set_requires_grad(with_gradient));
+    embeddings.push_back(rows.detach().set_requires_grad(with_gradient));
   }
   const at::Tensor sample = at::zeros({1, parts.unet.latent_channels(), side, side});
   const AllocationMeter meter;
   const Conditioning conditioning =
-      parts.text_encoders.join(parts.text_encoders.encode(words, chunks.ends), 1, kAnySize);
+      parts.text_encoders.join(parts.text_encoders.encode(embeddings, chunks.ends), 1, kAnySize);
   const at::Tensor loss =
       parts.unet.forward(sample, at::zeros({1}, at::kLong), conditioning, parts.memory)
           .pow(2)
           .mean();
-  if (with_gradient) torch::autograd::grad({loss}, words);
+  if (with_gradient) torch::autograd::grad({loss}, embeddings);
   return meter.peak_bytes();
 }
 
@@ -72,8 +72,8 @@ MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& un
   const double area = static_cast<double>(shape.latent_height) * shape.latent_width;
   const double step = shape.batch_size * peak_bytes_for(parts, area, /*with_gradient=*/true);
   const double copy = largest_parameter_bytes(unet);
-  const double look_on_one = peak_bytes_for(parts, area, /*with_gradient=*/false);
-  const double look = copy + shape.without_gradient * std::max(0.0, look_on_one - copy);
+  const double evaluation_on_one = peak_bytes_for(parts, area, /*with_gradient=*/false);
+  const double look = copy + shape.without_gradient * std::max(0.0, evaluation_on_one - copy);
   return {resident_memory_bytes(), std::llround(std::max(step, look))};
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kMeanOver = 5;  // looks at the fixed batch
 
-std::string text_of(const Json& value) {
+std::string to_text(const Json& value) {
   return value.is_string() ? value.get<std::string>()
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -30,7 +30,7 @@ std::string text_of(const Json& value) {
 /// A key of the summary as text; empty where it is absent.
 std::string summary_text(const RunRecord& run, const char* key) {
   const auto found = run.summary.find(key);
-  return found == run.summary.end() || found->is_null() ? "" : text_of(*found);
+  return found == run.summary.end() || found->is_null() ? "" : to_text(*found);
 }
 
 std::optional<double> summary_number(const RunRecord& run, const char* key) {
@@ -45,9 +45,9 @@ std::string fact(const std::string& term, const std::string& value, const std::s
 }
 
 /// The name as prompts have it: "<Ada>".
-std::string name_of(const RunRecord& run) {
+std::string choose_name(const RunRecord& run) {
   std::string name = summary_text(run, "name");
-  if (name.empty() && run.config.contains("name")) name = text_of(run.config["name"]);
+  if (name.empty() && run.config.contains("name")) name = to_text(run.config["name"]);
   return name.empty() ? "A training run" : "<" + name + ">";
 }
 
@@ -81,7 +81,7 @@ std::string header(const RunRecord& run) {
   if (const auto memory = summary_number(run, "peak_memory_gb")) {
     facts += fact("Memory", short_number(*memory) + " GB", "at its peak");
   }
-  return "<header>\n<h1>" + escape_html(name_of(run)) + "</h1>\n<p class=\"lead\">" +
+  return "<header>\n<h1>" + escape_html(choose_name(run)) + "</h1>\n<p class=\"lead\">" +
          escape_html(lead) + "</p>\n" +
          (facts.empty() ? "" : "<dl class=\"facts\">\n" + facts + "</dl>\n") + "</header>\n";
 }
@@ -154,7 +154,7 @@ std::string scores_at(const RunRecord& run, int step) {
   return text;
 }
 
-std::string picture(const fs::path& file, const std::string& alternative) {
+std::string image(const fs::path& file, const std::string& alternative) {
   return "<img alt=\"" + escape_html(alternative) + "\" src=\"data:image/png;base64," +
          to_base64(read_file(file)) + "\"/>\n";
 }
@@ -168,8 +168,8 @@ std::string previews(const RunRecord& run) {
     figures += "<figure" + std::string(kept ? " class=\"kept\"" : "") + ">\n<figcaption>" + title +
                (kept ? "<span class=\"badge\">kept</span>" : "") +
                (scores.empty() ? "" : "<small>" + scores + "</small>") + "</figcaption>\n" +
-               picture(file, "Pictures of " + name_of(run) + " by the word of step " +
-                                 std::to_string(step)) +
+               image(file, "Pictures of " + choose_name(run) + " by the word of step " +
+                               std::to_string(step)) +
                "</figure>\n";
   }
   return grid("grid", figures);
@@ -178,13 +178,13 @@ std::string previews(const RunRecord& run) {
 std::string crops(const RunRecord& run) {
   if (run.portraits.empty()) return "";
   return "<figure class=\"crops\">\n<figcaption>As the model saw them</figcaption>\n" +
-         picture(run.portraits, "The portraits, cropped") + "</figure>\n";
+         image(run.portraits, "The portraits, cropped") + "</figure>\n";
 }
 
 std::string settings(const RunRecord& run) {
   std::string rows;
   for (const auto& [key, value] : run.config.items()) {
-    const std::string shown = text_of(value);
+    const std::string shown = to_text(value);
     rows += "<div><dt>" + escape_html(key) + "</dt><dd>" +
             (shown.empty() ? "–" : escape_html(shown)) + "</dd></div>\n";
   }
@@ -200,8 +200,8 @@ std::string page(const RunRecord& run) {
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
          "img-src data:; style-src 'unsafe-inline'\"/>\n<title>" +
-         escape_html(name_of(run)) + ": report of a training run</title>\n<style>" + kReportStyle +
-         "</style>\n</head>\n<body>\n" + header(run) + "<main>\n" +
+         escape_html(choose_name(run)) + ": report of a training run</title>\n<style>" +
+         kReportStyle + "</style>\n</head>\n<body>\n" + header(run) + "<main>\n" +
          section("Progress", curves(run)) + section("Milestones", previews(run)) +
          section("Portraits", crops(run)) + section("Settings", settings(run)) +
          "</main>\n<footer>" + footer + "</footer>\n</body>\n</html>\n";

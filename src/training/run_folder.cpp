@@ -64,11 +64,11 @@ void RunFolder::write_metrics(const std::string& line) {
   }
 }
 
-void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
+void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Image>& images,
                                 const std::vector<std::string>& prompts,
                                 const Embedding& embedding) {
   std::vector<SheetCell> cells;
-  for (std::size_t i = 0; i < pictures.size(); ++i) cells.push_back({pictures[i], prompts[i]});
+  for (std::size_t i = 0; i < images.size(); ++i) cells.push_back({images[i], prompts[i]});
   prepare_output_folder(path_ / "previews");
   write_png(path_ / "previews" / (step_name(milestone.step) + ".png"),
             contact_sheet(cells, static_cast<int>(cells.size())));

@@ -7,8 +7,8 @@
 
 namespace sdx {
 
-StepTrace trace_of(const TrainingBatch& batch, const EmbeddingVectors& vectors,
-                   const LossAndGradient& result, const Tokenizer& tokenizer) {
+StepTrace trace_step(const TrainingBatch& batch, const EmbeddingVectors& vectors,
+                     const LossAndGradient& result, const Tokenizer& tokenizer) {
   const auto max_length = static_cast<std::int64_t>(tokenizer.special_tokens().max_length);
   const PromptChunk empty = tokenize_prompt("", tokenizer, {}).chunks.front();
   std::vector<std::int64_t> ids;

@@ -10,7 +10,7 @@
 namespace sdx {
 
 /// @param vectors as they were before the step, of which `result` is
-StepTrace trace_of(const TrainingBatch& batch, const EmbeddingVectors& vectors,
-                   const LossAndGradient& result, const Tokenizer& tokenizer);
+StepTrace trace_step(const TrainingBatch& batch, const EmbeddingVectors& vectors,
+                     const LossAndGradient& result, const Tokenizer& tokenizer);
 
 }  // namespace sdx

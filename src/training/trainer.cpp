@@ -161,7 +161,7 @@ class Training {
     }
     state().milestones.push_back(milestone);
     for (TrainingObserver* const one : observers()) {
-      one->on_milestone(name(), milestone, judged.pictures);
+      one->on_milestone(name(), milestone, judged.images);
     }
   }
 

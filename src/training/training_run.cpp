@@ -41,10 +41,10 @@ std::optional<BeforeAfter> likeness_before_after(const TrainingState& state) {
 }
 
 /// The first encoder that knows the person; null if none does.
-const IdentityEncoder* witness_of(const Identities& identities,
-                                  const std::vector<Image>& pictures) {
+const IdentityEncoder* find_witness(const Identities& identities,
+                                    const std::vector<Image>& portraits) {
   for (const IdentityEncoder* identity : identities.all()) {
-    if (knows_the_person(*identity, pictures)) return identity;
+    if (knows_the_person(*identity, portraits)) return identity;
   }
   return nullptr;
 }
@@ -62,13 +62,13 @@ void throw_difference(const IdentityDifference& difference, const fs::path& fold
 
 struct PreparedTraining::Parts {
   Parts(const Bundle& used_bundle, const ComputeTarget& used_target, const Identities& known,
-        TrainingSpec wanted, RunFolder& in, TrainingObserver& told)
+        TrainingSpec chosen_spec, RunFolder& in, TrainingObserver& watcher)
       : bundle(used_bundle),
         target(used_target),
         identities(known),
-        spec(std::move(wanted)),
+        spec(std::move(chosen_spec)),
         folder(in),
-        observer(told),
+        observer(watcher),
         previews(load_previews()) {}
 
   void note(const std::string& sentence) const { observer.on_note(spec.inversion.name, sentence); }
@@ -84,7 +84,7 @@ struct PreparedTraining::Parts {
     spdlog::debug("Pictures encoded: {}; the others were known from an earlier training",
                   latents.encoded);
     if (!latents.cache_problem.empty()) note("Encoded again: " + latents.cache_problem);
-    identity = identify_training(spec, bundle, hash_of(latents));
+    identity = identify_training(spec, bundle, hash_portraits(latents));
   }
 
   /// The checkpoint to go on from; without one the folder is cleared.
@@ -226,19 +226,19 @@ class RunningTraining : public TrainingObserver {
 
   /// Through the first encoder that knows the person; through none if none does.
   void make_judge(const Inversion::Model& model) {
-    const std::vector<Image> pictures = parts_->subject.used();
+    const std::vector<Image> portraits = parts_->subject.used();
     JudgeOptions look;
     look.prompts = parts_->previews;
     const IdentityEncoder* witness = nullptr;
     if (spec_.subject.kind == SubjectKind::kPerson) {
-      witness = witness_of(parts_->identities, pictures);
+      witness = find_witness(parts_->identities, portraits);
       if (witness == nullptr) {
         parts_->note(
             "Likeness cannot be told, no network here knows this face: the last word is kept, not "
             "the best");
       }
     }
-    judge_.emplace(model, parts_->target, witness, pictures, look);
+    judge_.emplace(model, parts_->target, witness, portraits, look);
   }
 
   void write_metrics(const Json& line) {

@@ -90,7 +90,7 @@ bool is_permission_errno(int number) {
 }
 
 /// The folder that `path` lies in, as something that can be opened.
-fs::path folder_of(const fs::path& path) {
+fs::path find_parent_folder(const fs::path& path) {
   const fs::path parent = path.parent_path();
   return parent.empty() ? fs::path(".") : parent;
 }
@@ -318,7 +318,7 @@ void AtomicFile::commit() {
     if (is_permission_errno(failure)) throw_errno(failure, "replace", path_.string());
     throw_write_failure(failure, path_);
   }
-  flush_folder(folder_of(path_), path_);
+  flush_folder(find_parent_folder(path_), path_);
 }
 
 bool AtomicFile::commit_new() {
@@ -335,7 +335,7 @@ bool AtomicFile::commit_new() {
   }
   if (failure == EEXIST) return false;
   if (failure != 0) throw_write_failure(failure, path_);
-  flush_folder(folder_of(path_), path_);
+  flush_folder(find_parent_folder(path_), path_);
   return true;
 }
 

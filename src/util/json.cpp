@@ -24,7 +24,7 @@ std::string describe_place(std::string_view text, std::size_t byte) {
 
 /// "[json.exception.parse_error.101] parse error at line 3, column 0: reason" without what precedes
 /// the reason.
-std::string reason_of(std::string_view what) {
+std::string extract_reason(std::string_view what) {
   const std::size_t place = what.find("parse error at ");
   const std::size_t colon = place == what.npos ? what.npos : what.find(": ", place);
   return std::string(colon == what.npos ? what : what.substr(colon + 2));
@@ -44,7 +44,7 @@ AnyJson read_as(const std::filesystem::path& path) {
     return AnyJson::parse(text, check_depth);
   } catch (const typename AnyJson::parse_error& error) {
     throw DataError(path.string() + ": not valid JSON: " + describe_place(text, error.byte) + ": " +
-                    reason_of(error.what()));
+                    extract_reason(error.what()));
   } catch (const typename AnyJson::exception& error) {  // a number beyond what a double holds
     throw DataError(path.string() + ": not valid JSON: " + error.what());
   }

@@ -12,7 +12,7 @@ namespace sdx {
 
 namespace {
 
-const utf8proc_uint8_t* bytes_of(std::string_view text) {
+const utf8proc_uint8_t* as_bytes(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
 }
 
@@ -60,7 +60,7 @@ std::string caseless_name(std::string_view name) {
                                                            UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
   utf8proc_uint8_t* mapped = nullptr;
   const utf8proc_ssize_t length =
-      utf8proc_map(bytes_of(name), static_cast<utf8proc_ssize_t>(name.size()), &mapped, kOptions);
+      utf8proc_map(as_bytes(name), static_cast<utf8proc_ssize_t>(name.size()), &mapped, kOptions);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (length < 0) throw DataError("not UTF-8");
   return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};

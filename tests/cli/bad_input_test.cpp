@@ -47,7 +47,7 @@ TEST_CASE("cli: no folder, an empty one, two pictures") {
 
 TEST_CASE("cli: pictures that are none are skipped by name and reason") {
   const Workplace place;
-  const auto jpeg = sdx::test::jpeg_bytes(sdx::test::busy_picture(96, 96));
+  const auto jpeg = sdx::test::jpeg_bytes(sdx::test::busy_image(96, 96));
   const auto write = [&](const char* name, const std::string& bytes) {
     sdx::write_file_atomically(place.path() / "faces" / name, bytes);
   };
@@ -137,7 +137,7 @@ TEST_CASE("cli: a model that is not there or is damaged") {
     const fs::path damaged = place.path() / "damaged";
     fs::remove_all(damaged);
     fs::copy(good, damaged, fs::copy_options::recursive);
-    std::string bytes = sdx::test::bytes_of(damaged / file);
+    std::string bytes = sdx::test::read_bytes(damaged / file);
     bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
     sdx::write_file_atomically(damaged / file, bytes);
     command.arguments.back() = damaged;
@@ -173,12 +173,12 @@ TEST_CASE("cli: an output folder that is read-only is 77, before any work") {
 TEST_CASE("cli: an embedding is replaced only when asked") {
   const Workplace place;
   REQUIRE(place.train("Ada").exit_code == 0);
-  const std::string first = sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors");
+  const std::string first = sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors");
   check_refused(place.train("Ada", {"--seed", "9"}), 73,
                 {"Ada.safetensors exists already", "--force"});
-  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") == first);
+  CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") == first);
   CHECK(place.train("Ada", {"--seed", "9", "--force"}).exit_code == 0);
-  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") != first);
+  CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") != first);
 }
 
 TEST_CASE("cli: a disk that fills up leaves the old embedding intact") {
@@ -189,7 +189,7 @@ TEST_CASE("cli: a disk that fills up leaves the old embedding intact") {
   if (::mount("none", disk.c_str(), "tmpfs", 0, "size=64k") != 0)
     SDX_SKIP("a small disk cannot be mounted here");
   REQUIRE(place.train("Ada").exit_code == 0);
-  const std::string first = sdx::test::bytes_of(disk / "Ada.safetensors");
+  const std::string first = sdx::test::read_bytes(disk / "Ada.safetensors");
   std::string filler(64 * 1024, 'x');
   std::FILE* file = std::fopen((disk / "filler").c_str(), "w");
   while (!filler.empty() && std::fwrite(filler.data(), 1, 512, file) == 512 &&
@@ -198,7 +198,7 @@ TEST_CASE("cli: a disk that fills up leaves the old embedding intact") {
   }
   std::fclose(file);
   const RunResult result = place.train("Ada", {"--seed", "9", "--force"});
-  const std::string after = sdx::test::bytes_of(disk / "Ada.safetensors");
+  const std::string after = sdx::test::read_bytes(disk / "Ada.safetensors");
   const std::size_t entries = sdx::test::entries_in(disk);
   ::umount(disk.c_str());
   INFO(result.err);
@@ -211,7 +211,7 @@ TEST_CASE("cli: a quota that is reached while writing leaves the old embedding i
   const Workplace place;
   REQUIRE(place.train("Ada", {"--vectors", "40"}).exit_code == 0);
   const fs::path file = place.path() / "embeddings/Ada.safetensors";
-  const std::string first = sdx::test::bytes_of(file);
+  const std::string first = sdx::test::read_bytes(file);
   sdx::test::Run command =
       place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "2", "--vectors", "40",
                                   "--seed", "9", "--force", "--runs", "/tmp/sdx-quota-runs"});
@@ -224,7 +224,7 @@ TEST_CASE("cli: a quota that is reached while writing leaves the old embedding i
   fs::remove_all("/tmp/sdx-quota-runs");
   INFO(result.err);
   CHECK(result.exit_code == 74);
-  CHECK(sdx::test::bytes_of(file) == first);
+  CHECK(sdx::test::read_bytes(file) == first);
   CHECK(sdx::test::entries_in(place.path() / "embeddings") == 1);
 }
 

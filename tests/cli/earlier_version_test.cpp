@@ -14,7 +14,7 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::bytes_of;
+using sdx::test::read_bytes;
 using sdx::test::RunResult;
 using sdx::test::TempFolder;
 namespace fs = std::filesystem;
@@ -58,7 +58,7 @@ class OldPlace {
     for (const char* place : {"team/embeddings", "team/pictures"}) {
       for (const auto& entry : fs::recursive_directory_iterator(path() / place)) {
         if (!entry.is_regular_file() || entry.path().filename() == ".lock") continue;
-        files[entry.path().lexically_relative(path()).string()] = bytes_of(entry.path());
+        files[entry.path().lexically_relative(path()).string()] = read_bytes(entry.path());
       }
     }
     return files;
@@ -117,14 +117,14 @@ TEST_CASE("earlier version: a record of a later version is refused, and nothing 
   place.change("team/people/Ada1/record.json", [](sdx::Json& json) {
     json["identity"] = {{"version", 9}, {"settings", sdx::Json::object()}};
   });
-  const std::string record = bytes_of(place.path() / "team/people/Ada1/record.json");
+  const std::string record = read_bytes(place.path() / "team/people/Ada1/record.json");
   const RunResult result = place.run_team();
   INFO(result.err);
   CHECK(result.exit_code == 65);
   CHECK_THAT(result.err, ContainsSubstring("record.json: made by a later version of sdx"));
   CHECK_THAT(result.err, ContainsSubstring("<1.10>: was trained before"));
   CHECK((place.results() == before));
-  CHECK(bytes_of(place.path() / "team/people/Ada1/record.json") == record);
+  CHECK(read_bytes(place.path() / "team/people/Ada1/record.json") == record);
   CHECK(place.run("sdx-roster", {"status", "team"}).exit_code == 65);
 }
 

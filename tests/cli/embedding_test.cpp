@@ -114,7 +114,7 @@ TEST_CASE("cli: an embedding is converted over a file only by --force") {
   folder.file("birb-style.pt", "older");
   const std::vector<std::string> arguments = {"convert", made("diffusers.bin"), "--to", "a1111"};
   check_refused(embedding(folder, arguments), 73, {"birb-style.pt", "--force"});
-  CHECK(sdx::test::bytes_of(folder.path() / "birb-style.pt") == "older");
+  CHECK(sdx::test::read_bytes(folder.path() / "birb-style.pt") == "older");
   std::vector<std::string> forced = arguments;
   forced.push_back("--force");
   CHECK(embedding(folder, forced).exit_code == 0);
@@ -133,9 +133,9 @@ TEST_CASE("cli: words of other tools are used in prompts, or refused with the re
     arguments.insert(arguments.end(), more.begin(), more.end());
     return place.run("sdx-generate", arguments);
   };
-  const RunResult made_picture = generate("<ada-in-a1111> smiling");
-  INFO(made_picture.err);
-  CHECK(made_picture.exit_code == 0);
+  const RunResult made_image = generate("<ada-in-a1111> smiling");
+  INFO(made_image.err);
+  CHECK(made_image.exit_code == 0);
   check_refused(generate("<birb-style>"), 65,
                 {"diffusers.bin: made for a model of width 4", "(width 32)"});
   check_refused(generate("<lora>"), 65, {"<lora> is there but cannot be used", "a LoRA"});

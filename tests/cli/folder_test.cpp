@@ -19,7 +19,7 @@ using sdx::test::Workplace;
 namespace {
 
 /// The lines of --json about files, by their names.
-std::map<std::string, sdx::Json> table_of(const RunResult& result) {
+std::map<std::string, sdx::Json> read_table(const RunResult& result) {
   std::map<std::string, sdx::Json> files;
   std::istringstream stream(result.out);
   for (std::string line; std::getline(stream, line);) {
@@ -40,7 +40,7 @@ void check_refused(const RunResult& result, int exit_code, const std::vector<std
 TEST_CASE("cli: the table of the folder says what is made of each file") {
   const Workplace place;
   const auto jpeg = [](int orientation) {
-    return sdx::test::jpeg_bytes(sdx::test::busy_picture(120, 96), {.orientation = orientation});
+    return sdx::test::jpeg_bytes(sdx::test::busy_image(120, 96), {.orientation = orientation});
   };
   std::ofstream(place.path() / "faces/turned.jpg") << jpeg(6);
   fs::copy(place.path() / "faces/0.png", place.path() / "faces/copy.png");
@@ -52,7 +52,7 @@ TEST_CASE("cli: the table of the folder says what is made of each file") {
   CHECK_THAT(result.err, ContainsSubstring("used, 96 px from the middle"));
   CHECK_THAT(result.err, ContainsSubstring("skipped: the same picture as 0.png"));
   CHECK_THAT(result.err, ContainsSubstring("4 of 5 files used"));
-  const auto files = table_of(result);
+  const auto files = read_table(result);
   REQUIRE(files.size() == 5);
   CHECK(files.at("turned.jpg")["turned_degrees"] == 90);
   CHECK(files.at("turned.jpg")["height_px"] == 120);
@@ -89,14 +89,14 @@ TEST_CASE("cli: options about the folder that cannot be") {
 
 TEST_CASE("cli: --crop, --kind, --mirror and own templates are taken") {
   const Workplace place;
-  sdx::write_png(place.path() / "faces/wide.png", sdx::test::busy_picture(192, 96));
+  sdx::write_png(place.path() / "faces/wide.png", sdx::test::busy_image(192, 96));
   const auto crop_of_wide = [&](std::vector<std::string> options) {
     options.push_back("--json");
     options.push_back("--force");
     const RunResult result = place.train("Ada", options);
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
-    return table_of(result).at("wide.png")["crop"].get<std::string>();
+    return read_table(result).at("wide.png")["crop"].get<std::string>();
   };
   CHECK(crop_of_wide({"--crop", "none"}) == "none");
   CHECK(crop_of_wide({"--kind", "style", "--mirror"}) == "center");
@@ -113,20 +113,20 @@ TEST_CASE("cli: a second run takes the latents from the first and needs no VAE")
   command.arguments.back() = model;
   REQUIRE(sdx::test::run(command).exit_code == 0);
   const fs::path cache = place.path() / "runs/Ada/latents.safetensors";
-  const std::string first = sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors");
+  const std::string first = sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors");
   REQUIRE(fs::exists(cache));
   fs::rename(model / "vae_encoder.ts", model / "away.ts");
   const RunResult second = sdx::test::run(command);
   INFO(second.err);
   CHECK(second.exit_code == 0);
-  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") == first);
+  CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") == first);
   fs::resize_file(cache, fs::file_size(cache) / 2);
   CHECK(sdx::test::run(command).exit_code != 0);
   fs::rename(model / "away.ts", model / "vae_encoder.ts");
   const RunResult third = sdx::test::run(command);
   CHECK(third.exit_code == 0);
   CHECK_THAT(third.err, ContainsSubstring("Encoded again: "));
-  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") == first);
+  CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") == first);
 }
 
 TEST_CASE("cli: YuNet finds the face in eight photographs of eight, the cascade in seven") {
@@ -151,7 +151,7 @@ TEST_CASE("cli: YuNet finds the face in eight photographs of eight, the cascade 
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
     int found = 0;
-    for (const auto& [file, json] : table_of(result)) found += json["faces"] >= 1 ? 1 : 0;
+    for (const auto& [file, json] : read_table(result)) found += json["faces"] >= 1 ? 1 : 0;
     return found;
   };
   CHECK(faces_found({"--face-detector", yunet.string()}) == 8);

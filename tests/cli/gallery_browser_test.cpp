@@ -22,10 +22,10 @@ namespace {
 
 constexpr int kNoBrowser = 77;
 
-void add(Gallery& gallery, const fs::path& team, const GalleryImage& picture) {
-  fs::create_directories((team / picture.file).parent_path());
-  sdx::write_png(team / picture.file, sdx::test::busy_picture(picture.width_px, picture.height_px));
-  gallery.pictures.push_back(picture);
+void add(Gallery& gallery, const fs::path& team, const GalleryImage& image) {
+  fs::create_directories((team / image.file).parent_path());
+  sdx::write_png(team / image.file, sdx::test::busy_image(image.width_px, image.height_px));
+  gallery.images.push_back(image);
 }
 
 /// Every case that a page must bear: two people in one picture, nobody, a name and a file name full
@@ -67,7 +67,7 @@ void make_big(const fs::path& team) {
   Gallery gallery;
   gallery.title = "Everyone";
   fs::create_directory(team / "pictures");
-  sdx::write_png(team / "picture.png", sdx::test::busy_picture(64, 64));
+  sdx::write_png(team / "picture.png", sdx::test::busy_image(64, 64));
   for (int person = 0; person < 500; ++person) {
     const std::string name = "Person " + std::to_string(person);
     gallery.people.push_back({name, "likeness 0.93 after 125 steps"});
@@ -77,7 +77,7 @@ void make_big(const fs::path& team) {
       fs::create_hard_link(team / "picture.png", team / file);
       const std::string prompt =
           k == 0 ? "Robot <" + name + ">" : "<" + name + "> in place " + place;
-      gallery.pictures.push_back(
+      gallery.images.push_back(
           {file, {name}, prompt, "", static_cast<std::uint64_t>(k), "Euler, 20 steps", 64, 64});
     }
   }

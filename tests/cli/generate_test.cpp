@@ -17,7 +17,7 @@ using sdx::test::Workplace;
 namespace {
 
 /// The pictures of a folder by name, without contact sheets.
-std::vector<fs::path> pictures_in(const fs::path& folder) {
+std::vector<fs::path> images_in(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
@@ -29,8 +29,8 @@ std::vector<fs::path> pictures_in(const fs::path& folder) {
   return files;
 }
 
-std::string parameters_of(const fs::path& picture) {
-  return sdx::read_parameters(picture).value_or("");
+std::string extract_parameters(const fs::path& made_image) {
+  return sdx::read_parameters(made_image).value_or("");
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -50,7 +50,7 @@ void check_refused(const Workplace& place, std::vector<std::string> arguments, i
   INFO(result.err);
   CHECK(result.exit_code == exit_code);
   for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
-  CHECK((!fs::exists(place.path() / "pictures") || pictures_in(place.path() / "pictures").empty()));
+  CHECK((!fs::exists(place.path() / "pictures") || images_in(place.path() / "pictures").empty()));
 }
 
 }  // namespace
@@ -86,14 +86,14 @@ TEST_CASE("cli: --from-image makes a picture again, bit for bit, out of every fo
               "--out",
               format},
              "3");
-    const fs::path made = pictures_in(place.path() / format).at(1);
-    CHECK_THAT(parameters_of(made), ContainsSubstring("Schedule type: Karras"));
-    CHECK_THAT(parameters_of(made), ContainsSubstring("Seed: 8"));
+    const fs::path made = images_in(place.path() / format).at(1);
+    CHECK_THAT(extract_parameters(made), ContainsSubstring("Schedule type: Karras"));
+    CHECK_THAT(extract_parameters(made), ContainsSubstring("Seed: 8"));
     const RunResult again = place.run(
         "sdx-generate", {"--from-image", made, "--format", format, "--out", format + "-again"});
     INFO(again.err);
     CHECK(again.exit_code == 0);
-    const fs::path replayed = pictures_in(place.path() / (format + "-again")).at(0);
+    const fs::path replayed = images_in(place.path() / (format + "-again")).at(0);
     CHECK(sdx::read_file(replayed) == sdx::read_file(made));
   }
 }
@@ -104,16 +104,17 @@ TEST_CASE("cli: an approximated picture says so, and is made again") {
            {"a robot", "--seed", "7", "-n", "2", "--cfg-end", "0.7", "--reuse-features", "2",
             "--out", "a"},
            "5");
-  const fs::path made = pictures_in(place.path() / "a").at(1);
-  CHECK_THAT(parameters_of(made), ContainsSubstring("CFG end: 0.7, DeepCache interval: 2, Seed"));
+  const fs::path made = images_in(place.path() / "a").at(1);
+  CHECK_THAT(extract_parameters(made),
+             ContainsSubstring("CFG end: 0.7, DeepCache interval: 2, Seed"));
   const RunResult again = place.run("sdx-generate", {"--from-image", made, "--out", "b"});
   INFO(again.err);
   REQUIRE(again.exit_code == 0);
-  CHECK(sdx::read_file(pictures_in(place.path() / "b").at(0)) == sdx::read_file(made));
+  CHECK(sdx::read_file(images_in(place.path() / "b").at(0)) == sdx::read_file(made));
   generate(place, {"--from-image", made, "--cfg-end", "1", "--reuse-features", "1", "--out", "c"},
            "5");
-  const fs::path exact = pictures_in(place.path() / "c").at(0);
-  CHECK_THAT(parameters_of(exact),
+  const fs::path exact = images_in(place.path() / "c").at(0);
+  CHECK_THAT(extract_parameters(exact),
              !ContainsSubstring("DeepCache") && !ContainsSubstring("CFG end"));
   CHECK(sdx::decode_image(exact).image.rgb != sdx::decode_image(made).image.rgb);
   check_refused(place, {"a robot", "--cfg-end", "1.5"}, 64, {"--cfg-end", "1.5"});
@@ -123,7 +124,7 @@ TEST_CASE("cli: an approximated picture says so, and is made again") {
 TEST_CASE("cli: a picture in bfloat16 is made again by --dtype bf16, which --from-image advises") {
   const Workplace place;
   const std::string made = first_line(generate(place, {"a robot", "--dtype", "bf16"}).out);
-  CHECK_THAT(parameters_of(place.path() / made), ContainsSubstring("Precision: bf16"));
+  CHECK_THAT(extract_parameters(place.path() / made), ContainsSubstring("Precision: bf16"));
   const RunResult other = generate(place, {"--from-image", made, "--out", "b"});
   CHECK_THAT(other.err, ContainsSubstring("computed in bf16, this is in fp32") &&
                             ContainsSubstring("--dtype bf16 makes the same"));
@@ -135,12 +136,12 @@ TEST_CASE("cli: a picture in bfloat16 is made again by --dtype bf16, which --fro
 TEST_CASE("cli: what is typed comes before what --from-image says") {
   const Workplace place;
   generate(place, {"a robot", "--seed", "7", "--cfg", "4", "--out", "a"});
-  const std::string made = pictures_in(place.path() / "a").at(0);
+  const std::string made = images_in(place.path() / "a").at(0);
   generate(place, {"--from-image", made, "--seed", "+3", "--cfg", "5", "--out", "b"}, "1");
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "b").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "b").at(0)),
              ContainsSubstring("a robot\nSteps: 1, Sampler: DPM++ 2M, CFG scale: 5, Seed: 10,"));
   generate(place, {"snow", "--from-image", made, "--out", "c"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "c").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "c").at(0)),
              ContainsSubstring("snow\nSteps"));
 }
 
@@ -157,7 +158,7 @@ TEST_CASE("cli: pictures in three formats, with a sidecar and nothing about the 
   const Workplace place;
   for (const std::string format : {"png", "jpeg", "webp"}) {
     generate(place, {"a robot", "--seed", "1", "--format", format, "--sidecar", "--out", format});
-    const fs::path made = pictures_in(place.path() / format).at(0);
+    const fs::path made = images_in(place.path() / format).at(0);
     CHECK(sdx::decode_image(made).image.width_px == 64);
     const std::string bytes = sdx::read_file(made);
     CHECK_THAT(bytes, ContainsSubstring("trainedAlgorithmicMedia"));
@@ -196,9 +197,9 @@ TEST_CASE("cli: a prompt in brackets stays one") {
   const Workplace place;
   generate(place, {"[robot, red:snow:1]", "a, hat", "--negative", "[red,hat:snow:1]", "--seed", "1",
                    "--out", "pictures"});
-  const std::vector<fs::path> made = pictures_in(place.path() / "pictures");
+  const std::vector<fs::path> made = images_in(place.path() / "pictures");
   REQUIRE(made.size() == 2);
-  CHECK_THAT(parameters_of(made[0]),
+  CHECK_THAT(extract_parameters(made[0]),
              ContainsSubstring("[robot, red:snow:1]\nNegative prompt: [red,hat:snow:1]\n"));
   sdx::write_file_atomically(place.path() / "c.json", R"({"prompt": ["[robot, red:snow:1]"]})");
   const RunResult config = place.run("sdx-generate", {"--config", "c.json", "--print-config"});
@@ -216,10 +217,10 @@ TEST_CASE("cli: a prompts file may have options on its lines") {
       "--prompt \"snow, \\\"deep\\\"\" --negative_prompt hat --seed 9 --steps 3 "
       "--sampler_name \"Euler a\" --cfg_scale 2 --width 72 --height 64\n");
   generate(place, {"--prompts", "p.txt", "--seed", "4", "--out", "pictures"});
-  const std::vector<fs::path> made = pictures_in(place.path() / "pictures");
+  const std::vector<fs::path> made = images_in(place.path() / "pictures");
   REQUIRE(made.size() == 2);
-  CHECK_THAT(parameters_of(made[0]), ContainsSubstring("Steps: 2, Sampler: DPM++ 2M"));
-  CHECK_THAT(parameters_of(made[1]),
+  CHECK_THAT(extract_parameters(made[0]), ContainsSubstring("Steps: 2, Sampler: DPM++ 2M"));
+  CHECK_THAT(extract_parameters(made[1]),
              ContainsSubstring("Negative prompt: hat\nSteps: 3, Sampler: Euler a, CFG scale: 2, "
                                "Seed: 9, Size: 72x64"));
 }
@@ -236,15 +237,15 @@ TEST_CASE("cli: a grid over two options") {
   const Workplace place;
   generate(place, {"a robot", "--seed", "1", "--xy", "cfg=2,4,6", "sampler=euler,ddim", "--out",
                    "pictures"});
-  const std::vector<fs::path> made = pictures_in(place.path() / "pictures");
+  const std::vector<fs::path> made = images_in(place.path() / "pictures");
   REQUIRE(made.size() == 6);
-  CHECK_THAT(parameters_of(made[1]), ContainsSubstring("Sampler: Euler, CFG scale: 4"));
-  CHECK_THAT(parameters_of(made[3]), ContainsSubstring("Sampler: DDIM, CFG scale: 2"));
+  CHECK_THAT(extract_parameters(made[1]), ContainsSubstring("Sampler: Euler, CFG scale: 4"));
+  CHECK_THAT(extract_parameters(made[3]), ContainsSubstring("Sampler: DDIM, CFG scale: 2"));
   const sdx::Image grid = sdx::decode_image(place.path() / "pictures/0001-grid.png").image;
   CHECK(grid.width_px > grid.height_px);
 
   generate(place, {"a robot", "--seed", "1", "--xy", "prompt=robot,snow", "--out", "words"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "words").at(1)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "words").at(1)),
              ContainsSubstring("a snow\n"));
 }
 
@@ -261,21 +262,21 @@ TEST_CASE("cli: dynamic prompts by chance, in all combinations, or off") {
   const RunResult all = generate(
       place, {"a {red|blue} {hat|robot}", "--dynamic", "all", "--seed", "1", "--out", "all"});
   CHECK_THAT(all.err, ContainsSubstring("4 pictures will be made"));
-  const std::vector<fs::path> made = pictures_in(place.path() / "all");
+  const std::vector<fs::path> made = images_in(place.path() / "all");
   REQUIRE(made.size() == 4);
-  CHECK_THAT(parameters_of(made[3]), ContainsSubstring("a blue robot\n"));
+  CHECK_THAT(extract_parameters(made[3]), ContainsSubstring("a blue robot\n"));
 
   generate(place, {"a {red|blue} hat", "--seed", "1", "-n", "2", "--out", "chance"});
-  const std::string drawn = parameters_of(pictures_in(place.path() / "chance").at(0));
+  const std::string drawn = extract_parameters(images_in(place.path() / "chance").at(0));
   CHECK((drawn.starts_with("a red hat\n") || drawn.starts_with("a blue hat\n")));
   generate(place, {"a {red|blue} hat", "--dynamic", "off", "--seed", "1", "--out", "off"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "off").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "off").at(0)),
              ContainsSubstring("a {red|blue} hat\n"));
 
   fs::create_directory(place.path() / "lists");
   sdx::write_file_atomically(place.path() / "lists/hats.txt", "# hats\nred hat\n");
   generate(place, {"a __hats__", "--wildcards", "lists", "--seed", "1", "--out", "lists-out"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "lists-out").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "lists-out").at(0)),
              ContainsSubstring("a red hat\n"));
   check_refused(place, {"a __hat__", "--wildcards", "lists"}, 66, {"hat", "hats"});
 }
@@ -285,10 +286,10 @@ TEST_CASE("cli: styles from a styles file") {
   sdx::write_file_atomically(place.path() / "styles.csv",
                              "name,prompt,negative_prompt\nwinter,\"{prompt}, snow\",red\n");
   generate(place, {"a robot", "--style", "winter", "--seed", "1", "--out", "pictures"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "pictures").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "pictures").at(0)),
              ContainsSubstring("a robot, snow\nNegative prompt: red\n"));
   generate(place, {"a robot", "--xy", "style=winter", "--seed", "1", "--out", "axis"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "axis").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "axis").at(0)),
              ContainsSubstring("a robot, snow\nNegative prompt: red\n"));
   fs::remove_all(place.path() / "pictures");
   check_refused(place, {"a robot", "--style", "wintr"}, 64, {"wintr", "winter"});
@@ -303,12 +304,12 @@ TEST_CASE("cli: options that may be repeated leave the prompt alone") {
       "name,prompt,negative_prompt\na,\"{prompt}, snow\",\nb,\"{prompt}, hat\",\n");
   generate(place, {"--style", "a", "--style", "b", "--embeddings", "embeddings", "a robot",
                    "--seed", "1", "--out", "pictures"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "pictures").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "pictures").at(0)),
              ContainsSubstring("a robot, snow, hat\n"));
   sdx::write_file_atomically(place.path() / "c.json",
                              R"({"prompt": ["a robot"], "style": ["b", "a"], "seed": 1})");
   generate(place, {"--config", "c.json", "--out", "config"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "config").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "config").at(0)),
              ContainsSubstring("a robot, hat, snow\n"));
 }
 
@@ -317,7 +318,7 @@ TEST_CASE("cli: names without brackets, and files that no prompt uses") {
   REQUIRE(place.train("Ada").exit_code == 0);
   generate(place, {"Ada and Adam, <Ada>", "--bare-names", "--seed", "1", "--out", "bare"});
   CHECK_THAT(
-      parameters_of(pictures_in(place.path() / "bare").at(0)),
+      extract_parameters(images_in(place.path() / "bare").at(0)),
       ContainsSubstring("<Ada> and Adam, <Ada>\n") && ContainsSubstring("TI hashes: \"Ada: "));
   check_refused(place, {"a robot", "--embeddings", "embeddings/Ada.safetensors"}, 64,
                 {"Ada.safetensors"});
@@ -329,11 +330,11 @@ TEST_CASE("cli: pictures from pictures") {
   const auto made_with = [&](const std::string& out, std::vector<std::string> more) {
     more.insert(more.begin(), {"a robot", "--seed", "1", "--out", out});
     generate(place, more, "4");
-    return pictures_in(place.path() / out).at(0);
+    return images_in(place.path() / out).at(0);
   };
   const fs::path from = made_with("from", {"--init-image", "faces/0.png", "--strength", "0.5"});
-  CHECK_THAT(parameters_of(from), ContainsSubstring("Denoising strength: 0.5"));
-  CHECK_THAT(parameters_of(from), !ContainsSubstring("faces"));
+  CHECK_THAT(extract_parameters(from), ContainsSubstring("Denoising strength: 0.5"));
+  CHECK_THAT(extract_parameters(from), !ContainsSubstring("faces"));
   const fs::path masked =
       made_with("mask", {"--init-image", "faces/0.png", "--mask", "faces/1.png"});
   CHECK(sdx::read_file(masked) != sdx::read_file(from));
@@ -341,9 +342,9 @@ TEST_CASE("cli: pictures from pictures") {
   CHECK(sdx::decode_image(larger).image.width_px == 128);
   const fs::path again_larger = place.path() / "again";
   place.run("sdx-generate", {"--from-image", larger, "--out", again_larger});
-  CHECK(sdx::read_file(pictures_in(again_larger).at(0)) == sdx::read_file(larger));
+  CHECK(sdx::read_file(images_in(again_larger).at(0)) == sdx::read_file(larger));
   const fs::path tile = made_with("tile", {"--tile"});
-  CHECK_THAT(parameters_of(tile), ContainsSubstring("Tiling: True"));
+  CHECK_THAT(extract_parameters(tile), ContainsSubstring("Tiling: True"));
 
   const std::vector<std::string> start = {"--init-image", "faces/0.png"};
   const fs::path both = made_with("both", {"--init-image", "faces/0.png", "--strength", "0.5",
@@ -355,7 +356,7 @@ TEST_CASE("cli: pictures from pictures") {
     const RunResult replay =
         place.run("sdx-generate", {"--from-image", made, start[0], start[1], "--out", "replayed"});
     CHECK_THAT(replay.err, !ContainsSubstring("was made from another picture"));
-    CHECK(sdx::read_file(pictures_in(place.path() / "replayed").at(0)) == sdx::read_file(made));
+    CHECK(sdx::read_file(images_in(place.path() / "replayed").at(0)) == sdx::read_file(made));
   }
 
   check_refused(place, {"a robot", "--mask", "faces/1.png"}, 64, {"--mask needs an --init-image"});
@@ -383,14 +384,14 @@ TEST_CASE("cli: --list-samplers lists them, and each makes a picture") {
   for (const std::string& sampler : samplers) values += (values.empty() ? "" : ",") + sampler;
   generate(place, {"a robot", "--seed", "1", "--xy", "sampler=" + values, "--out", "samplers"},
            "3");
-  CHECK(pictures_in(place.path() / "samplers").size() == 16);
+  CHECK(images_in(place.path() / "samplers").size() == 16);
   generate(place,
            {"a robot", "--seed", "1", "--out", "schedules", "--xy",
             "schedule=auto,normal,karras,exponential,sgm_uniform,simple,ddim,beta,ays"},
            "3");
-  CHECK(pictures_in(place.path() / "schedules").size() == 9);
+  CHECK(images_in(place.path() / "schedules").size() == 9);
   generate(place, {"a robot", "--seed", "1", "--sigmas", "14,5,2,0.5", "--out", "sigmas"});
-  CHECK_THAT(parameters_of(pictures_in(place.path() / "sigmas").at(0)),
+  CHECK_THAT(extract_parameters(images_in(place.path() / "sigmas").at(0)),
              ContainsSubstring("Sigmas: \"14, 5, 2, 0.5\""));
   check_refused(place, {"a robot", "--sigmas", "1,2"}, 64, {"fall"});
   check_refused(place, {"a robot", "--schedule", "kerras"}, 64, {"kerras", "karras"});

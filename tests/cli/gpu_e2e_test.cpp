@@ -50,7 +50,7 @@ void check_well(const RunResult& result) {
 }
 
 /// With and without guidance, in two sizes, several at once.
-std::vector<sdx::Image> pictures_on(const Place& place) {
+std::vector<sdx::Image> images_on(const Place& place) {
   const TempFolder folder;
   check_well(run_on(place, folder.path(), "sdx-generate",
                     {"a robot, oil painting", "a portrait of a person, smiling", "--seed", "1",
@@ -60,9 +60,9 @@ std::vector<sdx::Image> pictures_on(const Place& place) {
     if (entry.path().extension() == ".png") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
-  std::vector<sdx::Image> pictures;
-  for (const fs::path& file : files) pictures.push_back(sdx::decode_image(file).image);
-  return pictures;
+  std::vector<sdx::Image> images;
+  for (const fs::path& file : files) images.push_back(sdx::decode_image(file).image);
+  return images;
 }
 
 double psnr_db(const sdx::Image& a, const sdx::Image& b) {
@@ -81,7 +81,7 @@ std::vector<double> losses_on(const Place& place) {
                     {std::string(SDX_SOURCE_DIR) + "/configs/demo/portraits/ada", "--name", "Ada",
                      "--steps", "30"}));
   std::vector<double> losses;
-  std::istringstream metrics(sdx::test::bytes_of(folder.path() / "runs/Ada/metrics.jsonl"));
+  std::istringstream metrics(sdx::test::read_bytes(folder.path() / "runs/Ada/metrics.jsonl"));
   for (std::string line; std::getline(metrics, line);) {
     const sdx::Json json = sdx::Json::parse(line);
     if (json.contains("fixed_loss")) losses.push_back(json["fixed_loss"]);
@@ -93,10 +93,10 @@ std::vector<double> losses_on(const Place& place) {
 
 TEST_CASE("e2e: a GPU draws what the processor draws") {
   if (!has_gpu()) SDX_SKIP("no GPU that libtorch can use");
-  const auto expected = pictures_on({"cpu", "fp32"});
+  const auto expected = images_on({"cpu", "fp32"});
   REQUIRE(expected.size() == 4);
   const auto check_near = [&](const char* dtype, double least_db) {
-    const auto found = pictures_on({"cuda", dtype});
+    const auto found = images_on({"cuda", dtype});
     REQUIRE(found.size() == expected.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
       INFO(dtype << ", picture " << i);

@@ -122,11 +122,11 @@ TEST_CASE("cli: a program whose library is missing or broken says so in a line")
 
 TEST_CASE("cli: messages go into no file where a standard stream is closed") {
   const sdx::test::Workplace place;
-  sdx::test::Run command = place.command(
-      "sdx-train", {"faces", "--name", "Ada", "--steps", "2", "--batch", "1", "--milestone-steps", "0"});
+  sdx::test::Run command = place.command("sdx-train", {"faces", "--name", "Ada", "--steps", "2",
+                                                       "--batch", "1", "--milestone-steps", "0"});
   command.prepare = [] { ::close(STDERR_FILENO); };
   REQUIRE(sdx::test::run(command).exit_code == 0);
-  const std::string lock = sdx::test::bytes_of(place.path() / "runs/Ada/.lock");
+  const std::string lock = sdx::test::read_bytes(place.path() / "runs/Ada/.lock");
   CHECK_THAT(lock, !ContainsSubstring("faces"));
   CHECK_THAT(lock, !ContainsSubstring("Training"));
   CHECK_THAT(lock, !ContainsSubstring("used"));

@@ -21,7 +21,7 @@ TEST_CASE("e2e: learning Ada lowers the loss on the fixed batch") {
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
   std::vector<double> losses;
-  std::istringstream metrics(sdx::test::bytes_of(folder.path() / "runs/Ada/metrics.jsonl"));
+  std::istringstream metrics(sdx::test::read_bytes(folder.path() / "runs/Ada/metrics.jsonl"));
   for (std::string line; std::getline(metrics, line);) {
     const sdx::Json json = sdx::Json::parse(line);
     if (json.contains("fixed_loss")) losses.push_back(json["fixed_loss"]);

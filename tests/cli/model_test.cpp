@@ -88,12 +88,12 @@ TEST_CASE("cli: a checkpoint is imported, listed, shown, verified and used") {
   const RunResult tokens = place.run("sdx-tokenize", {"a photo of a cat", "--model", "sd15"});
   INFO(tokens.err);
   CHECK_THAT(tokens.out, ContainsSubstring("1125"));  // "photo</w>" in CLIP's vocabulary
-  const RunResult picture = place.run("sdx-generate", {"a cat", "--model", "sd15", "--steps", "2",
-                                                       "--size", "64x64", "--seed", "1"});
-  INFO(picture.err);
-  CHECK(picture.exit_code == 0);
+  const RunResult image = place.run("sdx-generate", {"a cat", "--model", "sd15", "--steps", "2",
+                                                     "--size", "64x64", "--seed", "1"});
+  INFO(image.err);
+  CHECK(image.exit_code == 0);
 
-  std::string bytes = sdx::test::bytes_of(place.path() / "models/sd15/vae.safetensors");
+  std::string bytes = sdx::test::read_bytes(place.path() / "models/sd15/vae.safetensors");
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   sdx::write_file_atomically(place.path() / "models/sd15/vae.safetensors", bytes);
   const RunResult damaged = place.model({"verify", "sd15"});

@@ -10,7 +10,7 @@
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::bytes_of;
+using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 
 TEST_CASE("cli: a report opens in Chromium without an error") {
@@ -50,10 +50,10 @@ onload = () => {
       " --dump-dom file://" + (folder.path() / "look.html").string() + " > " +
       (folder.path() / "dom").string() + " 2> " + (folder.path() / "log").string();
   REQUIRE(std::system(command.c_str()) == 0);
-  const std::string dom = bytes_of(folder.path() / "dom");
+  const std::string dom = read_bytes(folder.path() / "dom");
   CHECK_THAT(dom, ContainsSubstring("pictures 32x32 64x48; curves "));
   CHECK_THAT(dom, ContainsSubstring("overflow false"));
   CHECK_THAT(dom, !ContainsSubstring("curves 0"));
   CHECK_THAT(dom, !ContainsSubstring("ground rgba(0, 0, 0, 0)"));  // the style sheet was taken
-  CHECK_THAT(bytes_of(folder.path() / "log"), !ContainsSubstring("CONSOLE"));
+  CHECK_THAT(read_bytes(folder.path() / "log"), !ContainsSubstring("CONSOLE"));
 }

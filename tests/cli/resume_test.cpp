@@ -19,7 +19,7 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::bytes_of;
+using sdx::test::read_bytes;
 using sdx::test::RunResult;
 using sdx::test::Workplace;
 namespace fs = std::filesystem;
@@ -30,14 +30,14 @@ const std::vector<std::string> kTraining = {
     "faces", "--name",    "Ada", "--steps", "60",   "--batch", "1",          "--milestone-steps",
     "25",    "--threads", "1",   "--norm",  "init", "--lr",    "0.01 cosine"};
 
-std::string metrics_of(const Workplace& place) {
+std::string read_metrics(const Workplace& place) {
   const fs::path file = place.path() / "runs/Ada/metrics.jsonl";
-  return fs::exists(file) ? bytes_of(file) : "";
+  return fs::exists(file) ? read_bytes(file) : "";
 }
 
 /// The metrics without what time it was.
 std::vector<std::string> timeless_metrics(const Workplace& place) {
-  std::istringstream text(metrics_of(place));
+  std::istringstream text(read_metrics(place));
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) {
     sdx::Json json = sdx::Json::parse(line);
@@ -78,8 +78,8 @@ TEST_CASE("resume: killed at any moment, the result is that of an undisturbed ru
   const int kills = asked != nullptr ? std::atoi(asked) : 6;
   const Workplace calm;
   REQUIRE(calm.run("sdx-train", kTraining).exit_code == 0);
-  const std::string expected = bytes_of(calm.path() / "embeddings/Ada.safetensors");
-  const std::size_t whole = metrics_of(calm).size();
+  const std::string expected = read_bytes(calm.path() / "embeddings/Ada.safetensors");
+  const std::size_t whole = read_metrics(calm).size();
 
   sdx::RandomStream random(7, sdx::RandomPurpose::kTrainingPick);
   int killed = 0;
@@ -99,7 +99,7 @@ TEST_CASE("resume: killed at any moment, the result is that of an undisturbed ru
                                   !fs::is_empty(place.path() / "runs/Ada/checkpoints");
       arguments = has_checkpoint ? std::vector<std::string>{"--resume", "runs/Ada"} : kTraining;
     }
-    CHECK(bytes_of(place.path() / "embeddings/Ada.safetensors") == expected);
+    CHECK(read_bytes(place.path() / "embeddings/Ada.safetensors") == expected);
     CHECK(timeless_metrics(place) == timeless_metrics(calm));
   }
 }
@@ -123,9 +123,9 @@ TEST_CASE("resume: other options and other pictures are refused with the differe
 
   fs::remove(place.path() / "faces/0.png");
   sdx::write_png(place.path() / "faces/0.png", sdx::Image(96, 96));
-  const RunResult pictures = place.run("sdx-train", {"--resume", "runs/Ada", "--steps", "4"});
-  CHECK(pictures.exit_code == 64);
-  CHECK_THAT(pictures.err, ContainsSubstring("the pictures are others"));
+  const RunResult images = place.run("sdx-train", {"--resume", "runs/Ada", "--steps", "4"});
+  CHECK(images.exit_code == 64);
+  CHECK_THAT(images.err, ContainsSubstring("the pictures are others"));
 
   const RunResult vectors = place.run(
       "sdx-train", {"--resume", "runs/Ada", "--steps", "4", "--vectors", "3", "--resume-anyway"});
@@ -156,14 +156,14 @@ TEST_CASE("resume: nothing there, an unfinished run, a run in use") {
 TEST_CASE("resume: a damaged newest checkpoint costs a few steps, not the training") {
   const Workplace place;
   REQUIRE(train(place, "20").exit_code == 0);
-  const std::string expected = bytes_of(place.path() / "embeddings/Ada.safetensors");
+  const std::string expected = read_bytes(place.path() / "embeddings/Ada.safetensors");
   fs::resize_file(place.path() / "runs/Ada/checkpoints/000020.safetensors", 50);
   const RunResult result = place.run("sdx-train", {"--resume", "runs/Ada"});
   INFO(result.err);
   CHECK(result.exit_code == 0);
   CHECK_THAT(result.err, ContainsSubstring("Warning") && ContainsSubstring("000020.safetensors") &&
                              ContainsSubstring("Going on after step 10"));
-  CHECK(bytes_of(place.path() / "embeddings/Ada.safetensors") == expected);
+  CHECK(read_bytes(place.path() / "embeddings/Ada.safetensors") == expected);
 }
 
 TEST_CASE("train: a loss that is not finite ends with the last good word") {
@@ -182,7 +182,7 @@ TEST_CASE("train: every way to start, to schedule and to weigh runs") {
     const RunResult result = place.train("Ada", options);
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
-    return bytes_of(place.path() / "embeddings/Ada.safetensors");
+    return read_bytes(place.path() / "embeddings/Ada.safetensors");
   };
   const std::string usual = trained({});
   for (const std::vector<std::string>& options :

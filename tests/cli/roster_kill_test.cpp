@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// How far a team is: bytes of the trainings' records, and a thousand for each word and picture.
-std::size_t progress_of(const TeamPlace& place) {
+std::size_t read_progress(const TeamPlace& place) {
   std::size_t progress = 0;
   std::error_code ignored;
   const fs::path team = place.path() / "team";
@@ -38,7 +38,7 @@ TEST_CASE("roster: killed at any moment and run again, the results are those of 
   const int kills = asked != nullptr ? std::atoi(asked) : 4;
   const TeamPlace calm;
   REQUIRE(calm.run_team().exit_code == 0);
-  const auto whole = static_cast<std::uint32_t>(progress_of(calm));
+  const auto whole = static_cast<std::uint32_t>(read_progress(calm));
 
   sdx::RandomStream random(11, sdx::RandomPurpose::kTrainingPick);
   for (int killed = 0; killed < kills;) {
@@ -48,7 +48,7 @@ TEST_CASE("roster: killed at any moment and run again, the results are those of 
       until += random.below(whole * 2 / 3);
       sdx::test::Run command = place.command("sdx-roster", place.run_arguments());
       command.meanwhile = [&](pid_t child) {
-        while (sdx::test::is_running(child) && progress_of(place) < until) {
+        while (sdx::test::is_running(child) && read_progress(place) < until) {
           std::this_thread::yield();
         }
         ::kill(child, SIGKILL);

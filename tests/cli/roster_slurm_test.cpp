@@ -16,8 +16,8 @@
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
-using sdx::test::bytes_of;
 using sdx::test::contains;
+using sdx::test::read_bytes;
 using sdx::test::Run;
 using sdx::test::RunResult;
 using sdx::test::TempFolder;
@@ -77,7 +77,7 @@ class Job {
 
   /// How the programs were called: "scontrol [requeue][70_0]".
   std::string calls() const {
-    return fs::exists(folder_ / "calls") ? bytes_of(folder_ / "calls") : std::string();
+    return fs::exists(folder_ / "calls") ? read_bytes(folder_ / "calls") : std::string();
   }
 
   /// Bash with the script, as Slurm would start it for a task; -1: as a person types it.
@@ -193,7 +193,7 @@ TEST_CASE("slurm: names, paths and prompts reach the program as they are", "[cli
   job.program("sdx-roster", "printf '%s\\0' \"$PWD\" \"$@\" >record");
   for (std::size_t i = 0; i < as_read.size(); ++i) {
     REQUIRE(job.bash(static_cast<int>(i)).exit_code == 0);
-    const std::string record = bytes_of(job.folder() / "record");
+    const std::string record = read_bytes(job.folder() / "record");
     const auto has = [&](const std::string& word) {
       return contains(record, std::string(1, '\0') + word + std::string(1, '\0'));
     };
@@ -208,7 +208,7 @@ TEST_CASE("slurm: names, paths and prompts reach the program as they are", "[cli
     CHECK(has("--only=" + as_read[i]));
   }
   REQUIRE(job.bash(static_cast<int>(as_read.size())).exit_code == 0);
-  CHECK_FALSE(contains(bytes_of(job.folder() / "record"), "--only"));
+  CHECK_FALSE(contains(read_bytes(job.folder() / "record"), "--only"));
   CHECK_FALSE(fs::exists(job.folder() / "x"));
 }
 
@@ -275,7 +275,7 @@ TEST_CASE("slurm: shortly before the time limit the program is stopped, and requ
     ::kill(script, SIGUSR1);
   });
   CHECK(result.exit_code == 75);
-  CHECK(bytes_of(job.folder() / "stops") == "stopped\n");
+  CHECK(read_bytes(job.folder() / "stops") == "stopped\n");
   CHECK(contains(job.calls(), "scontrol [requeue][70_0]\n"));
 }
 
@@ -307,7 +307,7 @@ TEST_CASE("slurm: the program is told once, and not of a signal that Slurm sends
     job.write("go", "");
   });
   CHECK(result.exit_code == 75);
-  CHECK(bytes_of(job.folder() / "stops") == "stopped\n");
+  CHECK(read_bytes(job.folder() / "stops") == "stopped\n");
 }
 
 TEST_CASE("slurm: a node that does not see the folder says so", "[cli]") {

@@ -17,20 +17,20 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::bytes_of;
 using sdx::test::count_in;
 using sdx::test::differences;
+using sdx::test::read_bytes;
 using sdx::test::RunResult;
 using sdx::test::TeamPlace;
 namespace fs = std::filesystem;
 
 namespace {
 
-sdx::Json summary_of(const TeamPlace& place) {
+sdx::Json read_summary(const TeamPlace& place) {
   return sdx::read_json_file(place.path() / "team/summary.json");
 }
 
-std::map<std::string, fs::file_time_type> times_of(const TeamPlace& place) {
+std::map<std::string, fs::file_time_type> read_times(const TeamPlace& place) {
   std::map<std::string, fs::file_time_type> times;
   for (const auto& [file, bytes] : place.results()) {
     times[file] = fs::last_write_time(place.path() / "team" / file);
@@ -41,7 +41,7 @@ std::map<std::string, fs::file_time_type> times_of(const TeamPlace& place) {
 bool mentions(const fs::path& folder, const std::string& text) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.path().string().find(text) != std::string::npos) return true;
-    if (entry.is_regular_file() && bytes_of(entry.path()).find(text) != std::string::npos) {
+    if (entry.is_regular_file() && read_bytes(entry.path()).find(text) != std::string::npos) {
       return true;
     }
   }
@@ -60,19 +60,19 @@ TEST_CASE("roster: everybody is trained and drawn, once") {
   CHECK(fs::exists(place.path() / "team/pictures/Ada Ben"));
   CHECK_THAT(first.err, ContainsSubstring("3 people, 7 pictures: about"));
   CHECK_THAT(first.err, ContainsSubstring("3 of 3 people done, 7 pictures made now"));
-  const sdx::Json summary = summary_of(place);
+  const sdx::Json summary = read_summary(place);
   CHECK(summary["done"] == true);
   CHECK(summary["people"].size() == 3);
   CHECK(summary["people"][1]["name"] == "Ben");
   CHECK(summary["people"][1]["steps"] == 20);
-  CHECK_THAT(bytes_of(place.path() / "team/index.html"), ContainsSubstring("Robot"));
+  CHECK_THAT(read_bytes(place.path() / "team/index.html"), ContainsSubstring("Robot"));
 
-  const auto times = times_of(place);
+  const auto times = read_times(place);
   const RunResult second = place.run_team();
   CHECK(second.exit_code == 0);
   CHECK(count_in(second.err, "was trained before") == 2 * 3);
   CHECK_THAT(second.err, ContainsSubstring("0 pictures made now"));
-  CHECK((times_of(place) == times));
+  CHECK((read_times(place) == times));
 }
 
 TEST_CASE("roster: only whom a change concerns is trained again, and it is said why") {
@@ -101,12 +101,13 @@ TEST_CASE("roster: only whom a change concerns is trained again, and it is said 
   place.write("training.json", R"({"steps": 20, "batch": 1, "milestone-steps": 10, "norm": "init",
       "timesteps": "0:5000"})");
   CHECK(place.run_team().exit_code == 64);
-  CHECK_THAT(bytes_of(place.path() / "team/people/Eve/record.json"), ContainsSubstring("failure"));
+  CHECK_THAT(read_bytes(place.path() / "team/people/Eve/record.json"),
+             ContainsSubstring("failure"));
   place.write("team.csv", "name,portraits\nAda,ada\nBen,ben\nEve,eve\n");
   place.write("training.json",
               R"({"steps": 20, "batch": 1, "milestone-steps": 10, "norm": "init"})");
   CHECK(count_in(place.run_team().err, ": training, ") == 0);
-  CHECK(bytes_of(place.path() / "team/people/Eve/record.json").find("failure") ==
+  CHECK(read_bytes(place.path() / "team/people/Eve/record.json").find("failure") ==
         std::string::npos);
   CHECK(sdx::test::differences(place.results(), after) == std::vector<std::string>{});
 
@@ -126,7 +127,7 @@ TEST_CASE("roster: one person's failure stops nobody, and a retry goes on") {
   const TeamPlace place;
   for (int i = 0; i < 3; ++i) {
     const fs::path file = place.path() / "ben" / (std::to_string(i) + ".png");
-    const std::string bytes = bytes_of(file);
+    const std::string bytes = read_bytes(file);
     place.write("ben/" + std::to_string(i) + ".png", bytes.substr(0, bytes.size() / 2));
   }
   const RunResult result = place.run_team();
@@ -136,7 +137,7 @@ TEST_CASE("roster: one person's failure stops nobody, and a retry goes on") {
              ContainsSubstring("<Ben>: FAILED: ") && ContainsSubstring("2 of 3 people"));
   CHECK_THAT(result.err, ContainsSubstring("\"<Ada> and <Ben>\": <Ben> is not trained"));
   CHECK(place.results().size() == 2 + 2 * 2);
-  const sdx::Json summary = summary_of(place);
+  const sdx::Json summary = read_summary(place);
   CHECK(summary["done"] == false);
   CHECK(summary["people"][0]["done"] == true);
   CHECK(summary["people"][1]["exit_code"] == 66);
@@ -180,7 +181,7 @@ TEST_CASE("roster: status and retry know what was asked for, wherever they are c
   INFO(retry.err);
   CHECK(retry.exit_code == 0);
   CHECK(count_in(retry.err, ": training, ") == 1);
-  CHECK(summary_of(place)["done"] == true);
+  CHECK(read_summary(place)["done"] == true);
 
   elsewhere.arguments = {"status", place.path()};
   const RunResult none = sdx::test::run(elsewhere);
@@ -214,7 +215,7 @@ TEST_CASE("roster: everything wrong is said before the start") {
   CHECK(fs::exists(place.path() / "team/embeddings/Ada.safetensors"));
   CHECK(fs::exists(place.path() / "team/embeddings/李雷.safetensors"));
   CHECK(fs::exists(place.path() / "team/pictures/李雷"));
-  CHECK(summary_of(place)["people"].size() == 2);
+  CHECK(read_summary(place)["people"].size() == 2);
 }
 
 TEST_CASE("roster: prompts are checked before the start") {
@@ -276,7 +277,7 @@ TEST_CASE("roster: two runs at once share the work") {
   CHECK(two.exit_code == 0);
   CHECK(count_in(one.err + two.err, ": training, ") == 3);
   CHECK(place.results().size() == 3 + 3 * 2 + 1);
-  CHECK(summary_of(place)["done"] == true);
+  CHECK(read_summary(place)["done"] == true);
 }
 
 TEST_CASE("roster: Ctrl-C stops, and the same command goes on to the same bits") {
@@ -340,13 +341,13 @@ TEST_CASE("roster: a machine reads lines of JSON") {
   const RunResult result = place.run_team({"--json"});
   REQUIRE(result.exit_code == 0);
   std::istringstream lines(result.out);
-  int pictures = 0;
+  int images = 0;
   sdx::Json last;
   for (std::string line; std::getline(lines, line);) {
     last = sdx::Json::parse(line);
-    if (last.contains("picture")) ++pictures;
+    if (last.contains("picture")) ++images;
   }
-  CHECK(pictures == 7);
+  CHECK(images == 7);
   CHECK(last["done"] == true);
 }
 

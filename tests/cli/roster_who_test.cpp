@@ -52,7 +52,7 @@ class Team {
   TempFolder folder_;
 };
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
@@ -86,8 +86,8 @@ TEST_CASE("cli: sdx-roster check tells whose pictures lie where they should not"
   fs::rename(team.path() / "ben/03.png", team.path() / "ada/from-ben.png");
   fs::copy(demo_folder() / "emma/01.png", team.path() / "ben/someone.png");
   fs::create_directory(team.path() / "bea");
-  for (const char* picture : {"04.png", "05.png", "06.png"}) {
-    fs::rename(team.path() / "chloe" / picture, team.path() / "bea" / picture);
+  for (const char* image : {"04.png", "05.png", "06.png"}) {
+    fs::rename(team.path() / "chloe" / image, team.path() / "bea" / image);
   }
   fs::resize_file(team.path() / "david/02.png", 4000);
   team.write_roster(
@@ -96,7 +96,7 @@ TEST_CASE("cli: sdx-roster check tells whose pictures lie where they should not"
   const RunResult result = team.roster({"check", "team.csv"});
   INFO(result.out << result.err);
   CHECK(result.exit_code == 65);
-  const auto lines = lines_of(result.out);
+  const auto lines = split_lines(result.out);
   REQUIRE(lines.size() == 4);
   CHECK_THAT(lines[0],
              Catch::Matchers::StartsWith("<Ada>: ada/from-ben.png shows <Ben>, it seems: cosine "));
@@ -118,7 +118,7 @@ TEST_CASE("cli: sdx-roster check gives a JSON object for each finding") {
   const RunResult result = team.roster({"check", "team.csv", "--json", "-q"});
   INFO(result.err);
   CHECK(result.exit_code == 65);
-  const auto lines = lines_of(result.out);
+  const auto lines = split_lines(result.out);
   REQUIRE(lines.size() == 1);
   const sdx::Json finding = sdx::Json::parse(lines[0]);
   CHECK(finding["finding"] == "wrong_folder");
@@ -146,9 +146,9 @@ TEST_CASE("cli: nobody looks at the faces of people who gave no consent") {
 TEST_CASE("cli: where no network knows the faces, the missing one is named") {
   const Team team({"ada", "ben", "chloe"});
   for (const char* name : {"ben", "chloe"}) {  // four people in each folder
-    for (const auto& [person, picture] :
+    for (const auto& [person, image] :
          {std::pair("ada", "02.png"), {"david", "03.png"}, {"emma", "04.png"}}) {
-      fs::copy(demo_folder() / person / picture, team.path() / name / picture,
+      fs::copy(demo_folder() / person / image, team.path() / name / image,
                fs::copy_options::overwrite_existing);
     }
   }
@@ -167,7 +167,7 @@ TEST_CASE("cli: sdx-roster who names the nearest people, with their distances") 
   const RunResult result = team.roster({"who", "photo.png", "--team", "team.csv"});
   INFO(result.out << result.err);
   REQUIRE(result.exit_code == 0);
-  const auto lines = lines_of(result.out);
+  const auto lines = split_lines(result.out);
   REQUIRE(lines.size() == 5);
   CHECK_THAT(lines[0], Catch::Matchers::StartsWith("<chloe>: 0.0"));
   CHECK_THAT(lines[0], Catch::Matchers::EndsWith(", the same person"));
@@ -179,7 +179,7 @@ TEST_CASE("cli: sdx-roster who names the nearest people, with their distances") 
 
   const RunResult json = team.roster({"who", "photo.png", "--team", "team.csv", "--json", "-q"});
   CHECK(json.err.empty());
-  const auto objects = lines_of(json.out);
+  const auto objects = split_lines(json.out);
   REQUIRE(objects.size() == 5);
   const sdx::Json nearest = sdx::Json::parse(objects[0]);
   CHECK(nearest["person"] == "chloe");

@@ -16,14 +16,14 @@ using sdx::test::Workplace;
 namespace {
 
 /// A picture that says of itself that it was made like this.
-std::string picture_that_says(const Workplace& place, const std::string& parameters) {
+std::string image_that_says(const Workplace& place, const std::string& parameters) {
   sdx::ImageMetadata metadata;
   metadata.parameters = parameters;
   sdx::write_image(place.path() / "said.png", sdx::Image(8, 8), {}, metadata);
   return "said.png";
 }
 
-std::string only_picture(const fs::path& folder) {
+std::string only_image(const fs::path& folder) {
   std::string found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     CHECK(found.empty());
@@ -32,7 +32,9 @@ std::string only_picture(const fs::path& folder) {
   return found;
 }
 
-std::string parameters_of(const fs::path& file) { return sdx::read_parameters(file).value_or(""); }
+std::string extract_parameters(const fs::path& file) {
+  return sdx::read_parameters(file).value_or("");
+}
 
 }  // namespace
 
@@ -87,7 +89,7 @@ TEST_CASE("settings: an option with = and nothing behind it has the empty value"
       "sdx-generate", {"robot", "--negative=", "--steps", "2", "--seed", "3", "--out", "made"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
-  const std::string text = parameters_of(only_picture(place.path() / "made"));
+  const std::string text = extract_parameters(only_image(place.path() / "made"));
   CHECK_THAT(text, ContainsSubstring("robot\nSteps: 2, "));
   const RunResult without = place.run("sdx-generate", {"robot", "--out=", "--steps=1"});
   CHECK(without.exit_code != 0);
@@ -96,20 +98,20 @@ TEST_CASE("settings: an option with = and nothing behind it has the empty value"
 
 TEST_CASE("settings: what is typed is not even looked at in a picture") {
   const Workplace place;
-  const std::string picture = picture_that_says(
+  const std::string image = image_that_says(
       place,
       "robot\nSteps: 3, Sampler: DPM adaptive, Schedule type: Turbo, CFG scale: 2, Seed: -1, "
       "Size: 64x64, Clip skip: -2");
-  const RunResult refused = place.run("sdx-generate", {"--from-image", picture});
+  const RunResult refused = place.run("sdx-generate", {"--from-image", image});
   CHECK(refused.exit_code == 64);
   CHECK_THAT(refused.err, ContainsSubstring("--from-image said.png: "));
   CHECK_THAT(refused.err, ContainsSubstring("DPM adaptive"));
   const RunResult made =
-      place.run("sdx-generate", {"--from-image", picture, "--sampler", "euler_a", "--schedule",
+      place.run("sdx-generate", {"--from-image", image, "--sampler", "euler_a", "--schedule",
                                  "karras", "--seed", "5", "--clip-skip", "1", "--out", "made"});
   INFO(made.err);
   REQUIRE(made.exit_code == 0);
-  CHECK_THAT(parameters_of(only_picture(place.path() / "made")),
+  CHECK_THAT(extract_parameters(only_image(place.path() / "made")),
              ContainsSubstring("Steps: 3, Sampler: Euler a, Schedule type: Karras, CFG scale: 2, "
                                "Seed: 5, Size: 64x64"));
 }
@@ -118,11 +120,11 @@ TEST_CASE("settings: a picture of an empty prompt is made again, bit for bit") {
   const Workplace place;
   REQUIRE(place.run("sdx-generate", {"", "--seed", "3", "--steps", "2", "--out", "a"}).exit_code ==
           0);
-  const std::string first = only_picture(place.path() / "a");
+  const std::string first = only_image(place.path() / "a");
   const RunResult again = place.run("sdx-generate", {"--from-image", first, "--out", "b"});
   INFO(again.err);
   REQUIRE(again.exit_code == 0);
-  CHECK(sdx::test::bytes_of(only_picture(place.path() / "b")) == sdx::test::bytes_of(first));
+  CHECK(sdx::test::read_bytes(only_image(place.path() / "b")) == sdx::test::read_bytes(first));
 }
 
 TEST_CASE("settings: ranges are said in words") {

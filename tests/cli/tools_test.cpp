@@ -46,7 +46,7 @@ TEST_CASE("cli: sdx-train leaves an embedding, its measurements and the next com
   const sdx::Json config = sdx::read_json_file(place.path() / "runs/Ada/config.json");
   CHECK(config["vectors"] == 3);
   CHECK(config["name"] == "Ada");
-  const auto metrics = json_lines(sdx::test::bytes_of(place.path() / "runs/Ada/metrics.jsonl"));
+  const auto metrics = json_lines(sdx::test::read_bytes(place.path() / "runs/Ada/metrics.jsonl"));
   REQUIRE(metrics.size() == 5);
   CHECK(metrics[0].contains("fixed_loss"));
   CHECK(metrics[1].contains("obedience"));
@@ -72,7 +72,7 @@ TEST_CASE("cli: --trace records what the first steps computed") {
   CHECK(trace.at("step.0.splices").sizes() == at::IntArrayRef({2, 3}));
   CHECK(trace.at("step.0.noisy_latents").sizes() == trace.at("step.0.noise").sizes());
   CHECK(trace.at("step.0.gradient").abs().sum().item<double>() > 0);
-  const auto metrics = json_lines(sdx::test::bytes_of(place.path() / "runs/Ada/metrics.jsonl"));
+  const auto metrics = json_lines(sdx::test::read_bytes(place.path() / "runs/Ada/metrics.jsonl"));
   CHECK(std::abs(trace.at("step.0.loss").item<double>() - metrics[2]["loss"].get<double>()) < 1e-6);
 }
 
@@ -82,16 +82,16 @@ TEST_CASE("cli: the same command gives the same bytes twice") {
   REQUIRE(
       place.train("Ada", {"--seed", "3", "--embeddings", "again", "--runs", "again"}).exit_code ==
       0);
-  CHECK(sdx::test::bytes_of(place.path() / "embeddings/Ada.safetensors") ==
-        sdx::test::bytes_of(place.path() / "again/Ada.safetensors"));
+  CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") ==
+        sdx::test::read_bytes(place.path() / "again/Ada.safetensors"));
   const std::vector<std::string> prompt = {"<Ada> smiling", "--seed", "7", "--steps", "3", "--out"};
   for (const char* folder : {"one", "two"}) {
     auto arguments = prompt;
     arguments.push_back(folder);
     REQUIRE(place.run("sdx-generate", arguments).exit_code == 0);
   }
-  CHECK(sdx::test::bytes_of(place.path() / "one/0001-7-ada-smiling.png") ==
-        sdx::test::bytes_of(place.path() / "two/0001-7-ada-smiling.png"));
+  CHECK(sdx::test::read_bytes(place.path() / "one/0001-7-ada-smiling.png") ==
+        sdx::test::read_bytes(place.path() / "two/0001-7-ada-smiling.png"));
 }
 
 TEST_CASE("cli: sdx-generate numbers its pictures and never overwrites") {
@@ -108,8 +108,8 @@ TEST_CASE("cli: sdx-generate numbers its pictures and never overwrites") {
         "pictures/0004-6-snow.png\npictures/0001-grid.png\n");
   const RunResult second = generate();
   CHECK_THAT(second.out, ContainsSubstring("pictures/0005-5-a-robot.png"));
-  CHECK(sdx::test::bytes_of(place.path() / "pictures/0001-5-a-robot.png") ==
-        sdx::test::bytes_of(place.path() / "pictures/0005-5-a-robot.png"));
+  CHECK(sdx::test::read_bytes(place.path() / "pictures/0001-5-a-robot.png") ==
+        sdx::test::read_bytes(place.path() / "pictures/0005-5-a-robot.png"));
   const auto texts = sdx::read_png_texts(place.path() / "pictures/0003-5-snow.png");
   CHECK_THAT(texts.at("parameters"), ContainsSubstring("snow\nSteps: 2, Sampler: DPM++ 2M"));
   CHECK_THAT(texts.at("parameters"), ContainsSubstring("Seed: 5, Size: 64x64"));
@@ -263,7 +263,7 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   command.meanwhile = [&](pid_t child) {
     // Until the third step has been measured; a run that never gets there ends by its own error.
     while (sdx::test::is_running(child)) {
-      const std::string text = fs::exists(metrics) ? sdx::test::bytes_of(metrics) : "";
+      const std::string text = fs::exists(metrics) ? sdx::test::read_bytes(metrics) : "";
       if (std::count(text.begin(), text.end(), '\n') >= 4) break;
       std::this_thread::yield();
     }
@@ -287,7 +287,7 @@ TEST_CASE("cli: Ctrl-C before the second milestone keeps what was learnt, not th
   const fs::path metrics = place.path() / "runs/Ada/metrics.jsonl";
   command.meanwhile = [&](pid_t child) {
     while (sdx::test::is_running(child)) {
-      const std::string text = fs::exists(metrics) ? sdx::test::bytes_of(metrics) : "";
+      const std::string text = fs::exists(metrics) ? sdx::test::read_bytes(metrics) : "";
       if (text.find("\"step\":3,") != std::string::npos) break;
       std::this_thread::yield();
     }
@@ -313,7 +313,7 @@ TEST_CASE("cli: no Python is needed to import, train or generate") {
   const std::string listing = (place.path() / "ldd").string();
   const std::string library = std::string(SDX_BIN_DIR) + "/../lib/sdx/libsdx-tools.so";
   REQUIRE(std::system(("ldd " + library + " > " + listing).c_str()) == 0);
-  const std::string libraries = sdx::test::bytes_of(listing);
+  const std::string libraries = sdx::test::read_bytes(listing);
   CHECK_THAT(libraries, ContainsSubstring("libtorch_cpu"));
   CHECK_THAT(libraries, !ContainsSubstring("python"));
   CHECK_THAT(libraries, !ContainsSubstring("not found"));

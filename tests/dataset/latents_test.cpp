@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-sdx::Portrait portrait_of(sdx::Image image) {
+sdx::Portrait make_portrait(sdx::Image image) {
   sdx::Portrait portrait;
   portrait.width_px = image.width_px;
   portrait.height_px = image.height_px;
@@ -30,12 +30,12 @@ sdx::Portrait portrait_of(sdx::Image image) {
 std::vector<sdx::Portrait> portraits() {
   sdx::Portrait unused;
   unused.problem = "truncated";
-  return {portrait_of(busy_picture(64, 64)), unused, portrait_of(quartered_picture(64, 64))};
+  return {make_portrait(busy_image(64, 64)), unused, make_portrait(quartered_image(64, 64))};
 }
 
-sdx::PortraitLatents encode(const std::vector<sdx::Portrait>& pictures,
+sdx::PortraitLatents encode(const std::vector<sdx::Portrait>& images,
                             const sdx::LatentOptions& options, const fs::path& cache = {}) {
-  return sdx::encode_portraits(pictures, tiny_bundle(), {}, options, cache);
+  return sdx::encode_portraits(images, tiny_bundle(), {}, options, cache);
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ TEST_CASE("dataset: each used portrait is encoded, and its mirror image if wante
   CHECK(both.distribution.deviation.sizes() == at::IntArrayRef({4, 4, 8, 8}));
   CHECK(max_difference(both.distribution.mean[2], plain.distribution.mean[1]) == 0);
   const sdx::VaeEncoder encoder(tiny_bundle(), {});
-  const auto turned = encoder.encode(sdx::to_tensor(busy_picture(64, 64)).flip({3}));
+  const auto turned = encoder.encode(sdx::to_tensor(busy_image(64, 64)).flip({3}));
   CHECK(max_difference(both.distribution.mean[1], turned.mean[0]) == 0);
 }
 
@@ -58,13 +58,13 @@ TEST_CASE("dataset: the cache holds what was encoded, and only what is still wan
   const fs::path cache = folder.path() / "latents.safetensors";
   const auto first = encode(portraits(), {.mirror = true}, cache);
   CHECK(first.encoded == 4);
-  const std::string bytes = bytes_of(cache);
+  const std::string bytes = read_bytes(cache);
   const auto second = encode(portraits(), {.mirror = true}, cache);
   CHECK(second.encoded == 0);
   CHECK(second.cache_problem.empty());
   CHECK(at::equal(second.distribution.mean, first.distribution.mean));
   CHECK(at::equal(second.distribution.deviation, first.distribution.deviation));
-  CHECK(bytes_of(cache) == bytes);
+  CHECK(read_bytes(cache) == bytes);
 
   auto changed = portraits();
   changed[0].image.rgb[7] ^= 1U;
@@ -88,7 +88,7 @@ TEST_CASE("dataset: a damaged cache is none", "[dataset]") {
   const TempFolder folder;
   const fs::path cache = folder.path() / "latents.safetensors";
   const auto good = encode(portraits(), {}, cache);
-  const std::string bytes = bytes_of(cache);
+  const std::string bytes = read_bytes(cache);
   std::string flipped = bytes;
   flipped[flipped.size() - 5] = static_cast<char>(flipped[flipped.size() - 5] ^ 1);
   for (const std::string& damaged :
@@ -98,12 +98,12 @@ TEST_CASE("dataset: a damaged cache is none", "[dataset]") {
     CHECK(again.encoded == 2);
     CHECK(again.cache_problem.find(cache.string()) != std::string::npos);
     CHECK(at::equal(again.distribution.mean, good.distribution.mean));
-    CHECK(bytes_of(cache) == bytes);
+    CHECK(read_bytes(cache) == bytes);
   }
 }
 
 TEST_CASE("dataset: the mask counts the face and hair, not the background", "[dataset]") {
-  sdx::Portrait portrait = portrait_of(busy_picture(256, 256));
+  sdx::Portrait portrait = make_portrait(busy_image(256, 256));
   CHECK(at::equal(sdx::face_mask(portrait, 8), at::ones({1, 1, 32, 32})));
   // A face left of the middle, in a picture twice as large whose left half was taken.
   portrait.width_px = 1024;

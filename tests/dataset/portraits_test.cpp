@@ -126,8 +126,8 @@ TEST_CASE("dataset: of a picture saved twice the larger counts, six cartoons of 
   for (const auto& entry : fs::directory_iterator(ada)) {
     fs::copy(entry.path(), folder.path() / entry.path().filename());
   }
-  const sdx::Image picture = sdx::decode_image(ada / "03.png").image;
-  folder.file("00.jpg", sdx::test::jpeg_bytes(sdx::resize(picture, 64, 64)));
+  const sdx::Image portrait_image = sdx::decode_image(ada / "03.png").image;
+  folder.file("00.jpg", sdx::test::jpeg_bytes(sdx::resize(portrait_image, 64, 64)));
   const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, nullptr);
   REQUIRE(portraits.size() == 7);
   CHECK(portraits[0].problem == "the same picture as 03.png");
@@ -141,8 +141,9 @@ TEST_CASE("dataset: of a picture saved twice the larger counts, six cartoons of 
 TEST_CASE("dataset: a blurred picture is used and flagged", "[dataset]") {
   const TempFolder folder;
   const fs::path ada = fs::path(SDX_SOURCE_DIR) / "configs/demo/portraits/ada/01.png";
-  const sdx::Image picture = sdx::decode_image(ada).image;
-  sdx::write_png(folder.path() / "a.png", sdx::resize(sdx::resize(picture, 24, 24), 128, 128));
+  const sdx::Image portrait_image = sdx::decode_image(ada).image;
+  sdx::write_png(folder.path() / "a.png",
+                 sdx::resize(sdx::resize(portrait_image, 24, 24), 128, 128));
   const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, nullptr);
   CHECK(portraits.at(0).used());
   CHECK(portraits.at(0).is_blurred);
@@ -212,7 +213,7 @@ TEST_CASE("dataset: a square photograph is cropped only where its face is small"
   const TempFolder folder;
   sdx::write_png(folder.path() / "1-large.png",
                  sdx::crop(photo, sdx::centre_square(photo.width_px, photo.height_px)));
-  const sdx::Image grey = sdx::test::plain_picture(800, 800, {120, 120, 120});
+  const sdx::Image grey = sdx::test::plain_image(800, 800, {120, 120, 120});
   sdx::write_png(folder.path() / "2-small.png",
                  with_pasted(grey, sdx::resize(photo, 180, 240), 550, 450));
   sdx::write_png(folder.path() / "3-upright.png", photo);
@@ -242,7 +243,7 @@ TEST_CASE("dataset: of several faces the largest, the middle one or the one that
   const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;
   const TempFolder folder;
   // A dark face large at the left, a light one smaller in the middle; and two dark and light alone.
-  sdx::Image both = sdx::test::plain_picture(1600, 800, {90, 90, 90});
+  sdx::Image both = sdx::test::plain_image(1600, 800, {90, 90, 90});
   both = with_pasted(both, darkened(photo), 0, 0);
   both = with_pasted(both, sdx::resize(photo, 450, 600), 720, 100);
   sdx::write_png(folder.path() / "1-both.png", both);

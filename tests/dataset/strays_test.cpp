@@ -30,7 +30,7 @@ std::vector<sdx::Portrait> people(const std::vector<std::uint8_t>& degrees) {
   return portraits;
 }
 
-std::vector<std::size_t> strays_of(const std::vector<std::uint8_t>& degrees) {
+std::vector<std::size_t> list_strays(const std::vector<std::uint8_t>& degrees) {
   std::vector<sdx::Portrait> portraits = people(degrees);
   const auto strays = sdx::flag_strays(portraits, ByFirstPixel());
   for (std::size_t i = 0; i < portraits.size(); ++i) {
@@ -42,20 +42,20 @@ std::vector<std::size_t> strays_of(const std::vector<std::uint8_t>& degrees) {
 }  // namespace
 
 TEST_CASE("dataset: pictures of someone else are flagged", "[dataset]") {
-  CHECK(strays_of({10, 12, 80, 14, 16, 18}) == std::vector<std::size_t>{2});
-  CHECK(strays_of({90, 10, 12, 0, 14, 16, 18, 20, 90}) == std::vector<std::size_t>{0, 8});
-  CHECK(strays_of({10, 12, 14, 16}).empty());
+  CHECK(list_strays({10, 12, 80, 14, 16, 18}) == std::vector<std::size_t>{2});
+  CHECK(list_strays({90, 10, 12, 0, 14, 16, 18, 20, 90}) == std::vector<std::size_t>{0, 8});
+  CHECK(list_strays({10, 12, 14, 16}).empty());
 }
 
 TEST_CASE("dataset: where most pairs are unlike, or few faces are seen, nothing is flagged",
           "[dataset]") {
-  CHECK(strays_of({0, 30, 60, 90, 120}).empty());
-  CHECK(strays_of({0, 1, 90}).empty());
-  CHECK(strays_of({0, 1, 90, 255, 255}).empty());
+  CHECK(list_strays({0, 30, 60, 90, 120}).empty());
+  CHECK(list_strays({0, 1, 90}).empty());
+  CHECK(list_strays({0, 1, 90, 255, 255}).empty());
 }
 
 TEST_CASE("dataset: a picture that is not used or shows no face is no stray", "[dataset]") {
-  CHECK(strays_of({10, 12, 255, 14, 16, 80}) == std::vector<std::size_t>{5});
+  CHECK(list_strays({10, 12, 255, 14, 16, 80}) == std::vector<std::size_t>{5});
   std::vector<sdx::Portrait> portraits = people({10, 12, 80, 14, 16});
   portraits[2].problem = "truncated";
   CHECK(sdx::flag_strays(portraits, ByFirstPixel()).empty());

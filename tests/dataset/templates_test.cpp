@@ -31,7 +31,7 @@ TEST_CASE("dataset: templates of one's own", "[dataset]") {
   const auto own = sdx::load_templates(
       folder.file("own.txt", "\xEF\xBB\xBF{name} at sea\r\n\n  {name} and {name} \n"));
   CHECK(own == std::vector<std::string>{"{name} at sea", "{name} and {name}"});
-  const auto message = message_of<sdx::DataError>(
+  const auto message = catch_message<sdx::DataError>(
       [&] { sdx::load_templates(folder.file("bad.txt", "{name}\n\na photo\n")); });
   CHECK(contains(message, "bad.txt:3: "));
   CHECK(contains(message, "\"a photo\""));

@@ -8,8 +8,8 @@
 #include "support/catch.h"
 
 using sdx::choose_target;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 TEST_CASE("device: the processor computes in float32 unless asked otherwise", "[device]") {
   CHECK(choose_target("cpu", "auto").dtype == at::kFloat);
@@ -18,13 +18,13 @@ TEST_CASE("device: the processor computes in float32 unless asked otherwise", "[
 }
 
 TEST_CASE("device: devices and types that are not there", "[device]") {
-  CHECK(contains(message_of<sdx::UsageError>([] { choose_target("tpu", "auto"); }),
+  CHECK(contains(catch_message<sdx::UsageError>([] { choose_target("tpu", "auto"); }),
                  "`device`: expected auto, cpu, cuda or cuda:N, found \"tpu\""));
-  CHECK(contains(message_of<sdx::UsageError>([] { choose_target("cpu", "fp8"); }),
+  CHECK(contains(catch_message<sdx::UsageError>([] { choose_target("cpu", "fp8"); }),
                  "`dtype`: expected auto, fp32, bf16 or fp16, found \"fp8\""));
-  CHECK(contains(message_of<sdx::UnavailableError>([] { choose_target("cpu", "fp16"); }),
+  CHECK(contains(catch_message<sdx::UnavailableError>([] { choose_target("cpu", "fp16"); }),
                  "`dtype` fp16: this processor cannot compute in it"));
-  CHECK(contains(message_of<sdx::UnavailableError>([] { choose_target("cuda:77", "auto"); }),
+  CHECK(contains(catch_message<sdx::UnavailableError>([] { choose_target("cuda:77", "auto"); }),
                  "`device` cuda:77: this machine has"));
 }
 

@@ -19,8 +19,8 @@
 using sdx::DeviceGraph;
 using sdx::GraphFactory;
 using sdx::RecordedCall;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 using sdx::test::noise;
 using Tensors = RecordedCall::Tensors;
 using torch::autograd::AutogradContext;
@@ -196,7 +196,7 @@ TEST_CASE("device: recorded gradients", "[device]") {
     const at::Tensor product = call(inputs).front();
     call(inputs);
     CHECK(contains(
-        message_of<sdx::InternalError>([&] { torch::autograd::grad({product.sum()}, inputs); }),
+        catch_message<sdx::InternalError>([&] { torch::autograd::grad({product.sum()}, inputs); }),
         "after the next call"));
   }
 }

@@ -16,7 +16,7 @@
 
 using Catch::Matchers::ContainsSubstring;
 using sdx::EmbeddingFormat;
-using sdx::test::message_of;
+using sdx::test::catch_message;
 using sdx::test::TempFolder;
 namespace fs = std::filesystem;
 
@@ -31,17 +31,17 @@ at::Tensor vectors(std::int64_t count, std::int64_t width, int shift = 0) {
 }
 
 std::string refusal(const fs::path& file) {
-  return message_of<sdx::DataError>([&] { sdx::read_embeddings(file); });
+  return catch_message<sdx::DataError>([&] { sdx::read_embeddings(file); });
 }
 
 /// The one word of a file, which has this form.
-sdx::Embedding word_of(const std::string& name, EmbeddingFormat format) {
+sdx::Embedding read_one(const std::string& name, EmbeddingFormat format) {
   INFO(name);
   CHECK(sdx::inspect_embedding(made(name)).format == format);
   return sdx::read_embedding(made(name));
 }
 
-std::string hash_of(const at::Tensor& tensor) {
+std::string hash_tensor(const at::Tensor& tensor) {
   return sdx::sha256_hex(
       std::span(static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()));
 }
@@ -69,7 +69,7 @@ TEST_CASE("embedding: every form of the field is read, bit for bit", "[embedding
   };
   for (const Case& each : cases) {
     INFO(each.file);
-    const sdx::Embedding word = word_of(each.file, each.format);
+    const sdx::Embedding word = read_one(each.file, each.format);
     CHECK(word.name == each.name);
     CHECK(word.vectors.only().scalar_type() == at::kFloat);
     CHECK(at::equal(word.vectors, vectors(2, 4)));
@@ -93,8 +93,9 @@ TEST_CASE("embedding: a file may hold several words", "[embedding]") {
   REQUIRE(words.size() == 2);
   CHECK(words[0].name == "cat");
   CHECK(at::equal(words[1].vectors, vectors(1, 4, 5)));
-  CHECK_THAT(message_of<sdx::DataError>([] { sdx::read_embedding(made("two_words.safetensors")); }),
-             ContainsSubstring("expected one word, found <cat>, <dog>"));
+  CHECK_THAT(
+      catch_message<sdx::DataError>([] { sdx::read_embedding(made("two_words.safetensors")); }),
+      ContainsSubstring("expected one word, found <cat>, <dog>"));
   const TempFolder folder;
   sdx::write_safetensors(folder.file("x.safetensors"),
                          {{"<cat>", vectors(1, 4)}, {"cat", vectors(1, 4)}});
@@ -220,7 +221,8 @@ TEST_CASE("embedding: claims of huge sizes cost nothing", "[embedding]") {
   const std::string long_header = sdx::test::raw(std::uint64_t{1} << 60U) + "{}";
   CHECK_THAT(refusal(folder.file("b.safetensors", long_header)), ContainsSubstring("claims"));
   using namespace sdx::test;
-  const std::string claims = dict_of(tensor(storage("0", 1LL << 37), 0, {1LL << 36, 2}, {2, 1}));
+  const std::string claims =
+      wrap_in_dict(tensor(storage("0", 1LL << 37), 0, {1LL << 36, 2}, {2, 1}));
   CHECK_THAT(refusal(folder.file("c.pt", torch_zip(pickle(claims), floats({1, 2})))),
              ContainsSubstring("claims 549755813888 bytes"));
 }
@@ -255,6 +257,6 @@ TEST_CASE("embedding: the embeddings of the field hold what Python reads from th
     const sdx::Embedding word = sdx::read_embedding(folder / each.file);
     CHECK(word.name == each.name);
     CHECK(word.vectors.only().sizes() == at::IntArrayRef(each.sizes));
-    CHECK(hash_of(word.vectors) == each.sha256);
+    CHECK(hash_tensor(word.vectors) == each.sha256);
   }
 }

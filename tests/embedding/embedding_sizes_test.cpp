@@ -7,8 +7,8 @@
 
 #include "support/catch.h"
 
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 namespace {
 
@@ -36,7 +36,7 @@ TEST_CASE("embedding: sizes are those of a table and of what is planned", "[embe
 TEST_CASE("embedding: a name without a size is an error with the nearest ones", "[embedding]") {
   const sdx::EmbeddingTable table = table_with_ada();
   const auto refusal = [](const sdx::EmbeddingSizes& sizes) {
-    return message_of<sdx::UsageError>([&] { sizes.vector_count("Adam"); });
+    return catch_message<sdx::UsageError>([&] { sizes.vector_count("Adam"); });
   };
   CHECK(contains(refusal(table), "<Ada>"));
   CHECK(contains(refusal({table, {{"Adan", 8}}}), "<Adan>"));

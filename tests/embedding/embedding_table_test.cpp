@@ -10,7 +10,7 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::message_of;
+using sdx::test::catch_message;
 using sdx::test::TempFolder;
 namespace fs = std::filesystem;
 
@@ -36,7 +36,7 @@ TEST_CASE("embedding: a table finds names, and helps with those it lacks", "[emb
   CHECK(table.all().size() == 3);
   CHECK(table.contains("Markus"));
   CHECK_FALSE(table.contains("markus"));
-  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("johanes"); }),
+  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("johanes"); }),
              ContainsSubstring("<johanes> is not known. The nearest names are <Johannes>"));
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("embedding: two files of one name are a clash unless their vectors are
   CHECK(table.all().size() == 1);
   write_word(folder.path() / "2.safetensors", "Ada", 1);
   sdx::EmbeddingTable clash;
-  CHECK_THAT(message_of<sdx::DataError>([&] { clash.add_from(folder.path()); }),
+  CHECK_THAT(catch_message<sdx::DataError>([&] { clash.add_from(folder.path()); }),
              ContainsSubstring("1.safetensors and ") && ContainsSubstring("<Ada>"));
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("embedding: a folder's files of every form are found, others don't mat
   CHECK(names ==
         std::vector<std::string>{"Kohya", "a1111", "birb-style", "cat", "dog", "in-the-picture"});
   CHECK_THAT(
-      message_of<sdx::UsageError>([&] { table.at("bird-style"); }),
+      catch_message<sdx::UsageError>([&] { table.at("bird-style"); }),
       ContainsSubstring("nearest names are <birb-style>") && !ContainsSubstring("cannot be used"));
 }
 
@@ -88,14 +88,14 @@ TEST_CASE("embedding: what a folder holds besides embeddings hinders only who as
   table.add_from(folder.path());
   CHECK(table.all().size() == 1);
   const auto refusal = [&table](const std::string& name) {
-    return message_of<sdx::DataError>([&] { table.at(name); });
+    return catch_message<sdx::DataError>([&] { table.at(name); });
   };
   CHECK_THAT(refusal("style"), ContainsSubstring("<style> is there but cannot be used") &&
                                    ContainsSubstring("style.safetensors: holds weights"));
   CHECK_THAT(refusal("malicious"), ContainsSubstring("posix.system"));
   CHECK_THAT(refusal("sdxl"), ContainsSubstring("made for SDXL"));
   CHECK_THAT(refusal("empty"), ContainsSubstring("is empty"));
-  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("other"); }),
+  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("other"); }),
              ContainsSubstring("empty.pt, …") && ContainsSubstring("sdx-model embedding show"));
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("embedding: a file that is given must be used, a folder's need not", "
   table.check_used({});
   table.add_from(made("two_words.safetensors"));
   table.check_used({"dog"});
-  CHECK_THAT(message_of<sdx::UsageError>([&] {
+  CHECK_THAT(catch_message<sdx::UsageError>([&] {
                table.check_used({"Sarah", "Cat"});
              }),
              ContainsSubstring("two_words.safetensors: given, but no prompt uses it") &&
@@ -124,6 +124,6 @@ TEST_CASE("embedding: a file that is given must be used, a folder's need not", "
 
 TEST_CASE("embedding: a LoRA's tag is told from an unknown name", "[embedding]") {
   const sdx::EmbeddingTable table;
-  CHECK_THAT(message_of<sdx::UsageError>([&] { table.at("lora:detail:0.8"); }),
+  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("lora:detail:0.8"); }),
              ContainsSubstring("<lora:detail:0.8> asks for a network that changes the model"));
 }

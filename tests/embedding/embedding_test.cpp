@@ -7,13 +7,13 @@
 
 #include "support/catch.h"
 
-using sdx::test::message_of;
+using sdx::test::catch_message;
 
 TEST_CASE("embedding: a wrong width is refused with the models that both widths belong to",
           "[embedding]") {
   const auto refusal = [](std::int64_t found, std::int64_t expected) {
     const sdx::Embedding embedding{"Ada", at::zeros({2, found}), {}, {}};
-    return message_of<sdx::DataError>([&] { sdx::check_widths(embedding, {expected}); });
+    return catch_message<sdx::DataError>([&] { sdx::check_widths(embedding, {expected}); });
   };
   CHECK(refusal(1024, 768) ==
         "<Ada>: made for SD 2.x (vectors of width 1024), this model takes embeddings for SD 1.x "
@@ -26,6 +26,6 @@ TEST_CASE("embedding: a wrong width is refused with the models that both widths 
 
 TEST_CASE("embedding: a wrong width names the file", "[embedding]") {
   const sdx::Embedding embedding{"Ada", at::zeros({1, 768}), {}, "words/Ada.pt"};
-  CHECK_THAT(message_of<sdx::DataError>([&] { sdx::check_widths(embedding, {32}); }),
+  CHECK_THAT(catch_message<sdx::DataError>([&] { sdx::check_widths(embedding, {32}); }),
              Catch::Matchers::ContainsSubstring("words/Ada.pt: made for"));
 }

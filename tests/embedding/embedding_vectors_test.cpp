@@ -13,8 +13,8 @@
 #include "support/catch.h"
 
 using sdx::EmbeddingVectors;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 namespace {
 
@@ -39,7 +39,7 @@ TEST_CASE("embedding vectors: two matrices are never taken for one", "[embedding
   const EmbeddingVectors vectors = pair();
   CHECK(vectors.count() == 2);
   CHECK(vectors.widths() == std::vector<std::int64_t>{3, 5});
-  CHECK(contains(message_of<sdx::InternalError>([&] { vectors.only(); }),
+  CHECK(contains(catch_message<sdx::InternalError>([&] { vectors.only(); }),
                  "expected those of one text encoder, found 2"));
   CHECK_THROWS_AS(at::equal(vectors, at::ones({2, 3})), sdx::InternalError);
 }
@@ -77,6 +77,6 @@ TEST_CASE("embedding vectors: the first matrix has the old name in a file", "[em
   CHECK(sdx::take_vectors(tensors, "vectors").widths() == std::vector<std::int64_t>{4});
   CHECK_FALSE(sdx::take_vectors(tensors, "best_vectors").defined());
   tensors["adam.mean.2"] = at::ones({7, 5});
-  CHECK(contains(message_of<sdx::DataError>([&] { sdx::take_vectors(tensors, "adam.mean"); }),
+  CHECK(contains(catch_message<sdx::DataError>([&] { sdx::take_vectors(tensors, "adam.mean"); }),
                  "tensor \"adam.mean\""));
 }

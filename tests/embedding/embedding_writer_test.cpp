@@ -42,7 +42,7 @@ sdx::Embedding ada(std::int64_t width = 4) {
 TEST_CASE("embedding: a file comes back as it was written, in every form", "[embedding]") {
   const TempFolder folder;
   for (const EmbeddingDialect dialect : kAll) {
-    const auto file = folder.path() / ("Ada" + std::string(extension_of(dialect)));
+    const auto file = folder.path() / ("Ada" + std::string(find_extension(dialect)));
     INFO(to_string(dialect));
     sdx::write_embedding(file, ada(), dialect);
     const sdx::Embedding back = sdx::read_embedding(file);
@@ -142,7 +142,7 @@ TEST_CASE("embedding: the same embedding gives the same bytes", "[embedding]") {
     INFO(to_string(dialect));
     sdx::write_embedding(folder.path() / "1", ada(), dialect);
     sdx::write_embedding(folder.path() / "2", ada(), dialect);
-    CHECK(sdx::test::bytes_of(folder.path() / "1") == sdx::test::bytes_of(folder.path() / "2"));
+    CHECK(sdx::test::read_bytes(folder.path() / "1") == sdx::test::read_bytes(folder.path() / "2"));
   }
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("embedding: values that are not finite are not written", "[embedding]"
   for (const EmbeddingDialect dialect : kAll) {
     CHECK_THROWS_AS(sdx::write_embedding(file, word, dialect), sdx::DataError);
   }
-  CHECK(sdx::test::bytes_of(file) == "older");
+  CHECK(sdx::test::read_bytes(file) == "older");
 }
 
 TEST_CASE("embedding: a form is known by its name or refused with the choices", "[embedding]") {

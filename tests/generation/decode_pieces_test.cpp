@@ -17,7 +17,7 @@ using sdx::test::tiny_bundle;
 
 namespace {
 
-at::Tensor latents_of(std::int64_t height, std::int64_t width) {
+at::Tensor make_latents(std::int64_t height, std::int64_t width) {
   return noise(1, {1, 4, height, width});
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("generation: a picture in one piece is the whole picture", "[generatio
   const at::NoGradGuard no_grad;
   const sdx::VaeDecoder decoder(tiny_bundle(), {});
   const int factor = tiny_bundle().info().vae_factor;
-  const at::Tensor latents = latents_of(9, 12);
+  const at::Tensor latents = make_latents(9, 12);
   CHECK(at::equal(decode_in_pieces(decoder, latents, 12, factor), decoder.decode(latents)));
 }
 
@@ -43,7 +43,7 @@ TEST_CASE("generation: pieces fit each other and take less memory", "[generation
   const sdx::VaeDecoder decoder(tiny_bundle(), {});
   const int factor = tiny_bundle().info().vae_factor;
   for (const auto& [height, width] : {std::pair{40, 24}, std::pair{24, 41}, std::pair{37, 37}}) {
-    const at::Tensor latents = latents_of(height, width);
+    const at::Tensor latents = make_latents(height, width);
     const at::Tensor whole = decoder.decode(latents);
     const at::Tensor pieces = decode_in_pieces(decoder, latents, 16, factor);
     CHECK(pieces.sizes() == whole.sizes());
@@ -58,7 +58,7 @@ TEST_CASE("generation: the estimate of what decoding takes holds for larger pict
   const at::NoGradGuard no_grad;
   const sdx::VaeDecoder decoder(tiny_bundle(), {});
   const double estimate = sdx::decode_bytes_per_latent(decoder, 4) * 32 * 32;
-  const at::Tensor latents = latents_of(32, 32);
+  const at::Tensor latents = make_latents(32, 32);
   const sdx::AllocationMeter meter;
   decoder.decode(latents);
   const auto truth = static_cast<double>(meter.peak_bytes());

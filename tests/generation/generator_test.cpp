@@ -75,11 +75,11 @@ TEST_CASE("generation: a picture in bfloat16 is nearly the one in float32, and s
           "[generation]") {
   const sdx::Generator generator(tiny_bundle(), {at::kCPU, at::kBFloat16});
   const auto exact = generate({request("a robot", 3)});
-  CHECK(exact[0].making.dtype == at::kFloat);
-  CHECK(exact[0].making.piece_px == 0);
+  CHECK(exact[0].generation_info.dtype == at::kFloat);
+  CHECK(exact[0].generation_info.piece_px == 0);
   generator.generate({request("a robot", 3)}, {}, {},
                      [&](std::size_t, const sdx::GeneratedImage& image) {
-                       CHECK(image.making.dtype == at::kBFloat16);
+                       CHECK(image.generation_info.dtype == at::kBFloat16);
                        CHECK(psnr_db(image.image, exact[0].image) > 30);
                        CHECK(image.image.rgb != exact[0].image.rgb);
                      });
@@ -93,11 +93,11 @@ TEST_CASE("generation: a picture made in a batch is the one made alone", "[gener
   }
   const auto together = generate(requests);
   REQUIRE(together.size() == 5);
-  CHECK(together[2].making.place.size == 5);
-  CHECK(together[2].making.place.position == 2);
+  CHECK(together[2].generation_info.place.size == 5);
+  CHECK(together[2].generation_info.place.position == 2);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     CHECK(psnr_db(together[i].image, generate({requests[i]})[0].image) >= 50);
-    const auto again = generate({requests[i]}, {0, together[i].making.place});
+    const auto again = generate({requests[i]}, {0, together[i].generation_info.place});
     REQUIRE(again.size() == 1);
     CHECK(again[0].image.rgb == together[i].image.rgb);
   }
@@ -111,7 +111,7 @@ TEST_CASE("generation: pictures of different settings come in their order", "[ge
   const auto images = generate(requests, {2, std::nullopt});
   REQUIRE(images.size() == 4);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK(images[i].making.place.size == 1);
+    CHECK(images[i].generation_info.place.size == 1);
     CHECK(images[i].image.rgb == pixels(requests[i]));
   }
 }
@@ -160,7 +160,7 @@ TEST_CASE("generation: prompts of different lengths share no context", "[generat
   std::string text = "robot";
   for (int i = 0; i < 90; ++i) text += " snow";
   const auto images = generate({request(text, 1, "hat"), request("robot", 1, "hat")});
-  CHECK(images[0].making.place.size == 1);
+  CHECK(images[0].generation_info.place.size == 1);
   CHECK(images[1].image.rgb == pixels(request("robot", 1, "hat")));
 }
 
@@ -186,9 +186,9 @@ TEST_CASE("generation: an approximated picture is one in any batch, and again", 
   const std::vector<int> batch_sizes = {2, 2, 2, 2, 1};  // the same rows in the same steps
   for (std::size_t i = 0; i < requests.size(); ++i) {
     INFO(requests[i].prompt);
-    CHECK(together[i].making.place.size == batch_sizes[i]);
+    CHECK(together[i].generation_info.place.size == batch_sizes[i]);
     CHECK(psnr_db(together[i].image, generate({requests[i]})[0].image) >= 50);
-    CHECK(generate({requests[i]}, {0, together[i].making.place})[0].image.rgb ==
+    CHECK(generate({requests[i]}, {0, together[i].generation_info.place})[0].image.rgb ==
           together[i].image.rgb);
     ImageRequest exact = requests[i];
     exact.settings.guidance_end = 1;

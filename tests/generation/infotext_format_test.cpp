@@ -23,7 +23,7 @@ void check_round_trip(const Infotext& infotext) {
   CHECK(parse_infotext(text) == infotext);
 }
 
-Fields fields_of(const std::string& line) { return parse_infotext("a prompt\n" + line).fields; }
+Fields read_fields(const std::string& line) { return parse_infotext("a prompt\n" + line).fields; }
 
 }  // namespace
 
@@ -135,17 +135,17 @@ TEST_CASE("generation: what cannot be read back is not written", "[generation]")
 }
 
 TEST_CASE("generation: settings follow AUTOMATIC1111's pattern", "[generation]") {
-  CHECK(fields_of(kLine) == kFields);
-  CHECK(fields_of("Steps: 20,Sampler:DPM++ 2M,   Seed:1") == kFields);
-  CHECK(fields_of("- Steps: 20, , Sampler: DPM++ 2M, !? Seed: 1,") == kFields);
+  CHECK(read_fields(kLine) == kFields);
+  CHECK(read_fields("Steps: 20,Sampler:DPM++ 2M,   Seed:1") == kFields);
+  CHECK(read_fields("- Steps: 20, , Sampler: DPM++ 2M, !? Seed: 1,") == kFields);
   // A quoted value ends at its quote only if a comma or the end follows.
-  CHECK(fields_of("Steps: \"2\" 0, Model: \"a, \\\"b\\\"\", Seed: \"1\"") ==
+  CHECK(read_fields("Steps: \"2\" 0, Model: \"a, \\\"b\\\"\", Seed: \"1\"") ==
         Fields{{"Steps", "\"2\" 0"}, {"Model", "a, \"b\""}, {"Seed", "1"}});
-  CHECK(fields_of("Steps: \"20, Model: \"\", Seed: \"\\q\"") ==
+  CHECK(read_fields("Steps: \"20, Model: \"\", Seed: \"\\q\"") ==
         Fields{{"Steps", "\"20"}, {"Model", ""}, {"Seed", "\"\\q\""}});
-  CHECK(fields_of("Time: 1:20, A: x, Ben: y, Cy: z") ==
+  CHECK(read_fields("Time: 1:20, A: x, Ben: y, Cy: z") ==
         Fields{{"Time", "1:20"}, {"Ben", "y"}, {"Cy", "z"}});
-  CHECK(fields_of("Steps: 20, Seed: 1").empty());
+  CHECK(read_fields("Steps: 20, Seed: 1").empty());
 }
 
 TEST_CASE("generation: a last line with fewer than three pairs is prompt", "[generation]") {
@@ -170,10 +170,10 @@ TEST_CASE("generation: a very long infotext is read in one pass", "[generation]"
   const std::string word(2000000, 'x');
   CHECK(parse_infotext(word + "\n" + kLine) == Infotext{word, "", kFields});
   CHECK(parse_infotext(word + "!").fields.empty());
-  CHECK(fields_of(kLine + ", Note: \"" + word + "\"").back().second == word);
+  CHECK(read_fields(kLine + ", Note: \"" + word + "\"").back().second == word);
   std::string commas;
   for (int i = 0; i < 500000; ++i) commas += "a,";
-  CHECK(fields_of(commas + kLine) == kFields);
+  CHECK(read_fields(commas + kLine) == kFields);
 }
 
 TEST_CASE("generation: an infotext as JSON", "[generation]") {

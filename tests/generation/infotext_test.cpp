@@ -21,9 +21,10 @@ sdx::ImageRequest request(const std::string& prompt, const std::string& negative
   return result;
 }
 
-std::string text_of(const sdx::ImageRequest& of, const sdx::GenerationInfo& making = {}) {
+std::string write_text(const sdx::ImageRequest& of,
+                       const sdx::GenerationInfo& generation_info = {}) {
   return format_infotext(
-      sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", making));
+      sdx::infotext(of, tiny_bundle(), {}, "sdx 0.1.0 (abc), libtorch 2", generation_info));
 }
 
 }  // namespace
@@ -33,11 +34,11 @@ TEST_CASE("generation: infotext is what AUTOMATIC1111 writes and reads", "[gener
   made.settings.guidance_scale = 7.5;
   const std::string hash = tiny_bundle().short_hash();
   CHECK(hash.size() == 10);
-  CHECK(text_of(made) ==
+  CHECK(write_text(made) ==
         "<Ada>, snow\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: "
         "9, Size: 64x64, Model hash: " +
             hash + ", Model: tiny, RNG: Philox, Version: \"sdx 0.1.0 (abc), libtorch 2\"");
-  CHECK_THAT(text_of(request("snow")), !ContainsSubstring("Negative prompt"));
+  CHECK_THAT(write_text(request("snow")), !ContainsSubstring("Negative prompt"));
 }
 
 TEST_CASE("generation: infotext names every setting that is not the usual one", "[generation]") {
@@ -52,7 +53,7 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
   made.settings.tile = true;
   made.settings.grammar = sdx::Grammar::kPlain;
   made.settings.hires = {2, 0.4, 12};
-  CHECK_THAT(text_of(made, {{4, 1}}),
+  CHECK_THAT(write_text(made, {{4, 1}}),
              ContainsSubstring(
                  "Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, CFG "
                  "Rescale: 0.7, CFG end: 0.6, DeepCache interval: 3, Seed: 9, Size: 64x64,") &&
@@ -60,17 +61,17 @@ TEST_CASE("generation: infotext names every setting that is not the usual one", 
                                    "strength: 0.4, Clip skip: 2, Tiling: True, Grammar: plain, "
                                    "Batch size: 4, Batch pos: 1, RNG: Philox, Hires upscale: 2, "
                                    "Hires steps: 12, Hires upscaler: Lanczos, Version"));
-  const auto place = sdx::read_batch_place(sdx::parse_infotext(text_of(made, {{4, 1}})));
+  const auto place = sdx::read_batch_place(sdx::parse_infotext(write_text(made, {{4, 1}})));
   REQUIRE(place);
   CHECK(place->size == 4);
   CHECK(place->position == 1);
-  CHECK_FALSE(sdx::read_batch_place(sdx::parse_infotext(text_of(made))));
+  CHECK_FALSE(sdx::read_batch_place(sdx::parse_infotext(write_text(made))));
 }
 
 TEST_CASE("generation: infotext says how a picture was computed if not as usual", "[generation]") {
-  CHECK_THAT(text_of(request("snow"), {{}, at::kBFloat16, 512}),
+  CHECK_THAT(write_text(request("snow"), {{}, at::kBFloat16, 512}),
              ContainsSubstring("Precision: bf16, VAE tile: 512, RNG"));
-  CHECK_THAT(text_of(request("snow")), !ContainsSubstring("Precision"));
+  CHECK_THAT(write_text(request("snow")), !ContainsSubstring("Precision"));
 }
 
 TEST_CASE("generation: the guidance scale of an infotext is exact", "[generation]") {

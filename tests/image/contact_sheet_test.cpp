@@ -14,7 +14,7 @@ using namespace sdx::test;
 namespace {
 
 /// The box around all pixels of a colour; empty if there is none.
-Rect box_of(const Image& image, Colour colour) {
+Rect find_box(const Image& image, Colour colour) {
   int left = image.width_px;
   int top = image.height_px;
   int right = -1;
@@ -42,11 +42,11 @@ Rect box_of_text(const Image& image) {
       if (grey && colour.red < 150) set_colour(marked, x, y, {255, 255, 255});
     }
   }
-  return box_of(marked, {255, 255, 255});
+  return find_box(marked, {255, 255, 255});
 }
 
 SheetCell cell(Colour colour, const std::string& label = "", int width = 32, int height = 32) {
-  return {plain_picture(width, height, colour), label};
+  return {plain_image(width, height, colour), label};
 }
 
 bool same(const Image& a, const Image& b) {
@@ -61,8 +61,9 @@ Image labelled(const std::string& label) { return contact_sheet({cell(kRed, labe
 TEST_CASE("image: a contact sheet has its pictures in rows", "[image]") {
   const Image sheet =
       contact_sheet({cell(kRed), cell(kGreen), cell(kBlue), cell(kYellow), cell({1, 2, 3})}, 2, 64);
-  const std::vector<Rect> boxes = {box_of(sheet, kRed), box_of(sheet, kGreen), box_of(sheet, kBlue),
-                                   box_of(sheet, kYellow), box_of(sheet, {1, 2, 3})};
+  const std::vector<Rect> boxes = {find_box(sheet, kRed), find_box(sheet, kGreen),
+                                   find_box(sheet, kBlue), find_box(sheet, kYellow),
+                                   find_box(sheet, {1, 2, 3})};
   for (const Rect& box : boxes) {
     CHECK(box.width_px == 64);
     CHECK(box.height_px == 64);
@@ -85,17 +86,17 @@ TEST_CASE("image: a contact sheet has its pictures in rows", "[image]") {
 }
 
 TEST_CASE("image: a contact sheet is as square as it gets", "[image]") {
-  const auto columns_of = [](std::size_t count) {
+  const auto count_columns = [](std::size_t count) {
     const Image sheet = contact_sheet(std::vector<SheetCell>(count, cell(kRed)), 0, 64);
-    const int gap = box_of(sheet, kRed).x_px;
+    const int gap = find_box(sheet, kRed).x_px;
     return (sheet.width_px - gap) / (64 + gap);
   };
-  CHECK(columns_of(1) == 1);
-  CHECK(columns_of(2) == 2);
-  CHECK(columns_of(4) == 2);
-  CHECK(columns_of(5) == 3);
-  CHECK(columns_of(9) == 3);
-  CHECK(columns_of(10) == 4);
+  CHECK(count_columns(1) == 1);
+  CHECK(count_columns(2) == 2);
+  CHECK(count_columns(4) == 2);
+  CHECK(count_columns(5) == 3);
+  CHECK(count_columns(9) == 3);
+  CHECK(count_columns(10) == 4);
 }
 
 TEST_CASE("image: a contact sheet has no empty columns", "[image]") {
@@ -107,17 +108,17 @@ TEST_CASE("image: pictures keep their shape on a contact sheet", "[image]") {
   const Image sheet = contact_sheet({cell(kRed, "", 100, 50), cell(kBlue, "", 20, 30),
                                      cell(kGreen, "", 10, 100), cell(kYellow, "", 1, 1)},
                                     4, 64);
-  const Rect wide = box_of(sheet, kRed);
+  const Rect wide = find_box(sheet, kRed);
   CHECK(wide.width_px == 64);
   CHECK(wide.height_px == 32);
-  const Rect high = box_of(sheet, kBlue);
+  const Rect high = find_box(sheet, kBlue);
   CHECK(high.width_px == 64);
   CHECK(high.height_px == 96);
   // At most twice as high as the cell is wide, and then in its middle.
-  const Rect strip = box_of(sheet, kGreen);
+  const Rect strip = find_box(sheet, kGreen);
   CHECK(strip.height_px == 128);
   CHECK(strip.width_px == 13);
-  const Rect dot = box_of(sheet, kYellow);
+  const Rect dot = find_box(sheet, kYellow);
   CHECK(dot.width_px == 64);
   // They stand on one line, under which the labels are.
   CHECK(wide.y_px + wide.height_px == strip.y_px + strip.height_px);
@@ -129,14 +130,14 @@ TEST_CASE("image: an enlarged picture keeps sharp pixels", "[image]") {
   set_colour(two, 0, 0, kRed);
   set_colour(two, 1, 0, kBlue);
   const Image sheet = contact_sheet({{two, ""}}, 1, 64);
-  CHECK(box_of(sheet, kRed).width_px == 32);
-  CHECK(box_of(sheet, kBlue).width_px == 32);
+  CHECK(find_box(sheet, kRed).width_px == 32);
+  CHECK(find_box(sheet, kBlue).width_px == 32);
 }
 
 TEST_CASE("image: a cell without a picture keeps its place", "[image]") {
   const Image sheet = contact_sheet({cell(kRed), {Image(), "failed"}, cell(kBlue)}, 3, 64);
-  const int gap = box_of(sheet, kRed).x_px;
-  CHECK(box_of(sheet, kBlue).x_px == gap + 2 * (64 + gap));
+  const int gap = find_box(sheet, kRed).x_px;
+  CHECK(find_box(sheet, kBlue).x_px == gap + 2 * (64 + gap));
 }
 
 TEST_CASE("image: a contact sheet without pictures is an empty sheet", "[image]") {
@@ -152,7 +153,7 @@ TEST_CASE("image: a contact sheet of an impossible size is a mistake of ours", "
 
 TEST_CASE("image: a label stands under its picture, in the cell, in dark grey", "[image]") {
   const Image sheet = contact_sheet({cell(kRed, "Ada Lovelace"), cell(kBlue)}, 2, 256);
-  const Rect picture = box_of(sheet, kRed);
+  const Rect picture = find_box(sheet, kRed);
   const Rect text = box_of_text(sheet);
   REQUIRE(text.width_px > 40);
   CHECK(text.y_px >= picture.y_px + picture.height_px);

@@ -26,10 +26,10 @@ DecodedImage decoded(const std::string& bytes, const std::string& name = "pictur
 }
 
 /// Why the bytes are refused. The message goes beside a path and must not have it.
-std::string refusal_of(const std::string& bytes) {
+std::string catch_refusal(const std::string& bytes) {
   const TempFolder folder;
   const fs::path path = folder.file("picture.jpg", bytes);
-  const std::string message = message_of<DataError>([&] { decode_image(path); });
+  const std::string message = catch_message<DataError>([&] { decode_image(path); });
   CHECK_FALSE(contains(message, "picture.jpg"));
   CHECK_FALSE(contains(message, folder.path().string()));
   return message;
@@ -73,7 +73,7 @@ TEST_CASE("image: a JPEG is decoded", "[image]") {
   for (const bool progressive : {false, true}) {
     JpegOptions options;
     options.progressive = progressive;
-    const DecodedImage result = decoded(jpeg_bytes(quartered_picture(64, 32), options));
+    const DecodedImage result = decoded(jpeg_bytes(quartered_image(64, 32), options));
     CHECK(result.image.width_px == 64);
     CHECK(result.image.height_px == 32);
     CHECK(result.image.rgb.size() == 3 * 64 * 32);
@@ -83,7 +83,7 @@ TEST_CASE("image: a JPEG is decoded", "[image]") {
 }
 
 TEST_CASE("image: the same bytes give the same picture", "[image]") {
-  const std::string bytes = jpeg_bytes(busy_picture(150, 90));
+  const std::string bytes = jpeg_bytes(busy_image(150, 90));
   CHECK(same(decoded(bytes).image, decoded(bytes, "other.png").image));
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("image: each EXIF orientation comes upright", "[image]") {
       JpegOptions options;
       options.orientation = expected.orientation;
       options.big_endian_exif = big_endian;
-      const DecodedImage result = decoded(jpeg_bytes(quartered_picture(64, 32), options));
+      const DecodedImage result = decoded(jpeg_bytes(quartered_image(64, 32), options));
       CHECK(result.exif_orientation == expected.orientation);
       const bool lies = expected.orientation >= 5;
       CHECK(result.image.width_px == (lies ? 32 : 64));
@@ -125,7 +125,7 @@ TEST_CASE("image: an impossible EXIF orientation is none", "[image]") {
   for (const int orientation : {9, 255, 65535}) {
     JpegOptions options;
     options.orientation = orientation;
-    const DecodedImage result = decoded(jpeg_bytes(quartered_picture(64, 32), options));
+    const DecodedImage result = decoded(jpeg_bytes(quartered_image(64, 32), options));
     CHECK(result.exif_orientation == 1);
     check_quarters(result.image, kRed, kGreen, kBlue, kYellow);
   }
@@ -135,13 +135,13 @@ TEST_CASE("image: a truncated JPEG is refused at every length", "[image]") {
   for (const bool progressive : {false, true}) {
     JpegOptions options;
     options.progressive = progressive;
-    const std::string whole = jpeg_bytes(busy_picture(120, 80), options);
+    const std::string whole = jpeg_bytes(busy_image(120, 80), options);
     for (const std::size_t length :
          {std::size_t{3}, std::size_t{4}, std::size_t{20}, std::size_t{300}, whole.size() / 10,
           whole.size() / 4, whole.size() / 2, whole.size() * 9 / 10, whole.size() - 3,
           whole.size() - 2, whole.size() - 1}) {
       INFO(length << " of " << whole.size() << " bytes");
-      CHECK(refusal_of(whole.substr(0, length)) ==
+      CHECK(catch_refusal(whole.substr(0, length)) ==
             "truncated: the end marker of the JPEG is missing");
     }
     CHECK(decoded(whole).image.width_px == 120);
@@ -150,46 +150,47 @@ TEST_CASE("image: a truncated JPEG is refused at every length", "[image]") {
 
 TEST_CASE("image: a JPEG whose end was overwritten is refused", "[image]") {
   // As a download leaves it that was broken off in a file of the full length.
-  const std::string whole = jpeg_bytes(busy_picture(120, 80));
-  CHECK(contains(refusal_of(whole.substr(0, whole.size() - 2) + std::string(100, '\0')),
+  const std::string whole = jpeg_bytes(busy_image(120, 80));
+  CHECK(contains(catch_refusal(whole.substr(0, whole.size() - 2) + std::string(100, '\0')),
                  "truncated"));
-  CHECK(contains(refusal_of(whole.substr(0, whole.size() - 2) + std::string(100, 'x') + "\xFF\xD9"),
-                 "damaged JPEG"));
+  CHECK(contains(
+      catch_refusal(whole.substr(0, whole.size() - 2) + std::string(100, 'x') + "\xFF\xD9"),
+      "damaged JPEG"));
 }
 
 TEST_CASE("image: bytes after the end of a JPEG do no harm", "[image]") {
   // Phones put a second picture or a film there.
-  const std::string bytes = jpeg_bytes(quartered_picture(64, 32));
+  const std::string bytes = jpeg_bytes(quartered_image(64, 32));
   CHECK(same(decoded(bytes + "MPF and more").image, decoded(bytes).image));
 }
 
 TEST_CASE("image: a JPEG that is damaged in the middle is refused", "[image]") {
   JpegOptions options;
   options.restart_rows = 1;
-  const std::string whole = jpeg_bytes(busy_picture(120, 80), options);
+  const std::string whole = jpeg_bytes(busy_image(120, 80), options);
   const std::size_t begin = scan_begin(whole);
   const std::size_t middle = begin + (whole.size() - begin) / 2;
 
   std::string flipped = whole;
   for (std::size_t i = middle; i < middle + 64; ++i)
     flipped[i] = static_cast<char>(flipped[i] ^ 0x55);
-  CHECK(contains(refusal_of(flipped), "damaged JPEG: "));
+  CHECK(contains(catch_refusal(flipped), "damaged JPEG: "));
 
   std::string ended_early = whole;
   ended_early.replace(middle, 2, "\xFF\xD9");
-  CHECK(contains(refusal_of(ended_early), "damaged JPEG"));
+  CHECK(contains(catch_refusal(ended_early), "damaged JPEG"));
 }
 
 TEST_CASE("image: a JPEG with a damaged header is refused", "[image]") {
-  std::string bytes = jpeg_bytes(quartered_picture(64, 32));
+  std::string bytes = jpeg_bytes(quartered_image(64, 32));
   const std::size_t tables = bytes.find("\xFF\xC4");
   REQUIRE(tables != std::string::npos);
   for (std::size_t i = tables + 5; i < tables + 21; ++i) bytes[i] = '\xFF';  // counts of codes
-  CHECK(contains(refusal_of(bytes), "damaged JPEG"));
+  CHECK(contains(catch_refusal(bytes), "damaged JPEG"));
 }
 
 TEST_CASE("image: a JPEG of thousands of scans is refused", "[image]") {
-  const Image picture = busy_picture(64, 64);
+  const Image picture = busy_image(64, 64);
   const std::string bytes =
       detail::compress_jpeg(64, 64, 3, JCS_RGB, picture.rgb, [](jpeg_compress_struct& info) {
         // Each component in a scan of its own.
@@ -204,7 +205,7 @@ TEST_CASE("image: a JPEG of thousands of scans is refused", "[image]") {
   const std::string scan = bytes.substr(last_scan, bytes.size() - 2 - last_scan);
   std::string many = bytes.substr(0, bytes.size() - 2);
   for (int i = 0; i < 600; ++i) many += scan;
-  CHECK(contains(refusal_of(many + "\xFF\xD9"), "too many scans"));
+  CHECK(contains(catch_refusal(many + "\xFF\xD9"), "too many scans"));
 }
 
 TEST_CASE("image: a grey JPEG becomes RGB", "[image]") {
@@ -216,27 +217,27 @@ TEST_CASE("image: a grey JPEG becomes RGB", "[image]") {
 
 TEST_CASE("image: a CMYK JPEG becomes RGB, Adobe's inverted one too", "[image]") {
   constexpr int kTolerance = 3;
-  const auto colour_of = [](const std::vector<std::uint8_t>& pixel, J_COLOR_SPACE space,
-                            bool adobe) {
+  const auto find_colour = [](const std::vector<std::uint8_t>& pixel, J_COLOR_SPACE space,
+                              bool adobe) {
     return colour_at(decoded(cmyk_jpeg_bytes(16, 16, pixel, space, adobe)).image, 8, 8);
   };
   // Without Adobe's marker: ink. Cyan, half black, white.
-  CHECK(is_near(colour_of({255, 0, 0, 0}, JCS_CMYK, false), {0, 255, 255}, kTolerance));
-  CHECK(is_near(colour_of({0, 0, 0, 128}, JCS_CMYK, false), {127, 127, 127}, kTolerance));
-  CHECK(is_near(colour_of({0, 0, 0, 0}, JCS_CMYK, false), {255, 255, 255}, kTolerance));
-  CHECK(is_near(colour_of({0, 128, 255, 64}, JCS_CMYK, false), {191, 95, 0}, kTolerance));
+  CHECK(is_near(find_colour({255, 0, 0, 0}, JCS_CMYK, false), {0, 255, 255}, kTolerance));
+  CHECK(is_near(find_colour({0, 0, 0, 128}, JCS_CMYK, false), {127, 127, 127}, kTolerance));
+  CHECK(is_near(find_colour({0, 0, 0, 0}, JCS_CMYK, false), {255, 255, 255}, kTolerance));
+  CHECK(is_near(find_colour({0, 128, 255, 64}, JCS_CMYK, false), {191, 95, 0}, kTolerance));
   // With it: what light is left.
   for (const J_COLOR_SPACE space : {JCS_CMYK, JCS_YCCK}) {
-    CHECK(is_near(colour_of({0, 255, 255, 255}, space, true), {0, 255, 255}, kTolerance));
-    CHECK(is_near(colour_of({255, 255, 255, 128}, space, true), {128, 128, 128}, kTolerance));
-    CHECK(is_near(colour_of({255, 127, 0, 191}, space, true), {191, 95, 0}, kTolerance));
+    CHECK(is_near(find_colour({0, 255, 255, 255}, space, true), {0, 255, 255}, kTolerance));
+    CHECK(is_near(find_colour({255, 255, 255, 128}, space, true), {128, 128, 128}, kTolerance));
+    CHECK(is_near(find_colour({255, 127, 0, 191}, space, true), {191, 95, 0}, kTolerance));
   }
 }
 
 // ---- PNG
 
 TEST_CASE("image: a PNG is decoded exactly", "[image]") {
-  const Image picture = busy_picture(31, 17);
+  const Image picture = busy_image(31, 17);
   const DecodedImage result = decoded(png_bytes(picture));
   CHECK(same(result.image, picture));
   CHECK(result.exif_orientation == 1);
@@ -294,14 +295,14 @@ TEST_CASE("image: what is transparent shows white", "[image]") {
 
 TEST_CASE("image: EXIF data in a PNG turn it", "[image]") {
   const DecodedImage result =
-      decoded(png_bytes(quartered_picture(64, 32), png_chunk("eXIf", exif_block(6))));
+      decoded(png_bytes(quartered_image(64, 32), png_chunk("eXIf", exif_block(6))));
   CHECK(result.exif_orientation == 6);
   check_quarters(result.image, kBlue, kRed, kYellow, kGreen);
 }
 
 TEST_CASE("image: chunks of a PNG that do not concern the pixels are passed over", "[image]") {
   // A colour profile of nonsense: libpng warns of those that Photoshop writes.
-  const Image picture = busy_picture(9, 9);
+  const Image picture = busy_image(9, 9);
   CHECK(same(decoded(png_bytes(picture, png_chunk("iCCP", "nonsense"))).image, picture));
   CHECK(same(decoded(png_bytes(picture, png_chunk("gAMA", "xx"), png_chunk("prVt", "x"))).image,
              picture));
@@ -309,7 +310,7 @@ TEST_CASE("image: chunks of a PNG that do not concern the pixels are passed over
 
 TEST_CASE("image: a PNG with a wrong checksum is refused, wherever it is", "[image]") {
   const std::string whole =
-      png_bytes(busy_picture(20, 20), png_chunk("tEXt", std::string("a\0b", 3)));
+      png_bytes(busy_image(20, 20), png_chunk("tEXt", std::string("a\0b", 3)));
   for (const char* const type : {"IHDR", "tEXt", "IDAT", "IEND"}) {
     INFO(type);
     std::string broken = whole;
@@ -317,21 +318,22 @@ TEST_CASE("image: a PNG with a wrong checksum is refused, wherever it is", "[ima
     const std::size_t length = static_cast<std::uint8_t>(broken[position - 1]) +
                                256U * static_cast<std::uint8_t>(broken[position - 2]);
     broken[position + 4 + length] = static_cast<char>(broken[position + 4 + length] ^ 1);
-    CHECK(contains(refusal_of(broken), "the checksum (CRC)"));
+    CHECK(contains(catch_refusal(broken), "the checksum (CRC)"));
   }
   std::string flipped = whole;
   const std::size_t pixels = flipped.find("IDAT") + 40;
   flipped[pixels] = static_cast<char>(flipped[pixels] ^ 1);
-  CHECK(contains(refusal_of(flipped), "the checksum (CRC)"));
+  CHECK(contains(catch_refusal(flipped), "the checksum (CRC)"));
 }
 
 TEST_CASE("image: a truncated PNG is refused at every length", "[image]") {
-  const std::string whole = png_bytes(busy_picture(40, 40));
+  const std::string whole = png_bytes(busy_image(40, 40));
   for (const std::size_t length :
        {std::size_t{8}, std::size_t{20}, std::size_t{33}, std::size_t{40}, whole.size() / 2,
         whole.size() - 12, whole.size() - 1}) {
     INFO(length << " of " << whole.size() << " bytes");
-    CHECK(refusal_of(whole.substr(0, length)) == "truncated: the end marker of the PNG is missing");
+    CHECK(catch_refusal(whole.substr(0, length)) ==
+          "truncated: the end marker of the PNG is missing");
   }
 }
 
@@ -341,33 +343,34 @@ TEST_CASE("image: a PNG with too few or too many pixels is refused", "[image]") 
            png_chunk("IEND", "");
   };
   CHECK(decoded(with_rows(std::string("\0\1\2\0\3\4", 6))).image.rgb.size() == 12);
-  CHECK(contains(refusal_of(with_rows(std::string("\0\1\2\0\3", 5))), "damaged PNG"));
-  CHECK(contains(refusal_of(with_rows(std::string("\0\1\2\0\3\4\5", 7))), "damaged PNG"));
-  CHECK(contains(refusal_of(png_header(2, 2, 8, kPngGrey) + png_chunk("IEND", "")), "damaged PNG"));
-  CHECK(contains(refusal_of(png_header(2, 2, 8, kPngGrey) + png_chunk("IDAT", "nonsense") +
-                            png_chunk("IEND", "")),
+  CHECK(contains(catch_refusal(with_rows(std::string("\0\1\2\0\3", 5))), "damaged PNG"));
+  CHECK(contains(catch_refusal(with_rows(std::string("\0\1\2\0\3\4\5", 7))), "damaged PNG"));
+  CHECK(contains(catch_refusal(png_header(2, 2, 8, kPngGrey) + png_chunk("IEND", "")),
                  "damaged PNG"));
-  CHECK(contains(refusal_of(png_header(2, 2, 7, kPngGrey) +
-                            png_chunk("IDAT", zlib_bytes("xxxxxx")) + png_chunk("IEND", "")),
+  CHECK(contains(catch_refusal(png_header(2, 2, 8, kPngGrey) + png_chunk("IDAT", "nonsense") +
+                               png_chunk("IEND", "")),
+                 "damaged PNG"));
+  CHECK(contains(catch_refusal(png_header(2, 2, 7, kPngGrey) +
+                               png_chunk("IDAT", zlib_bytes("xxxxxx")) + png_chunk("IEND", "")),
                  "damaged PNG"));
 }
 
 TEST_CASE("image: a PNG with a chunk that must be known and is not is refused", "[image]") {
-  CHECK(contains(refusal_of(png_bytes(busy_picture(9, 9), "", png_chunk("NEWS", "x"))),
+  CHECK(contains(catch_refusal(png_bytes(busy_image(9, 9), "", png_chunk("NEWS", "x"))),
                  "damaged PNG"));
 }
 
 TEST_CASE("image: a PNG that does not begin with its header is refused", "[image]") {
-  CHECK(contains(refusal_of(std::string("\x89PNG\r\n\x1a\n", 8) + png_chunk("IEND", "")),
+  CHECK(contains(catch_refusal(std::string("\x89PNG\r\n\x1a\n", 8) + png_chunk("IEND", "")),
                  "does not begin with its header"));
 }
 
 // ---- WebP
 
 TEST_CASE("image: a WebP is decoded", "[image]") {
-  const Image picture = busy_picture(33, 21);
+  const Image picture = busy_image(33, 21);
   CHECK(same(decoded(webp_bytes(picture)).image, picture));
-  const Image lossy = decoded(lossy_webp_bytes(quartered_picture(64, 32))).image;
+  const Image lossy = decoded(lossy_webp_bytes(quartered_image(64, 32))).image;
   CHECK(lossy.width_px == 64);
   check_quarters(lossy, kRed, kGreen, kBlue, kYellow);
 }
@@ -379,118 +382,120 @@ TEST_CASE("image: what is transparent in a WebP shows white", "[image]") {
 
 TEST_CASE("image: EXIF data in a WebP turn it", "[image]") {
   constexpr int kHasExif = 8;
-  const std::string simple = webp_bytes(quartered_picture(64, 32));
+  const std::string simple = webp_bytes(quartered_image(64, 32));
   const DecodedImage result = decoded(extended_webp(
-      64, 32, kHasExif, webp_picture_chunk(simple) + riff_chunk("EXIF", exif_block(8, false))));
+      64, 32, kHasExif, webp_image_chunk(simple) + riff_chunk("EXIF", exif_block(8, false))));
   CHECK(result.exif_orientation == 8);
   check_quarters(result.image, kGreen, kYellow, kRed, kBlue);
 }
 
 TEST_CASE("image: a truncated WebP is refused at every length", "[image]") {
   for (const std::string& whole :
-       {webp_bytes(busy_picture(40, 40)), lossy_webp_bytes(busy_picture(40, 40))}) {
+       {webp_bytes(busy_image(40, 40)), lossy_webp_bytes(busy_image(40, 40))}) {
     for (const std::size_t length :
          {std::size_t{12}, std::size_t{20}, std::size_t{30}, whole.size() / 2, whole.size() - 1}) {
       INFO(length << " of " << whole.size() << " bytes");
-      CHECK(contains(refusal_of(whole.substr(0, length)), "truncated"));
+      CHECK(contains(catch_refusal(whole.substr(0, length)), "truncated"));
     }
   }
 }
 
 TEST_CASE("image: a WebP that lies about its length is refused", "[image]") {
-  const std::string whole = webp_bytes(busy_picture(40, 40));
+  const std::string whole = webp_bytes(busy_image(40, 40));
   // The picture's chunk says more than there is.
   std::string long_chunk = whole;
   long_chunk.replace(16, 4, number_bytes(0x7FFFFFFF, 4, false));
-  CHECK(contains(refusal_of(long_chunk), "damaged WebP"));
+  CHECK(contains(catch_refusal(long_chunk), "damaged WebP"));
   // The file is cut, and its header says so too.
   std::string cut = whole.substr(0, whole.size() / 2);
   cut.replace(4, 4, number_bytes(static_cast<std::uint32_t>(cut.size() - 8), 4, false));
   cut.replace(16, 4, number_bytes(static_cast<std::uint32_t>(cut.size() - 20), 4, false));
-  const std::string message = refusal_of(cut);
+  const std::string message = catch_refusal(cut);
   CHECK((contains(message, "truncated") || contains(message, "damaged WebP")));
-  CHECK_FALSE(refusal_of(riff_chunk("RIFF", "WEBP")).empty());
+  CHECK_FALSE(catch_refusal(riff_chunk("RIFF", "WEBP")).empty());
 }
 
 // ---- What is refused whatever its format
 
 TEST_CASE("image: animations are refused", "[image]") {
   constexpr int kIsAnimated = 2;
-  const std::string simple = webp_bytes(quartered_picture(64, 32));
+  const std::string simple = webp_bytes(quartered_image(64, 32));
   const std::string frame = std::string(6, '\0') + number_bytes(63, 3, false) +
                             number_bytes(31, 3, false) + number_bytes(100, 3, false) +
-                            std::string(1, '\0') + webp_picture_chunk(simple);
+                            std::string(1, '\0') + webp_image_chunk(simple);
   const std::string chunks = riff_chunk("ANIM", std::string(6, '\0')) + riff_chunk("ANMF", frame);
-  CHECK(contains(refusal_of(extended_webp(64, 32, kIsAnimated, chunks)), "animated WebP"));
+  CHECK(contains(catch_refusal(extended_webp(64, 32, kIsAnimated, chunks)), "animated WebP"));
 
   const auto animated_png = [](std::uint32_t frames) {
-    return png_bytes(quartered_picture(8, 8),
+    return png_bytes(quartered_image(8, 8),
                      png_chunk("acTL", number_bytes(frames, 4, true) + number_bytes(0, 4, true)));
   };
-  CHECK(contains(refusal_of(animated_png(2)), "animated PNG"));
+  CHECK(contains(catch_refusal(animated_png(2)), "animated PNG"));
   CHECK(decoded(animated_png(1)).image.width_px == 8);  // one frame does not move
 }
 
 TEST_CASE("image: a bomb is refused by its header", "[image]") {
-  const std::string jpeg = with_jpeg_size(jpeg_bytes(quartered_picture(64, 32)), 60000, 60000);
-  CHECK(refusal_of(jpeg) == "too large: 60000x60000 pixels; at most 50 megapixels are read");
+  const std::string jpeg = with_jpeg_size(jpeg_bytes(quartered_image(64, 32)), 60000, 60000);
+  CHECK(catch_refusal(jpeg) == "too large: 60000x60000 pixels; at most 50 megapixels are read");
   const std::string pixels = png_chunk("IDAT", "x") + png_chunk("IEND", "");
-  CHECK(contains(refusal_of(png_header(100000, 100000, 8, kPngRgb) + pixels), "too large"));
-  CHECK(contains(refusal_of(png_header(0x7FFFFFFF, 0x7FFFFFFF, 8, kPngRgb) + pixels), "too large"));
+  CHECK(contains(catch_refusal(png_header(100000, 100000, 8, kPngRgb) + pixels), "too large"));
+  CHECK(contains(catch_refusal(png_header(0x7FFFFFFF, 0x7FFFFFFF, 8, kPngRgb) + pixels),
+                 "too large"));
   // VP8L: a signature byte, then width and height less one in 14 bits each.
   const std::string lossless =
       '\x2F' + number_bytes(16383U | (16383U << 14U), 4, false) + std::string(11, '\0');
-  CHECK(
-      contains(refusal_of(riff_chunk("RIFF", "WEBP" + riff_chunk("VP8L", lossless))), "too large"));
+  CHECK(contains(catch_refusal(riff_chunk("RIFF", "WEBP" + riff_chunk("VP8L", lossless))),
+                 "too large"));
 }
 
 TEST_CASE("image: the limit is 50 megapixels, and they are read", "[image]") {
   const std::string pixels = png_chunk("IDAT", "x") + png_chunk("IEND", "");
-  CHECK_FALSE(contains(refusal_of(png_header(10000, 5000, 8, kPngRgb) + pixels), "too large"));
-  CHECK(contains(refusal_of(png_header(10001, 5000, 8, kPngRgb) + pixels), "too large"));
-  CHECK(contains(refusal_of(png_header(50000001, 1, 8, kPngRgb) + pixels), "too large"));
+  CHECK_FALSE(contains(catch_refusal(png_header(10000, 5000, 8, kPngRgb) + pixels), "too large"));
+  CHECK(contains(catch_refusal(png_header(10001, 5000, 8, kPngRgb) + pixels), "too large"));
+  CHECK(contains(catch_refusal(png_header(50000001, 1, 8, kPngRgb) + pixels), "too large"));
 }
 
 TEST_CASE("image: a picture without pixels is refused", "[image]") {
   const std::string pixels = png_chunk("IDAT", "x") + png_chunk("IEND", "");
-  CHECK(contains(refusal_of(png_header(0, 10, 8, kPngRgb) + pixels), "no pixels"));
-  CHECK(contains(refusal_of(png_header(10, 0, 8, kPngRgb) + pixels), "no pixels"));
+  CHECK(contains(catch_refusal(png_header(0, 10, 8, kPngRgb) + pixels), "no pixels"));
+  CHECK(contains(catch_refusal(png_header(10, 0, 8, kPngRgb) + pixels), "no pixels"));
 }
 
 TEST_CASE("image: a picture of one pixel is a picture", "[image]") {
-  const Image picture = plain_picture(1, 1, {10, 20, 30});
+  const Image picture = plain_image(1, 1, {10, 20, 30});
   CHECK(same(decoded(png_bytes(picture)).image, picture));
   CHECK(same(decoded(webp_bytes(picture)).image, picture));
   CHECK(is_near(colour_at(decoded(jpeg_bytes(picture)).image, 0, 0), {10, 20, 30}, 3));
 }
 
 TEST_CASE("image: the signature counts, not the name", "[image]") {
-  const Image picture = busy_picture(9, 9);
+  const Image picture = busy_image(9, 9);
   CHECK(same(decoded(png_bytes(picture), "a.jpg").image, picture));
   CHECK(same(decoded(webp_bytes(picture), "a.txt").image, picture));
 }
 
 TEST_CASE("image: what is no picture is refused and called what it is", "[image]") {
-  CHECK(refusal_of("") == "the file is empty");
-  CHECK(contains(refusal_of("This is a text.\n"), "save it as PNG, JPEG or WebP"));
-  CHECK(contains(refusal_of("x"), "no picture"));
-  CHECK(contains(refusal_of("GIF89a..."), "a GIF"));
-  CHECK(contains(refusal_of("BM......"), "a BMP"));
-  CHECK(contains(refusal_of(std::string("II*\0....", 8)), "a TIFF"));
-  CHECK(contains(refusal_of(std::string("\0\0\0\x18", 4) + "ftypheic...."), "a HEIC"));
-  CHECK(contains(refusal_of(std::string("\0\0\0\x18", 4) + "ftypavif...."), "an AVIF"));
-  CHECK(contains(refusal_of("%PDF-1.7"), "a PDF"));
-  CHECK(contains(refusal_of("RIFF\4\0\0\0WAVE"), "no picture"));
+  CHECK(catch_refusal("") == "the file is empty");
+  CHECK(contains(catch_refusal("This is a text.\n"), "save it as PNG, JPEG or WebP"));
+  CHECK(contains(catch_refusal("x"), "no picture"));
+  CHECK(contains(catch_refusal("GIF89a..."), "a GIF"));
+  CHECK(contains(catch_refusal("BM......"), "a BMP"));
+  CHECK(contains(catch_refusal(std::string("II*\0....", 8)), "a TIFF"));
+  CHECK(contains(catch_refusal(std::string("\0\0\0\x18", 4) + "ftypheic...."), "a HEIC"));
+  CHECK(contains(catch_refusal(std::string("\0\0\0\x18", 4) + "ftypavif...."), "an AVIF"));
+  CHECK(contains(catch_refusal("%PDF-1.7"), "a PDF"));
+  CHECK(contains(catch_refusal("RIFF\4\0\0\0WAVE"), "no picture"));
 }
 
 TEST_CASE("image: what is no regular file is refused without hanging", "[image]") {
   const TempFolder folder;
   const fs::path fifo = folder.file("picture.jpg");
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK(message_of<DataError>([&] { decode_image(fifo); }) ==
+  CHECK(catch_message<DataError>([&] { decode_image(fifo); }) ==
         "is a pipe (FIFO), not a regular file");
-  CHECK(message_of<DataError>([&] { decode_image(folder.path()); }) == "is a folder, not a file");
-  CHECK(message_of<DataError>([] { decode_image("/dev/zero"); }) ==
+  CHECK(catch_message<DataError>([&] { decode_image(folder.path()); }) ==
+        "is a folder, not a file");
+  CHECK(catch_message<DataError>([] { decode_image("/dev/zero"); }) ==
         "is a device, not a regular file");
 }
 
@@ -498,7 +503,7 @@ TEST_CASE("image: a file that is far too large is not read", "[image]") {
   const TempFolder folder;
   const fs::path path = folder.file("picture.jpg", "\xFF\xD8\xFF");
   fs::resize_file(path, std::uintmax_t{1} << 40U);  // a hole, not a terabyte
-  const std::string message = message_of<DataError>([&] { decode_image(path); });
+  const std::string message = catch_message<DataError>([&] { decode_image(path); });
   CHECK(contains(message, "larger than"));
   CHECK_FALSE(contains(message, "picture.jpg"));
 }
@@ -516,10 +521,10 @@ TEST_CASE("image: a picture that fails to be read is an I/O error", "[image]") {
 
 TEST_CASE("image: a picture that may not be read is a matter of permission", "[image]") {
   const TempFolder folder;
-  const fs::path path = folder.file("picture.png", png_bytes(busy_picture(9, 9)));
+  const fs::path path = folder.file("picture.png", png_bytes(busy_image(9, 9)));
   fs::permissions(folder.path(), fs::perms(0755));
   fs::permissions(path, fs::perms::none);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           decode_image(path);
           return 0;
@@ -527,7 +532,7 @@ TEST_CASE("image: a picture that may not be read is a matter of permission", "[i
 }
 
 TEST_CASE("image: names with odd letters are names", "[image]") {
-  const Image picture = busy_picture(9, 9);
+  const Image picture = busy_image(9, 9);
   for (const char* const name :
        {"with space.png", "new\nline.png", "$(x).png", "-rf.png", "日本.png"}) {
     CHECK(same(decoded(png_bytes(picture), name).image, picture));

@@ -34,7 +34,7 @@ TEST_CASE("image: a folder without the face network is refused", "[image]") {
   if (!FaceNetwork::is_built_in()) {
     CHECK_FALSE(FaceNetwork::installed().has_value());
     const auto message =
-        message_of<UnavailableError>([&] { FaceNetwork::installed(folder.path()); });
+        catch_message<UnavailableError>([&] { FaceNetwork::installed(folder.path()); });
     CHECK(contains(message, "SDX_WITH_DLIB"));
     SDX_SKIP("this build has no dlib");
   }
@@ -42,7 +42,7 @@ TEST_CASE("image: a folder without the face network is refused", "[image]") {
   for (const std::string& content :
        {std::string(), std::string("a text"), std::string(4000, '\7')}) {
     folder.file(kNetworkFile, content);
-    const auto message = message_of<DataError>([&] { FaceNetwork::installed(folder.path()); });
+    const auto message = catch_message<DataError>([&] { FaceNetwork::installed(folder.path()); });
     CHECK(contains(message, kNetworkFile));
   }
   ::setenv("SDX_DATA", folder.path().c_str(), 1);
@@ -79,8 +79,8 @@ TEST_CASE("image: the face network knows a person again", "[image]") {
       CHECK(cosine(seen[i], seen[j]) > network.same_person_cosine());
     }
   }
-  CHECK_FALSE(network.encode(plain_picture(300, 200, {90, 90, 90})).has_value());
-  CHECK_FALSE(network.encode(plain_picture(1, 1, {90, 90, 90})).has_value());
+  CHECK_FALSE(network.encode(plain_image(300, 200, {90, 90, 90})).has_value());
+  CHECK_FALSE(network.encode(plain_image(1, 1, {90, 90, 90})).has_value());
   CHECK_FALSE(network.encode(Image()).has_value());
   // Of a cartoon in which dlib sees a face: it is not her.
   const auto cartoon = network.encode(

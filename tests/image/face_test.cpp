@@ -124,7 +124,7 @@ TEST_CASE("image: of two faces the larger comes first", "[image]") {
   if (files.empty()) SDX_SKIP("the photographs in shared/data are not here");
   // One portrait twice: small at the left, large at the right.
   const Image portrait = decode_image(files.front()).image;
-  Image both = plain_picture(1200, 800, {128, 128, 128});
+  Image both = plain_image(1200, 800, {128, 128, 128});
   const auto paste = [&both](const Image& part, int left, int top) {
     for (int y = 0; y < part.height_px; ++y) {
       for (int x = 0; x < part.width_px; ++x) {
@@ -158,11 +158,11 @@ TEST_CASE("image: of two faces the larger comes first", "[image]") {
 TEST_CASE("image: where there is no face none is found", "[image]") {
   for (const FaceFinder& faces : finders()) {
     INFO(faces.method());
-    CHECK(faces.find(plain_picture(300, 200, {90, 90, 90})).empty());
-    CHECK(faces.find(quartered_picture(300, 200)).empty());
-    CHECK(faces.find(plain_picture(65, 97, {90, 90, 90})).empty());
-    CHECK(faces.find(plain_picture(1, 1, {90, 90, 90})).empty());
-    CHECK(faces.find(plain_picture(3000, 1, {90, 90, 90})).empty());
+    CHECK(faces.find(plain_image(300, 200, {90, 90, 90})).empty());
+    CHECK(faces.find(quartered_image(300, 200)).empty());
+    CHECK(faces.find(plain_image(65, 97, {90, 90, 90})).empty());
+    CHECK(faces.find(plain_image(1, 1, {90, 90, 90})).empty());
+    CHECK(faces.find(plain_image(3000, 1, {90, 90, 90})).empty());
     CHECK(faces.find(Image()).empty());
   }
 }
@@ -171,7 +171,7 @@ TEST_CASE("image: a face finder can be moved", "[image]") {
   auto faces = FaceFinder::installed();
   if (!faces) SDX_SKIP("no face cascade is installed (package opencv-data)");
   FaceFinder moved(std::move(*faces));
-  CHECK(moved.find(plain_picture(30, 20, {90, 90, 90})).empty());
+  CHECK(moved.find(plain_image(30, 20, {90, 90, 90})).empty());
 }
 
 TEST_CASE("image: what is no cascade is refused with its path", "[image]") {
@@ -186,7 +186,7 @@ TEST_CASE("image: what is no cascade is refused with its path", "[image]") {
   for (const std::string& content : contents) {
     INFO(content);
     const fs::path path = folder.file("cascade.xml", content);
-    const std::string message = message_of<DataError>([&] { FaceFinder::cascade(path); });
+    const std::string message = catch_message<DataError>([&] { FaceFinder::cascade(path); });
     CHECK(contains(message, path.string()));
   }
   CHECK_THROWS_AS(FaceFinder::cascade(folder.path()), DataError);
@@ -198,7 +198,7 @@ TEST_CASE("image: what is no YuNet is refused with its path", "[image]") {
        {std::string(), std::string("a text"), std::string(3000, 'x')}) {
     for (const char* name : {"model.onnx", "model.bin"}) {
       const fs::path path = folder.file(name, content);
-      const std::string message = message_of<DataError>([&] { FaceFinder::yunet(path); });
+      const std::string message = catch_message<DataError>([&] { FaceFinder::yunet(path); });
       CHECK(contains(message, path.string()));
       CHECK(contains(message, "YuNet"));
       CHECK_FALSE(contains(message, "\n"));

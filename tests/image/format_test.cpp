@@ -37,7 +37,7 @@ TEST_CASE("image: each row of the table of formats is complete", "[image]") {
     CHECK(codec.quality <= 100);
     if (codec.encode == nullptr) continue;
     // What it writes, it knows, decodes, and finds the text in; no other row takes it for its own.
-    const sdx::Image picture = sdx::test::busy_picture(16, 8);
+    const sdx::Image picture = sdx::test::busy_image(16, 8);
     const std::string file = codec.encode(picture, 90, {"Steps: 3, é", ""});
     CHECK(sdx::signed_format(file.substr(0, sdx::kSignatureBytes)) == codec.format);
     for (const sdx::ImageCodec& other : sdx::image_codecs()) {

@@ -22,7 +22,7 @@ const fs::path kFixtures = fs::path(SDX_TEST_DATA) / "metadata";
 
 constexpr std::uint32_t kHuge = 0xF0000000;
 
-std::string comment_of(const std::string& code, const std::string& text) {
+std::string make_comment(const std::string& code, const std::string& text) {
   return code + std::string(8 - code.size(), '\0') + text;
 }
 
@@ -49,13 +49,12 @@ std::string comment_block(const std::string& comment, const ExifOptions& options
 
 std::string webp_with(const std::string& exif) {
   constexpr int kExifFlag = 8;
-  return extended_webp(
-      8, 8, kExifFlag,
-      webp_picture_chunk(webp_bytes(busy_picture(8, 8))) + riff_chunk("EXIF", exif));
+  return extended_webp(8, 8, kExifFlag,
+                       webp_image_chunk(webp_bytes(busy_image(8, 8))) + riff_chunk("EXIF", exif));
 }
 
 std::string jpeg_with(const std::string& segment) {
-  std::string jpeg = jpeg_bytes(busy_picture(8, 8));
+  std::string jpeg = jpeg_bytes(busy_image(8, 8));
   return jpeg.insert(
       2,
       "\xFF\xE1" + number_bytes(static_cast<std::uint32_t>(segment.size() + 2), 2, true) + segment);
@@ -74,10 +73,10 @@ std::optional<std::string> parameters_in_exif(const std::string& block) {
 }
 
 /// Why the bytes are refused; the path is named.
-std::string refusal_of(const std::string& bytes) {
+std::string catch_refusal(const std::string& bytes) {
   const TempFolder folder;
   const fs::path path = folder.file("picture", bytes);
-  const std::string message = message_of<DataError>([&] { read_parameters(path); });
+  const std::string message = catch_message<DataError>([&] { read_parameters(path); });
   CHECK(message.starts_with(path.string() + ": "));
   return message;
 }
@@ -103,7 +102,7 @@ TEST_CASE("image: a UserComment is read in every code", "[image]") {
     ExifOptions options;
     options.big_endian = big_endian;
     const auto read = [&options](const std::string& code, const std::string& text) {
-      return parameters_in_exif(comment_block(comment_of(code, text), options));
+      return parameters_in_exif(comment_block(make_comment(code, text), options));
     };
     CHECK(read("UNICODE", std::string("\0a\0b", 4)) == "ab");
     CHECK(read("UNICODE", std::string("a\0b\0", 4)) == "ab");
@@ -123,7 +122,7 @@ TEST_CASE("image: a UserComment is read in every code", "[image]") {
 
 TEST_CASE("image: damaged UTF-16 is mended", "[image]") {
   const auto read = [](const std::string& text) {
-    return parameters_in_exif(comment_block(comment_of("UNICODE", text)));
+    return parameters_in_exif(comment_block(make_comment("UNICODE", text)));
   };
   CHECK(read(std::string("\0a\xD8\x3D\0b", 6)) == "a\uFFFDb");
   CHECK(read(std::string("\0a\xDE\x00\0b", 6)) == "a\uFFFDb");
@@ -141,10 +140,11 @@ TEST_CASE("image: EXIF data without a comment have none", "[image]") {
 }
 
 TEST_CASE("image: EXIF data that lie are refused", "[image]") {
-  const std::string comment = comment_of("ASCII", "a prompt");
+  const std::string comment = make_comment("ASCII", "a prompt");
   const auto refused = [](const std::string& block) {
-    return contains(refusal_of(webp_with(block)), "damaged EXIF data") &&
-           contains(refusal_of(jpeg_with(std::string("Exif\0\0", 6) + block)), "damaged EXIF data");
+    return contains(catch_refusal(webp_with(block)), "damaged EXIF data") &&
+           contains(catch_refusal(jpeg_with(std::string("Exif\0\0", 6) + block)),
+                    "damaged EXIF data");
   };
   const std::string whole = comment_block(comment);
   CHECK(parameters_in_exif(whole) == "a prompt");
@@ -169,7 +169,7 @@ TEST_CASE("image: a directory that points to itself ends", "[image]") {
 }
 
 TEST_CASE("image: XMP beside EXIF is passed over", "[image]") {
-  const std::string exif = std::string("Exif\0\0", 6) + comment_block(comment_of("ASCII", "a"));
+  const std::string exif = std::string("Exif\0\0", 6) + comment_block(make_comment("ASCII", "a"));
   std::string jpeg = jpeg_with(exif);
   const std::string xmp = std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 33);
   jpeg.insert(2,
@@ -178,27 +178,27 @@ TEST_CASE("image: XMP beside EXIF is passed over", "[image]") {
 }
 
 TEST_CASE("image: parameters of what is no picture, or a damaged one, are refused", "[image]") {
-  CHECK(contains(refusal_of(""), "empty"));
-  CHECK(contains(refusal_of("Steps: 20, Sampler: Euler"), "no picture"));
-  CHECK(contains(refusal_of("GIF89a"), "GIF"));
+  CHECK(contains(catch_refusal(""), "empty"));
+  CHECK(contains(catch_refusal("Steps: 20, Sampler: Euler"), "no picture"));
+  CHECK(contains(catch_refusal("GIF89a"), "GIF"));
   for (const std::string name : {"a1111.png", "a1111.jpg", "a1111.webp"}) {
     INFO(name);
-    const std::string whole = bytes_of(kFixtures / name);
+    const std::string whole = read_bytes(kFixtures / name);
     for (const std::size_t left : {std::size_t{1}, whole.size() / 4, whole.size() / 2}) {
-      CHECK_FALSE(refusal_of(whole.substr(0, whole.size() - left)).empty());
+      CHECK_FALSE(catch_refusal(whole.substr(0, whole.size() - left)).empty());
     }
   }
   // A segment and a chunk that are longer than the file.
-  std::string jpeg = bytes_of(kFixtures / "a1111.jpg");
+  std::string jpeg = read_bytes(kFixtures / "a1111.jpg");
   const std::size_t segment = jpeg.find("\xFF\xE1");
   REQUIRE(segment != std::string::npos);
   jpeg.replace(segment + 2, 2, "\xFF\xFF");
-  CHECK_FALSE(refusal_of(jpeg).empty());
-  std::string webp = bytes_of(kFixtures / "a1111.webp");
+  CHECK_FALSE(catch_refusal(jpeg).empty());
+  std::string webp = read_bytes(kFixtures / "a1111.webp");
   const std::size_t chunk = webp.find("EXIF");
   REQUIRE(chunk != std::string::npos);
   webp.replace(chunk + 4, 4, "\xF0\xFF\xFF\xFF");
-  CHECK(contains(refusal_of(webp), "longer than the file"));
+  CHECK(contains(catch_refusal(webp), "longer than the file"));
   CHECK_THROWS_AS(read_parameters(kFixtures / "absent.png"), MissingInputError);
   CHECK_THROWS_AS(read_parameters(kFixtures), DataError);
 }

@@ -45,23 +45,23 @@ int count_chunks(const std::string& bytes, const std::string& type) {
 std::string round_trip(const Texts& texts, const Texts& expected) {
   const TempFolder folder;
   const fs::path path = folder.file("a.png");
-  const Image picture = busy_picture(12, 8);
+  const Image picture = busy_image(12, 8);
   write_png(path, picture, texts);
   CHECK(read_png_texts(path) == expected);
   CHECK(decode_image(path).image.rgb == picture.rgb);
-  return bytes_of(path);
+  return read_bytes(path);
 }
 
-Texts texts_of(const std::string& chunks_before, const std::string& chunks_after = "") {
+Texts list_texts(const std::string& chunks_before, const std::string& chunks_after = "") {
   const TempFolder folder;
   return read_png_texts(
-      folder.file("a.png", png_bytes(busy_picture(4, 4), chunks_before, chunks_after)));
+      folder.file("a.png", png_bytes(busy_image(4, 4), chunks_before, chunks_after)));
 }
 
 std::string text_refusal(const std::string& bytes) {
   const TempFolder folder;
   const fs::path path = folder.file("a.png", bytes);
-  const std::string message = message_of<DataError>([&] { read_png_texts(path); });
+  const std::string message = catch_message<DataError>([&] { read_png_texts(path); });
   CHECK(contains(message, path.string()));
   return message;
 }
@@ -71,7 +71,7 @@ std::string text_refusal(const std::string& bytes) {
 TEST_CASE("image: a PNG is written and read back exactly", "[image]") {
   const TempFolder folder;
   const fs::path path = folder.file("a.png");
-  for (const Image& picture : {busy_picture(64, 48), plain_picture(1, 1, {1, 2, 3})}) {
+  for (const Image& picture : {busy_image(64, 48), plain_image(1, 1, {1, 2, 3})}) {
     write_png(path, picture);
     const DecodedImage read = decode_image(path);
     CHECK(read.image.width_px == picture.width_px);
@@ -84,18 +84,18 @@ TEST_CASE("image: a PNG is written and read back exactly", "[image]") {
 
 TEST_CASE("image: a PNG is private", "[image]") {
   const TempFolder folder;
-  write_png(folder.file("a.png"), busy_picture(4, 4));
+  write_png(folder.file("a.png"), busy_image(4, 4));
   CHECK(fs::status(folder.file("a.png")).permissions() == fs::perms(0600));
 }
 
 TEST_CASE("image: a PNG's bytes depend on what is written alone", "[image]") {
   const TempFolder folder;
-  const Image picture = busy_picture(64, 48);
+  const Image picture = busy_image(64, 48);
   const Texts texts = {{"parameters", "a portrait of <Ada>\nSteps: 20"}, {"Title", "Übung"}};
   write_png(folder.file("a.png"), picture, texts);
   write_png(folder.file("b.png"), picture, texts);
-  const std::string bytes = bytes_of(folder.file("a.png"));
-  CHECK(bytes == bytes_of(folder.file("b.png")));
+  const std::string bytes = read_bytes(folder.file("a.png"));
+  CHECK(bytes == read_bytes(folder.file("b.png")));
   CHECK(count_chunks(bytes, "tIME") == 0);
   CHECK(count_chunks(bytes, "IHDR") == 1);
   CHECK(count_chunks(bytes, "tEXt") == 2);
@@ -150,7 +150,7 @@ TEST_CASE("image: what is not UTF-8 or NUL is replaced", "[image]") {
 TEST_CASE("image: an impossible keyword or picture is a mistake of ours", "[image]") {
   const TempFolder folder;
   const fs::path path = folder.file("a.png");
-  const Image picture = busy_picture(4, 4);
+  const Image picture = busy_image(4, 4);
   for (const std::string& keyword :
        {std::string(), std::string(80, 'k'), std::string(" a"), std::string("a "),
         std::string("a  b"), std::string("a\nb"), std::string("ü"), std::string("a\0b", 3)}) {
@@ -167,11 +167,11 @@ TEST_CASE("image: an impossible keyword or picture is a mistake of ours", "[imag
 
 TEST_CASE("image: a PNG that cannot be written is refused as its file is", "[image]") {
   const TempFolder folder;
-  const Image picture = busy_picture(4, 4);
+  const Image picture = busy_image(4, 4);
   CHECK_THROWS_AS(write_png(folder.file("no") / "a.png", picture), CannotCreateError);
   fs::permissions(folder.path(), fs::perms(0755));
   if (::geteuid() == 0) {
-    CHECK(exit_code_of([&] {
+    CHECK(run_for_exit_code([&] {
             become_nobody();
             write_png(folder.file("a.png"), picture);
             return 0;
@@ -183,34 +183,34 @@ TEST_CASE("image: a PNG that cannot be written is refused as its file is", "[ima
 TEST_CASE("image: a PNG that could not be written whole leaves the older one", "[image]") {
   const TempFolder folder;
   const fs::path path = folder.file("a.png", "old");
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           std::signal(SIGXFSZ, SIG_IGN);
           const rlimit limit{1000, 1000};
           if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
-          write_png(path, busy_picture(200, 200));
+          write_png(path, busy_image(200, 200));
           return 0;
         }) == 74);
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
 }
 
 TEST_CASE("image: the texts of other programs are read", "[image]") {
   // Before and after the pixels, in all three kinds.
-  CHECK(texts_of(png_chunk("tEXt", std::string("one\0\xE4", 5)),
-                 png_chunk("tEXt", std::string("two\0x", 5))) == Texts{{"one", "ä"}, {"two", "x"}});
-  CHECK(texts_of(png_chunk("zTXt", std::string("packed\0\0", 8) + zlib_bytes("caf\xE9"))) ==
+  CHECK(list_texts(png_chunk("tEXt", std::string("one\0\xE4", 5)),
+                   png_chunk("tEXt", std::string("two\0x", 5))) ==
+        Texts{{"one", "ä"}, {"two", "x"}});
+  CHECK(list_texts(png_chunk("zTXt", std::string("packed\0\0", 8) + zlib_bytes("caf\xE9"))) ==
         Texts{{"packed", "café"}});
-  CHECK(texts_of(png_chunk("iTXt", std::string("a\0\0\0de\0Titel\0", 13) + "žluť")) ==
+  CHECK(list_texts(png_chunk("iTXt", std::string("a\0\0\0de\0Titel\0", 13) + "žluť")) ==
         Texts{{"a", "žluť"}});
-  CHECK(texts_of(png_chunk("iTXt", std::string("a\0\1\0\0\0", 6) + zlib_bytes("žluťoučký"))) ==
+  CHECK(list_texts(png_chunk("iTXt", std::string("a\0\1\0\0\0", 6) + zlib_bytes("žluťoučký"))) ==
         Texts{{"a", "žluťoučký"}});
   // Of two with one keyword the first counts.
-  CHECK(texts_of(png_chunk("tEXt", std::string("a\0first", 7)) +
-                 png_chunk("tEXt", std::string("a\0second", 8))) == Texts{{"a", "first"}});
+  CHECK(list_texts(png_chunk("tEXt", std::string("a\0first", 7)) +
+                   png_chunk("tEXt", std::string("a\0second", 8))) == Texts{{"a", "first"}});
 }
 
 TEST_CASE("image: a damaged PNG has no texts", "[image]") {
-  const std::string whole =
-      png_bytes(busy_picture(4, 4), png_chunk("tEXt", std::string("a\0b", 3)));
+  const std::string whole = png_bytes(busy_image(4, 4), png_chunk("tEXt", std::string("a\0b", 3)));
   CHECK(contains(text_refusal("a text"), "not a PNG"));
   CHECK(contains(text_refusal(""), "not a PNG"));
   CHECK(contains(text_refusal(whole.substr(0, whole.size() - 5)), "truncated"));
@@ -218,7 +218,7 @@ TEST_CASE("image: a damaged PNG has no texts", "[image]") {
   const std::size_t text = flipped.find("tEXt") + 6;
   flipped[text] = 'c';
   CHECK(contains(text_refusal(flipped), "checksum"));
-  const auto with = [](const std::string& chunk) { return png_bytes(busy_picture(4, 4), chunk); };
+  const auto with = [](const std::string& chunk) { return png_bytes(busy_image(4, 4), chunk); };
   CHECK(contains(text_refusal(with(png_chunk("tEXt", "no end"))), "incomplete"));
   CHECK(contains(text_refusal(with(png_chunk("iTXt", std::string("a\0\0", 3)))), "incomplete"));
   CHECK(contains(text_refusal(with(png_chunk("iTXt", std::string("a\0\0\0de", 6)))), "incomplete"));
@@ -234,9 +234,9 @@ TEST_CASE("image: a damaged PNG has no texts", "[image]") {
 TEST_CASE("image: a text that is a bomb is refused", "[image]") {
   const std::string bomb = zlib_bytes(std::string(std::size_t{64} << 20U, 'x'));
   CHECK(bomb.size() < 100000);
-  CHECK(contains(text_refusal(png_bytes(busy_picture(4, 4),
-                                        png_chunk("zTXt", std::string("a\0\0", 3) + bomb))),
-                 "too long"));
+  CHECK(contains(
+      text_refusal(png_bytes(busy_image(4, 4), png_chunk("zTXt", std::string("a\0\0", 3) + bomb))),
+      "too long"));
 }
 
 TEST_CASE("image: reading texts fails as reading files does", "[image]") {

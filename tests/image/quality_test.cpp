@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The cartoons of five people, six of each; and the photographs where the shared data is.
-std::vector<std::vector<Image>> pictures_of_people() {
+std::vector<std::vector<Image>> images_of_people() {
   std::vector<fs::path> folders;
   const fs::path cartoons = fs::path(SDX_SOURCE_DIR) / "configs/demo/portraits";
   for (const auto& entry : fs::directory_iterator(cartoons)) folders.push_back(entry.path());
@@ -51,14 +51,14 @@ Image as_small_jpeg(const Image& image, double scale) {
 }  // namespace
 
 TEST_CASE("image: a plain picture has no sharpness, edges have much", "[image]") {
-  CHECK(sharpness(plain_picture(100, 80, {90, 90, 90})) < 1e-6);
-  CHECK(sharpness(busy_picture(256, 256)) > 1000);
+  CHECK(sharpness(plain_image(100, 80, {90, 90, 90})) < 1e-6);
+  CHECK(sharpness(busy_image(256, 256)) > 1000);
   CHECK(is_blurred(0));
   CHECK_FALSE(is_blurred(100));
 }
 
 TEST_CASE("image: what was blurred is told from what is sharp, at any size", "[image]") {
-  for (const auto& person : pictures_of_people()) {
+  for (const auto& person : images_of_people()) {
     for (const Image& image : person) {
       const double side_px = std::min(image.width_px, image.height_px);
       CHECK_FALSE(is_blurred(sharpness(image)));
@@ -68,24 +68,24 @@ TEST_CASE("image: what was blurred is told from what is sharp, at any size", "[i
 }
 
 TEST_CASE("image: the hash of a picture is that of its copy", "[image]") {
-  const Image image = quartered_picture(160, 120);
+  const Image image = quartered_image(160, 120);
   CHECK(perceptual_hash(image) == perceptual_hash(image));
   CHECK(hamming_distance(perceptual_hash(image), perceptual_hash(resize(image, 80, 60))) <= 2);
-  CHECK(hamming_distance(perceptual_hash(image), perceptual_hash(busy_picture(160, 120))) > 10);
+  CHECK(hamming_distance(perceptual_hash(image), perceptual_hash(busy_image(160, 120))) > 10);
   CHECK(hamming_distance(0, 0xF0) == 4);
 }
 
 TEST_CASE("image: a smaller JPEG of a picture is the same one, another picture is not", "[image]") {
-  for (const auto& person : pictures_of_people()) {
+  for (const auto& person : images_of_people()) {
     std::vector<Fingerprint> prints;
     for (const Image& image : person) {
       prints.push_back(fingerprint(image));
-      CHECK(is_same_picture(prints.back(), prints.back()));
-      CHECK(is_same_picture(prints.back(), fingerprint(as_small_jpeg(image, 1))));
-      CHECK(is_same_picture(prints.back(), fingerprint(as_small_jpeg(image, 0.5))));
+      CHECK(is_same_image(prints.back(), prints.back()));
+      CHECK(is_same_image(prints.back(), fingerprint(as_small_jpeg(image, 1))));
+      CHECK(is_same_image(prints.back(), fingerprint(as_small_jpeg(image, 0.5))));
     }
     for (std::size_t i = 0; i < prints.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) CHECK_FALSE(is_same_picture(prints[i], prints[j]));
+      for (std::size_t j = 0; j < i; ++j) CHECK_FALSE(is_same_image(prints[i], prints[j]));
     }
   }
 }

@@ -15,7 +15,7 @@ using namespace sdx::test;
 
 namespace {
 
-std::array<double, 3> mean_of(const Image& image) {
+std::array<double, 3> compute_mean(const Image& image) {
   std::array<double, 3> sums{};
   for (std::size_t i = 0; i < image.rgb.size(); ++i) sums[i % 3] += image.rgb[i];
   for (double& sum : sums) sum /= static_cast<double>(image.rgb.size() / 3);
@@ -31,7 +31,7 @@ bool lies_within(const Rect& inner, const Rect& outer) {
 }  // namespace
 
 TEST_CASE("image: crop takes the pixels of the area", "[image]") {
-  const Image picture = busy_picture(20, 10);
+  const Image picture = busy_image(20, 10);
   const Image part = crop(picture, {3, 2, 5, 4});
   REQUIRE(part.width_px == 5);
   REQUIRE(part.height_px == 4);
@@ -45,7 +45,7 @@ TEST_CASE("image: crop takes the pixels of the area", "[image]") {
 }
 
 TEST_CASE("image: crop refuses an area that is not in the picture", "[image]") {
-  const Image picture = busy_picture(20, 10);
+  const Image picture = busy_image(20, 10);
   for (const Rect& area : std::vector<Rect>{{-1, 0, 5, 5},
                                             {0, -1, 5, 5},
                                             {16, 0, 5, 5},
@@ -72,7 +72,7 @@ TEST_CASE("image: resize keeps the mean", "[image]") {
     CHECK(result.height_px == height);
     REQUIRE(result.rgb.size() == static_cast<std::size_t>(3 * width * height));
     for (std::size_t channel = 0; channel < 3; ++channel) {
-      CHECK(std::abs(mean_of(result)[channel] - mean_of(picture)[channel]) < 0.6);
+      CHECK(std::abs(compute_mean(result)[channel] - compute_mean(picture)[channel]) < 0.6);
     }
   }
 }
@@ -91,12 +91,12 @@ TEST_CASE("image: shrinking averages areas", "[image]") {
 }
 
 TEST_CASE("image: resize to the same size changes nothing", "[image]") {
-  const Image picture = busy_picture(20, 10);
+  const Image picture = busy_image(20, 10);
   CHECK(resize(picture, 20, 10).rgb == picture.rgb);
 }
 
 TEST_CASE("image: an edge stays where it is when a picture grows", "[image]") {
-  const Image result = resize(quartered_picture(16, 16), 64, 64);
+  const Image result = resize(quartered_image(16, 16), 64, 64);
   const auto is_rather = [&result](int x, int y, Colour expected) {
     const auto distance = [&](Colour colour) {
       const Colour found = colour_at(result, x, y);
@@ -119,7 +119,7 @@ TEST_CASE("image: an edge stays where it is when a picture grows", "[image]") {
 }
 
 TEST_CASE("image: resize refuses what has no pixels", "[image]") {
-  const Image picture = busy_picture(20, 10);
+  const Image picture = busy_image(20, 10);
   CHECK_THROWS_AS(resize(picture, 0, 10), InternalError);
   CHECK_THROWS_AS(resize(picture, 10, -1), InternalError);
   CHECK_THROWS_AS(resize(Image(), 10, 10), InternalError);

@@ -34,7 +34,7 @@ std::string written(const Image& image, const ImageEncoding& encoding,
                     const ImageMetadata& metadata) {
   const TempFolder folder;
   write_image(folder.file("a"), image, encoding, metadata);
-  return bytes_of(folder.file("a"));
+  return read_bytes(folder.file("a"));
 }
 
 std::size_t number_at(std::string_view bytes, std::size_t position, std::size_t count,
@@ -54,7 +54,7 @@ struct Part {
 
 /// The chunks of a WebP, or the segments of a JPEG up to its pixels ("\xE1" and so on), found
 /// without the code under test.
-std::vector<Part> parts_of(const std::string& file) {
+std::vector<Part> split_parts(const std::string& file) {
   std::vector<Part> parts;
   if (file.starts_with("RIFF")) {
     for (std::size_t at = 12; at + 8 <= file.size();) {
@@ -75,7 +75,7 @@ std::vector<Part> parts_of(const std::string& file) {
 /// The data of the only part of this type that begins with `prefix`, without that.
 std::string part(const std::string& file, const std::string& type, const std::string& prefix) {
   std::vector<std::string> found;
-  for (const Part& candidate : parts_of(file)) {
+  for (const Part& candidate : split_parts(file)) {
     if (candidate.type == type && candidate.data.starts_with(prefix)) {
       found.push_back(candidate.data.substr(prefix.size()));
     }
@@ -114,7 +114,7 @@ double difference(const Image& a, const Image& b) {
 
 TEST_CASE("image: pictures are written in every format", "[image]") {
   const TempFolder folder;
-  const Image picture = quartered_picture(64, 48);
+  const Image picture = quartered_image(64, 48);
   for (const ImageFormat format : kFormats) {
     const fs::path path = folder.file("a" + std::string(file_extension(format)));
     write_image(path, picture, {format}, {kText});
@@ -132,13 +132,13 @@ TEST_CASE("image: pictures are written in every format", "[image]") {
 
 TEST_CASE("image: a picture's bytes depend on the arguments alone", "[image]") {
   for (const ImageFormat format : kFormats) {
-    CHECK(written(busy_picture(40, 30), {format}, {kText}) ==
-          written(busy_picture(40, 30), {format}, {kText}));
+    CHECK(written(busy_image(40, 30), {format}, {kText}) ==
+          written(busy_image(40, 30), {format}, {kText}));
   }
 }
 
 TEST_CASE("image: the quality can be chosen", "[image]") {
-  const Image picture = busy_picture(64, 64);
+  const Image picture = busy_image(64, 64);
   for (const ImageFormat format : {ImageFormat::kJpeg, ImageFormat::kWebp}) {
     const std::string poor = written(picture, {format, 20}, {});
     CHECK(2 * poor.size() < written(picture, {format, 100}, {}).size());
@@ -153,8 +153,7 @@ TEST_CASE("image: the quality can be chosen", "[image]") {
 }
 
 TEST_CASE("image: a JPEG keeps the resolution of colours", "[image]") {
-  const std::string frame =
-      part(written(busy_picture(32, 32), {ImageFormat::kJpeg}, {}), "\xC0", "");
+  const std::string frame = part(written(busy_image(32, 32), {ImageFormat::kJpeg}, {}), "\xC0", "");
   // Baseline, 8 bits, 32 × 32, three components of 1 × 1 samples.
   CHECK(frame.substr(0, 6) == std::string("\x08\0\x20\0\x20\x03", 6));
   CHECK(frame[7] == 0x11);
@@ -171,8 +170,8 @@ TEST_CASE("image: JPEG and WebP hold the parameters as AUTOMATIC1111 writes them
       "UNICODE\0\0a\x04\x39\xD8\x3D\xDE\x00",
       60);
   const ImageMetadata metadata{"aй😀"};
-  const std::string jpeg = written(busy_picture(8, 8), {ImageFormat::kJpeg}, metadata);
-  const std::string webp = written(busy_picture(8, 8), {ImageFormat::kWebp}, metadata);
+  const std::string jpeg = written(busy_image(8, 8), {ImageFormat::kJpeg}, metadata);
+  const std::string webp = written(busy_image(8, 8), {ImageFormat::kWebp}, metadata);
   CHECK(part(jpeg, "\xE1", std::string("Exif\0\0", 6)) == expected);
   CHECK(part(webp, "EXIF", "") == expected);
   CHECK(comment_by_libexif(expected) == expected.substr(44));
@@ -182,11 +181,11 @@ TEST_CASE("image: every format says that a model made the picture", "[image]") {
   for (const bool generated : {true, false}) {
     const ImageMetadata metadata{"", generated};
     const TempFolder folder;
-    write_image(folder.file("a.png"), busy_picture(8, 8), {ImageFormat::kPng}, metadata);
+    write_image(folder.file("a.png"), busy_image(8, 8), {ImageFormat::kPng}, metadata);
     const auto texts = read_png_texts(folder.file("a.png"));
     CHECK(texts.size() == (generated ? 1 : 0));
-    const std::string jpeg = written(busy_picture(8, 8), {ImageFormat::kJpeg}, metadata);
-    const std::string webp = written(busy_picture(8, 8), {ImageFormat::kWebp}, metadata);
+    const std::string jpeg = written(busy_image(8, 8), {ImageFormat::kJpeg}, metadata);
+    const std::string webp = written(busy_image(8, 8), {ImageFormat::kWebp}, metadata);
     CHECK(contains(jpeg, "DigitalSourceType") == generated);
     CHECK(contains(webp, "DigitalSourceType") == generated);
     if (!generated) continue;
@@ -198,21 +197,21 @@ TEST_CASE("image: every format says that a model made the picture", "[image]") {
 }
 
 TEST_CASE("image: nothing else is in a picture", "[image]") {
-  const std::string jpeg = written(busy_picture(8, 8), {ImageFormat::kJpeg}, {kText});
+  const std::string jpeg = written(busy_image(8, 8), {ImageFormat::kJpeg}, {kText});
   std::string types;
-  for (const Part& found : parts_of(jpeg)) types += found.type;
+  for (const Part& found : split_parts(jpeg)) types += found.type;
   // JFIF, EXIF, XMP, two tables, the frame, the codes.
   CHECK(types.substr(0, 6) == "\xE0\xE1\xE1\xDB\xDB\xC0");
   CHECK(types.find_first_not_of("\xC4", 6) == std::string::npos);
   types.clear();
-  for (const Part& found : parts_of(written(busy_picture(8, 8), {ImageFormat::kWebp}, {kText}))) {
+  for (const Part& found : split_parts(written(busy_image(8, 8), {ImageFormat::kWebp}, {kText}))) {
     types += found.type;
   }
   CHECK(types == "VP8XVP8 EXIFXMP ");
 }
 
 TEST_CASE("image: what a format cannot hold is refused", "[image]") {
-  const Image picture = busy_picture(8, 8);
+  const Image picture = busy_image(8, 8);
   const std::string longest((65533 - 6 - 44 - 8) / 2, 'x');
   for (const ImageFormat format : kFormats) {
     const TempFolder folder;
@@ -224,7 +223,7 @@ TEST_CASE("image: what a format cannot hold is refused", "[image]") {
                     CannotCreateError);
     if (format == ImageFormat::kJpeg) {
       const std::string message =
-          message_of<UsageError>([&] { write_image(path, picture, {format}, {longest + "x"}); });
+          catch_message<UsageError>([&] { write_image(path, picture, {format}, {longest + "x"}); });
       CHECK(contains(message, "PNG"));
       CHECK(read_parameters(path) == longest);
     } else {
@@ -239,7 +238,7 @@ TEST_CASE("image: what a format cannot hold is refused", "[image]") {
 TEST_CASE("image: parameters that are not UTF-8 are mended in every format", "[image]") {
   for (const ImageFormat format : kFormats) {
     const TempFolder folder;
-    write_image(folder.file("a"), busy_picture(8, 8), {format},
+    write_image(folder.file("a"), busy_image(8, 8), {format},
                 {std::string("x\xFF\0y \xED\xA0\x80.", 9)});
     CHECK(read_parameters(folder.file("a")) == "x\uFFFD\uFFFDy \uFFFD\uFFFD\uFFFD.");
   }

@@ -11,8 +11,8 @@
 #include "support/catch.h"
 
 using sdx::Conditioning;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 namespace {
 
@@ -63,7 +63,7 @@ TEST_CASE("conditioning: what a model does not take stays undefined", "[model]")
 TEST_CASE("conditioning: parts of different kinds are not joined", "[model]") {
   Conditioning other = whole(1, 0);
   other.pooled = at::Tensor();
-  CHECK(contains(message_of<sdx::InternalError>([&] {
+  CHECK(contains(catch_message<sdx::InternalError>([&] {
                    Conditioning::concatenate({whole(1, 0), other});
                  }),
                  "only some of the parts have \"pooled\""));

@@ -100,7 +100,7 @@ TEST_CASE("model: reusing features needs the program's passes for it", "[model]"
   sdx::write_bundle_info(folder.path(), tiny_bundle().info());
   const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
   const at::Tensor sample = noise(1, {1, 4, 8, 8});
-  const std::string message = sdx::test::message_of<sdx::DataError>(
+  const std::string message = sdx::test::catch_message<sdx::DataError>(
       [&] { unet.forward_keeping(sample, sample, {sample}); });
   CHECK(sdx::test::contains(message, "unet.ts: has no method \"forward_keeping\""));
   CHECK(sdx::test::contains(message, "import the model again"));

@@ -79,7 +79,8 @@ TEST_CASE("model: a UNet for inference says that it has no gradient", "[model]")
   const sdx::UNet unet(tiny_bundle(), {}, ModelUse::kInference);
   Inputs inputs(1, 8, 8);
   inputs.context.requires_grad_();
-  const std::string message = sdx::test::message_of<sdx::InternalError>([&] { inputs.run(unet); });
+  const std::string message =
+      sdx::test::catch_message<sdx::InternalError>([&] { inputs.run(unet); });
   CHECK(sdx::test::contains(message, "ModelUse::kInference"));
 }
 

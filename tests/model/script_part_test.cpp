@@ -15,12 +15,12 @@
 
 #include "support/catch.h"
 
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 namespace {
 
-torch::jit::Module module_of(const char* source) {
+torch::jit::Module make_module(const char* source) {
   torch::jit::Module module("part");
   module.define(source);
   return module;
@@ -34,7 +34,7 @@ TORCH_LIBRARY(sdx_test, library) { library.def("is_optimising", &is_optimising);
 
 /// A program that says whether libtorch's executor would optimise it.
 torch::jit::Module telling_module() {
-  torch::jit::Module module = module_of(
+  torch::jit::Module module = make_module(
       "def forward(self, x: Tensor) -> Tensor:\n"
       "    return torch.neg(x)\n");
   torch::jit::Graph& graph = *module.get_method("forward").graph();
@@ -67,19 +67,19 @@ TEST_CASE("model: a program runs as it is in every thread", "[model]") {
 }
 
 TEST_CASE("model: memory that runs out inside a part may be there another time", "[model]") {
-  const auto part = module_of(
+  const auto part = make_module(
       "def forward(self, rows: int):\n"
       "    return torch.zeros([rows, 1 << 40])\n");
-  const std::string message =
-      message_of<sdx::TryAgainError>([&] { sdx::run_method(part, "forward", {std::int64_t{1}}); });
+  const std::string message = catch_message<sdx::TryAgainError>(
+      [&] { sdx::run_method(part, "forward", {std::int64_t{1}}); });
   CHECK(contains(message, "out of memory (4398046511104 bytes more were wanted)"));
 }
 
 TEST_CASE("model: what fails inside a part is told without the places around it", "[model]") {
-  const auto part = module_of(
+  const auto part = make_module(
       "def forward(self, a, b):\n"
       "    return torch.mm(a, b)\n");
-  const std::string message = message_of<sdx::InternalError>([&] {
+  const std::string message = catch_message<sdx::InternalError>([&] {
     sdx::run_method(part, "forward", {at::zeros({2, 3}), at::zeros({2, 3})});
   });
   CHECK(contains(message, "the model's \"forward\": mat1 and mat2 shapes cannot be multiplied"));

@@ -10,7 +10,7 @@
 
 #include "support/catch.h"
 
-using sdx::test::message_of;
+using sdx::test::catch_message;
 using sdx::test::save_two_encoders;
 using sdx::test::tiny_bundle;
 
@@ -58,8 +58,8 @@ TEST_CASE("text encoders: a model that needs the image's size says so", "[model]
   const sdx::TextEncoders encoders(save_two_encoders(folder.path(), 3), at::kCPU);
   const sdx::ChunkIds chunks = encoders.measuring_chunks(2);
   const sdx::EncodedChunks encoded = encoders.encode(encoders.embed(chunks), chunks.ends);
-  CHECK(sdx::test::contains(message_of<sdx::InternalError>([&] { encoders.join(encoded, 2, {}); }),
-                            "image's size"));
+  CHECK(sdx::test::contains(
+      catch_message<sdx::InternalError>([&] { encoders.join(encoded, 2, {}); }), "image's size"));
 }
 
 TEST_CASE("text encoders: one is that encoder, and takes no pooled vector and no size", "[model]") {

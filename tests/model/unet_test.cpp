@@ -90,7 +90,7 @@ TEST_CASE("model: low gradient memory needs the program's segments", "[model]") 
   const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
   const at::Tensor sample = noise(1, {1, 4, 8, 8});
   CHECK(at::equal(unet.forward(sample, sample, {sample}), sample));
-  const std::string message = sdx::test::message_of<sdx::DataError>(
+  const std::string message = sdx::test::catch_message<sdx::DataError>(
       [&] { unet.forward(sample, sample, {sample}, GradientMemory::kLow); });
   CHECK(sdx::test::contains(message, "unet.ts: has no method \"time\""));
   CHECK(sdx::test::contains(message, "`memory` normal"));
@@ -163,7 +163,7 @@ TEST_CASE("model: a UNet refuses a conditioning with more or less than it takes"
   const at::Tensor pooled = at::ones({2, 3});
   const at::Tensor size_ids = at::ones({2, 6});
   const auto refusal = [&](const sdx::UNet& unet, const sdx::Conditioning& conditioning) {
-    return sdx::test::message_of<sdx::InternalError>(
+    return sdx::test::catch_message<sdx::InternalError>(
         [&] { unet.forward(sample, timesteps, conditioning); });
   };
   using sdx::test::contains;
@@ -188,8 +188,9 @@ TEST_CASE("model: a UNet's program that takes something unknown is refused", "[m
   program.save((folder.path() / "unet.ts").string());
   sdx::write_bundle_info(folder.path(), tiny_bundle().info());
   const sdx::Bundle bundle = sdx::Bundle::open(folder.path());
-  CHECK(sdx::test::contains(sdx::test::message_of<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
-                            "unet.ts: \"forward\" takes \"guidance\""));
+  CHECK(
+      sdx::test::contains(sdx::test::catch_message<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
+                          "unet.ts: \"forward\" takes \"guidance\""));
 }
 
 TEST_CASE("model: a UNet that two threads call at once says so", "[model]") {

@@ -70,7 +70,7 @@ TEST_CASE("model: a source that changes one weight changes that layer and no oth
 TEST_CASE("model: a weight that is missing is named, with its part", "[model]") {
   const auto mapped = sdx::MappedWeights::find(tiny_bundle(), "vae");
   const std::string message =
-      sdx::test::message_of<sdx::DataError>([&] { mapped->weight("decoder.lamp"); });
+      sdx::test::catch_message<sdx::DataError>([&] { mapped->weight("decoder.lamp"); });
   CHECK(sdx::test::contains(message, "/vae: tensor \"decoder.lamp\" is missing"));
   CHECK(sdx::MappedWeights::find(tiny_bundle(), "no_such_part") == nullptr);
 }

@@ -12,8 +12,8 @@
 #include "support/catch.h"
 
 using namespace sdx;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
 
 namespace {
 
@@ -153,18 +153,18 @@ TEST_CASE("prompt: wildcards stand for the lines of all files that fit", "[promp
 }
 
 TEST_CASE("prompt: wildcards that cannot be filled in are refused", "[prompt]") {
-  const auto missing = message_of<MissingInputError>([] {
+  const auto missing = catch_message<MissingInputError>([] {
     all("{a|__colur__}", lists({{"colour", {"red"}}}));
   });
   CHECK(contains(missing, "colour"));
   CHECK_THROWS_AS(expand_random("{a|__b__}", {}, 1), MissingInputError);
-  CHECK(contains(message_of<DataError>([] { all("__a__", lists({{"a", {}}})); }), "__a__"));
+  CHECK(contains(catch_message<DataError>([] { all("__a__", lists({{"a", {}}})); }), "__a__"));
   const Wildcards circle = lists({{"a", {"x", "{y|__b__}"}}, {"b", {"__c__"}}, {"c", {"__a__"}}});
-  CHECK(
-      contains(message_of<DataError>([&] { expand_random("__b__", circle, 1); }), "b → c → a → b"));
+  CHECK(contains(catch_message<DataError>([&] { expand_random("__b__", circle, 1); }),
+                 "b → c → a → b"));
   const Wildcards itself = lists({{"d/a", {"1"}}, {"d/b", {"__d/*__"}}});
-  CHECK(
-      contains(message_of<DataError>([&] { count_combinations("__d/*__", itself); }), "d/b → d/b"));
+  CHECK(contains(catch_message<DataError>([&] { count_combinations("__d/*__", itself); }),
+                 "d/b → d/b"));
   // Used twice, but not in a circle.
   CHECK(all("__a__ __a__ __b__", lists({{"a", {"1"}}, {"b", {"__a__"}}})) == Texts{"1 1 1"});
 }
@@ -185,11 +185,11 @@ TEST_CASE("prompt: combinations are counted exactly, and beyond 64 bits as count
 
 TEST_CASE("prompt: more combinations than allowed are refused", "[prompt]") {
   CHECK(all_combinations("{a|b}{c|d}", {}, 4).size() == 4);
-  const auto message = message_of<UsageError>([] { all_combinations("{a|b}{c|d}", {}, 3); });
+  const auto message = catch_message<UsageError>([] { all_combinations("{a|b}{c|d}", {}, 3); });
   CHECK(contains(message, "4 combinations"));
   std::string many;
   for (int i = 0; i < 64; ++i) many += "{a|b}";
-  CHECK(contains(message_of<UsageError>([&] { all_combinations(many, {}, kCountless); }),
+  CHECK(contains(catch_message<UsageError>([&] { all_combinations(many, {}, kCountless); }),
                  "countless"));
 }
 

@@ -20,7 +20,7 @@ using Stages = std::vector<std::pair<int, std::string>>;
 using Weights = std::vector<std::pair<double, std::string>>;
 
 /// The last step and the text of each stage.
-Stages texts_of(const sdx::PromptPart& part) {
+Stages list_texts(const sdx::PromptPart& part) {
   Stages stages;
   for (const sdx::PromptStage& stage : part.stages) {
     // What is read in a stage is what is read in its text alone.
@@ -30,15 +30,15 @@ Stages texts_of(const sdx::PromptPart& part) {
   return stages;
 }
 
-Stages stages_of(const std::string& prompt, const sdx::PromptSteps& steps = {10, 0}) {
+Stages list_stages(const std::string& prompt, const sdx::PromptSteps& steps = {10, 0}) {
   const auto parts = sdx::parse_prompt(prompt, Grammar::kA1111).parts(steps);
   REQUIRE(parts.size() == 1);
   CHECK(parts.front().weight == 1);
-  return texts_of(parts.front());
+  return list_texts(parts.front());
 }
 
 /// Weight and text of each stretch, rounded to 1e-9; "BREAK" stands for a new chunk.
-Weights weights_of(const std::string& text) {
+Weights collect_weights(const std::string& text) {
   Weights weights;
   for (const sdx::WeightedText& piece : sdx::read_weights(sdx::lex(text))) {
     if (piece.opens_chunk) weights.push_back({0, "BREAK"});
@@ -157,15 +157,15 @@ const std::vector<Weights> kMission = {
 TEST_CASE("grammar: edits give the schedule that AUTOMATIC1111 gives", "[prompt]") {
   for (const EditCase& example : kEdits) {
     INFO(example.prompt);
-    CHECK(stages_of(example.prompt) == example.stages);
+    CHECK(list_stages(example.prompt) == example.stages);
   }
 }
 
 TEST_CASE("grammar: alternatives take turns, empty ones too", "[prompt]") {
-  const auto texts_of = [](const std::string& prompt) {
+  const auto list_texts = [](const std::string& prompt) {
     std::vector<std::string> texts;
     int step = 0;
-    for (const auto& [last_step, text] : stages_of(prompt)) {
+    for (const auto& [last_step, text] : list_stages(prompt)) {
       CHECK(last_step == ++step);
       texts.push_back(text);
     }
@@ -175,37 +175,38 @@ TEST_CASE("grammar: alternatives take turns, empty ones too", "[prompt]") {
   const std::string f = "female";
   const std::string m = "male";
   const std::string b = "(b:1.1)";
-  CHECK(texts_of("[a|(b:1.1)]") == Texts{"a", b, "a", b, "a", b, "a", b, "a", b});
-  CHECK(texts_of("[fe|]male") == Texts{f, m, f, m, f, m, f, m, f, m});
-  CHECK(texts_of("[fe|||]male") == Texts{f, m, m, m, f, m, m, m, f, m});
-  CHECK(texts_of("[|x]") == Texts{"", "x", "", "x", "", "x", "", "x", "", "x"});
-  CHECK(texts_of("[a|[b:c:5]]") == Texts{"a", "b", "a", "b", "a", "c", "a", "c", "a", "c"});
+  CHECK(list_texts("[a|(b:1.1)]") == Texts{"a", b, "a", b, "a", b, "a", b, "a", b});
+  CHECK(list_texts("[fe|]male") == Texts{f, m, f, m, f, m, f, m, f, m});
+  CHECK(list_texts("[fe|||]male") == Texts{f, m, m, m, f, m, m, m, f, m});
+  CHECK(list_texts("[|x]") == Texts{"", "x", "", "x", "", "x", "", "x", "", "x"});
+  CHECK(list_texts("[a|[b:c:5]]") == Texts{"a", "b", "a", "b", "a", "c", "a", "c", "a", "c"});
 }
 
 TEST_CASE("grammar: a hires pass goes on counting", "[prompt]") {
   const sdx::PromptSteps second{10, 10};
-  CHECK(stages_of("a [b:.5] c", second) == Stages{{10, "a b c"}});
-  CHECK(stages_of("a [b:1.5] c", second) == Stages{{5, "a  c"}, {10, "a b c"}});
-  CHECK(stages_of("a [b:12] c", second) == Stages{{2, "a  c"}, {10, "a b c"}});
+  CHECK(list_stages("a [b:.5] c", second) == Stages{{10, "a b c"}});
+  CHECK(list_stages("a [b:1.5] c", second) == Stages{{5, "a  c"}, {10, "a b c"}});
+  CHECK(list_stages("a [b:12] c", second) == Stages{{2, "a  c"}, {10, "a b c"}});
 }
 
 TEST_CASE("grammar: AND makes parts with weights", "[prompt]") {
-  const auto parts_of = [](const std::string& prompt) {
+  const auto split_parts = [](const std::string& prompt) {
     std::vector<std::pair<double, std::string>> parts;
     for (const auto& part : sdx::parse_prompt(prompt, Grammar::kA1111).parts({10, 0})) {
       parts.push_back({part.weight, part.stages.back().prompt.text});
     }
     return parts;
   };
-  CHECK(parts_of("a cat AND a dog") == Weights{{1, "a cat"}, {1, " a dog"}});
-  CHECK(parts_of("a cat :1.2 AND a dog:-.5 AND x : 2.") ==
+  CHECK(split_parts("a cat AND a dog") == Weights{{1, "a cat"}, {1, " a dog"}});
+  CHECK(split_parts("a cat :1.2 AND a dog:-.5 AND x : 2.") ==
         Weights{{1.2, "a cat"}, {-0.5, " a dog"}, {2, " x"}});
-  CHECK(parts_of("SAND ANDROID band AND_x") == Weights{{1, "SAND ANDROID band AND_x"}});
-  CHECK(parts_of("a:1:2") == Weights{{2, "a:1"}});
-  CHECK(parts_of("AND") == Weights{{1, ""}, {1, ""}});
-  CHECK(parts_of("(a:1.2) AND [b:c:3]") == Weights{{1, "(a:1.2)"}, {1, " c"}});
-  CHECK(parts_of("a\\AND b\\:2") == Weights{{1, "a\\"}, {2, " b\\"}});  // escapes mean nothing here
-  CHECK(parts_of("blank at the end ") == Weights{{1, "blank at the end"}});
+  CHECK(split_parts("SAND ANDROID band AND_x") == Weights{{1, "SAND ANDROID band AND_x"}});
+  CHECK(split_parts("a:1:2") == Weights{{2, "a:1"}});
+  CHECK(split_parts("AND") == Weights{{1, ""}, {1, ""}});
+  CHECK(split_parts("(a:1.2) AND [b:c:3]") == Weights{{1, "(a:1.2)"}, {1, " c"}});
+  CHECK(split_parts("a\\AND b\\:2") ==
+        Weights{{1, "a\\"}, {2, " b\\"}});  // escapes mean nothing here
+  CHECK(split_parts("blank at the end ") == Weights{{1, "blank at the end"}});
 }
 
 TEST_CASE("grammar: a negative prompt has edits, but is one part", "[prompt]") {
@@ -214,13 +215,13 @@ TEST_CASE("grammar: a negative prompt has edits, but is one part", "[prompt]") {
           .parts({10, 0});
   REQUIRE(parts.size() == 1);
   CHECK(parts.front().weight == 1);
-  CHECK(texts_of(parts.front()) == Stages{{3, "a AND b :2"}, {10, "a AND c :2"}});
+  CHECK(list_texts(parts.front()) == Stages{{3, "a AND b :2"}, {10, "a AND c :2"}});
 }
 
 TEST_CASE("grammar: brackets weight, BREAK opens a chunk", "[prompt]") {
   for (const WeightCase& example : kWeights) {
     INFO(example.text);
-    CHECK(weights_of(example.text) == example.weights);
+    CHECK(collect_weights(example.text) == example.weights);
   }
 }
 
@@ -230,9 +231,9 @@ TEST_CASE("grammar: the mission's prompts are read as AUTOMATIC1111 reads them",
   REQUIRE(prompts.size() == kMission.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     INFO(prompts[i]);
-    const Stages stages = stages_of(prompts[i]);
+    const Stages stages = list_stages(prompts[i]);
     CHECK(stages == Stages{{10, prompts[i]}});
-    CHECK(weights_of(stages.front().second) == kMission[i]);
+    CHECK(collect_weights(stages.front().second) == kMission[i]);
   }
 }
 
@@ -262,7 +263,7 @@ TEST_CASE("grammar: brackets without end take no time", "[prompt]") {
     std::string text;
     for (int i = 0; i < 3000; ++i) text += piece;
     CHECK_FALSE(sdx::parse_prompt(text, Grammar::kA1111).parts({10, 0}).empty());
-    CHECK_FALSE(weights_of(text).empty());
+    CHECK_FALSE(collect_weights(text).empty());
   }
 }
 

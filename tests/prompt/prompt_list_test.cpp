@@ -31,7 +31,7 @@ TEST_CASE("prompt: a line without {name} is named where one is needed", "[prompt
         Lines{"{name}", "a {name}"});
   const auto file = folder.file("previews.txt", "{name}\n\na robot\n");
   const std::string message =
-      sdx::test::message_of<sdx::DataError>([&] { sdx::read_named_prompts(file); });
+      sdx::test::catch_message<sdx::DataError>([&] { sdx::read_named_prompts(file); });
   CHECK(message ==
         file.string() +
             ":3: \"a robot\" has no {name}; write {name} where the person is to stand, or remove "

@@ -56,7 +56,7 @@ TEST_CASE("prompt: columns of a styles file may come in any order", "[prompt]") 
 TEST_CASE("prompt: a file that holds no styles is refused", "[prompt]") {
   const TempFolder folder;
   const auto refusal = [&folder](std::string_view text) {
-    return message_of<DataError>([&] { read_styles(folder.file("styles.csv", text)); });
+    return catch_message<DataError>([&] { read_styles(folder.file("styles.csv", text)); });
   };
   CHECK(contains(refusal("photo,photo of {prompt},drawing\n"), "no column \"name\""));
   CHECK(contains(refusal("name,prompt\nphoto,x\n"), "no column \"negative_prompt\""));
@@ -88,7 +88,7 @@ TEST_CASE("prompt: a field in the prompt itself is not filled in", "[prompt]") {
 }
 
 TEST_CASE("prompt: an unknown style names the nearest", "[prompt]") {
-  const std::string message = message_of<UsageError>([] { styled("a", "", {"fhoto"}); });
+  const std::string message = catch_message<UsageError>([] { styled("a", "", {"fhoto"}); });
   CHECK(contains(message, "\"fhoto\""));
   CHECK(contains(message, "the nearest are: photo"));
   CHECK_THROWS_AS(apply_styles({"a", ""}, {"photo"}, {}), UsageError);

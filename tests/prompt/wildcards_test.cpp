@@ -52,7 +52,7 @@ TEST_CASE("prompt: a wildcard may stand for several files", "[prompt]") {
 TEST_CASE("prompt: a missing wildcard names the nearest", "[prompt]") {
   const Wildcards wildcards = read_wildcards(kFolder);
   const auto refusal = [](const std::string& pattern, const Wildcards& known) {
-    return message_of<MissingInputError>([&] { matching_wildcards(pattern, known); });
+    return catch_message<MissingInputError>([&] { matching_wildcards(pattern, known); });
   };
   CHECK(contains(refusal("color", wildcards), "__color__"));
   CHECK(contains(refusal("color", wildcards), "the nearest are: colour"));

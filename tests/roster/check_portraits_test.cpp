@@ -24,7 +24,7 @@ Member member_in(const TempFolder& place, const std::string& folder) {
   return member;
 }
 
-RosterProblem problem_of(const TempFolder& place, const std::string& folder) {
+RosterProblem find_problem(const TempFolder& place, const std::string& folder) {
   const auto problem = check_portraits(member_in(place, folder), place.file("team.csv"));
   REQUIRE(problem);
   CHECK(problem->where == "team.csv, line 7");
@@ -37,7 +37,7 @@ RosterProblem problem_of(const TempFolder& place, const std::string& folder) {
 TEST_CASE("roster: three pictures by signature are enough", "[roster]") {
   const TempFolder place;
   fs::create_directory(place.file("ada"));
-  place.file("ada/a.png", jpeg_bytes(plain_picture(8, 8, kRed)));
+  place.file("ada/a.png", jpeg_bytes(plain_image(8, 8, kRed)));
   place.file("ada/b", "\x89PNG\r\n\x1a\n");
   place.file("ada/c.txt", "RIFF....WEBP");
   CHECK_FALSE(check_portraits(member_in(place, "ada"), place.file("team.csv")));
@@ -53,7 +53,7 @@ TEST_CASE("roster: too few pictures are counted", "[roster]") {
   place.file("ada/empty.png", "");
   fs::create_symlink("nowhere", place.file("ada/link.png"));
   REQUIRE(::mkfifo(place.file("ada/fifo.png").c_str(), 0600) == 0);
-  const RosterProblem problem = problem_of(place, "ada");
+  const RosterProblem problem = find_problem(place, "ada");
   CHECK(problem.code == ExitCode::kMissingInput);
   CHECK(problem.text == "ada: expected at least 3 pictures (JPEG, PNG or WebP), found 2");
 }
@@ -61,10 +61,10 @@ TEST_CASE("roster: too few pictures are counted", "[roster]") {
 TEST_CASE("roster: portraits that are no folder are missing", "[roster]") {
   const TempFolder place;
   place.file("file.png", "\x89PNG\r\n\x1a\n");
-  const RosterProblem missing = problem_of(place, "a/b");
+  const RosterProblem missing = find_problem(place, "a/b");
   CHECK(missing.code == ExitCode::kMissingInput);
   CHECK(missing.text == "a/b: no such folder of portraits");
-  const RosterProblem file = problem_of(place, "file.png");
+  const RosterProblem file = find_problem(place, "file.png");
   CHECK(file.code == ExitCode::kMissingInput);
   CHECK(file.text == "file.png: expected a folder of portraits, found a file");
 }
@@ -72,7 +72,7 @@ TEST_CASE("roster: portraits that are no folder are missing", "[roster]") {
 TEST_CASE("roster: a loop of links cannot be read", "[roster]") {
   const TempFolder place;
   fs::create_directory_symlink("loop", place.file("loop"));
-  CHECK(problem_of(place, "loop").code == ExitCode::kIo);
+  CHECK(find_problem(place, "loop").code == ExitCode::kIo);
 }
 
 TEST_CASE("roster: a folder beyond the roster's is shown whole", "[roster]") {
@@ -96,15 +96,15 @@ TEST_CASE("roster: portraits without the right to read are a matter of permissio
   }
   fs::permissions(place.file("files/a.png"), fs::perms::none);
   fs::permissions(place.file("closed"), fs::perms::none);
-  const auto code_of = [&place](const std::string& folder, std::string_view text) {
-    return exit_code_of([&] {
+  const auto catch_code = [&place](const std::string& folder, std::string_view text) {
+    return run_for_exit_code([&] {
       become_nobody();
       const auto problem = check_portraits(member_in(place, folder), place.file("team.csv"));
       if (!problem || !contains(problem->text, text)) return 1;
       return static_cast<int>(problem->code);
     });
   };
-  CHECK(code_of("closed", "closed: the folder of portraits must not be read") == 77);
-  CHECK(code_of("closed/in", "closed/in: the folder of portraits must not be read") == 77);
-  CHECK(code_of("files", "found 2 and 1 files that must not be read") == 77);
+  CHECK(catch_code("closed", "closed: the folder of portraits must not be read") == 77);
+  CHECK(catch_code("closed/in", "closed/in: the folder of portraits must not be read") == 77);
+  CHECK(catch_code("files", "found 2 and 1 files that must not be read") == 77);
 }

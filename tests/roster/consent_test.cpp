@@ -9,12 +9,12 @@ using namespace sdx;
 
 namespace {
 
-std::string refusal_of(const std::string& given, const std::string& until = "") {
+std::string catch_refusal(const std::string& given, const std::string& until = "") {
   const auto refusal = why_refused({given, until}, "2026-03-31");
   return refusal ? refusal->text : "none";
 }
 
-ExitCode code_of(const std::string& given) {
+ExitCode catch_code(const std::string& given) {
   const auto refusal = why_refused({given, ""}, "2026-03-31");
   return refusal ? refusal->code : ExitCode::kOk;
 }
@@ -60,7 +60,7 @@ TEST_CASE("roster: consent is a clear yes or a date, in the languages of office 
                             "(yes)",
                             "✓ by phone"}) {
     INFO(given);
-    CHECK(refusal_of(given) == "none");
+    CHECK(catch_refusal(given) == "none");
   }
 }
 
@@ -90,8 +90,8 @@ TEST_CASE("roster: what is not a clear yes is asked about") {
                             "todo",
                             "2"}) {
     INFO(given);
-    CHECK(code_of(given) == ExitCode::kData);
-    CHECK(refusal_of(given) ==
+    CHECK(catch_code(given) == ExitCode::kData);
+    CHECK(catch_refusal(given) ==
           "the consent \"" + std::string(given) +
               "\" is no clear yes, so it counts as none; write yes, or the date "
               "on which it was given (2026-03-31)");
@@ -99,9 +99,9 @@ TEST_CASE("roster: what is not a clear yes is asked about") {
 }
 
 TEST_CASE("roster: without consent nothing may be made", "[roster]") {
-  CHECK(refusal_of("") == "no consent is recorded");
-  CHECK(refusal_of("  ") == "no consent is recorded");
-  CHECK(refusal_of("No") == "no consent is recorded: the roster says \"No\"");
+  CHECK(catch_refusal("") == "no consent is recorded");
+  CHECK(catch_refusal("  ") == "no consent is recorded");
+  CHECK(catch_refusal("No") == "no consent is recorded: the roster says \"No\"");
   for (const char* given : {"no",
                             "n",
                             "N",
@@ -127,18 +127,18 @@ TEST_CASE("roster: without consent nothing may be made", "[roster]") {
                             "Nej",
                             "ei"}) {
     INFO(given);
-    CHECK(code_of(given) == ExitCode::kConfig);
-    CHECK(refusal_of(given).starts_with("no consent is recorded: the roster says "));
+    CHECK(catch_code(given) == ExitCode::kConfig);
+    CHECK(catch_refusal(given).starts_with("no consent is recorded: the roster says "));
   }
-  CHECK(refusal_of("no", "2027-01-01").starts_with("no consent"));
+  CHECK(catch_refusal("no", "2027-01-01").starts_with("no consent"));
 }
 
 TEST_CASE("roster: consent may end, and its last day counts", "[roster]") {
-  CHECK(refusal_of("yes", "2026-03-31") == "none");
-  CHECK(refusal_of("yes", "2026-04-01") == "none");
-  CHECK(refusal_of("yes", "2027-01-01") == "none");
-  CHECK(refusal_of("yes", "2026-03-30") == "the consent ended on 2026-03-30");
-  CHECK(refusal_of("yes", "2025-12-31") == "the consent ended on 2025-12-31");
+  CHECK(catch_refusal("yes", "2026-03-31") == "none");
+  CHECK(catch_refusal("yes", "2026-04-01") == "none");
+  CHECK(catch_refusal("yes", "2027-01-01") == "none");
+  CHECK(catch_refusal("yes", "2026-03-30") == "the consent ended on 2026-03-30");
+  CHECK(catch_refusal("yes", "2025-12-31") == "the consent ended on 2025-12-31");
 }
 
 TEST_CASE("roster: dates are those of the calendar", "[roster]") {

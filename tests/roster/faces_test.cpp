@@ -65,7 +65,7 @@ Member member(const TempFolder& place, const std::string& name, const std::vecto
   one.portraits = place.file(name);
   fs::create_directory(one.portraits);
   for (std::size_t i = 0; i < reds.size(); ++i) {
-    write_png(one.portraits / (std::to_string(i) + ".png"), plain_picture(8, 8, {reds[i], 0, 0}));
+    write_png(one.portraits / (std::to_string(i) + ".png"), plain_image(8, 8, {reds[i], 0, 0}));
   }
   return one;
 }
@@ -83,18 +83,18 @@ TEST_CASE("faces: the first encoder that knows most folders looks at the team", 
   const Blind blind;
   const ByRed sees;
   std::vector<std::pair<int, int>> progress;
-  const TeamFaces faces = look_at_team(team, {&blind, &sees}, nullptr, [&](int done, int total) {
-    progress.emplace_back(done, total);
-  });
+  const TeamFaces faces =
+      find_faces_of_team(team, {&blind, &sees}, nullptr,
+                         [&](int done, int total) { progress.emplace_back(done, total); });
   CHECK(faces.encoder == &sees);
   CHECK(faces.is_known);
   REQUIRE(faces.members.size() == 4);
   CHECK(faces.members[1].name == "Ben");
   CHECK(faces.members[1].folder == team[1].portraits);
-  REQUIRE(faces.members[1].pictures.size() == 3);
-  CHECK(faces.members[1].pictures[0].file == team[1].portraits / "0.png");
-  CHECK(faces.members[1].pictures[1].face.empty());
-  CHECK(faces.members[1].pictures[1].problem.empty());
+  REQUIRE(faces.members[1].images.size() == 3);
+  CHECK(faces.members[1].images[0].file == team[1].portraits / "0.png");
+  CHECK(faces.members[1].images[1].face.empty());
+  CHECK(faces.members[1].images[1].problem.empty());
   CHECK(faces.members[1].faces().size() == 2);
   REQUIRE(progress.size() == 22);
   CHECK(progress[0] == std::pair(0, 10));
@@ -106,8 +106,8 @@ TEST_CASE("faces: where the first encoder knows the faces, no other one is asked
   const TempFolder place;
   const ByRed first;
   const ByRed second;
-  const TeamFaces faces =
-      look_at_team({member(place, "Ada", {0, 1, 2})}, {&first, &second}, nullptr, no_progress);
+  const TeamFaces faces = find_faces_of_team({member(place, "Ada", {0, 1, 2})}, {&first, &second},
+                                             nullptr, no_progress);
   CHECK(faces.encoder == &first);
   CHECK(second.looks == 0);
 }
@@ -116,16 +116,17 @@ TEST_CASE("faces: where nobody is known, the first encoder's view stays", "[rost
   const TempFolder place;
   const ByRed first;
   const Blind second;
-  const auto view_of = [&](const std::vector<Member>& team) {
-    const TeamFaces faces = look_at_team(team, {&first, &second}, nullptr, no_progress);
+  const auto make_view = [&](const std::vector<Member>& team) {
+    const TeamFaces faces = find_faces_of_team(team, {&first, &second}, nullptr, no_progress);
     CHECK(faces.encoder == &first);
-    CHECK(faces.members.at(0).pictures.at(0).face.empty() == false);
+    CHECK(faces.members.at(0).images.at(0).face.empty() == false);
     return faces.is_known;
   };
-  CHECK_FALSE(view_of({member(place, "Ada", {0, 60, 120})}));
-  CHECK_FALSE(view_of({member(place, "Ben", {0, 255, 255, 1})}));  // half of the pictures
-  CHECK_FALSE(view_of({member(place, "Cleo", {0, 1}), member(place, "Dan", {0, 90})}));
-  const TeamFaces nobody = look_at_team({member(place, "Eve", {0})}, {}, nullptr, no_progress);
+  CHECK_FALSE(make_view({member(place, "Ada", {0, 60, 120})}));
+  CHECK_FALSE(make_view({member(place, "Ben", {0, 255, 255, 1})}));  // half of the pictures
+  CHECK_FALSE(make_view({member(place, "Cleo", {0, 1}), member(place, "Dan", {0, 90})}));
+  const TeamFaces nobody =
+      find_faces_of_team({member(place, "Eve", {0})}, {}, nullptr, no_progress);
   CHECK(nobody.encoder == nullptr);
   CHECK_FALSE(nobody.is_known);
 }
@@ -139,7 +140,7 @@ TEST_CASE("faces: an encoder to which many folders are one person does not know 
       static int number = 0;
       team.push_back(member(place, "Ada" + std::to_string(++number), {red, red + 1, red + 2}));
     }
-    return look_at_team(team, {&sees}, nullptr, no_progress).is_known;
+    return find_faces_of_team(team, {&sees}, nullptr, no_progress).is_known;
   };
   CHECK(is_known({0, 10}));  // one pair of one
   CHECK(is_known({0, 10, 90}));
@@ -151,7 +152,7 @@ TEST_CASE("faces: an encoder to which many folders are one person does not know 
 TEST_CASE("faces: what is no picture is passed over, what can't be read says why", "[roster]") {
   const TempFolder place;
   const Member ada = member(place, "Ada", {0, 1, 2});
-  const std::string whole = bytes_of(ada.portraits / "0.png");
+  const std::string whole = read_bytes(ada.portraits / "0.png");
   place.file("Ada/a.png", whole.substr(0, whole.size() / 2));
   place.file("Ada/notes.txt", "a text");
   place.file("Ada/.hidden.png", whole);
@@ -159,14 +160,14 @@ TEST_CASE("faces: what is no picture is passed over, what can't be read says why
   fs::create_symlink("nowhere", place.file("Ada/b.png"));
   REQUIRE(::mkfifo(place.file("Ada/c.png").c_str(), 0600) == 0);
   const ByRed sees;
-  const TeamFaces faces = look_at_team({ada}, {&sees}, nullptr, no_progress);
+  const TeamFaces faces = find_faces_of_team({ada}, {&sees}, nullptr, no_progress);
   CHECK(faces.is_known);
-  const std::vector<ImageFace>& pictures = faces.members.at(0).pictures;
-  REQUIRE(pictures.size() == 6);
-  CHECK(pictures[3].file == ada.portraits / "a.png");
-  CHECK(contains(pictures[3].problem, "truncated"));
-  CHECK(contains(pictures[4].problem, "No such file"));
-  CHECK_FALSE(pictures[5].problem.empty());
+  const std::vector<ImageFace>& images = faces.members.at(0).images;
+  REQUIRE(images.size() == 6);
+  CHECK(images[3].file == ada.portraits / "a.png");
+  CHECK(contains(images[3].problem, "truncated"));
+  CHECK(contains(images[4].problem, "No such file"));
+  CHECK_FALSE(images[5].problem.empty());
 }
 
 TEST_CASE("faces: a folder that can't be read is an error", "[roster]") {
@@ -174,16 +175,16 @@ TEST_CASE("faces: a folder that can't be read is an error", "[roster]") {
   Member ada;
   ada.portraits = place.file("nowhere");
   const ByRed sees;
-  CHECK_THROWS_AS(look_at_team({ada}, {&sees}, nullptr, no_progress), MissingInputError);
+  CHECK_THROWS_AS(find_faces_of_team({ada}, {&sees}, nullptr, no_progress), MissingInputError);
 }
 
 TEST_CASE("faces: what progress throws ends the look", "[roster]") {
   const TempFolder place;
   const ByRed sees;
-  CHECK_THROWS_AS(look_at_team({member(place, "Ada", {0, 1, 2})}, {&sees}, nullptr,
-                               [](int done, int) {
-                                 if (done == 1) throw std::runtime_error("stopped");
-                               }),
+  CHECK_THROWS_AS(find_faces_of_team({member(place, "Ada", {0, 1, 2})}, {&sees}, nullptr,
+                                     [](int done, int) {
+                                       if (done == 1) throw std::runtime_error("stopped");
+                                     }),
                   std::runtime_error);
   CHECK(sees.looks == 1);
 }
@@ -194,7 +195,7 @@ TEST_CASE("faces: a face that is small in the picture is looked at closely", "[r
   if (!fs::exists(cascade)) SDX_SKIP("no Haar cascade is installed");
   const FaceFinder finder = FaceFinder::cascade(cascade);
   const Image face = resize(decode_image(demo_folder() / "david/02.png").image, 256, 256);
-  Image wide = plain_picture(600, 300, {120, 120, 120});
+  Image wide = plain_image(600, 300, {120, 120, 120});
   for (int y = 0; y < face.height_px; ++y) {
     for (int x = 0; x < face.width_px; ++x) {
       set_colour(wide, 300 + x, 20 + y, colour_at(face, x, y));
@@ -202,7 +203,7 @@ TEST_CASE("faces: a face that is small in the picture is looked at closely", "[r
   }
   const NearSighted encoder;
   CHECK_FALSE(face_in(wide, encoder, nullptr));
-  CHECK_FALSE(face_in(plain_picture(600, 300, {120, 120, 120}), encoder, &finder));
+  CHECK_FALSE(face_in(plain_image(600, 300, {120, 120, 120}), encoder, &finder));
   encoder.sizes.clear();
   CHECK(face_in(wide, encoder, &finder));
   REQUIRE(encoder.sizes.size() == 2);

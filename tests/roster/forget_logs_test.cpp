@@ -5,7 +5,7 @@
 
 namespace fs = std::filesystem;
 using sdx::TeamFolder;
-using sdx::test::bytes_of;
+using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 
 TEST_CASE("roster: the logs forget a person, and nobody else", "[roster]") {
@@ -20,7 +20,8 @@ TEST_CASE("roster: the logs forget a person, and nobody else", "[roster]") {
              "<Adam>: training\n(1/1) <Ben>: 60 steps\n2 failed: Ada: bad\nxAda\n");
   place.file("slurm/7_2.log", "<Ben>: training, is new");
   sdx::forget_person(team, "Ada");
-  CHECK(bytes_of(place.file("slurm/7_0.log")) == "1 person\n");
-  CHECK(bytes_of(place.file("slurm/7_1.log")) == "<Adam>: training\n(1/1) <Ben>: 60 steps\nxAda\n");
-  CHECK(bytes_of(place.file("slurm/7_2.log")) == "<Ben>: training, is new");
+  CHECK(read_bytes(place.file("slurm/7_0.log")) == "1 person\n");
+  CHECK(read_bytes(place.file("slurm/7_1.log")) ==
+        "<Adam>: training\n(1/1) <Ben>: 60 steps\nxAda\n");
+  CHECK(read_bytes(place.file("slurm/7_2.log")) == "<Ben>: training, is new");
 }

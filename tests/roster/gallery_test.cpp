@@ -18,21 +18,21 @@
 namespace fs = std::filesystem;
 using sdx::Gallery;
 using sdx::GalleryImage;
-using sdx::test::bytes_of;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
+using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 
 namespace {
 
-GalleryImage picture_of(const TempFolder& team, const fs::path& file, int width, int height) {
+GalleryImage make_image(const TempFolder& team, const fs::path& file, int width, int height) {
   fs::create_directories((team.path() / file).parent_path());
-  sdx::write_png(team.path() / file, sdx::test::busy_picture(width, height));
+  sdx::write_png(team.path() / file, sdx::test::busy_image(width, height));
   return {file, {"Ada"}, "Robot <Ada>", "", 7, "Euler, 20 steps", width, height};
 }
 
-Gallery gallery_of(std::vector<GalleryImage> pictures) {
-  return {"The crew", {{"Ada", "likeness 0.93 after 125 steps"}}, std::move(pictures)};
+Gallery make_gallery(std::vector<GalleryImage> images) {
+  return {"The crew", {{"Ada", "likeness 0.93 after 125 steps"}}, std::move(images)};
 }
 
 /// The text between two marks of the page.
@@ -44,12 +44,12 @@ std::string between(const std::string& page, const std::string& from, const std:
   return page.substr(begin + from.size(), end - begin - from.size());
 }
 
-sdx::Json data_of(const std::string& page) {
+sdx::Json read_data(const std::string& page) {
   return sdx::Json::parse(
       between(page, "<script type=\"application/json\" id=\"data\">", "</script>"));
 }
 
-unsigned mode_of(const fs::path& path) {
+unsigned read_mode(const fs::path& path) {
   struct stat status = {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
   return status.st_mode & 0777U;
@@ -59,17 +59,17 @@ unsigned mode_of(const fs::path& path) {
 
 TEST_CASE("gallery: the page holds everyone and what every picture was made from", "[roster]") {
   const TempFolder team;
-  GalleryImage picture = picture_of(team, "pictures/Ada/robot.png", 40, 30);
-  picture.negative_prompt = "red";
-  picture.seed = UINT64_MAX;
-  Gallery gallery = gallery_of({picture});
+  GalleryImage gallery_image = make_image(team, "pictures/Ada/robot.png", 40, 30);
+  gallery_image.negative_prompt = "red";
+  gallery_image.seed = UINT64_MAX;
+  Gallery gallery = make_gallery({gallery_image});
   gallery.people.push_back({"Ben", "no face in any of 3 portraits"});
 
   const fs::path file = sdx::write_gallery(team.path(), gallery);
   CHECK(file == team.path() / "index.html");
-  CHECK(mode_of(file) == 0600);
-  const std::string page = bytes_of(file);
-  CHECK(data_of(page) == sdx::Json::parse(R"({"people": [
+  CHECK(read_mode(file) == 0600);
+  const std::string page = read_bytes(file);
+  CHECK(read_data(page) == sdx::Json::parse(R"({"people": [
             {"name": "Ada", "note": "likeness 0.93 after 125 steps"},
             {"name": "Ben", "note": "no face in any of 3 portraits"}],
           "pictures": [{"file": "pictures/Ada/robot.png", "names": ["Ada"],
@@ -89,15 +89,15 @@ TEST_CASE("gallery: names, prompts and file names are text, whatever they hold",
   const TempFolder team;
   const std::string prompt =
       "</script><!--<script> \"<Zo\u00eb>\" & {{script}} \u2028 \U0001f984\nsecond \xff line";
-  GalleryImage picture = picture_of(team, "pictures/a b/50% #1? \"ü\".png", 8, 8);
-  picture.names = {"<i>", "Zo\u00eb"};
-  picture.prompt = prompt;
-  Gallery gallery = gallery_of({picture});
+  GalleryImage gallery_image = make_image(team, "pictures/a b/50% #1? \"ü\".png", 8, 8);
+  gallery_image.names = {"<i>", "Zo\u00eb"};
+  gallery_image.prompt = prompt;
+  Gallery gallery = make_gallery({gallery_image});
   gallery.title = "<b>\"Us\" & {{data}}</b>";
   gallery.people[0].name = "O'Neill & <Co>";
 
-  const std::string page = bytes_of(sdx::write_gallery(team.path(), gallery));
-  const sdx::Json data = data_of(page);
+  const std::string page = read_bytes(sdx::write_gallery(team.path(), gallery));
+  const sdx::Json data = read_data(page);
   CHECK(data["pictures"][0]["file"] == "pictures/a%20b/50%25%20%231%3F%20%22%C3%BC%22.png");
   const std::string shown = data["pictures"][0]["prompt"];
   CHECK(shown == prompt.substr(0, prompt.find('\xff')) + "\uFFFD line");
@@ -114,18 +114,18 @@ TEST_CASE("gallery: names, prompts and file names are text, whatever they hold",
 TEST_CASE("gallery: a picture larger than a thumbnail gets one, once", "[roster]") {
   const TempFolder team;
   const fs::path wide = "pictures/Ada/w#.png";
-  const Gallery gallery = gallery_of({picture_of(team, "pictures/Ada/small.png", 384, 384),
-                                      picture_of(team, wide, 768, 512),
-                                      picture_of(team, "pictures/high.png", 10, 900)});
+  const Gallery gallery = make_gallery({make_image(team, "pictures/Ada/small.png", 384, 384),
+                                        make_image(team, wide, 768, 512),
+                                        make_image(team, "pictures/high.png", 10, 900)});
 
-  const sdx::Json data = data_of(bytes_of(sdx::write_gallery(team.path(), gallery)));
+  const sdx::Json data = read_data(read_bytes(sdx::write_gallery(team.path(), gallery)));
   CHECK(!data["pictures"][0].contains("thumbnail"));
   CHECK(data["pictures"][1]["thumbnail"] == "thumbnails/pictures/Ada/w%23.png.webp");
   CHECK(!fs::exists(team.path() / "thumbnails/pictures/Ada/small.png.webp"));
 
   const fs::path thumbnail = team.path() / "thumbnails/pictures/Ada/w#.png.webp";
-  CHECK(mode_of(thumbnail) == 0600);
-  CHECK(mode_of(team.path() / "thumbnails/pictures") == 0700);
+  CHECK(read_mode(thumbnail) == 0600);
+  CHECK(read_mode(team.path() / "thumbnails/pictures") == 0700);
   const sdx::Image image = sdx::decode_image(thumbnail).image;
   CHECK(image.width_px == 384);
   CHECK(image.height_px == 256);
@@ -137,20 +137,20 @@ TEST_CASE("gallery: a picture larger than a thumbnail gets one, once", "[roster]
   fs::remove(team.path() / wide);
   team.file("thumbnails/pictures/Ada/w#.png.webp", "not made again");
   sdx::write_gallery(team.path(), gallery);
-  CHECK(bytes_of(thumbnail) == "not made again");
+  CHECK(read_bytes(thumbnail) == "not made again");
 }
 
 TEST_CASE("gallery: thumbnails go with their pictures, and nothing else goes", "[roster]") {
   const TempFolder team;
-  const Gallery both = gallery_of({picture_of(team, "pictures/Ada/large.png", 400, 400),
-                                   picture_of(team, "pictures/Ben/large.png", 400, 400)});
+  const Gallery both = make_gallery({make_image(team, "pictures/Ada/large.png", 400, 400),
+                                     make_image(team, "pictures/Ben/large.png", 400, 400)});
   sdx::write_gallery(team.path(), both);
-  sdx::write_gallery(team.path(), gallery_of({both.pictures[0]}));
+  sdx::write_gallery(team.path(), make_gallery({both.images[0]}));
   CHECK(fs::exists(team.path() / "thumbnails/pictures/Ada/large.png.webp"));
   CHECK(!fs::exists(team.path() / "thumbnails/pictures/Ben"));
   CHECK(fs::exists(team.path() / "pictures/Ben/large.png"));
 
-  sdx::write_gallery(team.path(), gallery_of({}));
+  sdx::write_gallery(team.path(), make_gallery({}));
   CHECK(sdx::test::entries_in(team.path() / "thumbnails") == 0);
 
   // A folder elsewhere must not be emptied.
@@ -158,7 +158,7 @@ TEST_CASE("gallery: thumbnails go with their pictures, and nothing else goes", "
   elsewhere.file("precious.webp", "x");
   fs::remove(team.path() / "thumbnails");
   fs::create_directory_symlink(elsewhere.path(), team.path() / "thumbnails");
-  CHECK(contains(message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), both); }),
+  CHECK(contains(catch_message<sdx::DataError>([&] { sdx::write_gallery(team.path(), both); }),
                  "is a link"));
   CHECK(fs::exists(elsewhere.file("precious.webp")));
   fs::remove(team.path() / "thumbnails");
@@ -175,9 +175,9 @@ TEST_CASE("gallery: the same gallery gives the same bytes in any folder", "[rost
   std::vector<std::string> pages;
   std::vector<std::string> thumbnails;
   for (const TempFolder* team : {&here, &there, &there}) {
-    const Gallery gallery = gallery_of({picture_of(*team, "pictures/Ada/large.png", 500, 300)});
-    pages.push_back(bytes_of(sdx::write_gallery(team->path(), gallery)));
-    thumbnails.push_back(bytes_of(team->path() / "thumbnails/pictures/Ada/large.png.webp"));
+    const Gallery gallery = make_gallery({make_image(*team, "pictures/Ada/large.png", 500, 300)});
+    pages.push_back(read_bytes(sdx::write_gallery(team->path(), gallery)));
+    thumbnails.push_back(read_bytes(team->path() / "thumbnails/pictures/Ada/large.png.webp"));
   }
   CHECK(pages[0] == pages[1]);
   CHECK(pages[1] == pages[2]);
@@ -186,12 +186,12 @@ TEST_CASE("gallery: the same gallery gives the same bytes in any folder", "[rost
 
 TEST_CASE("gallery: a damaged or missing picture costs nobody the page", "[roster]") {
   const TempFolder team;
-  Gallery gallery = gallery_of({picture_of(team, "pictures/good.png", 400, 400),
-                                picture_of(team, "pictures/bad.png", 400, 400),
-                                picture_of(team, "pictures/gone.png", 400, 400)});
+  Gallery gallery = make_gallery({make_image(team, "pictures/good.png", 400, 400),
+                                  make_image(team, "pictures/bad.png", 400, 400),
+                                  make_image(team, "pictures/gone.png", 400, 400)});
   team.file("pictures/bad.png", "no picture");
   fs::remove(team.path() / "pictures/gone.png");
-  const sdx::Json data = data_of(bytes_of(sdx::write_gallery(team.path(), gallery)));
+  const sdx::Json data = read_data(read_bytes(sdx::write_gallery(team.path(), gallery)));
   REQUIRE(data["pictures"].size() == 3);
   CHECK(data["pictures"][0].contains("thumbnail"));
   CHECK(!data["pictures"][1].contains("thumbnail"));
@@ -201,15 +201,15 @@ TEST_CASE("gallery: a damaged or missing picture costs nobody the page", "[roste
 TEST_CASE("gallery: only files within the team's folder are shown", "[roster]") {
   const TempFolder team;
   for (const char* file : {"../other/x.png", "pictures/../../x.png", "/etc/x.png", ""}) {
-    GalleryImage picture;
-    picture.file = file;
-    CHECK(contains(
-        message_of<sdx::DataError>([&] { sdx::write_gallery(team.path(), gallery_of({picture})); }),
-        "not named by a path within the team's folder"));
+    GalleryImage gallery_image;
+    gallery_image.file = file;
+    CHECK(contains(catch_message<sdx::DataError>(
+                       [&] { sdx::write_gallery(team.path(), make_gallery({gallery_image})); }),
+                   "not named by a path within the team's folder"));
   }
   CHECK(!fs::exists(team.path() / "index.html"));
-  CHECK(contains(message_of<sdx::MissingInputError>(
-                     [&] { sdx::write_gallery(team.path() / "nowhere", gallery_of({})); }),
+  CHECK(contains(catch_message<sdx::MissingInputError>(
+                     [&] { sdx::write_gallery(team.path() / "nowhere", make_gallery({})); }),
                  "nowhere is not there"));
 }
 
@@ -219,16 +219,17 @@ TEST_CASE("gallery: a part of the page that is missing or wrong is named", "[ros
   const std::string before = std::getenv("SDX_DATA") == nullptr ? "" : std::getenv("SDX_DATA");
   ::setenv("SDX_DATA", data.path().c_str(), 1);
   fs::create_directory(data.path() / "gallery");
-  const auto write = [&] { sdx::write_gallery(team.path(), gallery_of({})); };
-  CHECK(contains(message_of<sdx::MissingInputError>(write), "gallery/style.css"));
+  const auto write = [&] { sdx::write_gallery(team.path(), make_gallery({})); };
+  CHECK(contains(catch_message<sdx::MissingInputError>(write), "gallery/style.css"));
   data.file("gallery/style.css", "");
   data.file("gallery/script.js", "");
   data.file("gallery/index.html", "<title>{{titel}}</title>");
-  CHECK(contains(message_of<sdx::DataError>(write), "index.html: unknown placeholder {{titel}}"));
+  CHECK(
+      contains(catch_message<sdx::DataError>(write), "index.html: unknown placeholder {{titel}}"));
   data.file("gallery/index.html", "{{style_hash}} {{title}} }} {{");
   write();
   // The hash of no text, by another program.
-  CHECK(bytes_of(team.path() / "index.html") ==
+  CHECK(read_bytes(team.path() / "index.html") ==
         "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' The crew }} {{");
   if (before.empty()) {
     ::unsetenv("SDX_DATA");
@@ -237,5 +238,5 @@ TEST_CASE("gallery: a part of the page that is missing or wrong is named", "[ros
   }
 
   team.file("thumbnails", "a file");
-  CHECK(contains(message_of<sdx::IoError>(write), "thumbnails"));
+  CHECK(contains(catch_message<sdx::IoError>(write), "thumbnails"));
 }

@@ -94,8 +94,8 @@ TEST_CASE("roster: a record of a later version is refused, not replaced", "[rost
   sdx::Json json = sdx::read_json_file(ada.folder.path() / "record.json");
   json["identity"]["version"] = 3;
   ada.folder.file("record.json", json.dump());
-  const std::string message =
-      sdx::test::message_of<sdx::LaterVersionError>([&] { sdx::read_record(ada.folder.path()); });
+  const std::string message = sdx::test::catch_message<sdx::LaterVersionError>(
+      [&] { sdx::read_record(ada.folder.path()); });
   CHECK_THAT(message, ContainsSubstring("record.json: made by a later version of sdx"));
 }
 

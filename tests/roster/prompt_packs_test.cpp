@@ -74,12 +74,13 @@ TEST_CASE("roster: an unknown pack is refused with those that there are", "[rost
   data.add_pack("fantasy.txt");
   data.add_pack("notes.md");
   CHECK(
-      message_of<UsageError>([] { find_prompts("fantsy"); }) ==
+      catch_message<UsageError>([] { find_prompts("fantsy"); }) ==
       "prompts \"fantsy\": neither a file nor a pack of this name; the packs are fantasy, styles");
   CHECK_THROWS_AS(find_prompts(""), UsageError);
   CHECK_THROWS_AS(find_prompts("."), UsageError);
   fs::remove_all(data.path() / "prompts");
-  CHECK(contains(message_of<UsageError>([] { find_prompts("fantsy"); }), "there are no packs in"));
+  CHECK(
+      contains(catch_message<UsageError>([] { find_prompts("fantsy"); }), "there are no packs in"));
 }
 
 TEST_CASE("roster: a path without a file is a missing input", "[roster]") {
@@ -87,10 +88,10 @@ TEST_CASE("roster: a path without a file is a missing input", "[roster]") {
   data.add_pack("styles.txt");
   const TempFolder folder;
   const std::string absent = folder.file("absent").string();
-  CHECK(message_of<MissingInputError>([&] { find_prompts(absent); }) ==
+  CHECK(catch_message<MissingInputError>([&] { find_prompts(absent); }) ==
         absent + ": no such file of prompts; the packs are styles");
   CHECK_THROWS_AS(find_prompts("styles.txt"), MissingInputError);
-  CHECK(contains(message_of<MissingInputError>([&] { find_prompts(folder.path().string()); }),
+  CHECK(contains(catch_message<MissingInputError>([&] { find_prompts(folder.path().string()); }),
                  "found a folder"));
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("roster: a path that may not be looked at is a matter of permission", 
   folder.file("closed/own.txt", "{name}\n");
   fs::permissions(folder.path(), fs::perms(0755));
   fs::permissions(folder.file("closed"), fs::perms::none);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           find_prompts(folder.file("closed/own.txt").string());
           return 0;

@@ -20,26 +20,26 @@ Roster read(std::string_view csv) {
   return read_roster(folder.file("team.csv", csv));
 }
 
-Names names_of(const Roster& roster) {
+Names list_names(const Roster& roster) {
   Names names;
   for (const Member& member : roster.members) names.push_back(member.name);
   return names;
 }
 
 /// The problem of a roster's only row.
-RosterProblem problem_of(const std::string& header, const std::string& row) {
+RosterProblem find_problem(const std::string& header, const std::string& row) {
   const Roster roster = read(header + "\n" + row + "\n");
   CHECK(roster.members.empty());
   REQUIRE(roster.problems.size() == 1);
   return roster.problems.front();
 }
 
-std::string fault_of(const std::string& header, const std::string& row) {
-  return problem_of(header, row).text;
+std::string find_fault(const std::string& header, const std::string& row) {
+  return find_problem(header, row).text;
 }
 
-std::string refusal_of(std::string_view csv) {
-  return message_of<DataError>([&] { read(csv); });
+std::string catch_refusal(std::string_view csv) {
+  return catch_message<DataError>([&] { read(csv); });
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ TEST_CASE("roster: the demo's roster is read", "[roster]") {
   const fs::path path = fs::path(SDX_SOURCE_DIR) / "configs/demo/team.csv";
   const Roster roster = read_roster(path);
   CHECK(roster.path == path);
-  CHECK(names_of(roster) == Names{"Ada", "Ben", "Chloe", "David", "Emma"});
+  CHECK(list_names(roster) == Names{"Ada", "Ben", "Chloe", "David", "Emma"});
   CHECK(roster.problems.empty());
   CHECK_FALSE(roster.records_consent);
   for (const Member& member : roster.members) CHECK_FALSE(check_portraits(member, path));
@@ -102,7 +102,7 @@ TEST_CASE("roster: a relative roster has relative portraits", "[roster]") {
 
 TEST_CASE("roster: a bad row stops no other", "[roster]") {
   const Roster roster = read("name,portraits\nAda,a\nB n,b\nLovelace, Ada,c\nEmma,e\n,f\n");
-  CHECK(names_of(roster) == Names{"Ada", "Emma"});
+  CHECK(list_names(roster) == Names{"Ada", "Emma"});
   REQUIRE(roster.problems.size() == 3);
   CHECK(roster.problems[0].where == "team.csv, line 3");
   CHECK(roster.problems[0].name == "B n");
@@ -120,39 +120,39 @@ TEST_CASE("roster: a bad row stops no other", "[roster]") {
 TEST_CASE("roster: names that can be none are problems", "[roster]") {
   for (const char* name : {"", "../x", ".x", "a/b", "a<b", "\x1B[2J", "Ada Lovelace"}) {
     INFO(name);
-    CHECK(contains(fault_of("name,portraits", std::string(name) + ",a"), "the name "));
+    CHECK(contains(find_fault("name,portraits", std::string(name) + ",a"), "the name "));
   }
-  CHECK(problem_of("name,portraits", "\x1B[2J,a").name == "\uFFFD[2J");
+  CHECK(find_problem("name,portraits", "\x1B[2J,a").name == "\uFFFD[2J");
 }
 
 TEST_CASE("roster: every fault of a row is named", "[roster]") {
-  CHECK(fault_of("name,portraits", "Ada") ==
+  CHECK(find_fault("name,portraits", "Ada") ==
         "portraits is empty; it names the folder of the pictures");
-  CHECK(fault_of("name,portraits,kind", "Ada,a,dog") ==
+  CHECK(find_fault("name,portraits,kind", "Ada,a,dog") ==
         "kind: expected person, object or style, found \"dog\"");
   for (const char* date : {"31.03.2027", "2027-02-29", "next year"}) {
-    CHECK(fault_of("name,portraits,consent,until", std::string("Ada,a,yes,") + date) ==
+    CHECK(find_fault("name,portraits,consent,until", std::string("Ada,a,yes,") + date) ==
           std::string("until: expected a date such as 2027-03-31, found \"") + date + "\"");
   }
   const std::string no_consent = "until says when a consent ends, but consent is empty";
-  CHECK(fault_of("name,portraits,consent,until", "Ada,a,,2027-03-31") == no_consent);
-  CHECK(fault_of("name,portraits,until", "Ada,a,2027-03-31") == no_consent);
-  CHECK(fault_of("name,portraits,kind", ",,dog") ==
+  CHECK(find_fault("name,portraits,consent,until", "Ada,a,,2027-03-31") == no_consent);
+  CHECK(find_fault("name,portraits,until", "Ada,a,2027-03-31") == no_consent);
+  CHECK(find_fault("name,portraits,kind", ",,dog") ==
         "the name is empty; expected one word, for example AdaLovelace; portraits is empty; it "
         "names the folder of the pictures; kind: expected person, object or style, found \"dog\"");
 }
 
 TEST_CASE("roster: a row in another encoding is a problem", "[roster]") {
-  const RosterProblem problem = problem_of("name,portraits", "Zo\xEB,z");
+  const RosterProblem problem = find_problem("name,portraits", "Zo\xEB,z");
   CHECK(problem.text == "not UTF-8; save the table as CSV in UTF-8");
   CHECK(problem.name == "Zo\uFFFD");
-  CHECK(contains(fault_of("name,portraits,team", "Ada,a,K\xF6ln"), "not UTF-8"));
+  CHECK(contains(find_fault("name,portraits,team", "Ada,a,K\xF6ln"), "not UTF-8"));
 }
 
 TEST_CASE("roster: a name that is there twice is nobody's", "[roster]") {
   const Roster roster =
       read("name,portraits\nAda,a\nBen,b\nADA,c\nZo\u00EB,d\nZoe\u0308,e\nada,f\n");
-  CHECK(names_of(roster) == Names{"Ben"});
+  CHECK(list_names(roster) == Names{"Ben"});
   REQUIRE(roster.problems.size() == 5);
   CHECK(roster.problems[0].text ==
         "the name is also that of team.csv, line 4 (ADA), team.csv, line 7 (ada)");
@@ -169,7 +169,7 @@ TEST_CASE("roster: one folder is not two people's", "[roster]") {
   const Roster roster = read_roster(folder.file(
       "team.csv",
       "name,portraits\nAda,a\nBen,./a/\nEmma,a/b/..\nZoe,link\nLi,a/b\nMax,x\nMia,x/\n"));
-  CHECK(names_of(roster) == Names{"Li"});
+  CHECK(list_names(roster) == Names{"Li"});
   REQUIRE(roster.problems.size() == 6);
   CHECK(roster.problems[0].text ==
         "the folder of portraits is also that of team.csv, line 3 (Ben), team.csv, line 4 (Emma), "
@@ -185,19 +185,20 @@ TEST_CASE("roster: a row that is refused still takes its name", "[roster]") {
 }
 
 TEST_CASE("roster: a table that is no roster is refused", "[roster]") {
-  CHECK(contains(refusal_of(""), "team.csv: is empty; a roster has the columns name, portraits"));
-  CHECK(contains(refusal_of("name,portraits\n\n,\n"), "names nobody"));
-  CHECK(contains(refusal_of("\nname,path\nAda,a\n"),
+  CHECK(
+      contains(catch_refusal(""), "team.csv: is empty; a roster has the columns name, portraits"));
+  CHECK(contains(catch_refusal("name,portraits\n\n,\n"), "names nobody"));
+  CHECK(contains(catch_refusal("\nname,path\nAda,a\n"),
                  "team.csv, line 2: no column \"portraits\", found name, path; a roster has"));
-  CHECK(contains(refusal_of("first,portraits\nAda,a\n"), "no column \"name\""));
-  CHECK(contains(refusal_of("name;portraits\nAda;a\n"),
+  CHECK(contains(catch_refusal("first,portraits\nAda,a\n"), "no column \"name\""));
+  CHECK(contains(catch_refusal("name;portraits\nAda;a\n"),
                  "line 1: one column, \"name;portraits\"; columns are separated by commas"));
-  CHECK(contains(refusal_of("name,portraits,Name\nAda,a,b\n"), "\"name\" is there twice"));
-  CHECK(contains(refusal_of("name,portraits,Stra\xDF"
-                            "e\nAda,a,b\n"),
+  CHECK(contains(catch_refusal("name,portraits,Name\nAda,a,b\n"), "\"name\" is there twice"));
+  CHECK(contains(catch_refusal("name,portraits,Stra\xDF"
+                               "e\nAda,a,b\n"),
                  "line 1: not UTF-8"));
-  CHECK(contains(refusal_of(std::string_view("PK\3\4\0\0", 6)), "team.csv: not a text"));
-  CHECK(contains(refusal_of("name,portraits\nAda,\"a\nBen,b\n"), "line 2: a quote is opened"));
+  CHECK(contains(catch_refusal(std::string_view("PK\3\4\0\0", 6)), "team.csv: not a text"));
+  CHECK(contains(catch_refusal("name,portraits\nAda,\"a\nBen,b\n"), "line 2: a quote is opened"));
   const TempFolder folder;
   CHECK_THROWS_AS(read_roster(folder.file("absent.csv")), MissingInputError);
   CHECK_THROWS_AS(read_roster(folder.path()), DataError);
@@ -205,7 +206,7 @@ TEST_CASE("roster: a table that is no roster is refused", "[roster]") {
 
 TEST_CASE("roster: a column that looks like a missing one is refused", "[roster]") {
   const auto meant = [](const std::string& column) {
-    return refusal_of("name,portraits," + column + "\nAda,a,b\n");
+    return catch_refusal("name,portraits," + column + "\nAda,a,b\n");
   };
   CHECK(contains(meant("consnet"),
                  "team.csv, line 1: column \"consnet\" is unknown; is \"consent\" meant?"));
@@ -213,13 +214,13 @@ TEST_CASE("roster: a column that looks like a missing one is refused", "[roster]
   CHECK(contains(meant("unitl"), "is \"until\" meant?"));
   CHECK(contains(meant("Consent (given)"), "is \"consent\" meant?"));
   CHECK(contains(meant("consent,consent_until"), "is \"until\" meant?"));
-  CHECK(contains(refusal_of("name,potraits\nAda,a\n"), "is \"portraits\" meant?"));
+  CHECK(contains(catch_refusal("name,potraits\nAda,a\n"), "is \"portraits\" meant?"));
 }
 
 TEST_CASE("roster: columns of other meanings are passed over", "[roster]") {
   const Roster roster = read(
       "id,first name,name,e-mail,department,team,office,project,manager,,portraits\n"
       "1,Ada,Ada,a@b,R&D,x,y,z,w,,a\n");
-  CHECK(names_of(roster) == Names{"Ada"});
+  CHECK(list_names(roster) == Names{"Ada"});
   CHECK(roster.members.at(0).portraits.filename() == "a");
 }

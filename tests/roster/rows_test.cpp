@@ -18,15 +18,15 @@ Roster read(std::string_view json) {
   return read_roster(folder.file("team.json", json));
 }
 
-std::string fault_of(const std::string& entry) {
+std::string find_fault(const std::string& entry) {
   const Roster roster = read("[" + entry + "]");
   CHECK(roster.members.empty());
   REQUIRE(roster.problems.size() == 1);
   return roster.problems.front().text;
 }
 
-std::string refusal_of(std::string_view json) {
-  return message_of<DataError>([&] { read(json); });
+std::string catch_refusal(std::string_view json) {
+  return catch_message<DataError>([&] { read(json); });
 }
 
 }  // namespace
@@ -75,26 +75,26 @@ TEST_CASE("roster: a bad entry is named by its number and stops no other", "[ros
 }
 
 TEST_CASE("roster: wrong types and keys of an entry are problems", "[roster]") {
-  CHECK(fault_of(R"({"name": "Ada", "portraits": ["a"]})") ==
+  CHECK(find_fault(R"({"name": "Ada", "portraits": ["a"]})") ==
         "portraits: expected a text, found [\"a\"]");
-  CHECK(fault_of(R"({"name": "Ada", "portraits": "a", "kind": true})") ==
+  CHECK(find_fault(R"({"name": "Ada", "portraits": "a", "kind": true})") ==
         "kind: expected a text, found true");
-  CHECK(fault_of(R"({"name": "Ada", "portraits": "a\u0000b"})") ==
+  CHECK(find_fault(R"({"name": "Ada", "portraits": "a\u0000b"})") ==
         "portraits: expected a text, found \"a\\u0000b\"");
-  CHECK(fault_of(R"({"name": "Ada", "potraits": "a"})") ==
+  CHECK(find_fault(R"({"name": "Ada", "potraits": "a"})") ==
         "key \"potraits\" is unknown; is \"portraits\" meant? Otherwise give it another name");
-  CHECK(fault_of(R"({"name": "Ada", "Name": "Ada", "portraits": "a"})") ==
+  CHECK(find_fault(R"({"name": "Ada", "Name": "Ada", "portraits": "a"})") ==
         "key \"name\" is there twice");
-  CHECK(contains(fault_of(R"({"portraits": "a"})"), "the name is empty"));
-  CHECK(contains(fault_of(R"({"name": "Ada"})"), "portraits is empty"));
+  CHECK(contains(find_fault(R"({"portraits": "a"})"), "the name is empty"));
+  CHECK(contains(find_fault(R"({"name": "Ada"})"), "portraits is empty"));
 }
 
 TEST_CASE("roster: long values are cut, but no letter is", "[roster]") {
-  const auto shown_of = [](std::size_t length) {
-    return fault_of("[\"" + std::string(length, 'a') + "ü and more\"]");
+  const auto show = [](std::size_t length) {
+    return find_fault("[\"" + std::string(length, 'a') + "ü and more\"]");
   };
-  CHECK(shown_of(76).ends_with("aü…"));
-  CHECK(shown_of(77).ends_with("a\uFFFD…"));
+  CHECK(show(76).ends_with("aü…"));
+  CHECK(show(77).ends_with("a\uFFFD…"));
 }
 
 TEST_CASE("roster: consent that has a wrong type is recorded all the same", "[roster]") {
@@ -105,12 +105,13 @@ TEST_CASE("roster: consent that has a wrong type is recorded all the same", "[ro
 }
 
 TEST_CASE("roster: JSON that is no roster is refused", "[roster]") {
-  CHECK(contains(refusal_of("[{\"name\": "), "team.json: not valid JSON: line 1"));
-  CHECK(contains(refusal_of(""), "not valid JSON"));
-  CHECK(contains(refusal_of("{\"name\": \"Ada\"}"), "expected an array of objects, or an object"));
-  CHECK(contains(refusal_of("{\"members\": {}}"), "expected an array of objects"));
-  CHECK(contains(refusal_of("42"), "expected an array of objects"));
-  CHECK(contains(refusal_of("[]"), "names nobody"));
+  CHECK(contains(catch_refusal("[{\"name\": "), "team.json: not valid JSON: line 1"));
+  CHECK(contains(catch_refusal(""), "not valid JSON"));
+  CHECK(
+      contains(catch_refusal("{\"name\": \"Ada\"}"), "expected an array of objects, or an object"));
+  CHECK(contains(catch_refusal("{\"members\": {}}"), "expected an array of objects"));
+  CHECK(contains(catch_refusal("42"), "expected an array of objects"));
+  CHECK(contains(catch_refusal("[]"), "names nobody"));
 }
 
 TEST_CASE("roster: what cannot be shown is replaced", "[roster]") {

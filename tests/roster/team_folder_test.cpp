@@ -50,7 +50,7 @@ TEST_CASE("roster: forgetting removes all of a person and nothing else", "[roste
   CHECK(removed.size() == 6 + 1);  // the lock that forgetting itself took is one of them
   CHECK_FALSE(fs::exists(files.folder.path() / "people/Ben"));
   CHECK(fs::exists(files.folder.path() / "people/Ada/record.json"));
-  CHECK(sdx::test::bytes_of(files.team.summary()).find("Ben") == std::string::npos);
+  CHECK(sdx::test::read_bytes(files.team.summary()).find("Ben") == std::string::npos);
   CHECK(fs::exists(files.folder.path() / "index.html"));
   CHECK_THROWS_AS(sdx::forget_person(files.team, "Ben"), sdx::MissingInputError);
 }

@@ -13,8 +13,8 @@
 
 #include "support/catch.h"
 
-using sdx::test::bytes_of;
 using sdx::test::mini_bundle;
+using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 using sdx::test::tiny_bundle;
 namespace fs = std::filesystem;
@@ -43,56 +43,59 @@ struct Words {
   sdx::EmbeddingTable table;
 };
 
-std::vector<sdx::TeamImage> pictures_of(const std::vector<sdx::ImageRequest>& requests,
+std::vector<sdx::TeamImage> list_images(const std::vector<sdx::ImageRequest>& requests,
                                         const Words& words, const sdx::ImageEncoding& encoding = {},
                                         const std::string& dtype = "auto") {
   return sdx::list_team_images(requests, tiny_bundle(), words.table, encoding, dtype);
 }
+
+struct Counter : sdx::ImageObserver {
+  int made = 0;
+  void on_image(const sdx::TeamImage&) override { ++made; }
+};
 
 }  // namespace
 
 TEST_CASE("roster: a picture's name says who is in it and changes with what decides it",
           "[roster]") {
   const Words words(0.1);
-  const auto file_of = [](const sdx::ImageRequest& wanted, const Words& with) {
-    return pictures_of({wanted}, with).front().file.string();
+  const auto find_file = [](const sdx::ImageRequest& wanted, const Words& with) {
+    return list_images({wanted}, with).front().file.string();
   };
-  const std::string file = file_of(request("<Ada> & <Ben>, snow", 7), words);
+  const std::string file = find_file(request("<Ada> & <Ben>, snow", 7), words);
   CHECK(file.starts_with("pictures/Ada Ben/ada-ben-snow-7-"));
   CHECK(file.ends_with(".png"));
-  CHECK(file_of(request("<Ada> & <Ben>, snow", 7), Words(0.1)) == file);
-  CHECK(file_of(request("<Ada> & <Ben>, snow", 7), Words(0.2)) != file);
+  CHECK(find_file(request("<Ada> & <Ben>, snow", 7), Words(0.1)) == file);
+  CHECK(find_file(request("<Ada> & <Ben>, snow", 7), Words(0.2)) != file);
   sdx::ImageRequest other = request("<Ada> & <Ben>, snow", 7);
   other.settings.guidance_scale = 3;
-  CHECK(file_of(other, words) != file);
-  CHECK(pictures_of({request("<Ada>"), request("<Ada>"), request("<Ada>", 2)}, words).size() == 2);
+  CHECK(find_file(other, words) != file);
+  CHECK(list_images({request("<Ada>"), request("<Ada>"), request("<Ada>", 2)}, words).size() == 2);
 }
 
 TEST_CASE("roster: only what is missing is made, and it does not depend on what was there",
           "[roster]") {
   const Words words(0.1);
   const sdx::Generator generator(tiny_bundle(), {});
-  const auto pictures =
-      pictures_of({request("<Ada>, snow"), request("Robot <Ada>"), request("<Ada>", 5)}, words);
+  const auto images =
+      list_images({request("<Ada>, snow"), request("Robot <Ada>"), request("<Ada>", 5)}, words);
   const auto make = [&](const sdx::TeamFolder& team) {
-    int made = 0;
-    sdx::ImageEvents events;
-    events.picture = [&](const sdx::TeamImage&) { ++made; };
-    sdx::make_images(generator, tiny_bundle(), team, pictures, words.table, {}, "test", events);
-    return made;
+    Counter counter;
+    sdx::make_images(generator, tiny_bundle(), team, images, words.table, {}, "test", counter);
+    return counter.made;
   };
   const TempFolder first;
-  CHECK(sdx::count_missing({first.path()}, pictures) == 3);
+  CHECK(sdx::count_missing({first.path()}, images) == 3);
   CHECK(make({first.path()}) == 3);
   CHECK(make({first.path()}) == 0);
-  CHECK(sdx::count_missing({first.path()}, pictures) == 0);
+  CHECK(sdx::count_missing({first.path()}, images) == 0);
 
   std::map<fs::path, std::string> bytes;
-  for (const auto& picture : pictures) bytes[picture.file] = bytes_of(first.path() / picture.file);
-  for (const auto& picture : pictures) {
-    fs::remove(first.path() / picture.file);
+  for (const auto& image : images) bytes[image.file] = read_bytes(first.path() / image.file);
+  for (const auto& image : images) {
+    fs::remove(first.path() / image.file);
     CHECK(make({first.path()}) == 1);
-    CHECK(bytes_of(first.path() / picture.file) == bytes.at(picture.file));
+    CHECK(read_bytes(first.path() / image.file) == bytes.at(image.file));
   }
 }
 
@@ -100,7 +103,7 @@ TEST_CASE("roster: a picture's name changes with the dtype and the quality that 
           "[roster]") {
   const Words words(0.1);
   const auto file_with = [&](const sdx::ImageEncoding& encoding, const std::string& dtype) {
-    return pictures_of({request("<Ada>")}, words, encoding, dtype).front().file.string();
+    return list_images({request("<Ada>")}, words, encoding, dtype).front().file.string();
   };
   const std::string usual = file_with({}, "auto");
   CHECK(file_with({}, "bf16") != usual);
@@ -131,10 +134,11 @@ TEST_CASE("roster: a picture of commit 4ce8870 is the one of the dtype that made
   const Words words(0.1);
   const sdx::Generator generator(tiny_bundle(), {});  // computes in float32
   const TempFolder team;
-  sdx::make_images(generator, tiny_bundle(), {team.path()}, pictures_of({request("<Ada>")}, words),
-                   words.table, {}, "test", {});
+  sdx::ImageObserver nobody;
+  sdx::make_images(generator, tiny_bundle(), {team.path()}, list_images({request("<Ada>")}, words),
+                   words.table, {}, "test", nobody);
   const auto missing = [&](const std::string& dtype) {
-    return sdx::count_missing({team.path()}, pictures_of({request("<Ada>")}, words, {}, dtype));
+    return sdx::count_missing({team.path()}, list_images({request("<Ada>")}, words, {}, dtype));
   };
   CHECK(missing("auto") == 0);
   CHECK(missing("fp32") == 0);

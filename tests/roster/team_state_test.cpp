@@ -47,9 +47,10 @@ class Team {
     member.training.inversion.name = name;
     sdx::ImageRequest request;
     request.prompt = "<" + name + ">, snow";
-    member.pictures = {request};
+    member.images = {request};
     const fs::path file = plan.folder.embedding(name);
-    sdx::write_embedding(file, {name, at::ones({1, tiny_bundle().info().text_widths().front()}), {}, {}});
+    sdx::write_embedding(file,
+                         {name, at::ones({1, tiny_bundle().info().text_widths().front()}), {}, {}});
     fs::create_directories(plan.folder.person(name));
     sdx::MemberRecord record;
     record.identity = sdx::identify_training(member.training, tiny_bundle(),
@@ -116,8 +117,8 @@ TEST_CASE("team state: who is trained, who is not, and why") {
   const sdx::MemberState state = status.examine(plan.members[0]);
   CHECK(state.name == "Ada0");
   CHECK_FALSE(state.is_locked);
-  CHECK(state.pictures == 0);
-  CHECK(state.pictures_wanted == 1);
+  CHECK(state.images == 0);
+  CHECK(state.images_planned == 1);
   CHECK_FALSE(state.is_done());
 }
 

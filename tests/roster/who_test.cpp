@@ -27,9 +27,9 @@ constexpr double kNoFace = 1000;
 MemberFaces member(const std::string& name, const std::vector<double>& degrees) {
   MemberFaces faces{name, "faces/" + name, {}};
   for (std::size_t i = 0; i < degrees.size(); ++i) {
-    ImageFace picture{faces.folder / (std::to_string(i) + ".png"), {}, {}};
-    if (degrees[i] != kNoFace) picture.face = at_degrees(degrees[i]);
-    faces.pictures.push_back(picture);
+    ImageFace image{faces.folder / (std::to_string(i) + ".png"), {}, {}};
+    if (degrees[i] != kNoFace) image.face = at_degrees(degrees[i]);
+    faces.images.push_back(image);
   }
   return faces;
 }
@@ -127,8 +127,8 @@ TEST_CASE("who: the only face of a folder may be another's", "[roster]") {
 
 TEST_CASE("who: pictures and folders without a face, and unreadable ones, are told", "[roster]") {
   MemberFaces ben = member("Ben", {90, 91, kNoFace, 92});
-  ben.pictures[0].face.clear();
-  ben.pictures[0].problem = "truncated";
+  ben.images[0].face.clear();
+  ben.images[0].problem = "truncated";
   CHECK(sentences({member("Ada", {kNoFace, kNoFace}), ben, member("Cleo", {})}) ==
         Lines{"<Ada>: faces/Ada: no face is seen in any picture of this folder",
               "<Ben>: faces/Ben/0.png: truncated", "<Ben>: faces/Ben/2.png: no face is seen in it",

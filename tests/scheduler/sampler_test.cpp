@@ -17,9 +17,9 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::make_settings;
 using sdx::test::max_difference;
 using sdx::test::sampler_golden;
-using sdx::test::settings_of;
 using sdx::test::stable_diffusion_schedule;
 
 namespace {
@@ -28,7 +28,7 @@ constexpr sdx::ScheduleKind kSchedules[] = {
     sdx::ScheduleKind::kAuto,   sdx::ScheduleKind::kKarras, sdx::ScheduleKind::kSgmUniform,
     sdx::ScheduleKind::kSimple, sdx::ScheduleKind::kDdim,   sdx::ScheduleKind::kAys};
 
-at::Tensor some_picture() { return sampler_golden().at("noise")[99] * 0.3; }
+at::Tensor some_image() { return sampler_golden().at("noise")[99] * 0.3; }
 
 /// What was asked of the model and of the noise in a walk.
 struct Asked {
@@ -45,7 +45,7 @@ at::Tensor walk(const sdx::SamplerSettings& settings, int first_step, const at::
   const auto denoise = [&](const at::Tensor&, const sdx::SamplingPoint& point, int step) {
     asked.timesteps.push_back(point.timestep);
     asked.steps.push_back(step);
-    return some_picture();
+    return some_image();
   };
   const auto noise = [&](int draw) {
     asked.draws.push_back(draw);
@@ -65,13 +65,13 @@ TEST_CASE("scheduler: a model that knows the picture is led to it", "[scheduler]
       for (const auto& [steps, first_step] : {std::pair{7, 0}, {7, 3}, {7, 6}, {2, 0}, {1, 0}}) {
         INFO(info.typed << " " << sdx::to_string(kind) << " from step " << first_step << " of "
                         << steps);
-        sdx::SamplerSettings settings = settings_of(info.kind, steps);
+        sdx::SamplerSettings settings = make_settings(info.kind, steps);
         settings.schedule = kind;
         const auto points = sdx::sampling_points(stable_diffusion_schedule(), settings);
         const at::Tensor from =
-            sdx::noised(some_picture(), start, points[static_cast<std::size_t>(first_step)]);
+            sdx::noised(some_image(), start, points[static_cast<std::size_t>(first_step)]);
         // The last point of DDIM and PNDM is not quite free of noise.
-        const at::Tensor end = sdx::noised(some_picture(), start, points.back());
+        const at::Tensor end = sdx::noised(some_image(), start, points.back());
         Asked asked;
         const double off = max_difference(walk(settings, first_step, from, asked), end);
         // LCM mixes in a trace of the sample, more of it the nearer the last timestep is to 0.
@@ -85,7 +85,7 @@ TEST_CASE("scheduler: the longest walk stays finite", "[scheduler]") {
   const sdx::NoiseSchedule schedule = stable_diffusion_schedule();
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
     INFO(info.typed);
-    sdx::SamplerSettings settings = settings_of(info.kind, 1000);
+    sdx::SamplerSettings settings = make_settings(info.kind, 1000);
     settings.lcm_original_steps = 1000;
     const auto denoise = [](const at::Tensor& sample, const sdx::SamplingPoint& point, int) {
       return at::tanh(sample * point.alpha);
@@ -102,7 +102,7 @@ TEST_CASE("scheduler: evaluations, draws and steps are counted as announced", "[
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
     INFO(info.typed);
     Asked whole;
-    walk(settings_of(info.kind, 7), 0, sampler_golden().at("start"), whole);
+    walk(make_settings(info.kind, 7), 0, sampler_golden().at("start"), whole);
     const bool pndm = info.kind == sdx::SamplerKind::kPndm;
     const std::size_t expected = info.evaluations_per_step == 2 ? 2 * 7 - 1 : pndm ? 7 + 1 : 7;
     CHECK(whole.timesteps.size() == expected);
@@ -114,11 +114,12 @@ TEST_CASE("scheduler: evaluations, draws and steps are counted as announced", "[
 
     // A walk from the middle sees the noise that the whole walk saw there.
     Asked late;
-    walk(settings_of(info.kind, 7), 4, sampler_golden().at("start"), late);
+    walk(make_settings(info.kind, 7), 4, sampler_golden().at("start"), late);
     CHECK(late.steps_done == std::vector<int>{1, 2, 3});
     CHECK(late.steps.front() == 4);
-    CHECK(late.timesteps.front() ==
-          sdx::sampling_points(stable_diffusion_schedule(), settings_of(info.kind, 7))[4].timestep);
+    CHECK(
+        late.timesteps.front() ==
+        sdx::sampling_points(stable_diffusion_schedule(), make_settings(info.kind, 7))[4].timestep);
     REQUIRE(late.draws.size() <= whole.draws.size());
     CHECK(std::vector<int>(whole.draws.end() - static_cast<std::ptrdiff_t>(late.draws.size()),
                            whole.draws.end()) == late.draws);
@@ -128,7 +129,7 @@ TEST_CASE("scheduler: evaluations, draws and steps are counted as announced", "[
 TEST_CASE("scheduler: a walk needs a step to take", "[scheduler]") {
   Asked asked;
   for (const int first_step : {-1, 5}) {
-    CHECK_THROWS_AS(walk(settings_of(sdx::SamplerKind::kEuler, 5), first_step,
+    CHECK_THROWS_AS(walk(make_settings(sdx::SamplerKind::kEuler, 5), first_step,
                          sampler_golden().at("start"), asked),
                     sdx::InternalError);
   }
@@ -137,13 +138,12 @@ TEST_CASE("scheduler: a walk needs a step to take", "[scheduler]") {
 TEST_CASE("scheduler: what a model says and what it means", "[scheduler]") {
   const sdx::SamplingPoint point = sdx::point_at(stable_diffusion_schedule(), 500.5);
   const at::Tensor noise = sampler_golden().at("start");
-  const at::Tensor sample = sdx::noised(some_picture(), noise, point);
+  const at::Tensor sample = sdx::noised(some_image(), noise, point);
   for (const auto type : {sdx::PredictionType::kEpsilon, sdx::PredictionType::kVelocity,
                           sdx::PredictionType::kSample}) {
     INFO(sdx::to_string(type));
-    const at::Tensor said = sdx::prediction_target(some_picture(), noise, point, type);
-    CHECK(max_difference(sdx::predicted_original(sample, said, point, type), some_picture()) <
-          1e-12);
+    const at::Tensor said = sdx::prediction_target(some_image(), noise, point, type);
+    CHECK(max_difference(sdx::predicted_original(sample, said, point, type), some_image()) < 1e-12);
   }
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("scheduler: each row says what its algorithm needs", "[scheduler]") {
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
     INFO(info.typed);
     // Only an algorithm that never divides by α is given the point where it is 0.
-    const sdx::SamplerSettings settings = settings_of(info.kind, 5);
+    const sdx::SamplerSettings settings = make_settings(info.kind, 5);
     const auto points = sdx::sampling_points(from_noise, settings);
     CHECK((points.front().alpha == 0) == info.takes_pure_noise);
     const auto denoise = [](const at::Tensor& sample, const sdx::SamplingPoint&, int) {

@@ -10,8 +10,8 @@
 
 #include "support/catch.h"
 
+using sdx::test::make_settings;
 using sdx::test::sampler_golden;
-using sdx::test::settings_of;
 using sdx::test::stable_diffusion_schedule;
 
 namespace {
@@ -21,7 +21,7 @@ constexpr sdx::ScheduleKind kSchedules[] = {
     sdx::ScheduleKind::kExponential, sdx::ScheduleKind::kSgmUniform, sdx::ScheduleKind::kSimple,
     sdx::ScheduleKind::kDdim,        sdx::ScheduleKind::kBeta,       sdx::ScheduleKind::kAys};
 
-std::vector<double> timesteps_of(const std::vector<sdx::SamplingPoint>& points) {
+std::vector<double> list_timesteps(const std::vector<sdx::SamplingPoint>& points) {
   std::vector<double> timesteps;
   for (std::size_t i = 0; i + 1 < points.size(); ++i) timesteps.push_back(points[i].timestep);
   return timesteps;
@@ -36,7 +36,7 @@ TEST_CASE("scheduler: every schedule has the levels and timesteps of its referen
     const std::vector<std::string> parts = sdx::split_list(key, '.');
     if (parts.front() != "schedule" || parts.back() != "levels") continue;
     INFO(key);
-    sdx::SamplerSettings settings = settings_of(sdx::SamplerKind::kEuler, std::stoi(parts[2]));
+    sdx::SamplerSettings settings = make_settings(sdx::SamplerKind::kEuler, std::stoi(parts[2]));
     settings.schedule = sdx::find_enum<sdx::ScheduleKind>(parts[1]).value();
     const at::Tensor custom = sampler_golden().at("custom");
     settings.custom_sigmas.assign(custom.data_ptr<double>(),
@@ -60,13 +60,13 @@ TEST_CASE("scheduler: every schedule has the levels and timesteps of its referen
 
 TEST_CASE("scheduler: what DDIM and DPM++ 2M did before there were schedules", "[scheduler]") {
   const auto ddim =
-      sdx::sampling_points(stable_diffusion_schedule(), settings_of(sdx::SamplerKind::kDdim, 4));
-  CHECK(timesteps_of(ddim) == std::vector<double>{751, 501, 251, 1});
+      sdx::sampling_points(stable_diffusion_schedule(), make_settings(sdx::SamplerKind::kDdim, 4));
+  CHECK(list_timesteps(ddim) == std::vector<double>{751, 501, 251, 1});
   CHECK(ddim.back().sigma == stable_diffusion_schedule().sigma(0));
   CHECK(ddim.front().alpha == stable_diffusion_schedule().alpha(751));
-  const auto dpmpp =
-      sdx::sampling_points(stable_diffusion_schedule(), settings_of(sdx::SamplerKind::kDpmpp2m, 4));
-  CHECK(timesteps_of(dpmpp) == std::vector<double>{999, 749, 500, 250});
+  const auto dpmpp = sdx::sampling_points(stable_diffusion_schedule(),
+                                          make_settings(sdx::SamplerKind::kDpmpp2m, 4));
+  CHECK(list_timesteps(dpmpp) == std::vector<double>{999, 749, 500, 250});
   CHECK(dpmpp.back().sigma == 0);
   CHECK(dpmpp[1].sigma == stable_diffusion_schedule().sigma(749));
 }
@@ -78,8 +78,8 @@ TEST_CASE("scheduler: the model's spacing comes before the sampler's", "[schedul
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
     if (info.kind == sdx::SamplerKind::kLcm) continue;  // keeps to its distillation
     INFO(info.typed);
-    const auto points = sdx::sampling_points(schedule, settings_of(info.kind, 4));
-    CHECK(timesteps_of(points) == std::vector<double>{999, 749, 499, 249});
+    const auto points = sdx::sampling_points(schedule, make_settings(info.kind, 4));
+    CHECK(list_timesteps(points) == std::vector<double>{999, 749, 499, 249});
   }
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("scheduler: points fall, for every sampler, schedule and number of ste
             info.kind == sdx::SamplerKind::kLcm && kind == sdx::ScheduleKind::kAuto;
         if (distilled && steps > 50) continue;
         INFO(info.typed << " " << sdx::to_string(kind) << " " << steps);
-        sdx::SamplerSettings settings = settings_of(info.kind, steps);
+        sdx::SamplerSettings settings = make_settings(info.kind, steps);
         settings.schedule = kind;
         const auto points = sdx::sampling_points(stable_diffusion_schedule(), settings);
         REQUIRE(static_cast<int>(points.size()) == steps + 1);
@@ -111,27 +111,27 @@ TEST_CASE("scheduler: points fall, for every sampler, schedule and number of ste
 
 TEST_CASE("scheduler: steps are checked against the schedule", "[scheduler]") {
   const sdx::NoiseSchedule schedule = stable_diffusion_schedule();
-  CHECK_THROWS_AS(sdx::sampling_points(schedule, settings_of(sdx::SamplerKind::kDdim, 0)),
+  CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kDdim, 0)),
                   sdx::UsageError);
-  CHECK_THROWS_AS(sdx::sampling_points(schedule, settings_of(sdx::SamplerKind::kDdim, 1001)),
+  CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kDdim, 1001)),
                   sdx::UsageError);
-  CHECK_THROWS_AS(sdx::sampling_points(schedule, settings_of(sdx::SamplerKind::kLcm, 51)),
+  CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kLcm, 51)),
                   sdx::UsageError);
-  sdx::SamplerSettings lcm = settings_of(sdx::SamplerKind::kLcm, 51);
+  sdx::SamplerSettings lcm = make_settings(sdx::SamplerKind::kLcm, 51);
   lcm.schedule = sdx::ScheduleKind::kSgmUniform;
   CHECK(sdx::sampling_points(schedule, lcm).size() == 52);
 }
 
 TEST_CASE("scheduler: custom sigmas must fall and stay above 0", "[scheduler]") {
-  sdx::SamplerSettings settings = settings_of(sdx::SamplerKind::kEuler, 20);
+  sdx::SamplerSettings settings = make_settings(sdx::SamplerKind::kEuler, 20);
   settings.schedule = sdx::ScheduleKind::kCustom;
-  const auto points_of = [&](std::vector<double> sigmas) {
+  const auto list_points = [&](std::vector<double> sigmas) {
     settings.custom_sigmas = std::move(sigmas);
     return sdx::sampling_points(stable_diffusion_schedule(), settings);
   };
-  CHECK(points_of({10, 3, 1}).size() == 4);
-  CHECK(points_of({10, 3, 1, 0}).size() == 4);
-  CHECK(points_of({200, 1}).front().timestep == 999);
+  CHECK(list_points({10, 3, 1}).size() == 4);
+  CHECK(list_points({10, 3, 1, 0}).size() == 4);
+  CHECK(list_points({200, 1}).front().timestep == 999);
   for (const std::vector<double>& sigmas : {std::vector<double>{},
                                             {0},
                                             {3, 10},
@@ -140,6 +140,6 @@ TEST_CASE("scheduler: custom sigmas must fall and stay above 0", "[scheduler]") 
                                             {3, 0, 1},
                                             {std::numeric_limits<double>::infinity(), 1},
                                             {std::nan(""), 1}}) {
-    CHECK_THROWS_AS(points_of(sigmas), sdx::UsageError);
+    CHECK_THROWS_AS(list_points(sigmas), sdx::UsageError);
   }
 }

@@ -16,7 +16,7 @@ namespace sdx::test {
 /// need other limits, another user or another signal disposition. An sdx::Error becomes its exit
 /// code, any other exception 1, and death by a signal 1000 + the signal.
 template <typename Action>
-int exit_code_of(Action&& action) {
+int run_for_exit_code(Action&& action) {
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {

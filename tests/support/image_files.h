@@ -48,7 +48,7 @@ inline bool is_near(Colour a, Colour b, int tolerance) {
          std::abs(a.blue - b.blue) <= tolerance;
 }
 
-inline Image plain_picture(int width, int height, Colour colour) {
+inline Image plain_image(int width, int height, Colour colour) {
   Image image(width, height);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) set_colour(image, x, y, colour);
@@ -57,7 +57,7 @@ inline Image plain_picture(int width, int height, Colour colour) {
 }
 
 /// A picture in which every pixel differs from its neighbours, the same each time.
-inline Image busy_picture(int width, int height) {
+inline Image busy_image(int width, int height) {
   Image image(width, height);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
@@ -73,7 +73,7 @@ inline constexpr Colour kBlue{30, 30, 220};
 inline constexpr Colour kYellow{220, 220, 30};
 
 /// Four quarters: red and green above, blue and yellow below.
-inline Image quartered_picture(int width, int height) {
+inline Image quartered_image(int width, int height) {
   Image image(width, height);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
@@ -289,6 +289,6 @@ inline std::string extended_webp(int width, int height, int flags, const std::st
 }
 
 /// The picture's own chunk of a simple WebP file.
-inline std::string webp_picture_chunk(const std::string& file) { return file.substr(12); }
+inline std::string webp_image_chunk(const std::string& file) { return file.substr(12); }
 
 }  // namespace sdx::test

@@ -70,7 +70,8 @@ inline RunResult run(const Run& what) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return {code, bytes_of(out), bytes_of(err), seconds, static_cast<double>(usage.ru_maxrss) * 1024};
+  return {code, read_bytes(out), read_bytes(err), seconds,
+          static_cast<double>(usage.ru_maxrss) * 1024};
 }
 
 /// Whether a started program has not ended yet; for Run::meanwhile.

@@ -19,7 +19,7 @@ inline const TensorMap& sampler_golden() {
 inline NoiseSchedule stable_diffusion_schedule() { return NoiseSchedule(NoiseScheduleConfig{}); }
 
 /// The settings of a sampler with what it does by default.
-inline SamplerSettings settings_of(SamplerKind sampler, int steps) {
+inline SamplerSettings make_settings(SamplerKind sampler, int steps) {
   SamplerSettings settings;
   settings.sampler = sampler;
   settings.steps = steps;

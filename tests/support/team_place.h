@@ -58,7 +58,7 @@ class TeamPlace : public Workplace {
       for (const auto& entry : std::filesystem::recursive_directory_iterator(place)) {
         const std::string name = entry.path().filename().string();
         if (!entry.is_regular_file() || name.starts_with(".")) continue;
-        files[entry.path().lexically_relative(path() / "team").string()] = bytes_of(entry.path());
+        files[entry.path().lexically_relative(path() / "team").string()] = read_bytes(entry.path());
       }
     }
     return files;

@@ -60,7 +60,7 @@ class TempFolder {
 };
 
 /// The bytes of a file, read without the code under test.
-inline std::string bytes_of(const std::filesystem::path& path) {
+inline std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw std::runtime_error("cannot read " + path.string());
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};

@@ -12,7 +12,7 @@ namespace sdx::test {
 /// something else. Matchers for strings have other names in Catch2 2 and 3, so tests look into the
 /// message with contains().
 template <typename Exception, typename Action>
-std::string message_of(Action&& action) {
+std::string catch_message(Action&& action) {
   try {
     action();
   } catch (const Exception& error) {

@@ -62,7 +62,7 @@ inline std::string tensor(const std::string& storage_of_it, std::int64_t offset,
                call(global("collections", "OrderedDict"), {})});
 }
 /// {"a": value}
-inline std::string dict_of(const std::string& value) { return "}" + text("a") + value + "s"; }
+inline std::string wrap_in_dict(const std::string& value) { return "}" + text("a") + value + "s"; }
 
 // ------------------------------------------------ zip archives
 

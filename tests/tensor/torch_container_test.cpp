@@ -15,7 +15,7 @@ using namespace sdx::test;
 
 namespace {
 
-const std::string kValue = pickle(dict_of(tensor(storage("0", 4), 0, {4}, {1})));
+const std::string kValue = pickle(wrap_in_dict(tensor(storage("0", 4), 0, {4}, {1})));
 const std::string kFourFloats = floats({1, 2, 3, 4});
 const std::vector<ZipPart> kParts = {{"archive/data.pkl", kValue}, {"archive/data/0", kFourFloats}};
 
@@ -57,10 +57,10 @@ std::string legacy(const std::string& value, const std::string& keys, const std:
 }
 
 const std::string kLegacyValue =
-    pickle(dict_of(tensor(tuple({text("storage"), global("torch", "FloatStorage"), text("7"),
-                                 text("cpu"), integer(4), "N"}) +
-                              "Q",
-                          0, {4}, {1})));
+    pickle(wrap_in_dict(tensor(tuple({text("storage"), global("torch", "FloatStorage"), text("7"),
+                                      text("cpu"), integer(4), "N"}) +
+                                   "Q",
+                               0, {4}, {1})));
 const std::string kLegacyKeys = "]" + text("7") + "a";
 const std::string kLegacyStorage = raw(std::int64_t{4}) + kFourFloats;
 
@@ -92,7 +92,7 @@ TEST_CASE("tensor: a torch file beyond 4 GB is read, and only where it is needed
   data.claimed_size = kValues * 4;
   data.checksum = 1;  // wrong, and not looked at
   ZipPart value{"archive/data.pkl",
-                pickle(dict_of(tensor(storage("0", kValues), kValues - 1, {1}, {1})))};
+                pickle(wrap_in_dict(tensor(storage("0", kValues), kValues - 1, {1}, {1})))};
   value.zip64 = true;
   const std::string before = zip_local_header(data);
   const std::uint64_t value_offset = before.size() + data.claimed_size;
@@ -131,14 +131,18 @@ TEST_CASE("tensor: archives that torch.save would not write are refused", "[tens
              ContainsSubstring("holds \"archive/data/0\" twice"));
   CHECK_THAT(refusal_after([](ZipPlan& plan) { plan.parts[0].name = "a/b/data.pkl"; }),
              ContainsSubstring("not one of torch.save"));
-  CHECK_THAT(refusal_after([](ZipPlan& plan) { plan.parts.push_back({"b/data.pkl", kValue}); }),
+  CHECK_THAT(refusal_after([](ZipPlan& plan) {
+               plan.parts.push_back({"b/data.pkl", kValue});
+             }),
              ContainsSubstring("several data.pkl"));
-  CHECK_THAT(
-      refusal_after([](ZipPlan& plan) { plan.parts.push_back({"archive/constants.pkl", ""}); }),
-      ContainsSubstring("a TorchScript program"));
-  CHECK_THAT(
-      refusal_after([](ZipPlan& plan) { plan.parts.push_back({"archive/byteorder", "big"}); }),
-      ContainsSubstring("big-endian"));
+  CHECK_THAT(refusal_after([](ZipPlan& plan) {
+               plan.parts.push_back({"archive/constants.pkl", ""});
+             }),
+             ContainsSubstring("a TorchScript program"));
+  CHECK_THAT(refusal_after([](ZipPlan& plan) {
+               plan.parts.push_back({"archive/byteorder", "big"});
+             }),
+             ContainsSubstring("big-endian"));
   CHECK(refusal_after([](ZipPlan& plan) {
           plan.parts.push_back({"archive/byteorder", "little"});
         }) == "accepted");
@@ -215,7 +219,8 @@ TEST_CASE("tensor: the container before torch 1.6 is read, and refused when dama
              ContainsSubstring("stands where none should be"));
   CHECK_THAT(refusal(legacy(pickle(global("os", "system")), "]", "")),
              ContainsSubstring("\"os.system\""));
-  CHECK_THAT(refusal(legacy(pickle(dict_of(tensor(storage("7", 1'000'000'000'000), 0, {4}, {1}))),
-                            kLegacyKeys, raw(std::int64_t{1'000'000'000'000}) + kFourFloats)),
-             ContainsSubstring("4000000000000 bytes are needed"));
+  CHECK_THAT(
+      refusal(legacy(pickle(wrap_in_dict(tensor(storage("7", 1'000'000'000'000), 0, {4}, {1}))),
+                     kLegacyKeys, raw(std::int64_t{1'000'000'000'000}) + kFourFloats)),
+      ContainsSubstring("4000000000000 bytes are needed"));
 }

@@ -36,7 +36,7 @@ void check_equal(const sdx::TensorMap& found, const sdx::TensorMap& wanted) {
 
 sdx::TensorMap tensors_in(const std::string& name) {
   const sdx::PickleValue root = sdx::read_torch_file(torch_data(name));
-  return sdx::tensors_of(&root, name);
+  return sdx::list_tensors(&root, name);
 }
 
 /// The same archive, saying that its writer computed no checksums: so that damage reaches the code
@@ -74,7 +74,7 @@ TEST_CASE("tensor: views of one storage in a torch file share it and keep their 
 
 TEST_CASE("tensor: a checkpoint's state_dict is found among what Lightning adds", "[tensor]") {
   const sdx::PickleValue root = sdx::read_torch_file(torch_data("lightning.ckpt"));
-  check_equal(sdx::tensors_of(root.find("state_dict"), "state_dict"), expected("lightning.ckpt"));
+  check_equal(sdx::list_tensors(root.find("state_dict"), "state_dict"), expected("lightning.ckpt"));
 
   CHECK(*root.find("epoch")->integer() == 3);
   CHECK(*root.find("global_step")->integer() == 470000);
@@ -109,7 +109,7 @@ TEST_CASE("tensor: bytes and sets come out of newer pickle protocols", "[tensor]
 
 TEST_CASE("tensor: a ParameterDict is a dict of its Parameters", "[tensor]") {
   const sdx::PickleValue root = sdx::read_torch_file(torch_data("textual_inversion.pt"));
-  check_equal(sdx::tensors_of(root.find("string_to_param"), "string_to_param"),
+  check_equal(sdx::list_tensors(root.find("string_to_param"), "string_to_param"),
               expected("textual_inversion.pt"));
   CHECK(root.find("string_to_token")->find("*")->tensor()->item<std::int64_t>() == 265);
 }
@@ -121,17 +121,19 @@ TEST_CASE("tensor: a torch file that would run a command is refused and runs not
   CHECK_THROWS_AS(sdx::read_torch_file(torch_data("malicious.pt")), sdx::DataError);
 }
 
-TEST_CASE("tensor: tensors_of names what is no dict of tensors", "[tensor]") {
+TEST_CASE("tensor: list_tensors names what is no dict of tensors", "[tensor]") {
   const sdx::PickleValue root = sdx::read_torch_file(torch_data("lightning.ckpt"));
-  CHECK(sdx::tensors_of(&root, "root").empty());
-  CHECK_THROWS_WITH(sdx::tensors_of(root.find("epoch"), "a.ckpt: epoch"),
+  CHECK(sdx::list_tensors(&root, "root").empty());
+  CHECK_THROWS_WITH(sdx::list_tensors(root.find("epoch"), "a.ckpt: epoch"),
                     "a.ckpt: epoch: expected a dict of tensors, found the number 3");
-  CHECK_THROWS_WITH(sdx::tensors_of(root.find("none"), "here"), ContainsSubstring("found nothing"));
+  CHECK_THROWS_WITH(sdx::list_tensors(root.find("none"), "here"),
+                    ContainsSubstring("found nothing"));
   sdx::PickleValue twice = sdx::PickleValue::make_dict();
   for (int i = 0; i < 2; ++i) {
     twice.insert(sdx::PickleValue::make_text("a"), sdx::PickleValue::make_tensor(at::Tensor()));
   }
-  CHECK_THROWS_WITH(sdx::tensors_of(&twice, "here"), ContainsSubstring("\"a\" stands there twice"));
+  CHECK_THROWS_WITH(sdx::list_tensors(&twice, "here"),
+                    ContainsSubstring("\"a\" stands there twice"));
 }
 
 TEST_CASE("tensor: what is no torch file is refused; a missing one is a missing input",
@@ -166,7 +168,7 @@ TEST_CASE("tensor: damaged torch files are read as they were or refused, never w
       try {
         const auto root = sdx::read_torch_file(path);
         if (root.dict() == nullptr) continue;
-        for (const auto& [key, tensor] : sdx::tensors_of(&root, "root")) {
+        for (const auto& [key, tensor] : sdx::list_tensors(&root, "root")) {
           CHECK(tensor.nbytes() <= bytes.size());
           tensor.contiguous().to(at::kDouble).sum();
         }
@@ -182,10 +184,10 @@ TEST_CASE("tensor: embeddings of the field are read", "[tensor]") {
   if (!fs::exists(folder)) SDX_SKIP("the embeddings in shared/data are not here");
   const auto a1111 = sdx::read_torch_file(folder / "a1111_gasai_yuno-1000.pt");
   CHECK(*a1111.find("name")->text() == "gasai yuno");
-  const auto vectors = sdx::tensors_of(a1111.find("string_to_param"), "string_to_param");
+  const auto vectors = sdx::list_tensors(a1111.find("string_to_param"), "string_to_param");
   CHECK(vectors.at("*").sizes() == at::IntArrayRef({8, 768}));
   CHECK(vectors.at("*").scalar_type() == at::kFloat);
   CHECK(vectors.at("*").isfinite().all().item<bool>());
   const auto diffusers = sdx::read_torch_file(folder / "diffusers_birb-style.bin");
-  CHECK(sdx::tensors_of(&diffusers, "birb").at("<birb-style>").sizes() == at::IntArrayRef({768}));
+  CHECK(sdx::list_tensors(&diffusers, "birb").at("<birb-style>").sizes() == at::IntArrayRef({768}));
 }

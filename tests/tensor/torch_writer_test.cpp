@@ -15,7 +15,7 @@ using sdx::test::TempFolder;
 
 namespace {
 
-PickleValue dict_of(std::vector<std::pair<std::string, PickleValue>> entries) {
+PickleValue wrap_in_dict(std::vector<std::pair<std::string, PickleValue>> entries) {
   PickleValue dict = PickleValue::make_dict();
   for (auto& [key, value] : entries) {
     dict.insert(PickleValue::make_text(key), std::move(value));
@@ -34,13 +34,13 @@ PickleValue read_back(const PickleValue& value) {
 TEST_CASE("tensor: what is written for torch.load is read as it was", "[tensor]") {
   const at::Tensor whole = at::arange(6, at::kFloat).reshape({2, 3});
   const PickleValue back =
-      read_back(dict_of({{"none", PickleValue()},
-                         {"text", PickleValue::make_text("Grüße, 漢字")},
-                         {"nested", dict_of({{"empty", dict_of({})}})},
-                         {"whole", PickleValue::make_tensor(whole)},
-                         {"view", PickleValue::make_tensor(whole.t())},
-                         {"columns", PickleValue::make_tensor(whole.narrow(1, 1, 2))},
-                         {"scalar", PickleValue::make_tensor(whole[1][2])}}));
+      read_back(wrap_in_dict({{"none", PickleValue()},
+                              {"text", PickleValue::make_text("Grüße, 漢字")},
+                              {"nested", wrap_in_dict({{"empty", wrap_in_dict({})}})},
+                              {"whole", PickleValue::make_tensor(whole)},
+                              {"view", PickleValue::make_tensor(whole.t())},
+                              {"columns", PickleValue::make_tensor(whole.narrow(1, 1, 2))},
+                              {"scalar", PickleValue::make_tensor(whole[1][2])}}));
   CHECK(back.dict()->size() == 7);
   CHECK(back.find("none")->is_none());
   CHECK(*back.find("text")->text() == "Grüße, 漢字");
@@ -64,9 +64,9 @@ TEST_CASE("tensor: storages written for torch.load begin at multiples of 64", "[
   const TempFolder folder;
   const auto file = folder.path() / "a.pt";
   const at::Tensor marked = at::arange(1, 5, at::kFloat);
-  sdx::write_torch_file(file, dict_of({{"first", PickleValue::make_tensor(marked)},
-                                       {"second", PickleValue::make_tensor(marked)}}));
-  const std::string bytes = sdx::test::bytes_of(file);
+  sdx::write_torch_file(file, wrap_in_dict({{"first", PickleValue::make_tensor(marked)},
+                                            {"second", PickleValue::make_tensor(marked)}}));
+  const std::string bytes = sdx::test::read_bytes(file);
   const std::string wanted(static_cast<const char*>(marked.data_ptr()), marked.nbytes());
   int found = 0;
   for (std::size_t at = bytes.find(wanted); at != std::string::npos;

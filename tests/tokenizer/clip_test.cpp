@@ -9,9 +9,9 @@
 namespace fs = std::filesystem;
 using sdx::clip_settings;
 using sdx::ClipPadding;
-using sdx::test::bytes_of;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::message_of;
+using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 using Ids = std::vector<std::int64_t>;
 
@@ -35,7 +35,7 @@ struct SmallClip {
   }
   const fs::path& path() const { return folder.path(); }
   std::string refusal() const {
-    return message_of<sdx::DataError>([this] { sdx::load_tokenizer(path()); });
+    return catch_message<sdx::DataError>([this] { sdx::load_tokenizer(path()); });
   }
 
   TempFolder folder;
@@ -43,7 +43,7 @@ struct SmallClip {
 
 /// The same vocabulary as `folder`'s vocab.json and merges.txt, as a tokenizer.json.
 std::string tokenizer_json(const fs::path& folder, bool merges_are_lists) {
-  std::istringstream lines(bytes_of(folder / "merges.txt"));
+  std::istringstream lines(read_bytes(folder / "merges.txt"));
   nlohmann::json merges = nlohmann::json::array();
   std::string line;
   std::getline(lines, line);  // the version
@@ -56,7 +56,7 @@ std::string tokenizer_json(const fs::path& folder, bool merges_are_lists) {
     }
   }
   const nlohmann::json model = {{"type", "BPE"},
-                                {"vocab", nlohmann::json::parse(bytes_of(folder / "vocab.json"))},
+                                {"vocab", nlohmann::json::parse(read_bytes(folder / "vocab.json"))},
                                 {"merges", merges}};
   return nlohmann::json({{"model", model}}).dump();
 }
@@ -179,11 +179,11 @@ TEST_CASE("tokenizer: CLIP's files are written the same from whatever form they 
     fs::create_directory(folder.path() / name);
     sdx::write_tokenizer(source, folder.path() / name);
     CHECK(sdx::test::entries_in(folder.path() / name) == 2);
-    return bytes_of(folder.path() / name / "vocab.json") +
-           bytes_of(folder.path() / name / "merges.txt");
+    return read_bytes(folder.path() / name / "vocab.json") +
+           read_bytes(folder.path() / name / "merges.txt");
   };
   const std::string from_merges = written(kFolder, "first");
-  CHECK(bytes_of(folder.path() / "first/merges.txt") == bytes_of(kFolder / "merges.txt"));
+  CHECK(read_bytes(folder.path() / "first/merges.txt") == read_bytes(kFolder / "merges.txt"));
   CHECK(written(folder.path() / "first", "second") == from_merges);
   for (const bool merges_are_lists : {false, true}) {
     const std::string name = merges_are_lists ? "lists" : "strings";
@@ -220,7 +220,7 @@ TEST_CASE("tokenizer: a broken line of merges.txt is named") {
   CHECK(contains(refusal("a b\nb c\na bc\nab c\n"), "line 4: makes \"abc\" for the second time"));
   small.folder.file("vocab.json", kSmallVocabulary);
   fs::remove(small.path() / "merges.txt");
-  CHECK(contains(message_of<sdx::MissingInputError>([&] { sdx::load_tokenizer(small.path()); }),
+  CHECK(contains(catch_message<sdx::MissingInputError>([&] { sdx::load_tokenizer(small.path()); }),
                  "merges.txt"));
 }
 
@@ -282,10 +282,11 @@ TEST_CASE("tokenizer: what is wrong with CLIP's settings is said") {
   CHECK(contains(refusal(R"({"pad_token":{}})"), "\"content\" is missing"));
   CHECK(contains(refusal(R"({"model_max_length":2})"), "model_max_length: expected at least 3"));
   sdx::TokenizerSettings settings = clip_settings(ClipPadding::kEndOfText);
-  CHECK(contains(message_of<sdx::DataError>([&] { sdx::load_tokenizer(small.path(), settings); }),
-                 "the special token 49406 is outside the vocabulary of 7 entries"));
+  CHECK(
+      contains(catch_message<sdx::DataError>([&] { sdx::load_tokenizer(small.path(), settings); }),
+               "the special token 49406 is outside the vocabulary of 7 entries"));
   const TempFolder empty;
   empty.file("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
-  CHECK(contains(message_of<sdx::DataError>([&] { sdx::load_tokenizer(empty.path()); }),
+  CHECK(contains(catch_message<sdx::DataError>([&] { sdx::load_tokenizer(empty.path()); }),
                  "CLIP's vocabulary beside it"));
 }

@@ -20,7 +20,7 @@ inline std::filesystem::path tokenizer_data() {
 
 /// 2,000 lines of mixed text.
 inline std::vector<std::string> mixed_lines() {
-  std::istringstream stream(bytes_of(tokenizer_data() / "lines.jsonl"));
+  std::istringstream stream(read_bytes(tokenizer_data() / "lines.jsonl"));
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
     lines.push_back(Json::parse(line).get<std::string>());

@@ -92,8 +92,8 @@ TEST_CASE("tokenizer: a sentencepiece model is written as it is") {
   for (const auto& source : {kFolder, kFolder / "spiece.model"}) {
     sdx::write_tokenizer(source, folder.path());
     CHECK(sdx::test::entries_in(folder.path()) == 1);
-    CHECK(sdx::test::bytes_of(folder.path() / "spiece.model") ==
-          sdx::test::bytes_of(kFolder / "spiece.model"));
+    CHECK(sdx::test::read_bytes(folder.path() / "spiece.model") ==
+          sdx::test::read_bytes(kFolder / "spiece.model"));
   }
   const auto bad = folder.file("bad.model", "not a model");
   CHECK_THROWS_AS(sdx::write_tokenizer(bad, folder.path()), sdx::DataError);

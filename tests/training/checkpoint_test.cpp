@@ -152,7 +152,7 @@ TEST_CASE("checkpoint: what is missing has its default, where there can be one",
   CHECK(read.state.inversion.start_words.empty());
   CHECK(read.state.inversion.steps == 12);
   const auto missing = [](const char* key) {
-    return sdx::test::message_of<sdx::DataError>(
+    return sdx::test::catch_message<sdx::DataError>(
         [&] { read_changed([&](auto&, auto& metadata) { metadata.erase(key); }); });
   };
   CHECK_THAT(missing("steps"), ContainsSubstring("\"steps\" is missing"));
@@ -163,7 +163,7 @@ TEST_CASE("checkpoint: what is missing has its default, where there can be one",
 
 TEST_CASE("checkpoint: a number that is none is named", "[training]") {
   for (const char* text : {"", "12 ", "twelve", "-1", "99999999999"}) {
-    const std::string message = sdx::test::message_of<sdx::DataError>(
+    const std::string message = sdx::test::catch_message<sdx::DataError>(
         [&] { read_changed([&](auto&, auto& metadata) { metadata["steps"] = text; }); });
     CHECK_THAT(message, ContainsSubstring("\"steps\" in its metadata") &&
                             ContainsSubstring("found \"" + std::string(text) + "\""));
@@ -174,7 +174,7 @@ TEST_CASE("checkpoint: one of a later version is refused, not passed over", "[tr
   const auto format = [](const char* text) {
     return [text](auto&, auto& metadata) { metadata["format"] = text; };
   };
-  const std::string message = sdx::test::message_of<sdx::LaterVersionError>(
+  const std::string message = sdx::test::catch_message<sdx::LaterVersionError>(
       [&] { read_changed(format("sdx-checkpoint-3")); });
   CHECK_THAT(message, ContainsSubstring("made by a later version of sdx"));
   CHECK_THROWS_AS(read_changed(format("another-format")), sdx::DataError);
@@ -193,8 +193,8 @@ TEST_CASE("checkpoint: one of a later version is refused, not passed over", "[tr
 
 TEST_CASE("checkpoint: the hash is of what training sees", "[training]") {
   const at::Tensor some = at::ones({1, 4, 2, 2});
-  const std::string hash = sdx::hash_of({{some, some}, {}});
-  CHECK(hash == sdx::hash_of({{some.clone(), some}, {}}));
-  CHECK(hash != sdx::hash_of({{some * 2, some}, {}}));
-  CHECK(hash != sdx::hash_of({{some, some}, some}));
+  const std::string hash = sdx::hash_portraits({{some, some}, {}});
+  CHECK(hash == sdx::hash_portraits({{some.clone(), some}, {}}));
+  CHECK(hash != sdx::hash_portraits({{some * 2, some}, {}}));
+  CHECK(hash != sdx::hash_portraits({{some, some}, some}));
 }

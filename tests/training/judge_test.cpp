@@ -17,13 +17,13 @@
 namespace {
 
 std::vector<sdx::Image> demo_portraits(const std::string& name) {
-  std::vector<sdx::Image> pictures;
+  std::vector<sdx::Image> images;
   for (int i = 1; i <= 6; ++i) {
-    pictures.push_back(
+    images.push_back(
         sdx::decode_image(sdx::test::demo_folder() / name / ("0" + std::to_string(i) + ".png"))
             .image);
   }
-  return pictures;
+  return images;
 }
 
 /// Knows one person in everything, and which threads asked.
@@ -101,7 +101,7 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
       "X", sdx::phrase_vectors("robot", 2, *tokenizer, text_encoders), {}, {}};
   const auto judged = [&](int at_once) {
     const Witness witness;
-    options.pictures_at_once = at_once;
+    options.images_at_once = at_once;
     const sdx::Judge judge({bundle, *tokenizer, text_encoders, unet}, {}, &witness,
                            std::vector<sdx::Image>(3, sdx::Image(64, 64)), options);
     REQUIRE(judge.knows_the_person());
@@ -112,20 +112,20 @@ TEST_CASE("judge: five previews in two batches are judged as those in one", "[tr
   };
   const sdx::EvaluatedImages two = judged(4);
   const sdx::EvaluatedImages one = judged(5);
-  REQUIRE(two.pictures.size() == 5);
+  REQUIRE(two.images.size() == 5);
   CHECK(two.evaluation.likeness == one.evaluation.likeness);
   CHECK(std::abs(two.evaluation.likeness - 1) < 1e-6);
   CHECK(two.evaluation.obedience == one.evaluation.obedience);
   CHECK(two.evaluation.obedience > 0);
   for (std::size_t i = 0; i < 5; ++i) {
     int largest = 0;  // batches of other sizes differ by rounding
-    for (std::size_t k = 0; k < two.pictures[i].rgb.size(); ++k) {
-      largest = std::max(largest, std::abs(two.pictures[i].rgb[k] - one.pictures[i].rgb[k]));
+    for (std::size_t k = 0; k < two.images[i].rgb.size(); ++k) {
+      largest = std::max(largest, std::abs(two.images[i].rgb[k] - one.images[i].rgb[k]));
     }
     CHECK(largest <= 1);
   }
   const sdx::EvaluatedImages again = judged(4);
-  CHECK(again.pictures.back().rgb == two.pictures.back().rgb);
+  CHECK(again.images.back().rgb == two.images.back().rgb);
   CHECK(again.evaluation.obedience == two.evaluation.obedience);
 }
 

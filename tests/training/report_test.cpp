@@ -17,7 +17,7 @@ using sdx::test::TempFolder;
 namespace {
 
 /// "" if every tag is closed in order and no "<" or "&" stands alone; else what is wrong.
-std::string fault_of(const std::string& html) {
+std::string find_fault(const std::string& html) {
   std::vector<std::string> open;
   for (std::size_t i = html.find("<html"); i < html.size(); ++i) {
     if (html[i] == '&' && html.find(';', i) > i + 7) return "bare & at " + html.substr(i, 20);
@@ -37,11 +37,11 @@ std::string fault_of(const std::string& html) {
   return open.empty() ? "" : "unclosed <" + open.back() + ">";
 }
 
-std::string report_of(const TempFolder& folder) {
+std::string read_report(const TempFolder& folder) {
   const fs::path file = sdx::write_report(folder.path());
   CHECK(file == folder.path() / "report.html");
-  std::string html = sdx::test::bytes_of(file);
-  CHECK(fault_of(html) == "");
+  std::string html = sdx::test::read_bytes(file);
+  CHECK(find_fault(html) == "");
   return html;
 }
 
@@ -81,7 +81,7 @@ void write_full_run(const TempFolder& folder) {
 TEST_CASE("training: a report shows curves, crops, previews, settings and outcome", "[training]") {
   const TempFolder folder;
   write_full_run(folder);
-  const std::string html = report_of(folder);
+  const std::string html = read_report(folder);
   for (const char* title : {"How alike, how obedient", "Loss on the fixed batch",
                             "TrainingStep rate", "Gradient norm", "Vector norm"}) {
     INFO(title);
@@ -102,7 +102,7 @@ TEST_CASE("training: a report shows curves, crops, previews, settings and outcom
 TEST_CASE("training: a report takes users' text as text and needs no network", "[training]") {
   const TempFolder folder;
   write_full_run(folder);
-  const std::string html = report_of(folder);
+  const std::string html = read_report(folder);
   CHECK_FALSE(contains(html, "<script"));
   CHECK_FALSE(contains(html, "<b>"));
   CHECK(contains(html, "&lt;&lt;script&gt;alert(1)&lt;/script&gt;&gt;"));
@@ -114,9 +114,9 @@ TEST_CASE("training: a report takes users' text as text and needs no network", "
 
 TEST_CASE("training: a run that has only begun has a report", "[training]") {
   const TempFolder folder;
-  CHECK(contains(report_of(folder), "has not come to its end"));
+  CHECK(contains(read_report(folder), "has not come to its end"));
   folder.file("metrics.jsonl", "{\"step\":0,\"fixed_loss\":0.06}\n{\"step\":1,\"learn");
-  const std::string html = report_of(folder);
+  const std::string html = read_report(folder);
   CHECK(count(html, "<svg ") == 1);
   CHECK_FALSE(contains(html, "could not be read"));
   CHECK_FALSE(contains(html, "nan"));
@@ -128,7 +128,7 @@ TEST_CASE("training: broken lines amid the metrics are counted, repeated steps c
   folder.file("metrics.jsonl",
               "{\"step\":10,\"fixed_loss\":9}\n{\"step\":11,\"lo{\"step\":12}\n"
               "{\"step\":10,\"fixed_loss\":0.25}\n{\"step\":20,\"fixed_loss\":null}\n");
-  const std::string html = report_of(folder);
+  const std::string html = read_report(folder);
   CHECK(contains(html, "could not be read: 1."));
   CHECK(contains(html, "from 0.25 at step 10 to 0.25 at step 10"));
 }
@@ -137,9 +137,9 @@ TEST_CASE("training: what a report cannot be made of is named", "[training]") {
   const TempFolder folder;
   const auto write = [&] { sdx::write_report(folder.path()); };
   folder.file("summary.json", "[1, 2]");
-  CHECK(contains(sdx::test::message_of<sdx::DataError>(write),
+  CHECK(contains(sdx::test::catch_message<sdx::DataError>(write),
                  "summary.json: expected one JSON object"));
-  CHECK(contains(sdx::test::message_of<sdx::MissingInputError>(
+  CHECK(contains(sdx::test::catch_message<sdx::MissingInputError>(
                      [&] { sdx::write_report(folder.path() / "none"); }),
                  "no such folder"));
 }

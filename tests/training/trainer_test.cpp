@@ -80,10 +80,10 @@ TEST_CASE("trainer: milestones, the end and the best word", "[training]") {
   std::vector<int> milestones;
   std::map<int, at::Tensor> vectors;
   sdx::test::Listener events;
-  events.milestone = [&](const sdx::Milestone& one, const std::vector<sdx::Image>& pictures) {
+  events.milestone = [&](const sdx::Milestone& one, const std::vector<sdx::Image>& images) {
     milestones.push_back(one.step);
     vectors[one.step] = inversion.state().vectors.clone();
-    CHECK(pictures.size() == 2);
+    CHECK(images.size() == 2);
   };
   CHECK(sdx::train(inversion, &judge, fixture.trainer, state, &events) ==
         sdx::StopReason::kAllSteps);

@@ -12,7 +12,7 @@
 #include "support/catch.h"
 
 using Catch::Matchers::ContainsSubstring;
-using sdx::test::message_of;
+using sdx::test::catch_message;
 using sdx::test::tiny_bundle;
 namespace fs = std::filesystem;
 
@@ -106,11 +106,11 @@ TEST_CASE("training identity: a setting that was renamed is the same one") {
 
 TEST_CASE("training identity: what a later version made is refused, and said so") {
   const sdx::TrainingIdentity identity = identify(example());
-  const std::string version = message_of<sdx::LaterVersionError>(
+  const std::string version = catch_message<sdx::LaterVersionError>(
       [&] { read_changed(identity, [](sdx::Json& json) { json["version"] = 3; }); });
   CHECK(version ==
         "record.json: made by a later version of sdx (its form is 3, this version reads up to 2)");
-  const std::string key = message_of<sdx::LaterVersionError>(
+  const std::string key = catch_message<sdx::LaterVersionError>(
       [&] { read_changed(identity, [](sdx::Json& json) { json["settings"]["warp"] = 9; }); });
   CHECK(key ==
         "record.json: made by a later version of sdx: `warp` is a setting that this version does "

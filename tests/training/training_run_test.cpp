@@ -117,7 +117,7 @@ TEST_CASE("training run: a checkpoint of another training", "[training]") {
   REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
   place.spec.inversion.learning_rate = sdx::LearningRate::parse("0.5");
   const std::string message =
-      sdx::test::message_of<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
+      sdx::test::catch_message<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
   CHECK_THAT(message, ContainsSubstring("`lr`: it had 0.01, found 0.5") &&
                           ContainsSubstring("`resume-anyway`"));
   CHECK(place.train(sdx::ResumePolicy::kAnyway, 2) == sdx::StopReason::kRequested);
@@ -140,12 +140,12 @@ TEST_CASE("training run: previews that were edited in their place are another tr
   REQUIRE(place.train(sdx::ResumePolicy::kStartAnew, 5) == sdx::StopReason::kRequested);
   place.folder.file("data/templates/previews.txt", "{name} on the moon\n");
   const std::string message =
-      sdx::test::message_of<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
+      sdx::test::catch_message<sdx::UsageError>([&] { place.train(sdx::ResumePolicy::kOnlySame); });
   CHECK_THAT(message, ContainsSubstring("the previews are others than before"));
 
   place.folder.file("data/templates/previews.txt", "on the moon\n");
   const std::string nameless =
-      sdx::test::message_of<sdx::DataError>([&] { place.train(sdx::ResumePolicy::kStartAnew); });
+      sdx::test::catch_message<sdx::DataError>([&] { place.train(sdx::ResumePolicy::kStartAnew); });
   CHECK_THAT(nameless, ContainsSubstring("previews.txt:1: \"on the moon\" has no {name}"));
 }
 

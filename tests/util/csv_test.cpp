@@ -13,38 +13,38 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-std::vector<Fields> fields_of(std::string_view text) {
+std::vector<Fields> read_fields(std::string_view text) {
   std::vector<Fields> fields;
   for (const CsvRow& row : parse_csv(text, "a.csv")) fields.push_back(row.fields);
   return fields;
 }
 
-std::string refusal_of(std::string_view text) {
-  return message_of<DataError>([&] { parse_csv(text, "a.csv"); });
+std::string catch_refusal(std::string_view text) {
+  return catch_message<DataError>([&] { parse_csv(text, "a.csv"); });
 }
 
 }  // namespace
 
 TEST_CASE("util: comma-separated values are read", "[util]") {
-  CHECK(fields_of("a,b\n1, 2 \n") == std::vector<Fields>{{"a", "b"}, {"1", " 2 "}});
-  CHECK(fields_of("a,b") == std::vector<Fields>{{"a", "b"}});
-  CHECK(fields_of("a,\n,b\n,") == std::vector<Fields>{{"a", ""}, {"", "b"}, {"", ""}});
-  CHECK(fields_of("\"a,b\",\"c\"\"d\",\"\"\n") == std::vector<Fields>{{"a,b", "c\"d", ""}});
-  CHECK(fields_of("\"two\nlines\",\"three\r\n\r\nlines\"") ==
+  CHECK(read_fields("a,b\n1, 2 \n") == std::vector<Fields>{{"a", "b"}, {"1", " 2 "}});
+  CHECK(read_fields("a,b") == std::vector<Fields>{{"a", "b"}});
+  CHECK(read_fields("a,\n,b\n,") == std::vector<Fields>{{"a", ""}, {"", "b"}, {"", ""}});
+  CHECK(read_fields("\"a,b\",\"c\"\"d\",\"\"\n") == std::vector<Fields>{{"a,b", "c\"d", ""}});
+  CHECK(read_fields("\"two\nlines\",\"three\r\n\r\nlines\"") ==
         std::vector<Fields>{{"two\nlines", "three\r\n\r\nlines"}});
-  CHECK(fields_of("5\" nail, \"x\"\n") == std::vector<Fields>{{"5\" nail", " \"x\""}});
-  CHECK(fields_of("\"\"\"\"") == std::vector<Fields>{{"\""}});
-  CHECK(fields_of("").empty());
-  CHECK(fields_of("\n\r\n\n").empty());
+  CHECK(read_fields("5\" nail, \"x\"\n") == std::vector<Fields>{{"5\" nail", " \"x\""}});
+  CHECK(read_fields("\"\"\"\"") == std::vector<Fields>{{"\""}});
+  CHECK(read_fields("").empty());
+  CHECK(read_fields("\n\r\n\n").empty());
 }
 
 TEST_CASE("util: line ends and a byte-order mark are no content", "[util]") {
   const std::vector<Fields> expected = {{"a", "b"}, {"c", "d"}};
-  CHECK(fields_of("\xEF\xBB\xBF"
-                  "a,b\r\nc,d\r\n") == expected);
-  CHECK(fields_of("a,b\rc,d\r") == expected);
-  CHECK(fields_of("\n\na,b\n\n\nc,d\n\n") == expected);
-  CHECK(fields_of("\xEF\xBB\xBF\"a\",b\r\n\"c\",\"d\"\r\n") == expected);
+  CHECK(read_fields("\xEF\xBB\xBF"
+                    "a,b\r\nc,d\r\n") == expected);
+  CHECK(read_fields("a,b\rc,d\r") == expected);
+  CHECK(read_fields("\n\na,b\n\n\nc,d\n\n") == expected);
+  CHECK(read_fields("\xEF\xBB\xBF\"a\",b\r\n\"c\",\"d\"\r\n") == expected);
 }
 
 TEST_CASE("util: rows know their lines", "[util]") {
@@ -56,9 +56,9 @@ TEST_CASE("util: rows know their lines", "[util]") {
 }
 
 TEST_CASE("util: damaged CSV is refused with its line", "[util]") {
-  CHECK(contains(refusal_of("a,b\n\"c,d\ne,f\n"), "a.csv, line 2: a quote is opened"));
-  CHECK(contains(refusal_of("a,b\n\nc,\"d\"e\n"), "a.csv, line 3: text after a closing quote"));
-  CHECK(contains(refusal_of("\""), "line 1"));
+  CHECK(contains(catch_refusal("a,b\n\"c,d\ne,f\n"), "a.csv, line 2: a quote is opened"));
+  CHECK(contains(catch_refusal("a,b\n\nc,\"d\"e\n"), "a.csv, line 3: text after a closing quote"));
+  CHECK(contains(catch_refusal("\""), "line 1"));
 }
 
 TEST_CASE("util: a table has the columns that its first line names", "[util]") {
@@ -71,7 +71,7 @@ TEST_CASE("util: a table has the columns that its first line names", "[util]") {
   CHECK(table.rows[0].fields == Fields{"Ada", "x"});
   CHECK(table.rows[1].fields == Fields{"Ben", ""});
   CHECK(table.rows[1].line == 3);
-  const std::string message = message_of<DataError>([&] { table.column("age"); });
+  const std::string message = catch_message<DataError>([&] { table.column("age"); });
   CHECK(contains(message, path.string()));
   CHECK(contains(message, "name, prompt"));
 }
@@ -79,7 +79,7 @@ TEST_CASE("util: a table has the columns that its first line names", "[util]") {
 TEST_CASE("util: a table that is none is refused", "[util]") {
   const TempFolder folder;
   const auto refusal = [&folder](std::string_view text) {
-    return message_of<DataError>([&] { read_csv(folder.file("a.csv", text)); });
+    return catch_message<DataError>([&] { read_csv(folder.file("a.csv", text)); });
   };
   CHECK(contains(refusal(""), "is empty"));
   CHECK(contains(refusal("\n\n"), "is empty"));

@@ -36,17 +36,18 @@ TEST_CASE("util: any exception becomes a code and a text", "[util]") {
 }
 
 TEST_CASE("util: memory that ran out is known by what libtorch says", "[util]") {
-  const auto text_of = [](const char* message) {
+  const auto catch_text = [](const char* message) {
     return sdx::out_of_memory(std::runtime_error(message)).value_or("");
   };
-  CHECK(text_of("RuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has") ==
+  CHECK(catch_text("RuntimeError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has") ==
         "out of memory (2.50 GiB more were wanted); a smaller `size` or `batch` needs less, and "
         "`memory` low in training");
-  CHECK_THAT(text_of("DefaultCPUAllocator: can't allocate memory: you tried to allocate 58982400 "
-                     "bytes. Error code 12 (Cannot allocate memory)\n"),
-             ContainsSubstring("(58982400 bytes more were wanted)"));
-  CHECK_THAT(text_of("out of memory"), ContainsSubstring("out of memory; a smaller"));
-  CHECK(text_of("shapes differ").empty());
+  CHECK_THAT(
+      catch_text("DefaultCPUAllocator: can't allocate memory: you tried to allocate 58982400 "
+                 "bytes. Error code 12 (Cannot allocate memory)\n"),
+      ContainsSubstring("(58982400 bytes more were wanted)"));
+  CHECK_THAT(catch_text("out of memory"), ContainsSubstring("out of memory; a smaller"));
+  CHECK(catch_text("shapes differ").empty());
 }
 
 TEST_CASE("util: a retry makes sense for what may pass by itself", "[util]") {

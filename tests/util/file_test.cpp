@@ -22,11 +22,11 @@
 
 using namespace sdx;
 using sdx::test::become_nobody;
-using sdx::test::bytes_of;
+using sdx::test::catch_message;
 using sdx::test::contains;
 using sdx::test::entries_in;
-using sdx::test::exit_code_of;
-using sdx::test::message_of;
+using sdx::test::read_bytes;
+using sdx::test::run_for_exit_code;
 using sdx::test::TempFolder;
 
 namespace fs = std::filesystem;
@@ -38,7 +38,7 @@ fs::path make_fifo(const TempFolder& folder) {
   return folder.file("fifo");
 }
 
-unsigned mode_of(const fs::path& path) {
+unsigned read_mode(const fs::path& path) {
   return static_cast<unsigned>(fs::status(path).permissions());
 }
 
@@ -90,17 +90,17 @@ TEST_CASE("util: read_file follows a link to a file", "[util]") {
 
 TEST_CASE("util: read_file names what is missing", "[util]") {
   const TempFolder folder;
-  CHECK(contains(message_of<MissingInputError>([&] { read_file(folder.file("no")); }),
+  CHECK(contains(catch_message<MissingInputError>([&] { read_file(folder.file("no")); }),
                  folder.file("no").string()));
 }
 
 TEST_CASE("util: read_file refuses what is not a regular file, without hanging", "[util]") {
   const TempFolder folder;
   const fs::path fifo = make_fifo(folder);
-  CHECK(message_of<DataError>([&] { read_file(fifo); }) ==
+  CHECK(catch_message<DataError>([&] { read_file(fifo); }) ==
         fifo.string() + ": is a pipe (FIFO), not a regular file");
-  CHECK(contains(message_of<DataError>([&] { read_file(folder.path()); }), "is a folder"));
-  CHECK(contains(message_of<DataError>([] { read_file("/dev/zero"); }), "is a device"));
+  CHECK(contains(catch_message<DataError>([&] { read_file(folder.path()); }), "is a folder"));
+  CHECK(contains(catch_message<DataError>([] { read_file("/dev/zero"); }), "is a device"));
 
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address = {};
@@ -109,7 +109,7 @@ TEST_CASE("util: read_file refuses what is not a regular file, without hanging",
   REQUIRE(name.size() < sizeof(address.sun_path));
   std::copy(name.begin(), name.end(), address.sun_path);
   REQUIRE(::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
-  CHECK(contains(message_of<DataError>([&] { read_file(name); }), "is a socket"));
+  CHECK(contains(catch_message<DataError>([&] { read_file(name); }), "is a socket"));
   ::close(descriptor);
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("util: read_file refuses a file that is too large", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "12345678");
   CHECK(read_file(path, 8) == "12345678");
-  CHECK(contains(message_of<DataError>([&] { read_file(path, 7); }), "larger than the 7 bytes"));
+  CHECK(contains(catch_message<DataError>([&] { read_file(path, 7); }), "larger than the 7 bytes"));
   // One that does not tell its size.
   CHECK_THROWS_AS(read_file("/proc/self/status", 10), DataError);
 }
@@ -127,7 +127,7 @@ TEST_CASE("util: read_file without the right to is a matter of permission", "[ut
   const fs::path path = folder.file("a", "text");
   open_to_all(folder);
   fs::permissions(path, fs::perms::none);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           read_file(path);
           return 0;
@@ -161,7 +161,7 @@ TEST_CASE("util: a mapped file shows the bytes, and changes stay in memory", "[u
   CHECK(mapped->bytes()[1] == std::byte{'e'});
   mapped->bytes()[1] = std::byte{'E'};
   CHECK(mapped->bytes()[1] == std::byte{'E'});
-  CHECK(bytes_of(path) == "text");
+  CHECK(read_bytes(path) == "text");
 }
 
 TEST_CASE("util: a mapped file outlives its name", "[util]") {
@@ -186,7 +186,7 @@ TEST_CASE("util: mapping fails as reading does", "[util]") {
   const fs::path path = folder.file("a", "text");
   open_to_all(folder);
   fs::permissions(path, fs::perms::none);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           MappedFile::open(path);
           return 0;
@@ -205,8 +205,8 @@ TEST_CASE("util: an atomic file appears with commit() and is private", "[util]")
   CHECK_FALSE(fs::exists(path));
   CHECK(entries_in(folder.path()) == 1);  // the temporary file, beside it
   file.commit();
-  CHECK(bytes_of(path) == "one two");
-  CHECK(mode_of(path) == 0600);
+  CHECK(read_bytes(path) == "one two");
+  CHECK(read_mode(path) == 0600);
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -217,7 +217,7 @@ TEST_CASE("util: without commit() the older file stays, and nothing else", "[uti
     AtomicFile file(path);
     file.write("new");
   }
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("util: commit() replaces the older file", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "a longer old text");
   write_file_atomically(path, "new");
-  CHECK(bytes_of(path) == "new");
+  CHECK(read_bytes(path) == "new");
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -237,30 +237,30 @@ TEST_CASE("util: two atomic files for one path do not touch each other", "[util]
   first.write("first");
   second.write("second");
   second.commit();
-  CHECK(bytes_of(path) == "second");
+  CHECK(read_bytes(path) == "second");
   first.commit();
-  CHECK(bytes_of(path) == "first");
+  CHECK(read_bytes(path) == "first");
 }
 
 TEST_CASE("util: a killed process leaves the older file, and is no hindrance", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "old");
-  CHECK(exit_code_of([&]() -> int {
+  CHECK(run_for_exit_code([&]() -> int {
           AtomicFile file(path);
           file.write("new");
           ::kill(::getpid(), SIGKILL);
           return 0;
         }) == 1000 + SIGKILL);
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
   write_file_atomically(path, "new");
-  CHECK(bytes_of(path) == "new");
+  CHECK(read_bytes(path) == "new");
 }
 
 TEST_CASE("util: a left-over of the same process number is no hindrance", "[util]") {
   const TempFolder folder;
   // In a child, so that both sides count from the same number.
   const fs::path path = folder.file("a");
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           fs::path left_over;
           {
             const AtomicFile file(path);
@@ -274,7 +274,7 @@ TEST_CASE("util: a left-over of the same process number is no hindrance", "[util
             folder.file(name.substr(0, dash + 1) + std::to_string(next) + ".tmp", "left over");
           }
           write_file_atomically(path, "new");
-          return bytes_of(path) == "new" && entries_in(folder.path()) == 4 ? 5 : 6;
+          return read_bytes(path) == "new" && entries_in(folder.path()) == 4 ? 5 : 6;
         }) == 5);
 }
 
@@ -282,22 +282,22 @@ TEST_CASE("util: an atomic file may have a long name", "[util]") {
   const TempFolder folder;
   const std::string name(255, 'n');
   write_file_atomically(folder.file(name), "text");
-  CHECK(bytes_of(folder.file(name)) == "text");
+  CHECK(read_bytes(folder.file(name)) == "text");
 }
 
 TEST_CASE("util: an atomic file may lie in the current folder", "[util]") {
   const TempFolder folder;
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           fs::current_path(folder.path());
           write_file_atomically("a", "text");
           return 5;
         }) == 5);
-  CHECK(bytes_of(folder.file("a")) == "text");
+  CHECK(read_bytes(folder.file("a")) == "text");
 }
 
 TEST_CASE("util: an atomic file that cannot be made is refused at once", "[util]") {
   const TempFolder folder;
-  CHECK(contains(message_of<CannotCreateError>([&] { AtomicFile file(folder.file("no/a")); }),
+  CHECK(contains(catch_message<CannotCreateError>([&] { AtomicFile file(folder.file("no/a")); }),
                  folder.file("no/a").string()));
   folder.file("file", "text");
   CHECK_THROWS_AS(AtomicFile(folder.file("file/a")), CannotCreateError);
@@ -319,15 +319,15 @@ TEST_CASE("util: an atomic file replaces a link and leaves its target", "[util]"
   folder.file("target", "old");
   fs::create_symlink("target", folder.file("link"));
   write_file_atomically(folder.file("link"), "new");
-  CHECK(bytes_of(folder.file("target")) == "old");
-  CHECK(bytes_of(folder.file("link")) == "new");
+  CHECK(read_bytes(folder.file("target")) == "old");
+  CHECK(read_bytes(folder.file("link")) == "new");
   CHECK_FALSE(fs::is_symlink(folder.file("link")));
 }
 
 TEST_CASE("util: an atomic file in a read-only folder is a matter of permission", "[util]") {
   const TempFolder folder;
   open_to_all(folder);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           write_file_atomically(folder.file("a"), "text");
           return 0;
@@ -338,17 +338,17 @@ TEST_CASE("util: a write that fails half-way leaves the older file", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "old");
   // A limit of the file size fails like a full disk: first a short write, then an error.
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           limit_file_size(4096);
           write_file_atomically(path, std::string(100000, 'x'));
           return 0;
         }) == 74);
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
   CHECK(entries_in(folder.path()) == 1);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           limit_file_size(4096);
           const std::string message =
-              message_of<IoError>([&] { write_file_atomically(path, std::string(5000, 'x')); });
+              catch_message<IoError>([&] { write_file_atomically(path, std::string(5000, 'x')); });
           return contains(message, path.string()) && contains(message, "untouched") ? 5 : 6;
         }) == 5);
 }
@@ -356,7 +356,7 @@ TEST_CASE("util: a write that fails half-way leaves the older file", "[util]") {
 TEST_CASE("util: after a failed write nothing can be committed", "[util]") {
   const TempFolder folder;
   const fs::path path = folder.file("a", "old");
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           limit_file_size(4096);
           AtomicFile file(path);
           try {
@@ -366,7 +366,7 @@ TEST_CASE("util: after a failed write nothing can be committed", "[util]") {
           }
           return 0;
         }) == 70);
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -376,13 +376,13 @@ TEST_CASE("util: an atomic file ends with commit()", "[util]") {
   file.commit();
   CHECK_THROWS_AS(file.write("more"), InternalError);
   CHECK_THROWS_AS(file.commit(), InternalError);
-  CHECK(bytes_of(folder.file("a")).empty());
+  CHECK(read_bytes(folder.file("a")).empty());
 }
 
 TEST_CASE("util: a full disk is named as such and leaves the older file", "[util]") {
   const TempFolder folder;
   constexpr int kCannotMount = 3;
-  const int code = exit_code_of([&] {
+  const int code = run_for_exit_code([&] {
     // A disk of 64 KiB that only this child sees.
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
@@ -391,9 +391,9 @@ TEST_CASE("util: a full disk is named as such and leaves the older file", "[util
     }
     const fs::path path = folder.file("a", "old");
     const std::string message =
-        message_of<IoError>([&] { write_file_atomically(path, std::string(1000000, 'x')); });
+        catch_message<IoError>([&] { write_file_atomically(path, std::string(1000000, 'x')); });
     return contains(message, "disk full") && contains(message, path.string()) &&
-                   bytes_of(path) == "old" && entries_in(folder.path()) == 1
+                   read_bytes(path) == "old" && entries_in(folder.path()) == 1
                ? 5
                : 6;
   });
@@ -413,12 +413,12 @@ TEST_CASE("util: commit() that may not replace the older file says so", "[util]"
   // In a folder with the sticky bit, like /tmp, another user's file stays his.
   fs::permissions(folder.path(), fs::perms(01777));
   const fs::path path = folder.file("a", "old");
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           become_nobody();
           write_file_atomically(path, "new");
           return 0;
         }) == 77);
-  CHECK(bytes_of(path) == "old");
+  CHECK(read_bytes(path) == "old");
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -429,8 +429,8 @@ TEST_CASE("util: an output folder is made with its parents, private and empty", 
   const fs::path made = folder.file("one") / "two" / "three";
   prepare_output_folder(made);
   CHECK(entries_in(made) == 0);
-  CHECK(mode_of(made) == 0700);
-  CHECK(mode_of(made.parent_path()) == 0700);
+  CHECK(read_mode(made) == 0700);
+  CHECK(read_mode(made.parent_path()) == 0700);
   prepare_output_folder(made);
   prepare_output_folder(folder.path().string() + "/one/");
   CHECK(entries_in(folder.file("one")) == 1);
@@ -441,7 +441,7 @@ TEST_CASE("util: an existing output folder keeps its mode and its files", "[util
   fs::permissions(folder.path(), fs::perms(0750));
   folder.file("a", "text");
   prepare_output_folder(folder.path());
-  CHECK(mode_of(folder.path()) == 0750);
+  CHECK(read_mode(folder.path()) == 0750);
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -449,7 +449,7 @@ TEST_CASE("util: an output folder under a file or at a file cannot be made", "[u
   const TempFolder folder;
   const fs::path file = folder.file("file", "text");
   const std::string message =
-      message_of<CannotCreateError>([&] { prepare_output_folder(file / "sub"); });
+      catch_message<CannotCreateError>([&] { prepare_output_folder(file / "sub"); });
   CHECK(contains(message, (file / "sub").string()));
   CHECK(contains(message, file.string() + " is a file"));
   CHECK_THROWS_AS(prepare_output_folder(file), CannotCreateError);
@@ -466,7 +466,7 @@ TEST_CASE("util: an output folder without the right to write is a matter of perm
   open_to_all(folder);
   fs::permissions(closed, fs::perms(0555));
   const auto code_for = [](const fs::path& path) {
-    return exit_code_of([&path] {
+    return run_for_exit_code([&path] {
       become_nobody();
       prepare_output_folder(path);
       return 0;

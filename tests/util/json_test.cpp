@@ -10,9 +10,9 @@
 #include "support/throws.h"
 
 using namespace sdx;
+using sdx::test::catch_message;
 using sdx::test::contains;
-using sdx::test::exit_code_of;
-using sdx::test::message_of;
+using sdx::test::run_for_exit_code;
 using sdx::test::TempFolder;
 
 TEST_CASE("util: a JSON file is read with its keys in order", "[util]") {
@@ -29,14 +29,14 @@ TEST_CASE("util: a JSON file may begin with a byte order mark", "[util]") {
 
 TEST_CASE("util: a missing JSON file is missing input", "[util]") {
   const TempFolder folder;
-  CHECK(contains(message_of<MissingInputError>([&] { read_json_file(folder.file("no.json")); }),
+  CHECK(contains(catch_message<MissingInputError>([&] { read_json_file(folder.file("no.json")); }),
                  folder.file("no.json").string()));
 }
 
 TEST_CASE("util: broken JSON is refused with path, line and column", "[util]") {
   const TempFolder folder;
   const auto path = folder.file("a.json", "{\n  \"a\": 1,\n  \"b\" 2\n}");
-  const std::string message = message_of<DataError>([&] { read_json_file(path); });
+  const std::string message = catch_message<DataError>([&] { read_json_file(path); });
   CHECK(contains(message, path.string()));
   CHECK(contains(message, "line 3, column 7"));
   CHECK_FALSE(contains(message, "json.exception"));
@@ -64,7 +64,7 @@ TEST_CASE("util: JSON that is nested too deep is refused", "[util]") {
     return read_json_file(folder.file("a.json", std::string(depth, '[') + std::string(depth, ']')));
   };
   CHECK(nested(100).is_array());
-  CHECK(contains(message_of<DataError>([&] { nested(102); }), "levels deep"));
+  CHECK(contains(catch_message<DataError>([&] { nested(102); }), "levels deep"));
   CHECK_THROWS_AS(nested(1000000), DataError);
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("util: a JSON file that may not be read is a matter of permission", "[
   const auto path = folder.file("a.json", "{}");
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
   std::filesystem::permissions(path, std::filesystem::perms::none);
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           test::become_nobody();
           read_json_file(path);
           return 0;
@@ -95,7 +95,7 @@ TEST_CASE("util: json_value gives what is there", "[util]") {
 TEST_CASE("util: json_value names file and key of what is missing", "[util]") {
   const Json object = Json::parse(R"({"a": 1})");
   const std::string message =
-      message_of<DataError>([&] { json_value<int>(object, "b", "/some/bundle.json"); });
+      catch_message<DataError>([&] { json_value<int>(object, "b", "/some/bundle.json"); });
   CHECK(message == "/some/bundle.json: key \"b\" is missing");
   CHECK_THROWS_AS(json_value<int>(Json::parse("[1]"), "b", "f"), DataError);
 }
@@ -104,7 +104,7 @@ TEST_CASE("util: json_value refuses another type", "[util]") {
   const Json object =
       Json::parse(R"({"s": "x", "d": 2.5, "m": -1, "b": true, "u": 3000000000, "l": [1, "x"]})");
   const std::string message =
-      message_of<DataError>([&] { json_value<int>(object, "s", "/some/bundle.json"); });
+      catch_message<DataError>([&] { json_value<int>(object, "s", "/some/bundle.json"); });
   CHECK(contains(message, "/some/bundle.json"));
   CHECK(contains(message, "\"s\""));
   CHECK(contains(message, "\"x\""));
@@ -123,7 +123,7 @@ TEST_CASE("util: json_value refuses another type", "[util]") {
 TEST_CASE("util: json_value does not show the whole of a long value", "[util]") {
   Json object;
   object["long"] = std::vector<int>(10000, 7);
-  CHECK(message_of<DataError>([&] { json_value<int>(object, "long", "f"); }).size() < 300);
+  CHECK(catch_message<DataError>([&] { json_value<int>(object, "long", "f"); }).size() < 300);
 }
 
 TEST_CASE("util: json_value falls back only where there is nothing", "[util]") {

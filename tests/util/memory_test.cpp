@@ -68,8 +68,8 @@ TEST_CASE("util: limits of the first version of control groups count too", "[uti
 
 TEST_CASE("util: a system that does not say its free memory is an error", "[util]") {
   const TempFolder folder;
-  const std::string message =
-      sdx::test::message_of<sdx::UnavailableError>([&] { available_memory_bytes(folder.path()); });
+  const std::string message = sdx::test::catch_message<sdx::UnavailableError>(
+      [&] { available_memory_bytes(folder.path()); });
   CHECK(sdx::test::contains(message, "proc/meminfo"));
 }
 

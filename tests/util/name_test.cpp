@@ -10,7 +10,7 @@ using namespace sdx::test;
 
 namespace {
 
-std::string fault_of(std::string_view name) { return name_fault(name).value_or("none"); }
+std::string find_fault(std::string_view name) { return name_fault(name).value_or("none"); }
 
 }  // namespace
 
@@ -18,28 +18,28 @@ TEST_CASE("util: names of every script are names", "[util]") {
   for (const char* name :
        {"Ada", "李雷", "Zoë", "Ñandú", "أمل", "Ada-Lovelace_2", "O'Brien", "v1.5", "नीता"}) {
     INFO(name);
-    CHECK(fault_of(name) == "none");
+    CHECK(find_fault(name) == "none");
   }
-  CHECK(fault_of(std::string(200, 'a')) == "none");
+  CHECK(find_fault(std::string(200, 'a')) == "none");
 }
 
 TEST_CASE("util: what cannot stand in brackets or name a file is no name", "[util]") {
-  CHECK(fault_of("") == "is empty");
+  CHECK(find_fault("") == "is empty");
   for (const char* name : {"Ada L", " Ada", "Ada\t", "A\nB", "Ada\u00A0", "李\u3000雷"}) {
     INFO(name);
-    CHECK(fault_of(name) == "has a blank in it");
+    CHECK(find_fault(name) == "has a blank in it");
   }
-  CHECK(fault_of("A<B") == "has a '<' or '>' in it");
-  CHECK(fault_of("A>") == "has a '<' or '>' in it");
-  CHECK(fault_of("a/b") == "has a path separator in it");
-  CHECK(fault_of("a\\b") == "has a path separator in it");
-  CHECK(fault_of("..") == "begins with a dot");
-  CHECK(fault_of("../x") == "begins with a dot");
-  CHECK(fault_of("A\x1B[31m") == "has a control character in it");
-  CHECK(fault_of("A\x7F") == "has a control character in it");
-  CHECK(fault_of("Zo\xEB") == "is not UTF-8");
-  CHECK(fault_of("\u200B\u200D") == "has no letter that could be seen");
-  CHECK(fault_of(std::string(201, 'a')) == "has 201 bytes, at most 200 are possible");
+  CHECK(find_fault("A<B") == "has a '<' or '>' in it");
+  CHECK(find_fault("A>") == "has a '<' or '>' in it");
+  CHECK(find_fault("a/b") == "has a path separator in it");
+  CHECK(find_fault("a\\b") == "has a path separator in it");
+  CHECK(find_fault("..") == "begins with a dot");
+  CHECK(find_fault("../x") == "begins with a dot");
+  CHECK(find_fault("A\x1B[31m") == "has a control character in it");
+  CHECK(find_fault("A\x7F") == "has a control character in it");
+  CHECK(find_fault("Zo\xEB") == "is not UTF-8");
+  CHECK(find_fault("\u200B\u200D") == "has no letter that could be seen");
+  CHECK(find_fault(std::string(201, 'a')) == "has 201 bytes, at most 200 are possible");
 }
 
 TEST_CASE("util: names that look the same are the same", "[util]") {

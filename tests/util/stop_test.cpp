@@ -10,30 +10,30 @@
 #include "support/child.h"
 
 using namespace sdx;
-using sdx::test::exit_code_of;
+using sdx::test::run_for_exit_code;
 
 // In children: the handlers and the request stay for the rest of a process.
 
 TEST_CASE("util: no stop is asked for at first", "[util]") { CHECK(stop_signal() == 0); }
 
 TEST_CASE("util: the first signal is a request, the second ends the process", "[util]") {
-  CHECK(exit_code_of([] {
+  CHECK(run_for_exit_code([] {
           install_stop_handlers();
           std::raise(SIGINT);
           return stop_signal() == SIGINT ? 5 : 6;
         }) == 5);
-  CHECK(exit_code_of([] {
+  CHECK(run_for_exit_code([] {
           install_stop_handlers();
           std::raise(SIGTERM);
           return stop_signal() == SIGTERM ? 5 : 6;
         }) == 5);
-  CHECK(exit_code_of([] {
+  CHECK(run_for_exit_code([] {
           install_stop_handlers();
           std::raise(SIGINT);
           std::raise(SIGTERM);
           return 5;
         }) == 143);
-  CHECK(exit_code_of([] {
+  CHECK(run_for_exit_code([] {
           install_stop_handlers();
           std::raise(SIGTERM);
           std::raise(SIGINT);
@@ -48,19 +48,19 @@ TEST_CASE("util: a closed pipe is an error and no death", "[util]") {
     ::close(ends[0]);
     return ::write(ends[1], "x", 1) == -1 && errno == EPIPE ? 5 : 6;
   };
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           install_stop_handlers();
           return write_to_closed_pipe();
         }) == 5);
   // Without the handlers it is a death: so the case above shows something.
-  CHECK(exit_code_of([&] {
+  CHECK(run_for_exit_code([&] {
           std::signal(SIGPIPE, SIG_DFL);
           return write_to_closed_pipe();
         }) == 1000 + SIGPIPE);
 }
 
 TEST_CASE("util: a full quota of the file size is an error and no death", "[util]") {
-  CHECK(exit_code_of([] {
+  CHECK(run_for_exit_code([] {
           std::signal(SIGXFSZ, SIG_DFL);
           install_stop_handlers();
           struct sigaction found = {};

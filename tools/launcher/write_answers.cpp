@@ -11,7 +11,7 @@
 
 namespace {
 
-std::string answer_of(const sdx::Command& tool, const std::vector<std::string>& words) {
+std::string compose_answer(const sdx::Command& tool, const std::vector<std::string>& words) {
   try {
     sdx::run_command(tool, words);
   } catch (const sdx::TextAnswer& answer) {
@@ -22,22 +22,22 @@ std::string answer_of(const sdx::Command& tool, const std::vector<std::string>& 
 
 /// The lines of the table for a tool's command and its parts.
 /// @param words that name the command, behind the tool's name
-std::string lines_of(const sdx::Command& tool, const sdx::Command& command,
-                     const std::vector<std::string>& words) {
+std::string write_lines(const sdx::Command& tool, const sdx::Command& command,
+                        const std::vector<std::string>& words) {
   std::string path = tool.name;
   for (const std::string& word : words) path += " " + word;
   std::string lines;
   for (const char* question : {"--help", "--version"}) {
     std::vector<std::string> asked = words;
     asked.emplace_back(question);
-    lines += "    {\"" + path + " " + question + "\",\n     R\"sdx(" + answer_of(tool, asked) +
+    lines += "    {\"" + path + " " + question + "\",\n     R\"sdx(" + compose_answer(tool, asked) +
              ")sdx\"},\n";
   }
   if (command.parts != nullptr) {
     for (const sdx::Command& part : command.parts()) {
       std::vector<std::string> longer = words;
       longer.emplace_back(part.name);
-      lines += lines_of(tool, part, longer);
+      lines += write_lines(tool, part, longer);
     }
   }
   return lines;
@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     std::string source =
         "// Written by sdx-write-answers.\n#include \"launcher/launch.h\"\n\nnamespace sdx {\n\n"
         "static constexpr Answer kAnswers[] = {\n";
-    for (const sdx::Command& tool : sdx::tools()) source += lines_of(tool, tool, {});
+    for (const sdx::Command& tool : sdx::tools()) source += write_lines(tool, tool, {});
     source +=
         "};\n\nstd::span<const Answer> answers() { return kAnswers; }\n\n}  // namespace sdx\n";
     sdx::write_file_atomically(argv[1], source);

@@ -10,7 +10,7 @@
 namespace sdx {
 
 /// ".safetensors" or ".pt".
-std::string_view extension_of(EmbeddingDialect dialect);
+std::string_view find_extension(EmbeddingDialect dialect);
 
 /// Writes an embedding as float32, atomically, reads it back and compares it bit for bit. The same
 /// embedding gives the same bytes: no time is written.

@@ -12,6 +12,6 @@ namespace sdx {
 std::vector<std::string> list_embedding_names(const ImageRequest& request);
 
 /// The first of them that is not in `words`; empty if all are.
-std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& words);
+std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& embeddings);
 
 }  // namespace sdx

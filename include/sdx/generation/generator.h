@@ -32,7 +32,7 @@ struct GenerationInfo {
 
 struct GeneratedImage {
   Image image;
-  GenerationInfo making;
+  GenerationInfo generation_info;
   at::Tensor latents;  ///< [1,C,h,w] float32 CPU, the final ones, before the VAE
 };
 

@@ -72,7 +72,7 @@ class Guidance {
  private:
   /// A picture that goes through the UNet with one conditioning.
   struct Row {
-    std::int64_t picture;
+    std::int64_t image;
     double weight;              ///< of a part
     Conditioning conditioning;  ///< one row
   };
@@ -92,7 +92,7 @@ class Guidance {
   ImageSize size_;
   using Parts = std::shared_ptr<const std::vector<PromptPart>>;
 
-  const PromptPart& negative(std::size_t picture) const { return negatives_[picture]->front(); }
+  const PromptPart& negative(std::size_t image) const { return negatives_[image]->front(); }
 
   std::vector<Parts> parts_;      ///< of each picture
   std::vector<Parts> negatives_;  ///< of each picture, one part

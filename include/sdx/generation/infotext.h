@@ -18,7 +18,7 @@ namespace sdx {
 /// images and masks are not: what was on the disk stays there.
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
-                  const GenerationInfo& making);
+                  const GenerationInfo& generation_info);
 
 /// Takes prompt and settings from an image's text; what it does not say stays as it is. Fields that
 /// are no settings here are passed over.
@@ -30,7 +30,7 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
                    const std::function<bool(const std::string& key)>& is_given);
 
 /// Whether a picture began with another one.
-bool was_made_from_picture(const Infotext& infotext);
+bool was_made_from_image(const Infotext& infotext);
 
 /// The batch that a picture was made in, for BatchOptions::replay; nothing if it was made alone.
 std::optional<BatchPlace> read_batch_place(const Infotext& infotext);

@@ -34,6 +34,6 @@ Fingerprint fingerprint(const Image& image);
 
 /// Whether two pictures are one, saved twice (at another size, as a JPEG of another quality). The
 /// hash alone calls two drawings of one face the same, so the colours have to agree as well.
-bool is_same_picture(const Fingerprint& a, const Fingerprint& b);
+bool is_same_image(const Fingerprint& a, const Fingerprint& b);
 
 }  // namespace sdx

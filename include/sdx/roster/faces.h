@@ -23,7 +23,7 @@ struct ImageFace {
 struct MemberFaces {
   std::string name;
   std::filesystem::path folder;
-  std::vector<ImageFace> pictures;  ///< in the order of their names
+  std::vector<ImageFace> images;  ///< in the order of their names
 
   /// Those that were seen.
   std::vector<std::vector<float>> faces() const;
@@ -58,9 +58,9 @@ struct TeamFaces {
 /// @param progress called with the pictures that are done and all of them, first with 0; once more
 ///        from 0 for each further encoder. What it throws ends the look.
 /// @throws as read_file for a folder that can't be read; see check_portraits().
-TeamFaces look_at_team(const std::vector<Member>& members,
-                       const std::vector<const IdentityEncoder*>& encoders,
-                       const FaceFinder* finder,
-                       const std::function<void(int done, int total)>& progress);
+TeamFaces find_faces_of_team(const std::vector<Member>& members,
+                             const std::vector<const IdentityEncoder*>& encoders,
+                             const FaceFinder* finder,
+                             const std::function<void(int done, int total)>& progress);
 
 }  // namespace sdx

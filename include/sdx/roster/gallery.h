@@ -36,7 +36,7 @@ struct GalleryPerson {
 struct Gallery {
   std::string title;
   std::vector<GalleryPerson> people;
-  std::vector<GalleryImage> pictures;
+  std::vector<GalleryImage> images;
 };
 
 /// Writes `index.html` into the folder of a team: everyone with their pictures, by person or by

@@ -17,7 +17,8 @@ namespace sdx {
 ///
 /// A name becomes part of a path only here, and only if it can be the name of an embedding
 /// (name_fault): so every path lies below the root.
-/// @throws UsageError for any other name: one that is empty, or has a slash or dots in the way of ".."
+/// @throws UsageError for any other name: one that is empty, or has a slash or dots in the way of
+/// ".."
 struct TeamFolder {
   std::filesystem::path root;
 
@@ -29,7 +30,7 @@ struct TeamFolder {
   std::filesystem::path training(const std::string& name) const {
     return person(name) / "training";
   }
-  std::filesystem::path pictures() const { return root / "pictures"; }
+  std::filesystem::path images() const { return root / "pictures"; }
   std::filesystem::path thumbnails() const { return root / "thumbnails/pictures"; }
   std::filesystem::path logs() const { return root / "slurm"; }
   std::filesystem::path settings() const { return root / "roster.json"; }
@@ -38,7 +39,7 @@ struct TeamFolder {
 
 /// The folder within pictures/ for pictures of these people: their names with blanks between, which
 /// no name has.
-std::string pictures_folder(const std::vector<std::string>& names);
+std::string images_folder(const std::vector<std::string>& names);
 
 /// Removes the pictures that show a person, alone or with others, and their thumbnails.
 /// @return what was removed, within the team's folder, in order.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,29 +24,37 @@ struct TeamImage {
   std::string precision;  ///< of `former_file`: "fp32", "bf16" or "fp16"
 };
 
-/// The pictures of those requests whose embeddings are all in `words`; of two equal ones the first.
+/// The pictures of those requests whose embeddings are all in `embeddings`; of two equal ones the
+/// first.
 /// @param dtype as it was asked for; "auto": what suits the device
 std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& requests,
-                                        const Bundle& bundle, const EmbeddingTable& words,
+                                        const Bundle& bundle, const EmbeddingTable& embeddings,
                                         const ImageEncoding& encoding,
                                         const std::string& dtype = "auto");
 
 /// How many of them are there, and how many are not.
-int count_present(const TeamFolder& team, const std::vector<TeamImage>& pictures);
-int count_missing(const TeamFolder& team, const std::vector<TeamImage>& pictures);
+int count_present(const TeamFolder& team, const std::vector<TeamImage>& images);
+int count_missing(const TeamFolder& team, const std::vector<TeamImage>& images);
 
-struct ImageEvents {
-  std::function<void(int done, int total)> step;  ///< of the sampler; may throw to stop
-  std::function<void(const TeamImage&)> picture;  ///< as soon as it is written
+/// What one hears while pictures are made.
+class ImageObserver {
+ public:
+  virtual ~ImageObserver() = default;
+
+  /// After each step of the sampler, over all pictures of a batch. What it throws ends the work.
+  virtual void on_image_step(int /*done*/, int /*total*/) {}
+
+  /// As soon as the picture is written.
+  virtual void on_image(const TeamImage& /*image*/) {}
 };
 
 /// Makes those that are not there. What is made does not depend on what was there: a picture's
 /// place in a batch is its place in the list.
 /// @param version of the program, for the pictures' metadata.
-/// @throws as Generator::generate and write_image.
+/// @throws as Generator::generate and write_image, and what the observer throws.
 void make_images(const Generator& generator, const Bundle& bundle, const TeamFolder& team,
-                 const std::vector<TeamImage>& pictures, const EmbeddingTable& words,
+                 const std::vector<TeamImage>& images, const EmbeddingTable& embeddings,
                  const ImageEncoding& encoding, const std::string& version,
-                 const ImageEvents& events);
+                 ImageObserver& observer);
 
 }  // namespace sdx

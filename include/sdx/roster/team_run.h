@@ -15,8 +15,8 @@ namespace sdx {
 
 /// A person of a team, and what is wanted of them.
 struct TeamMember {
-  TrainingSpec training;               ///< training.inversion.name is the person's
-  std::vector<ImageRequest> pictures;  ///< that show the person
+  TrainingSpec training;             ///< training.inversion.name is the person's
+  std::vector<ImageRequest> images;  ///< that show the person
 };
 
 /// What is wanted of a team.
@@ -40,8 +40,8 @@ struct MemberOutcome {
   bool is_done = false;                     ///< the word and all pictures are there
   bool was_trained = false;                 ///< in this run
   std::optional<TrainingSummary> training;  ///< now or before; nothing where there was none
-  int pictures = 0;                         ///< that are there, of those wanted
-  int pictures_wanted = 0;
+  int images = 0;                           ///< that are there, of those wanted
+  int images_planned = 0;
   std::optional<Failure> failure;
 };
 
@@ -49,7 +49,7 @@ struct TeamOutcome {
   std::string title;
   std::vector<MemberOutcome> members;
   int group_images = 0;
-  int group_images_wanted = 0;
+  int group_images_planned = 0;
   std::vector<Failure> failures;  ///< of pictures that show several people, or of the gallery
   bool was_stopped = false;
   double seconds = 0;

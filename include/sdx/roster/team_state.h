@@ -13,11 +13,11 @@ struct MemberState {
   bool is_locked = false;                ///< a process works on it now
   std::optional<std::string> why_train;  ///< nothing: the word is there
   std::optional<int> steps;              ///< of a training that is under way or was broken off
-  int pictures = 0;                      ///< that are there, of those wanted
-  int pictures_wanted = 0;
+  int images = 0;                        ///< that are there, of those wanted
+  int images_planned = 0;
   std::optional<Failure> failure;  ///< of the last try
 
-  bool is_done() const { return !why_train && pictures == pictures_wanted; }
+  bool is_done() const { return !why_train && images == images_planned; }
 };
 
 /// How far a team is. Reads the embeddings once, when it is made; changes nothing.
@@ -34,7 +34,7 @@ class TeamStatus {
  private:
   const TeamPlan& plan_;
   const Bundle& bundle_;
-  EmbeddingTable words_;  ///< of all who have an embedding
+  EmbeddingTable embeddings_;  ///< of all who have an embedding
 };
 
 }  // namespace sdx

@@ -30,6 +30,6 @@ PickleValue read_torch_file(const std::filesystem::path& path,
 /// The tensors that stand directly in `dict` under texts (a state_dict, the `string_to_param` of an
 /// embedding); what is no tensor is left out. `where` names the dict in messages.
 /// @throws DataError if `dict` is null or no dict, or a key stands in it twice.
-TensorMap tensors_of(const PickleValue* dict, const std::string& where);
+TensorMap list_tensors(const PickleValue* dict, const std::string& where);
 
 }  // namespace sdx

@@ -37,7 +37,7 @@ struct Checkpoint {
 };
 
 /// SHA-256 of what training sees of the portraits.
-std::string hash_of(const PortraitLatents& portraits);
+std::string hash_portraits(const PortraitLatents& portraits);
 
 /// A step as files are named by it, 6 digits: "000050".
 std::string step_name(int step);

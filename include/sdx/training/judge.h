@@ -25,7 +25,7 @@ struct JudgeOptions {
   int draws = 8;   ///< of noise, by which the model tells the prompts apart
   /// Pictures that go through the UNet together. A fixed number, not what the memory allows: a
   /// resumed training must judge by the same bits.
-  int pictures_at_once = 4;
+  int images_at_once = 4;
   std::uint64_t seed = 0;
 };
 
@@ -38,7 +38,7 @@ struct Evaluation {
 
 struct EvaluatedImages {
   Evaluation evaluation;
-  std::vector<Image> pictures;  ///< one for each prompt
+  std::vector<Image> images;  ///< one for each prompt
 };
 
 /// Whether `encoder` sees a face in most of the portraits, and mostly one person. If not, its

@@ -51,7 +51,7 @@ class RunFolder {
   void write_metrics(const std::string& line);
 
   /// Writes the sheet of previews, and with KeepPolicy::kAll the embedding as it is now.
-  void write_milestone(const Milestone& milestone, const std::vector<Image>& pictures,
+  void write_milestone(const Milestone& milestone, const std::vector<Image>& images,
                        const std::vector<std::string>& prompts, const Embedding& embedding);
 
   /// Writes a checkpoint if one is due: every kMeasureEverySteps, or after half a minute, or `now`.

@@ -56,7 +56,7 @@ Json measure(BenchPhase phase, const BenchOptions& options, const Json& ceiling,
   std::vector<Json> warm_ups;
   std::vector<Json> answers;
   const std::vector<std::string> arguments = arguments_for(phase, options);
-  if (info_of(phase).once_per_process) {
+  if (describe_phase(phase).once_per_process) {
     for (int i = 0; i < options.repeats; ++i) answers.push_back(BenchChild(arguments).ask());
   } else if (phase == BenchPhase::kCeiling) {
     answers.push_back(BenchChild(arguments).ask());  // repeats itself
@@ -65,13 +65,13 @@ Json measure(BenchPhase phase, const BenchOptions& options, const Json& ceiling,
     warm_ups.push_back(child.ask());
     for (int i = 0; i < options.repeats; ++i) answers.push_back(child.ask());
   }
-  return summary_of(phase, warm_ups, answers, ceiling, dtype);
+  return summarize(phase, warm_ups, answers, ceiling, dtype);
 }
 
 void bench(const BenchOptions& options) {
   set_compute_threads(options.threads);
   const Bundle bundle = Bundle::find(options.model);
-  const ComputeTarget target = target_of(options);
+  const ComputeTarget target = read_target(options);
   Json report = {{"version", version_text()},
                  {"model", bundle.info().name},
                  {"size_px", options.size_px > 0 ? options.size_px : bundle.info().native_size_px},
@@ -83,7 +83,7 @@ void bench(const BenchOptions& options) {
                  {"phases", Json::array()}};
   for (const BenchPhase phase : options.phases) {
     if (!options.quiet) {
-      std::fprintf(stderr, "measuring %s\n", std::string(info_of(phase).name).c_str());
+      std::fprintf(stderr, "measuring %s\n", std::string(describe_phase(phase).name).c_str());
     }
     const Json summary = measure(phase, options, report.value("ceiling", Json::object()),
                                  report["dtype"].get<std::string>());

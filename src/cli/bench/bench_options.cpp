@@ -42,7 +42,7 @@ const SettingsTable<BenchOptions>& bench_settings() {
 
 void check_bench_options(BenchOptions& options) {
   options.phases = parse_bench_phases(options.phase_names);
-  target_of(options);
+  read_target(options);
   if (options.serve && options.phases.size() != 1) {
     throw UsageError("--serve: expected one phase, for example --serve --phases unet");
   }
@@ -50,7 +50,7 @@ void check_bench_options(BenchOptions& options) {
 
 std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& options) {
   return {"--serve",
-          "--phases=" + std::string(info_of(phase).name),
+          "--phases=" + std::string(describe_phase(phase).name),
           "--model=" + options.model,
           "--device=" + options.device,
           "--dtype=" + options.dtype,
@@ -59,7 +59,7 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
           "--steps=" + std::to_string(options.steps)};
 }
 
-ComputeTarget target_of(const BenchOptions& options) {
+ComputeTarget read_target(const BenchOptions& options) {
   return choose_target(options.device, options.dtype);
 }
 

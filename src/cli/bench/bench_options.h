@@ -34,6 +34,6 @@ std::vector<std::string> arguments_for(BenchPhase phase, const BenchOptions& opt
 
 /// Where and in what type to compute.
 /// @throws as choose_target.
-ComputeTarget target_of(const BenchOptions& options);
+ComputeTarget read_target(const BenchOptions& options);
 
 }  // namespace sdx

@@ -16,14 +16,14 @@ const std::vector<BenchPhaseInfo>& all_bench_phases() {
       {BenchPhase::kUnet, "unet", "a guided step, two rows"},
       {BenchPhase::kVae, "vae", "latents to picture"},
       {BenchPhase::kWrite, "write", "picture to PNG file"},
-      {BenchPhase::kPicture, "picture", "a whole picture"},
+      {BenchPhase::kImage, "picture", "a whole picture"},
       {BenchPhase::kStep, "step", "a training step, batch 1"},
       {BenchPhase::kEvaluation, "evaluation", "loss of the fixed batch, four rows"},
   };
   return kAll;
 }
 
-const BenchPhaseInfo& info_of(BenchPhase phase) {
+const BenchPhaseInfo& describe_phase(BenchPhase phase) {
   return *std::find_if(all_bench_phases().begin(), all_bench_phases().end(),
                        [&](const BenchPhaseInfo& info) { return info.phase == phase; });
 }

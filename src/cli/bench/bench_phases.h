@@ -15,7 +15,7 @@ enum class BenchPhase {
   kUnet,
   kVae,
   kWrite,
-  kPicture,
+  kImage,
   kStep,
   kEvaluation,
 };
@@ -30,7 +30,7 @@ struct BenchPhaseInfo {
 /// In the order in which they are measured.
 const std::vector<BenchPhaseInfo>& all_bench_phases();
 
-const BenchPhaseInfo& info_of(BenchPhase phase);
+const BenchPhaseInfo& describe_phase(BenchPhase phase);
 
 /// A comma-separated list of names.
 /// @throws UsageError listing the names there are.

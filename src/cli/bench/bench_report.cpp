@@ -18,7 +18,7 @@ double median(std::vector<double> values) {
 }
 
 /// The text encoder computes in float32, whatever the UNet does.
-std::string dtype_of(BenchPhase phase, const std::string& dtype) {
+std::string choose_dtype(BenchPhase phase, const std::string& dtype) {
   return phase == BenchPhase::kText ? "fp32" : dtype;
 }
 
@@ -38,8 +38,8 @@ std::string row(const std::array<std::string, 9>& cells) {
 
 }  // namespace
 
-Json summary_of(BenchPhase phase, const std::vector<Json>& warm_ups,
-                const std::vector<Json>& answers, const Json& ceiling, const std::string& dtype) {
+Json summarize(BenchPhase phase, const std::vector<Json>& warm_ups,
+               const std::vector<Json>& answers, const Json& ceiling, const std::string& dtype) {
   std::vector<double> seconds;
   std::vector<double> cpu_seconds;
   std::int64_t peak_bytes = 0;
@@ -48,7 +48,7 @@ Json summary_of(BenchPhase phase, const std::vector<Json>& warm_ups,
     cpu_seconds.push_back(answer["cpu_seconds"].get<double>());
     peak_bytes = std::max(peak_bytes, answer["peak_memory_bytes"].get<std::int64_t>());
   }
-  Json summary = {{"phase", info_of(phase).name},
+  Json summary = {{"phase", describe_phase(phase).name},
                   {"seconds", median(seconds)},
                   {"all_seconds", seconds},
                   {"least_seconds", std::ranges::min(seconds)},
@@ -65,7 +65,7 @@ Json summary_of(BenchPhase phase, const std::vector<Json>& warm_ups,
   if (tflop == 0 || !is_arithmetic) return summary;
   summary["tflop"] = tflop;
   summary["tflop_per_s"] = tflop / median(seconds);
-  const std::string key = dtype_of(phase, dtype) + "_tflop_per_s";
+  const std::string key = choose_dtype(phase, dtype) + "_tflop_per_s";
   if (ceiling.contains(key)) {
     summary["share_of_ceiling"] = tflop / median(seconds) / ceiling[key].get<double>();
   }
@@ -94,12 +94,12 @@ std::string report_table(const Json& report) {
     const std::string share = summary.contains("share_of_ceiling")
                                   ? cell(summary, "share_of_ceiling", 100, 2) + " %"
                                   : "-";
-    text +=
-        row({summary["phase"].get<std::string>(), cell(summary, "seconds", 1, 3),
-             cell(summary, "least_seconds", 1, 3) + " - " + cell(summary, "most_seconds", 1, 3),
-             cell(summary, "cpu_seconds", 1, 3), cell(summary, "tflop", 1, 3),
-             cell(summary, "tflop_per_s", 1000, 3), share,
-             cell(summary, "peak_memory_bytes", 1e-9, 3), std::string(info_of(phase).explanation)});
+    text += row({summary["phase"].get<std::string>(), cell(summary, "seconds", 1, 3),
+                 cell(summary, "least_seconds", 1, 3) + " - " + cell(summary, "most_seconds", 1, 3),
+                 cell(summary, "cpu_seconds", 1, 3), cell(summary, "tflop", 1, 3),
+                 cell(summary, "tflop_per_s", 1000, 3), share,
+                 cell(summary, "peak_memory_bytes", 1e-9, 3),
+                 std::string(describe_phase(phase).explanation)});
   }
   return text;
 }

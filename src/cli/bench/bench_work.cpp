@@ -26,10 +26,10 @@ constexpr std::int64_t kCopiedBytes = std::int64_t{1} << 29;
 constexpr int kPortraits = 4;
 
 /// A model and where it computes, without any of its parts.
-struct Place {
-  explicit Place(const BenchOptions& options)
+struct BenchSetup {
+  explicit BenchSetup(const BenchOptions& options)
       : bundle(Bundle::find(options.model)),
-        target(target_of(options)),
+        target(read_target(options)),
         size_px(options.size_px > 0 ? options.size_px : bundle.info().native_size_px),
         latent_side(size_px / bundle.info().vae_factor) {
     request.prompt = "a portrait of a person in a garden, oil painting";
@@ -54,9 +54,9 @@ struct Place {
 };
 
 /// The parts that text and UNet need.
-struct Denoiser : Place {
+struct Denoiser : BenchSetup {
   Denoiser(const BenchOptions& options, ModelUse use)
-      : Place(options),
+      : BenchSetup(options),
         tokenizer(bundle.load_tokenizer()),
         text_encoders(bundle, target.device),
         unet(bundle, target, use) {}
@@ -80,9 +80,9 @@ Json ceiling(const ComputeTarget& target) {
 }
 
 BenchWork text_work(const BenchOptions& options) {
-  struct State : Place {
+  struct State : BenchSetup {
     explicit State(const BenchOptions& from)
-        : Place(from), tokenizer(bundle.load_tokenizer()), encoders(bundle, target.device) {}
+        : BenchSetup(from), tokenizer(bundle.load_tokenizer()), encoders(bundle, target.device) {}
     std::unique_ptr<Tokenizer> tokenizer;
     TextEncoders encoders;
   };
@@ -128,8 +128,8 @@ BenchWork unet_work(const BenchOptions& options) {
 }
 
 BenchWork vae_work(const BenchOptions& options) {
-  struct State : Place {
-    explicit State(const BenchOptions& from) : Place(from), decoder(bundle, target) {}
+  struct State : BenchSetup {
+    explicit State(const BenchOptions& from) : BenchSetup(from), decoder(bundle, target) {}
     VaeDecoder decoder;
   };
   const auto state = std::make_shared<State>(options);
@@ -141,7 +141,7 @@ BenchWork vae_work(const BenchOptions& options) {
 }
 
 BenchWork write_work(const BenchOptions& options) {
-  const Place place(options);
+  const BenchSetup place(options);
   // A slope with some grain compresses about as a painting does.
   Image image(place.size_px, place.size_px);
   for (std::size_t i = 0; i < image.rgb.size(); ++i) {
@@ -156,9 +156,9 @@ BenchWork write_work(const BenchOptions& options) {
   };
 }
 
-BenchWork picture_work(const BenchOptions& options) {
-  struct State : Place {
-    explicit State(const BenchOptions& from) : Place(from), generator(bundle, target) {}
+BenchWork image_work(const BenchOptions& options) {
+  struct State : BenchSetup {
+    explicit State(const BenchOptions& from) : BenchSetup(from), generator(bundle, target) {}
     Generator generator;
   };
   const auto state = std::make_shared<State>(options);
@@ -192,14 +192,14 @@ struct TrainingStep : Denoiser {
 
 BenchWork load_work(const BenchOptions& options) {
   return [options]() -> Json {
-    const Place place(options);
+    const BenchSetup place(options);
     const Generator generator(place.bundle, place.target);
     return {};
   };
 }
 
 BenchWork start_work(const BenchOptions& options) {
-  const Place place(options);
+  const BenchSetup place(options);
   Json measured = measure_start(place.bundle, place.target, place.request);
   return [measured] { return measured; };
 }
@@ -209,7 +209,7 @@ BenchWork start_work(const BenchOptions& options) {
 BenchWork prepare_work(BenchPhase phase, const BenchOptions& options) {
   switch (phase) {
     case BenchPhase::kCeiling:
-      return [target = target_of(options)] { return ceiling(target); };
+      return [target = read_target(options)] { return ceiling(target); };
     case BenchPhase::kStart:
       return start_work(options);
     case BenchPhase::kLoad:
@@ -222,8 +222,8 @@ BenchWork prepare_work(BenchPhase phase, const BenchOptions& options) {
       return vae_work(options);
     case BenchPhase::kWrite:
       return write_work(options);
-    case BenchPhase::kPicture:
-      return picture_work(options);
+    case BenchPhase::kImage:
+      return image_work(options);
     case BenchPhase::kStep:
       return [learning = std::make_shared<TrainingStep>(options)]() -> Json {
         learning->inversion.step();

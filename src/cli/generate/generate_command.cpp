@@ -33,7 +33,7 @@ struct GenerateOptions {
   std::vector<std::string> embeddings = {"embeddings"};
   bool bare_names = false;
   PromptSources sources;
-  std::string source_picture;  ///< --from-image
+  std::string source_image;  ///< --from-image
   int count = 1;
   std::vector<std::string> axes;
   ImageOptions image;
@@ -67,7 +67,7 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table.add("prompts", &Options::prompt_file,
               "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7");
     table.add("names", &Options::names, "Comma-separated names, for {name} in prompts");
-    table.add("from-image", &Options::source_picture,
+    table.add("from-image", &Options::source_image,
               "Prompt and settings of this picture; options on the command line come before");
     table.add("embeddings", &Options::embeddings, "Folders or files in which <Name> is looked up");
     table.add("bare-names", &Options::bare_names,
@@ -114,7 +114,7 @@ std::string sampler_list() {
 
 /// Says what a person should know of the words that the prompts use; those that were given by file
 /// must be among them.
-void check_words(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
+void check_embedding_names(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
   std::set<std::string> used;
   for (const ImageJob& job : jobs) {
     for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
@@ -137,7 +137,7 @@ std::vector<ImageOptions> collect_prompts(const GenerateOptions& options) {
       prompts.push_back(std::move(prompt));
     }
   }
-  if (prompts.empty() && !options.source_picture.empty()) prompts.push_back(options.image);
+  if (prompts.empty() && !options.source_image.empty()) prompts.push_back(options.image);
   if (prompts.empty()) {
     throw UsageError("expected a prompt or --prompts FILE; see sdx-generate --help");
   }
@@ -204,9 +204,10 @@ void make_images(const GenerateOptions& options, const CommonOptions& common,
   std::optional<ProgressBar> bar;
   const std::string of_all = " of " + std::to_string(jobs.size()) + " pictures";
   const auto consume = [&](std::size_t index, const GeneratedImage& made) {
-    writer.write(jobs[index],
-                 infotext(requests[index], bundle, embeddings, version_text(), made.making),
-                 made.image);
+    writer.write(
+        jobs[index],
+        infotext(requests[index], bundle, embeddings, version_text(), made.generation_info),
+        made.image);
     if (!options.latents_out.empty()) final_latents.push_back(made.latents);
   };
   const auto observe = [&](int done, int total) {
@@ -256,11 +257,11 @@ void generate(GenerateOptions options, const CommonOptions& common,
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const std::vector<ImageJob> jobs = plan_jobs(options, bundle.info().guidance_scale, embeddings);
-  check_words(embeddings, jobs);
+  check_embedding_names(embeddings, jobs);
   if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(std::to_string(jobs.size()) + " pictures will be made");
   }
-  if (source && was_made_from_picture(source->infotext) && options.image.start_image.empty()) {
+  if (source && was_made_from_image(source->infotext) && options.image.start_image.empty()) {
     say(source->file +
         " was made from another picture, which it does not hold: --init-image FILE "
         "gives that back; without it the beginning is noise");

@@ -25,12 +25,12 @@ std::string size_text(const at::Tensor& vectors) {
 // ------------------------------------------------------------------------------------------ show
 
 /// Euclidean, of each vector.
-std::vector<double> norms_of(const at::Tensor& vectors) {
+std::vector<double> compute_norms(const at::Tensor& vectors) {
   const at::Tensor norms = at::linalg_vector_norm(vectors.to(at::kDouble), 2, 1);
   return {norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel()};
 }
 
-Json json_of(const EmbeddingFile& file) {
+Json to_json(const EmbeddingFile& file) {
   Json words = Json::array();
   for (const StoredVectors& word : file.words) {
     words.push_back({{"name", word.name},
@@ -39,7 +39,7 @@ Json json_of(const EmbeddingFile& file) {
                      {"width", word.vectors.size(1)},
                      {"dtype", dtype_name(word.stored_dtype)},
                      {"made_for", made_for(word.vectors.size(1))},
-                     {"norms", norms_of(word.vectors)}});
+                     {"norms", compute_norms(word.vectors)}});
   }
   return {{"file", file.path.string()},      {"format", to_string(file.format)},
           {"usable", file.unusable.empty()}, {"words", words},
@@ -48,7 +48,7 @@ Json json_of(const EmbeddingFile& file) {
 }
 
 std::string norms_text(const at::Tensor& vectors) {
-  const std::vector<double> norms = norms_of(vectors);
+  const std::vector<double> norms = compute_norms(vectors);
   const auto [least, most] = std::minmax_element(norms.begin(), norms.end());
   char text[64];
   std::snprintf(text, sizeof text, norms.size() == 1 ? "%.3f" : "%.3f to %.3f", *least, *most);
@@ -91,7 +91,7 @@ void show_files(const ShowArguments& arguments) {
   for (const std::string& path : files) {
     try {
       const EmbeddingFile file = inspect_embedding(path);
-      say_json(common, json_of(file));
+      say_json(common, to_json(file));
       if (common.json) continue;
       if (&path != &files.front()) std::puts("");
       print(file);
@@ -137,7 +137,7 @@ fs::path convert(Embedding embedding, const ConvertOptions& options) {
   if (!options.name.empty()) embedding.name = options.name;
   if (options.out.empty()) check_file_name(embedding.name, "--out FILE or --name NAME");
   const fs::path out = options.out.empty()
-                           ? fs::path(embedding.name + std::string(extension_of(options.dialect)))
+                           ? fs::path(embedding.name + std::string(find_extension(options.dialect)))
                            : fs::path(options.out);
   if (fs::exists(out) && !options.replace) {
     throw CannotCreateError(out.string() + ": is there already; --force replaces it");

@@ -35,16 +35,16 @@ void check_problems(const CheckedTeam& team, const TeamOptions& options,
 
 void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
   constexpr double kBytesPerTraining = 20e6;
-  const auto bytes_of = [&](const ImageRequest& request) {
+  const auto count_bytes = [&](const ImageRequest& request) {
     const ImageSettings& settings = request.settings;
     const double width = settings.width_px > 0 ? settings.width_px : info.native_size_px;
     const double height = settings.height_px > 0 ? settings.height_px : info.native_size_px;
     return 3 * width * height * settings.hires.scale * settings.hires.scale;
   };
   double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
-  for (const ImageRequest& request : plan.group_images) needed += bytes_of(request);
+  for (const ImageRequest& request : plan.group_images) needed += count_bytes(request);
   for (const TeamMember& member : plan.members) {
-    for (const ImageRequest& request : member.pictures) needed += bytes_of(request);
+    for (const ImageRequest& request : member.images) needed += count_bytes(request);
   }
   const auto available = static_cast<double>(fs::space(plan.folder.root).available);
   if (needed <= available) return;

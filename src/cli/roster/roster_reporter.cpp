@@ -14,7 +14,7 @@ std::string of(int part, int whole) {
   return std::to_string(part) + " of " + std::to_string(whole);
 }
 
-std::string line_of(const MemberOutcome& one) {
+std::string write_line(const MemberOutcome& one) {
   std::string line = placeholder(one.name) + ": ";
   if (one.failure) return line + "FAILED: " + one.failure->text;
   if (one.was_trained) {
@@ -26,7 +26,7 @@ std::string line_of(const MemberOutcome& one) {
   } else {
     line += one.training ? "was trained before" : "not trained";
   }
-  return line + "; " + of(one.pictures, one.pictures_wanted) + " pictures";
+  return line + "; " + of(one.images, one.images_planned) + " pictures";
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ void RosterReporter::on_note(const std::string& name, const std::string& sentenc
 bool RosterReporter::stop_requested() { return stop_signal() != 0; }
 
 void RosterReporter::on_image(const std::filesystem::path& file) {
-  ++pictures_;
+  ++images_;
   say_json(common_, {{"picture", (plan_.folder.root / file).string()}});
 }
 
@@ -101,7 +101,7 @@ std::string RosterReporter::names_at_work() const {
 
 void RosterReporter::on_image_step(int done, int total) {
   show(at_work_.empty() ? "Drawing" : "Drawing " + names_at_work(), total);
-  bar_->update(done, std::to_string(pictures_) + " pictures");
+  bar_->update(done, std::to_string(images_) + " pictures");
 }
 
 void RosterReporter::on_member(const MemberOutcome& outcome) {
@@ -111,21 +111,21 @@ void RosterReporter::on_member(const MemberOutcome& outcome) {
   steps_.clear();
   figures_.clear();
   say("(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) + ") " +
-      line_of(outcome));
+      write_line(outcome));
 }
 
 void RosterReporter::finish(const TeamOutcome& outcome) {
   bar_.reset();
-  for (const MemberOutcome& one : outcome.members) say("  " + line_of(one));
+  for (const MemberOutcome& one : outcome.members) say("  " + write_line(one));
   for (const Failure& failure : outcome.failures) say("  FAILED: " + failure.text);
-  if (outcome.group_images_wanted > 0) {
-    say("  " + of(outcome.group_images, outcome.group_images_wanted) +
+  if (outcome.group_images_planned > 0) {
+    say("  " + of(outcome.group_images, outcome.group_images_planned) +
         " pictures of several people");
   }
   const auto done = std::count_if(outcome.members.begin(), outcome.members.end(),
                                   [](const MemberOutcome& one) { return one.is_done; });
   say(of(static_cast<int>(done), static_cast<int>(outcome.members.size())) + " people done, " +
-      std::to_string(pictures_) + " pictures made now, in " + fixed_number(outcome.seconds, 0) +
+      std::to_string(images_) + " pictures made now, in " + fixed_number(outcome.seconds, 0) +
       " s");
   if (common_.json) say_json(common_, Json::parse(to_json_text(outcome)));
 }

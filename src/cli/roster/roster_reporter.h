@@ -41,7 +41,7 @@ class RosterReporter : public TeamObserver {
   const TeamPlan& plan_;
   const CommonOptions& common_;
   int people_done_ = 0;
-  int pictures_ = 0;
+  int images_ = 0;
   std::vector<std::string> at_work_;
   std::map<std::string, int> steps_;  ///< of who is at work
   std::map<std::string, TrainingFigures> figures_;

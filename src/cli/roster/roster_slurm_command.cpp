@@ -45,7 +45,7 @@ const SettingsTable<SlurmOptions>& slurm_settings() {
 }
 
 /// People by as many as are trained together. A name with a comma would be taken for two.
-std::vector<std::string> tasks_of(const TeamPlan& plan) {
+std::vector<std::string> list_tasks(const TeamPlan& plan) {
   std::vector<std::string> tasks;
   std::vector<std::string> together;
   const auto end_task = [&] {
@@ -97,7 +97,7 @@ void write_job(const TeamOptions& options, const CommonOptions& common, const Sl
   job.team = options.out;
   const bool is_path = fs::exists(fs::path(common.model) / "bundle.json");
   if (!is_path) job.models = fs::absolute(bundle.folder()).parent_path();
-  job.tasks = tasks_of(team.plan);
+  job.tasks = list_tasks(team.plan);
   job.run = to_arguments(options, on_node);
   job.run.insert(job.run.begin(), {fs::read_symlink("/proc/self/exe"), "run"});
   std::fputs(slurm_script(slurm, job).c_str(), stdout);

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string line_of(const MemberState& state) {
+std::string write_line(const MemberState& state) {
   std::string line = placeholder(state.name) + ": ";
   if (state.is_locked) {
     line += "somebody works on it now";
@@ -24,18 +24,18 @@ std::string line_of(const MemberState& state) {
   } else {
     line += "trained";
   }
-  line += "; " + std::to_string(state.pictures) + " of " + std::to_string(state.pictures_wanted) +
+  line += "; " + std::to_string(state.images) + " of " + std::to_string(state.images_planned) +
           " pictures";
   if (state.failure) line += "; failed: " + state.failure->text;
   return line;
 }
 
-Json json_of(const MemberState& state) {
+Json to_json(const MemberState& state) {
   Json json = {{"person", state.name},
                {"trained", !state.why_train.has_value()},
                {"working", state.is_locked},
-               {"pictures", state.pictures},
-               {"pictures_wanted", state.pictures_wanted}};
+               {"pictures", state.images},
+               {"pictures_wanted", state.images_planned}};
   if (state.why_train) json["to_train"] = *state.why_train;
   if (state.steps) json["steps"] = *state.steps;
   if (state.failure) {
@@ -81,8 +81,8 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
   for (const TeamMember& member : team.plan.members) {
     const MemberState state = status.examine(member);
     if (state.is_done()) ++done;
-    say_json(messages, json_of(state));
-    if (!messages.json) std::puts(with_option_names(line_of(state)).c_str());
+    say_json(messages, to_json(state));
+    if (!messages.json) std::puts(with_option_names(write_line(state)).c_str());
   }
   say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
       (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));

@@ -58,7 +58,7 @@ struct People {
 };
 
 /// Objects and styles are left out.
-People people_of(const Roster& roster) {
+People list_people(const Roster& roster) {
   People people{{}, roster.problems};
   for (const Member& member : roster.members) {
     if (member.kind != SubjectKind::kPerson) continue;
@@ -91,7 +91,7 @@ struct Detectors {
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }
 
   /// "dlib's face network (one person: cosine 0.91 or more)"
-  std::string name_of(const IdentityEncoder& encoder) const {
+  std::string find_name(const IdentityEncoder& encoder) const {
     const bool is_own = &encoder == identities.own.get();
     return std::string(is_own ? "the model's own network, which knows its cartoons only"
                               : "dlib's face network") +
@@ -100,7 +100,8 @@ struct Detectors {
 };
 
 /// @throws UnavailableError if no network here knows these faces.
-TeamFaces look_at_people(const People& people, const Detectors& eyes, const WhoOptions& options) {
+TeamFaces find_faces_of_people(const People& people, const Detectors& detectors,
+                               const WhoOptions& options) {
   if (people.members.empty()) {
     throw DataError(options.team + ": has nobody whose pictures can be looked at");
   }
@@ -113,9 +114,10 @@ TeamFaces look_at_people(const People& people, const Detectors& eyes, const WhoO
     if (done == 0) bar.emplace("Looking at faces", total, options.common.quiet);
     bar->update(done);
   };
-  TeamFaces team = look_at_team(people.members, eyes.identities.all(), eyes.faces(), progress);
+  TeamFaces team =
+      find_faces_of_team(people.members, detectors.identities.all(), detectors.faces(), progress);
   bar.reset();
-  if (!team.is_known && !eyes.identities.photographs) {
+  if (!team.is_known && !detectors.identities.photographs) {
     throw UnavailableError(
         options.team + ": no network here knows the faces in most folders" +
         (team.encoder != nullptr ? ", the model's own knows its cartoons only" : "") +
@@ -124,7 +126,7 @@ TeamFaces look_at_people(const People& people, const Detectors& eyes, const WhoO
   return team;
 }
 
-Json json_of(const Finding& finding) {
+Json to_json(const Finding& finding) {
   Json json = {{"finding", to_string(finding.kind)},
                {"person", finding.name},
                {"place", finding.place.string()},
@@ -144,27 +146,28 @@ Image read_photo(const std::string& photo) {
 }
 
 /// Says so if there are several.
-void count_faces(const Image& image, const std::string& photo, const Detectors& eyes) {
-  const std::size_t faces = eyes.finder ? eyes.finder->find(image).size() : 0;
+void count_faces(const Image& image, const std::string& photo, const Detectors& detectors) {
+  const std::size_t faces = detectors.finder ? detectors.finder->find(image).size() : 0;
   if (faces < 2) return;
   say(photo + ": " + std::to_string(faces) + " faces; the largest one is compared");
 }
 
 void check(const WhoOptions& options) {
   const CommonOptions& common = options.common;
-  const People people = people_of(read_roster(options.team));
+  const People people = list_people(read_roster(options.team));
   show_problems(people.problems, common);
-  const Detectors eyes(options);
-  const TeamFaces team = look_at_people(people, eyes, options);
+  const Detectors detectors(options);
+  const TeamFaces team = find_faces_of_people(people, detectors, options);
   const std::vector<Finding> findings = who_is_who(team.members, *team.encoder);
-  std::size_t pictures = 0;
-  for (const MemberFaces& member : team.members) pictures += member.pictures.size();
+  std::size_t images = 0;
+  for (const MemberFaces& member : team.members) images += member.images.size();
   for (const Finding& finding : findings) {
-    say_json(common, json_of(finding));
+    say_json(common, to_json(finding));
     if (!common.json) std::puts(describe(finding).c_str());
   }
   say(count_in_words(team.members.size(), "person", "people") + ", " +
-      count_in_words(pictures, "picture", "pictures") + ", seen by " + eyes.name_of(*team.encoder));
+      count_in_words(images, "picture", "pictures") + ", seen by " +
+      detectors.find_name(*team.encoder));
   if (findings.empty() && people.problems.empty()) return;
   throw DataError(options.team + ": " + count_in_words(findings.size(), "finding", "findings") +
                   (people.problems.empty()
@@ -177,12 +180,12 @@ void show_nearest(const WhoOptions& options) {
   const CommonOptions& common = options.common;
   const std::string& photo = options.photo;
   const Image image = read_photo(photo);
-  const People people = people_of(read_roster(options.team));
+  const People people = list_people(read_roster(options.team));
   show_problems(people.problems, common);
-  const Detectors eyes(options);
-  count_faces(image, photo, eyes);
-  const TeamFaces team = look_at_people(people, eyes, options);
-  const auto face = face_in(image, *team.encoder, eyes.faces());
+  const Detectors detectors(options);
+  count_faces(image, photo, detectors);
+  const TeamFaces team = find_faces_of_people(people, detectors, options);
+  const auto face = face_in(image, *team.encoder, detectors.faces());
   if (!face) throw DataError(photo + ": no face is seen in it");
   std::vector<Nearness> nearest = nearest_people(*face, team.members, *team.encoder);
   nearest.resize(std::min(nearest.size(), kNearestShown));
@@ -195,7 +198,7 @@ void show_nearest(const WhoOptions& options) {
                (one.is_same_person ? "the same person" : "someone else"))
                   .c_str());
   }
-  say("Distances are 1 - cosine, by " + eyes.name_of(*team.encoder));
+  say("Distances are 1 - cosine, by " + detectors.find_name(*team.encoder));
 }
 
 }  // namespace

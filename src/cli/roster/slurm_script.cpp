@@ -39,7 +39,7 @@ std::string directives(const SlurmOptions& options, const SlurmJob& job) {
   return lines;
 }
 
-std::string array_of(const std::string& name, const std::vector<std::string>& words) {
+std::string write_array(const std::string& name, const std::vector<std::string>& words) {
   std::string text = name + "=(\n";
   for (const std::string& word : words) text += "  " + shell_quoted(word) + "\n";
   return text + ")\n";
@@ -65,8 +65,8 @@ std::string slurm_script(const SlurmOptions& options, const SlurmJob& job) {
   if (!job.models.empty()) script += "export SDX_MODELS=" + shell_quoted(job.models) + "\n";
   script += "folder=" + shell_quoted(job.folder) + "\n";
   script += "team=" + shell_quoted(job.team) + "\n";
-  script += array_of("tasks", job.tasks);
-  script += array_of("run", job.run);
+  script += write_array("tasks", job.tasks);
+  script += write_array("run", job.run);
   return script + "\n" + read_file(data_folder() / "slurm" / "job.sh");
 }
 

@@ -47,7 +47,7 @@ std::string verdict(const Portrait& portrait) {
 
 using Row = std::array<std::string, 6>;
 
-Row row_of(const Portrait& portrait) {
+Row make_row(const Portrait& portrait) {
   const std::string file = portrait.file.filename().string();
   if (portrait.width_px == 0) return {file, "", "", "", "", verdict(portrait)};
   const int orientation = portrait.exif_orientation;
@@ -62,7 +62,7 @@ Row row_of(const Portrait& portrait) {
 
 void show_table(const std::vector<Portrait>& portraits) {
   std::vector<Row> rows = {{"file", "size", "turned", "face", "sharp", "verdict"}};
-  for (const Portrait& portrait : portraits) rows.push_back(row_of(portrait));
+  for (const Portrait& portrait : portraits) rows.push_back(make_row(portrait));
   std::array<std::size_t, 6> widths{};
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -76,7 +76,7 @@ void show_table(const std::vector<Portrait>& portraits) {
   }
 }
 
-Json json_of(const Portrait& portrait) {
+Json to_json(const Portrait& portrait) {
   Json face = nullptr;
   if (portrait.face) {
     const Rect& box = portrait.face->box;
@@ -126,7 +126,7 @@ void show_summary(const SubjectPortraits& subject) {
 void show_portraits(const SubjectPortraits& subject, const SubjectOptions& options,
                     const CommonOptions& common) {
   show_table(subject.portraits);
-  for (const Portrait& portrait : subject.portraits) say_json(common, json_of(portrait));
+  for (const Portrait& portrait : subject.portraits) say_json(common, to_json(portrait));
   show_summary(subject);
   if (options.portraits.face == FaceChoice::kMatch && !subject.tells_people_apart) {
     say("--face match needs something that tells faces apart, which is not here: "

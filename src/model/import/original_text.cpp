@@ -11,13 +11,13 @@ namespace {
 
 constexpr int kHeadWidth = 64;  ///< of every CLIP
 
-TextEncoderConfig text_config_of(const TensorMap& tensors, bool quick_gelu,
-                                 const std::string& file) {
+TextEncoderConfig read_text_config(const TensorMap& tensors, bool quick_gelu,
+                                   const std::string& file) {
   TextEncoderConfig config;
-  config.vocabulary = size_of(tensors, "embeddings.token_embedding.weight", 0, file);
-  config.width = size_of(tensors, "embeddings.token_embedding.weight", 1, file);
-  config.positions = size_of(tensors, "embeddings.position_embedding.weight", 0, file);
-  config.inner_width = size_of(tensors, "encoder.layers.0.mlp.fc1.weight", 0, file);
+  config.vocabulary = read_size(tensors, "embeddings.token_embedding.weight", 0, file);
+  config.width = read_size(tensors, "embeddings.token_embedding.weight", 1, file);
+  config.positions = read_size(tensors, "embeddings.position_embedding.weight", 0, file);
+  config.inner_width = read_size(tensors, "encoder.layers.0.mlp.fc1.weight", 0, file);
   config.layers = count_indices(tensors, "encoder.layers.", ".layer_norm1.weight");
   config.heads = std::max(config.width / kHeadWidth, 1);
   config.quick_gelu = quick_gelu;
@@ -98,7 +98,7 @@ OriginalText read_original_text(const TensorMap& tensors, const std::string& fil
   text.is_open_clip = open_clip;
   text.tensors =
       open_clip ? open_clip_weights(tensors, file, unused) : clip_weights(tensors, unused);
-  text.config = text_config_of(text.tensors, /*quick_gelu=*/!open_clip, file);
+  text.config = read_text_config(text.tensors, /*quick_gelu=*/!open_clip, file);
   return text;
 }
 

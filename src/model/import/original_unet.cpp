@@ -63,7 +63,7 @@ class UNetReader {
       }
       if (!holds(tensors_, block + ".0.in_layers.2.weight")) break;
       if (std::exchange(starts_level, false)) {
-        config_.channels.push_back(size_of(tensors_, block + ".0.in_layers.2.weight", 0, file_));
+        config_.channels.push_back(read_size(tensors_, block + ".0.in_layers.2.weight", 0, file_));
         config_.level_attention.push_back(holds(tensors_, block + ".1.norm.weight"));
         layer = 0;
       }
@@ -109,7 +109,7 @@ class UNetReader {
     blocks_.emplace_back(from, to);
     const std::string first = from + ".transformer_blocks.";
     config_.transformer_depth = count_indices(tensors_, first, ".norm1.weight");
-    config_.context_width = size_of(tensors_, first + "0.attn2.to_k.weight", 1, file_);
+    config_.context_width = read_size(tensors_, first + "0.attn2.to_k.weight", 1, file_);
     const auto projection = tensors_.find(from + ".proj_in.weight");
     config_.linear_projection = projection != tensors_.end() && projection->second.dim() == 2;
   }

@@ -21,7 +21,7 @@ class VaeReader {
     const int levels = count_indices(tensors_, "encoder.down.", ".block.0.conv1.weight");
     for (int level = 0; level < levels; ++level) {
       const std::string first = "encoder.down." + std::to_string(level) + ".block.0.conv1.weight";
-      config_.channels.push_back(size_of(tensors_, first, 0, file_));
+      config_.channels.push_back(read_size(tensors_, first, 0, file_));
     }
     if (levels == 0) {
       throw DataError(file_ + ": tensor \"" + "encoder.down.0.block.0.conv1.weight\" is missing");

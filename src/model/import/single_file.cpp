@@ -87,7 +87,7 @@ void require_stable_diffusion(const TensorMap& tensors, const std::string& file)
                     std::string(kClipPrefix) + "*\" or \"" + std::string(kOpenClipPrefix) + "*\")");
   }
   const char* first = "model.diffusion_model.input_blocks.0.0.weight";
-  const int in_channels = size_of(tensors, first, 1, file);
+  const int in_channels = read_size(tensors, first, 1, file);
   if (in_channels == 4) return;
   const std::string kind = in_channels == 9   ? "an inpainting model"
                            : in_channels == 8 ? "an image-editing model (InstructPix2Pix)"

@@ -12,7 +12,7 @@ TensorFile read_checkpoint_of_torch(const std::filesystem::path& path) {
   const PickleValue root = read_torch_file(path, TorchChecks::kPickleOnly);
   const PickleValue* state = root.find("state_dict");
   TensorFile file;
-  file.tensors = tensors_of(state != nullptr ? state : &root, path.string());
+  file.tensors = list_tensors(state != nullptr ? state : &root, path.string());
   if (const PickleValue* step = root.find("global_step")) {
     if (const std::int64_t* count = step->integer()) file.global_step = *count;
   }

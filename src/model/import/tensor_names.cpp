@@ -20,8 +20,8 @@ TensorMap without_prefix(const TensorMap& tensors, std::string_view prefix) {
   return result;
 }
 
-int size_of(const TensorMap& tensors, const std::string& name, std::int64_t dimension,
-            const std::string& file) {
+int read_size(const TensorMap& tensors, const std::string& name, std::int64_t dimension,
+              const std::string& file) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) throw DataError(file + ": tensor \"" + name + "\" is missing");
   if (found->second.dim() <= dimension) {

@@ -19,8 +19,8 @@ TensorMap without_prefix(const TensorMap& tensors, std::string_view prefix);
 
 /// One size of a tensor that says how large the model is.
 /// @throws DataError naming `file` if there is no such tensor or it has too few dimensions.
-int size_of(const TensorMap& tensors, const std::string& name, std::int64_t dimension,
-            const std::string& file);
+int read_size(const TensorMap& tensors, const std::string& name, std::int64_t dimension,
+              const std::string& file);
 
 /// How many of before + "0" + after, before + "1" + after, … there are without a gap.
 int count_indices(const TensorMap& tensors, const std::string& before, const std::string& after);

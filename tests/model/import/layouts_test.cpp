@@ -42,7 +42,7 @@ std::string refusal(const sdx::TensorMap& tensors) {
   const fs::path file = folder.path() / "model.safetensors";
   sdx::write_safetensors(file, tensors);
   const std::string message =
-      sdx::test::message_of<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
+      sdx::test::catch_message<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
   CHECK(sdx::test::entries_in(folder.path()) == 1);
   CHECK_THAT(message, ContainsSubstring("model.safetensors"));
   return message;
@@ -139,7 +139,7 @@ TEST_CASE("model: a tensor of a single file that is missing, misshapen or not fi
   sdx::write_safetensors(folder.path() / "large.safetensors", tensors);
   sdx::ImportOptions options;
   options.dtype = sdx::WeightsDtype::kFp16;
-  CHECK_THAT(sdx::test::message_of<sdx::DataError>([&] {
+  CHECK_THAT(sdx::test::catch_message<sdx::DataError>([&] {
                import(folder.path() / "large.safetensors", folder.path() / "bundle", options);
              }),
              ContainsSubstring("`dtype` too narrow"));
@@ -151,7 +151,7 @@ TEST_CASE("model: a truncated single file is refused") {
   sdx::write_safetensors(file, tiny_single_file());
   fs::resize_file(file, fs::file_size(file) / 2);
   const auto message =
-      sdx::test::message_of<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
+      sdx::test::catch_message<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
   CHECK_THAT(message, ContainsSubstring("whole.safetensors"));
   CHECK(sdx::test::entries_in(folder.path()) == 1);
 }
@@ -174,14 +174,14 @@ TEST_CASE("model: a linked bundle is the same model, until its file changes") {
   std::string bytes = sdx::read_file(file);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   sdx::write_file_atomically(file, bytes);
-  CHECK_THAT(sdx::test::message_of<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
+  CHECK_THAT(sdx::test::catch_message<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
              ContainsSubstring("changed since it was linked to"));
   CHECK(sdx::find_damage(bundle).size() == 3);
   fs::resize_file(file, 1000);
-  CHECK_THAT(sdx::test::message_of<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
+  CHECK_THAT(sdx::test::catch_message<sdx::DataError>([&] { sdx::UNet(bundle, {}); }),
              ContainsSubstring("found 1000"));
   fs::rename(file, folder.path() / "elsewhere");
-  CHECK_THAT(sdx::test::message_of<sdx::MissingInputError>([&] { sdx::UNet(bundle, {}); }),
+  CHECK_THAT(sdx::test::catch_message<sdx::MissingInputError>([&] { sdx::UNet(bundle, {}); }),
              ContainsSubstring("moved or deleted"));
 
   options.dtype = sdx::WeightsDtype::kFp16;
@@ -226,7 +226,7 @@ TEST_CASE("model: shards and variants of a folder are found; a missing shard is 
   CHECK(import(checkpoint, folder.path() / "sharded").info.sha256 == whole.sha256);
 
   fs::remove(checkpoint / "unet/shard-1.safetensors");
-  CHECK_THAT(sdx::test::message_of<sdx::MissingInputError>(
+  CHECK_THAT(sdx::test::catch_message<sdx::MissingInputError>(
                  [&] { import(checkpoint, folder.path() / "x"); }),
              ContainsSubstring("shard-1.safetensors: missing") && ContainsSubstring("2 shards"));
 
@@ -269,9 +269,9 @@ TEST_CASE("model: other pipelines in diffusers' layout are refused by their name
            {"StableDiffusionInpaintPipeline", "an inpainting model"}}) {
     sdx::write_file_atomically(folder.path() / "model_index.json",
                                sdx::Json{{"_class_name", kind}}.dump());
-    CHECK_THAT(
-        sdx::test::message_of<sdx::DataError>([&] { import(folder.path(), folder.path() / "x"); }),
-        ContainsSubstring(kind) && ContainsSubstring(words));
+    CHECK_THAT(sdx::test::catch_message<sdx::DataError>(
+                   [&] { import(folder.path(), folder.path() / "x"); }),
+               ContainsSubstring(kind) && ContainsSubstring(words));
   }
 }
 
@@ -303,7 +303,7 @@ TEST_CASE("model: a .ckpt file is the same checkpoint, and its hints are heeded"
   }
   sdx::ImportOptions options;
   options.link = true;
-  CHECK_THAT(sdx::test::message_of<sdx::UsageError>(
+  CHECK_THAT(sdx::test::catch_message<sdx::UsageError>(
                  [&] { import(folder.path() / "model.ckpt", folder.path() / "linked", options); }),
              ContainsSubstring("`link` needs .safetensors files"));
 }

@@ -45,7 +45,7 @@ std::string repeated(const std::string& part, std::size_t times) {
 }  // namespace
 
 TEST_CASE("tensor: a pickle built by hand is read", "[tensor]") {
-  const sdx::PickleValue root = read(pickle(dict_of(tensor(storage("0", 4), 1, {2}, {2}))));
+  const sdx::PickleValue root = read(pickle(wrap_in_dict(tensor(storage("0", 4), 1, {2}, {2}))));
   CHECK(at::equal(*root.find("a")->tensor(), at::tensor({2.0F, 4.0F})));
   CHECK(root.find("a")->tensor()->device().is_cpu());  // although it says cuda:0
   CHECK(*read(pickle("\x8a\x01\xff")).integer() == -1);
