@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sdx/embedding/embedding_sizes.h"
+
 namespace sdx {
 
 /// The one rule of escapes: a backslash before one of `special` takes that letter's meaning away.
@@ -16,12 +18,14 @@ enum class TokenKind {
   kMark,       ///< one of "()[]:|"
   kEscape,     ///< a backslash and a mark or a backslash
   kBackslash,  ///< a backslash that escapes nothing
+  kName,       ///< a known `<Name>` with marks or blanks in it, which are letters there
 };
 
 /// A piece of a prompt, as it is written.
 struct PromptToken {
   TokenKind kind = TokenKind::kText;
-  std::string text;  ///< not empty
+  std::string text;       ///< not empty
+  std::string name = {};  ///< of kName, without brackets and escapes
 
   bool is_mark(char mark) const { return kind == TokenKind::kMark && text.front() == mark; }
 };
@@ -31,7 +35,11 @@ using PromptTokens = std::vector<PromptToken>;
 
 /// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the
 /// prompt.
-PromptTokens lex(std::string_view text);
+/// @param known embeddings, whose names are looked for first
+PromptTokens lex(std::string_view text, const EmbeddingSizes& known = {});
+
+/// The same of a text in which only names mean something: kText and kName.
+PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known);
 
 /// The text that was cut.
 std::string written(const PromptTokens& tokens);

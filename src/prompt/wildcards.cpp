@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::vector<std::string> read_lines(const fs::path& file) {
-  std::vector<std::string> lines = split_list(without_byte_order_mark(read_file(file)), '\n');
+  std::vector<std::string> lines = split_list(read_text_file(file), '\n');
   std::erase_if(lines, [](const std::string& line) { return line.starts_with('#'); });
   return lines;
 }

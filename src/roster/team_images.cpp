@@ -82,7 +82,7 @@ std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& request
   std::set<fs::path> known;
   for (const ImageRequest& request : requests) {
     if (!find_missing_embedding(request, embeddings).empty()) continue;
-    TeamImage team_image{request, placeholder_names(request.prompt), {}, {}, {}};
+    TeamImage team_image{request, placeholder_names(request.prompt, embeddings), {}, {}, {}};
     const std::string text = text_of_pixels(request, bundle, embeddings);
     const auto file_with = [&](const std::string& key) {
       return fs::path("pictures") / images_folder(team_image.names) /

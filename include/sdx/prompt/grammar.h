@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/util/enum_text.h"
 
 namespace sdx {
@@ -45,7 +46,13 @@ struct PromptText {
 };
 
 /// Reads weights, placeholders and BREAKs. AND, edits and alternations are text.
-PromptText parse_text(const std::string& text, Grammar grammar);
+///
+/// `<Name>` is found before anything else is: the name of a known embedding may have blanks,
+/// brackets and other marks in it. Any other name has no blanks, and what marks there are in it
+/// mean what they mean elsewhere. A special token of a tokenizer, such as "<|endoftext|>", is text.
+/// @param known embeddings by name; what is between brackets and no name stays text
+/// @throws UsageError for a number beyond a double's range.
+PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known = {});
 
 /// What a prompt says up to a step.
 struct PromptStage {
@@ -86,7 +93,8 @@ class ParsedPrompt {
   std::vector<PromptPart> parts(const PromptSteps& steps) const;
 
  private:
-  friend ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role);
+  friend ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
+                                   const EmbeddingSizes& known);
 
   struct Tree;
   explicit ParsedPrompt(std::shared_ptr<const Tree> tree) : tree_(std::move(tree)) {}
@@ -100,8 +108,11 @@ class ParsedPrompt {
 /// point, else a step. Brackets that are none of these stay text. As in AUTOMATIC1111, a `|` that
 /// stands in no alternation makes its whole part plain text to edits.
 /// Source: the documented rules and examples of AUTOMATIC1111's prompt_parser, version 1.10.
+/// @param known as in parse_text(); needed here only, the parsed prompt keeps the names
+/// @throws as parse_text
 ParsedPrompt parse_prompt(const std::string& text, Grammar grammar,
-                          PromptRole role = PromptRole::kPositive);
+                          PromptRole role = PromptRole::kPositive,
+                          const EmbeddingSizes& known = {});
 
 /// The text that holds in a step, counted from 0. AUTOMATIC1111 looks for the first stage with
 /// step ≤ last_step, so the first stage has one step more than its number says, and so has this.

@@ -14,10 +14,10 @@ struct Wildcards {
 };
 
 /// Reads every `.txt` file of a folder and of the folders in it (links to folders are not
-/// followed), UTF-8. Blanks at a line's ends, blank lines, lines that begin with "#", byte-order
-/// marks and carriage returns are left out.
+/// followed) by read_text_file(). Blanks at a line's ends, blank lines, lines that begin with "#"
+/// and carriage returns are left out.
 /// @throws MissingInputError if there is no such folder; PermissionError, IoError, DataError as
-///         read_file.
+///         read_text_file.
 Wildcards read_wildcards(const std::filesystem::path& folder);
 
 /// The names that a wildcard stands for, sorted: the one that it spells, or those that fit it,
