@@ -24,6 +24,14 @@ bool has_known_extension(const fs::path& path) {
   return std::find(kKnown.begin(), kKnown.end(), find_extension(path)) != kKnown.end();
 }
 
+/// A path that was typed, whose last component may be there in another form.
+fs::path find_place(const fs::path& typed) {
+  if (fs::exists(typed) || !typed.has_filename()) return typed;
+  const fs::path folder = typed.has_parent_path() ? typed.parent_path() : fs::path(".");
+  const fs::path found = find_named_entry(folder, typed.filename().string());
+  return fs::exists(found) ? found : typed;
+}
+
 }  // namespace
 
 void EmbeddingTable::add(Embedding embedding) {
@@ -35,7 +43,8 @@ bool EmbeddingTable::contains(const std::string& name) const {
   return embeddings_.contains(canonical_name(name));
 }
 
-void EmbeddingTable::add_from(const fs::path& file_or_folder) {
+void EmbeddingTable::add_from(const fs::path& place) {
+  const fs::path file_or_folder = find_place(place);
   if (fs::is_directory(file_or_folder)) {
     add_folder(file_or_folder);
   } else if (fs::exists(file_or_folder)) {

@@ -28,13 +28,13 @@ std::string short_number(double value) {
 void add_weights(const std::vector<PromptPart>& parts, std::vector<std::string>& causes) {
   for (const PromptPart& part : parts) {
     if (std::abs(part.weight) > kMostWeight) {
-      causes.push_back("the weight " + short_number(part.weight) + " of the part " +
+      causes.push_back("lower the weight " + short_number(part.weight) + " of the part " +
                        in_quotes(part.stages.front().prompt.text));
     }
     for (const PromptStage& stage : part.stages) {
       for (const PromptSegment& segment : stage.prompt.segments) {
         if (std::abs(segment.weight) <= kMostWeight) continue;
-        causes.push_back("the weight " + short_number(segment.weight) + " of " +
+        causes.push_back("lower the weight " + short_number(segment.weight) + " of " +
                          in_quotes(trim(segment.text)));
       }
     }
@@ -49,10 +49,9 @@ void add_embeddings(const ImageRequest& request, const EmbeddingTable& embedding
     for (std::size_t encoder = 0; encoder < vectors.widths().size(); ++encoder) {
       const double most = vectors.matrix(encoder).abs().max().item<double>();
       if (most <= kMostVectorValue) continue;  // NaN is not
-      causes.push_back("the embedding " + placeholder(name) + ", whose vectors " +
+      causes.push_back("use another embedding than " + placeholder(name) + ", whose vectors " +
                        (std::isfinite(most) ? "reach " + short_number(most)
-                                            : std::string("are not finite themselves")) +
-                       ", so train it again or use it with a small weight");
+                                            : std::string("are not finite themselves")));
       break;
     }
   }
@@ -67,7 +66,7 @@ std::string describe_not_finite(const ImageRequest& request, const EmbeddingTabl
   const ImageSettings& settings = request.settings;
   std::vector<std::string> causes;
   if (std::abs(settings.guidance_scale) > kMostGuidance) {
-    causes.push_back("`cfg` " + short_number(settings.guidance_scale));
+    causes.push_back("lower `cfg`, which is " + short_number(settings.guidance_scale));
   }
   const PromptSteps steps{settings.sampler.steps, 0};
   for (const auto& [text, role] : {std::pair(request.prompt, PromptRole::kPositive),
@@ -76,12 +75,12 @@ std::string describe_not_finite(const ImageRequest& request, const EmbeddingTabl
   }
   add_embeddings(request, embeddings, causes);
   const std::string what = in_quotes(request.prompt) + ", seed " + std::to_string(request.seed) +
-                           ": the image's values are not finite, in fp32 either, so it is not "
+                           ": the image's values are not finite, even in fp32, so it is not "
                            "written; ";
-  if (!causes.empty()) return what + "lower " + join(causes, " and ");
+  if (!causes.empty()) return what + join(causes, ", ");
   return what +
-         "a lower `cfg` or weights nearer to 1 may help. Where every prompt ends so, the model's "
-         "weights are damaged";
+         "a lower `cfg` or weights nearer to 1 may help. Where every prompt ends so, the model is "
+         "damaged";
 }
 
 }  // namespace sdx

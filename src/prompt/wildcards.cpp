@@ -34,7 +34,11 @@ Wildcards read_wildcards(const fs::path& folder) {
     if (file.extension() != ".txt" || !fs::is_regular_file(file)) continue;
     fs::path name = file.lexically_relative(folder);
     name.replace_extension();
-    wildcards.lines.emplace(name.generic_string(), read_lines(file));
+    try {
+      wildcards.lines.emplace(name.generic_string(), read_lines(file));
+    } catch (const DataError& error) {
+      wildcards.unusable.emplace(name.generic_string(), error.what());
+    }
   }
   if (failure) throw_errno(failure.value(), "read the folder", folder.string());
   return wildcards;
@@ -44,11 +48,15 @@ std::vector<std::string> matching_wildcards(const std::string& pattern,
                                             const Wildcards& wildcards) {
   std::vector<std::string> names;
   std::vector<std::string> known;
+  const auto fits = [&pattern](const std::string& name) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0;
+  };
+  for (const auto& [name, reason] : wildcards.unusable) {
+    if (fits(name)) throw DataError(reason);
+  }
   for (const auto& [name, lines] : wildcards.lines) {
     known.push_back(name);
-    if (::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0) {
-      names.push_back(name);
-    }
+    if (fits(name)) names.push_back(name);
   }
   if (!names.empty()) return names;
   const std::string what = "no wildcard file for __" + pattern + "__";

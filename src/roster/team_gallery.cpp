@@ -15,6 +15,7 @@
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/lock.h"
+#include "sdx/util/name.h"
 
 namespace sdx {
 
@@ -79,11 +80,20 @@ TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::
 void TeamGallery::add(const fs::path& file) {
   try {
     if (auto image = gallery_image(folder_, file)) {
+      for (std::string& name : image->names) name = find_person(name);
       images_.insert_or_assign(file, std::move(*image));
     }
   } catch (const Error&) {
     // Not a whole picture: nothing to show.
   }
+}
+
+/// A name as the person's is written, whose accents a prompt may spell in another form.
+std::string TeamGallery::find_person(const std::string& name) const {
+  const auto found = std::find_if(people_.begin(), people_.end(), [&name](const auto& person) {
+    return is_same_name(person, name);
+  });
+  return found == people_.end() ? name : *found;
 }
 
 void TeamGallery::find_images() {

@@ -193,9 +193,7 @@ TEST_CASE("names: a name that could never be typed is refused when it is made") 
     CHECK_THAT(trained.err, ContainsSubstring(reason));
     CHECK_FALSE(fs::exists(place.path() / "runs"));
     std::ofstream(place.path() / "team.csv") << "name,portraits\n\"" + name + "\",faces\n";
-    std::ofstream(place.path() / "prompts.txt") << "{name} as a robot\n";
-    const RunResult listed =
-        place.run("sdx-roster", {"check", "team.csv", "--prompts", "prompts.txt"});
+    const RunResult listed = place.run("sdx-roster", {"check", "team.csv"});
     CHECK(listed.exit_code == 65);
     CHECK_THAT(listed.out + listed.err, ContainsSubstring("line 2") && ContainsSubstring(reason));
   };

@@ -45,16 +45,18 @@ TEST_CASE("not finite: a picture is refused with what to lower, and not written"
     for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
     CHECK(count_images(place.path() / "pictures") == 0);
   };
-  check({"robot", "--cfg", "1e30"}, {"\"robot\", seed 1", "not finite", "lower --cfg 1e+30"});
+  check({"robot", "--cfg", "1e30"},
+        {"\"robot\", seed 1", "not finite", "lower --cfg, which is 1e+30"});
   check({"robot", "--cfg", "1e30", "--hires", "1.5"}, {"not finite", "lower --cfg"});
   check({"robot", "--cfg", "1e30", "--init-image", "faces/0.png", "--strength", "0.6"},
         {"not finite", "lower --cfg"});
-  check({"robot", "--cfg", "1e20"}, {"not finite", "lower --cfg 1e+20"});
+  check({"robot", "--cfg", "1e20"}, {"not finite", "lower --cfg, which is 1e+20"});
   check({"robot", "--cfg", "1e30", "--dtype", "bf16"}, {"again in fp32", "lower --cfg"});
-  check({"(robot:99999999999999999999999999999999999999999)"}, {"weight 1e+41 of \"robot\""});
+  check({"(robot:99999999999999999999999999999999999999999)"},
+        {"lower the weight 1e+41 of \"robot\""});
   check({"robot :1000000000000000000000000000000"}, {"weight 1e+30 of the part \"robot\""});
-  check({"<Huge> in the snow"}, {"the embedding <Huge>, whose vectors reach 1e+38"});
-  check({"robot", "--negative", "<Huge>"}, {"the embedding <Huge>"});
+  check({"<Huge> in the snow"}, {"another embedding than <Huge>, whose vectors reach 1e+38"});
+  check({"robot", "--negative", "<Huge>"}, {"another embedding than <Huge>"});
 }
 
 TEST_CASE("not finite: what comes before such a picture is kept") {

@@ -102,8 +102,9 @@ TEST_CASE("texts: rosters, settings and sentences are read in UTF-16") {
   write(place.path() / "team.csv", utf16(u"name,portraits\r\nZo\u00EB,ada\r\n", false));
   write(place.path() / "prompts.txt", utf16(u"{name} in the snow\r\n", true));
   write(place.path() / "training.json", utf16(u"{\"steps\": 1, \"batch\": 1}", false));
-  const RunResult checked = place.run("sdx-roster", {"check", "team.csv", "--prompts",
-                                                     "prompts.txt", "--training", "training.json"});
+  const RunResult checked =
+      place.run("sdx-roster", {"slurm", "team.csv", "--prompts", "prompts.txt", "--training",
+                               "training.json", "--out", "team"});
   INFO(checked.out << checked.err);
   CHECK(checked.exit_code == 0);
   write(place.path() / "sentences.txt", utf16(u"a photo of {name} \u674E\r\n", false));
@@ -132,6 +133,10 @@ TEST_CASE("texts: other encodings are refused by name, file and line, and nothin
     check("words.txt", {"__words__", "--wildcards", "lists"});
   }
   CHECK_FALSE(fs::exists(place.path() / "pictures"));
+  // A list that nobody asks for hinders nobody.
+  write(place.path() / "lists/colours.txt", "green\n");
+  CHECK(place.run("sdx-generate", {"__colours__ robot", "--wildcards", "lists", "--steps", "1"})
+            .exit_code == 0);
   write(place.path() / "config.json", "{\"prompt\": \"f\xFCr\"}");
   const RunResult configured =
       place.run("sdx-generate", {"robot", "--config", "config.json", "--steps", "1"});
@@ -146,8 +151,7 @@ TEST_CASE("texts: other encodings are refused by name, file and line, and nothin
 TEST_CASE("texts: a roster's row in another encoding is named, the others stay") {
   const TeamPlace place;
   write(place.path() / "team.csv", "name,portraits\nZo\xEB,ada\nBen,ben\n");
-  const RunResult checked =
-      place.run("sdx-roster", {"check", "team.csv", "--prompts", "prompts.txt"});
+  const RunResult checked = place.run("sdx-roster", {"check", "team.csv"});
   CHECK(checked.exit_code == 65);
   CHECK_THAT(checked.out + checked.err,
              ContainsSubstring("line 2") && ContainsSubstring("not UTF-8 but Latin-1"));

@@ -133,6 +133,9 @@ TEST_CASE("embedding: a name is found in both forms of its accents", "[embedding
   CHECK(table.contains("Zoe\u0308"));
   CHECK_FALSE(table.contains("Zoe"));
   table.check_used({"Zo\u00EB"});
+  sdx::EmbeddingTable by_path;
+  by_path.add_from(folder.path() / "Zo\u00EB.safetensors");
+  CHECK(by_path.contains("Zo\u00EB"));
   // Two files of one name, though the file system tells them apart.
   write_word(folder.path() / "Zo\u00EB.safetensors", "Zo\u00EB", 1);
   CHECK_THROWS_AS(table.add_from(folder.path() / "Zo\u00EB.safetensors"), sdx::DataError);

@@ -409,9 +409,10 @@ TEST_CASE("generation: what is not finite is refused, what is before it is given
                        [&](std::size_t, const sdx::GeneratedImage&) { ++given; });
     FAIL("made");
   } catch (const sdx::NotFiniteError& error) {
-    CHECK_THAT(error.what(),
-               ContainsSubstring("seed 3: the image's values are not finite") &&
-                   ContainsSubstring("lower `cfg` 1e+30 and the weight 25 of \"robot\""));
+    CHECK_THAT(
+        error.what(),
+        ContainsSubstring("seed 3: the image's values are not finite") &&
+            ContainsSubstring("lower `cfg`, which is 1e+30, lower the weight 25 of \"robot\""));
   }
   CHECK(given == 1);
   const at::Tensor latents = at::zeros({1, 4, 8, 8});
