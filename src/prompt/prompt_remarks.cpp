@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMostNameBytes = 4 * kMaxNameBytes;
 constexpr std::size_t kMostRemarks = 10;
+/// Places of a prompt at which names are looked up: nobody writes more, and each takes a while.
+constexpr int kMostPlaces = 200;
 
 /// A piece of a prompt in quotes, its letters as they are.
 std::string quote_piece(std::string_view text) {
@@ -103,7 +105,8 @@ class NameRemarks {
       : text_(text), embeddings_(embeddings) {}
 
   std::vector<std::string> list() {
-    for (std::size_t i = 0; i < text_.size() && remarks_.size() < kMostRemarks;) {
+    const auto goes_on = [this] { return remarks_.size() < kMostRemarks && places_ < kMostPlaces; };
+    for (std::size_t i = 0; i < text_.size() && goes_on();) {
       const std::size_t length = find_placeholder(text_, i, embeddings_).length;
       i += length > 0 ? length : std::max<std::size_t>(take_at(i), 1);
     }
@@ -121,6 +124,7 @@ class NameRemarks {
   }
 
   std::size_t take_brackets(const Bracketed& brackets) {
+    ++places_;
     const std::string inner(brackets.inner);
     if (const std::string meant = embeddings_.find_meant_name(inner); !meant.empty()) {
       return ask(brackets.written, meant);
@@ -132,6 +136,7 @@ class NameRemarks {
   }
 
   std::size_t take_prefixed(std::string_view rest, std::string_view name) {
+    ++places_;
     const std::size_t prefix = rest.size() - name.size();
     if (const MeantName meant = find_meant_beginning(name, embeddings_); meant.length > 0) {
       return ask(rest.substr(0, prefix + meant.length), meant.name);
@@ -158,6 +163,7 @@ class NameRemarks {
   std::string_view text_;
   const EmbeddingTable& embeddings_;
   std::vector<std::string> remarks_;
+  int places_ = 0;  ///< looked at so far
 };
 
 bool is_unusual(double weight) { return std::abs(weight) > kMostUsualWeight; }
