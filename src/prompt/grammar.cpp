@@ -7,6 +7,7 @@
 #include "prompt/lexer.h"
 #include "prompt/placeholders.h"
 #include "prompt/weights.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -103,6 +104,10 @@ PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingS
                    grammar == Grammar::kPlain ? lex_plain(text, known) : lex(text, known), known);
 }
 
+PromptText parse_text(const std::string& text, Grammar grammar) {
+  return parse_text(text, grammar, {});
+}
+
 ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
                           const EmbeddingSizes& known) {
   auto tree = std::make_shared<ParsedPrompt::Tree>();
@@ -120,6 +125,10 @@ ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole r
     }
   }
   return ParsedPrompt(std::move(tree));
+}
+
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role) {
+  return parse_prompt(text, grammar, role, {});
 }
 
 std::vector<PromptPart> ParsedPrompt::parts(const PromptSteps& steps) const {

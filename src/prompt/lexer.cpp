@@ -59,6 +59,8 @@ PromptTokens lex(std::string_view text, const EmbeddingSizes& known) {
   return tokens;
 }
 
+PromptTokens lex(std::string_view text) { return lex(text, {}); }
+
 PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known) {
   PromptTokens tokens;
   for (std::size_t i = 0; i < text.size();) i = add_text(text, i, "", known, tokens);

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "sdx/embedding/embedding_sizes.h"
-
 namespace sdx {
+
+class EmbeddingSizes;
 
 /// The one rule of escapes: a backslash before one of `special` takes that letter's meaning away.
 /// Before any other letter, and at the end of a text, it is a letter itself.
@@ -36,7 +36,9 @@ using PromptTokens = std::vector<PromptToken>;
 /// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the
 /// prompt.
 /// @param known embeddings, whose names are looked for first
-PromptTokens lex(std::string_view text, const EmbeddingSizes& known = {});
+PromptTokens lex(std::string_view text, const EmbeddingSizes& known);
+/// The same where no embedding is known.
+PromptTokens lex(std::string_view text);
 
 /// The same of a text in which only names mean something: kText and kName.
 PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known);

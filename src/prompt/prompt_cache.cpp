@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "prompt/placeholders.h"
+#include "sdx/embedding/embedding_sizes.h"
 
 namespace sdx {
 
@@ -30,6 +31,12 @@ std::shared_ptr<const std::vector<PromptPart>> PromptCache::parts(const std::str
     parts = std::make_shared<const std::vector<PromptPart>>(found->second.prompt.parts(steps));
   }
   return parts;
+}
+
+std::shared_ptr<const std::vector<PromptPart>> PromptCache::parts(const std::string& text,
+                                                                  Grammar grammar, PromptRole role,
+                                                                  const PromptSteps& steps) {
+  return parts(text, grammar, role, steps, {});
 }
 
 }  // namespace sdx

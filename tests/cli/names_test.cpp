@@ -214,7 +214,7 @@ TEST_CASE("names: a name that could never be typed is refused when it is made") 
   check("Ben\uFEFF", "an invisible character (U+FEFF)");
   check("B\u00ADen", "an invisible character (U+00AD)");
   check("Ben\u3164", "an invisible character (U+3164)");
-  check("Ben\u0007", "a control character (U+0007)");
+  check("Ben\a", "a control character (U+0007)");
   check("\uFF1CBen\uFF1E", "a '\uFF1C'");
   check("\u0301Ben", "an accent (U+0301)");
   check("*", "is '*'");

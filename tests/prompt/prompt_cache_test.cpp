@@ -19,22 +19,6 @@ TEST_CASE("prompt: a cache gives what parsing gives, and parses a prompt once", 
   CHECK(cache.parsed() == 3);
 }
 
-TEST_CASE("prompt: a cache knows names of embeddings apart", "[prompt]") {
-  sdx::PromptCache cache;
-  const std::string text = "<two words> (robot:1.2)";
-  const sdx::EmbeddingSizes known(std::map<std::string, int>{{"two words", 1}});
-  const auto segments = [&](const sdx::EmbeddingSizes& names) {
-    return cache.parts(text, Grammar::kA1111, PromptRole::kPositive, {10, 0}, names)
-        ->front()
-        .stages.front()
-        .prompt.segments;
-  };
-  CHECK(segments({}).front().text == "<two words> ");
-  CHECK(segments(known).front() == sdx::PromptSegment{"two words", 1, false, true});
-  CHECK(segments({}).front().text == "<two words> ");
-  CHECK(cache.parsed() == 2);
-}
-
 TEST_CASE("prompt: what a cache gave stays when it forgets", "[prompt]") {
   sdx::PromptCache cache;
   const auto kept = cache.parts("first", Grammar::kA1111, PromptRole::kPositive, {10, 0});

@@ -7,6 +7,7 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include "sdx/prompt/prompt_cache.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
@@ -55,6 +56,22 @@ TEST_CASE("prompt: a known name may have anything but < and > in it", "[prompt]"
     const auto plain = sdx::tokenize_prompt("robot ", *tokenizer, table, grammar);
     CHECK(prompt.chunks[0].token_count == plain.chunks[0].token_count + 1);
   }
+}
+
+TEST_CASE("prompt: a cache knows names of embeddings apart", "[prompt]") {
+  sdx::PromptCache cache;
+  const std::string text = "<two words> (robot:1.2)";
+  const sdx::EmbeddingSizes known(std::map<std::string, int>{{"two words", 1}});
+  const auto segments = [&](const sdx::EmbeddingSizes& names) {
+    return cache.parts(text, sdx::Grammar::kA1111, sdx::PromptRole::kPositive, {10, 0}, names)
+        ->front()
+        .stages.front()
+        .prompt.segments;
+  };
+  CHECK(segments({}).front().text == "<two words> ");
+  CHECK(segments(known).front() == sdx::PromptSegment{"two words", 1, false, true});
+  CHECK(segments({}).front().text == "<two words> ");
+  CHECK(cache.parsed() == 2);
 }
 
 TEST_CASE("prompt: special tokens in a text are text, unless an embedding is called so",

@@ -57,7 +57,9 @@ TEST_CASE("util: other encodings are named as far as bytes can tell", "[util]") 
   CHECK_THAT(guess("\x84"
                    "Ada\x93, 5 \x80"),
              ContainsSubstring("Windows-1252"));
-  CHECK_THAT(guess("\x83\x8D\x83{\x83b\x83g"), ContainsSubstring("Shift-JIS"));
+  CHECK_THAT(guess("\x83\x8D\x83{\x83"
+                   "b\x83g"),
+             ContainsSubstring("Shift-JIS"));
   CHECK_THAT(guess("\xC4\xE3\xBA\xC3, robot"), ContainsSubstring("GBK"));
   CHECK_THAT(guess("\xCF\xF0\xE8\xE2\xE5\xF2, \xEC\xE8\xF0!"),
              ContainsSubstring("Windows-1251") || ContainsSubstring("GBK"));

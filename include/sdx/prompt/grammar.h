@@ -7,10 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/util/enum_text.h"
 
 namespace sdx {
+
+class EmbeddingSizes;
 
 /// How much of a prompt is more than text.
 enum class Grammar {
@@ -52,7 +53,9 @@ struct PromptText {
 /// mean what they mean elsewhere. A special token of a tokenizer, such as "<|endoftext|>", is text.
 /// @param known embeddings by name; what is between brackets and no name stays text
 /// @throws UsageError for a number beyond a double's range.
-PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known = {});
+PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known);
+/// The same where no embedding is known.
+PromptText parse_text(const std::string& text, Grammar grammar);
 
 /// What a prompt says up to a step.
 struct PromptStage {
@@ -110,9 +113,11 @@ class ParsedPrompt {
 /// Source: the documented rules and examples of AUTOMATIC1111's prompt_parser, version 1.10.
 /// @param known as in parse_text(); needed here only, the parsed prompt keeps the names
 /// @throws as parse_text
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
+                          const EmbeddingSizes& known);
+/// The same where no embedding is known.
 ParsedPrompt parse_prompt(const std::string& text, Grammar grammar,
-                          PromptRole role = PromptRole::kPositive,
-                          const EmbeddingSizes& known = {});
+                          PromptRole role = PromptRole::kPositive);
 
 /// The text that holds in a step, counted from 0. AUTOMATIC1111 looks for the first stage with
 /// step ≤ last_step, so the first stage has one step more than its number says, and so has this.

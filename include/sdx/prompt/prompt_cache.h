@@ -19,7 +19,10 @@ class PromptCache {
   /// @throws as parse_prompt
   std::shared_ptr<const std::vector<PromptPart>> parts(const std::string& text, Grammar grammar,
                                                        PromptRole role, const PromptSteps& steps,
-                                                       const EmbeddingSizes& known = {});
+                                                       const EmbeddingSizes& known);
+  /// The same where no embedding is known.
+  std::shared_ptr<const std::vector<PromptPart>> parts(const std::string& text, Grammar grammar,
+                                                       PromptRole role, const PromptSteps& steps);
 
   /// How many prompts have been parsed so far.
   std::size_t parsed() const { return parsed_; }
