@@ -38,7 +38,7 @@ std::string without_escapes(std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     const bool escapes = name[i] == '\\' && i + 1 < name.size() &&
                          std::string_view("()[]:|\\{}_").find(name[i + 1]) != name.npos;
-    if (!escapes) plain += name[i];
+    plain += name[escapes ? ++i : i];
   }
   return plain;
 }

@@ -140,8 +140,8 @@ std::string_view guess_with_nul(std::string_view bytes) {
     if (bytes[i] == '\0') ++zeros[i % 2];
   }
   const std::size_t many = std::max<std::size_t>(bytes.size() / 8, 1);
-  if (zeros[1] >= many && zeros[0] * 8 < zeros[1]) return "UTF-16 (LE) without its mark";
-  if (zeros[0] >= many && zeros[1] * 8 < zeros[0]) return "UTF-16 (BE) without its mark";
+  if (zeros[1] >= many && zeros[0] * 8 < zeros[1]) return "UTF-16 (LE)";
+  if (zeros[0] >= many && zeros[1] * 8 < zeros[0]) return "UTF-16 (BE)";
   return "";
 }
 
@@ -212,7 +212,9 @@ std::string describe_encoding_fault(std::string_view bytes) {
   }
   const std::string_view guess = guess_with_nul(bytes);
   if (guess.empty()) return "not a text but binary data";
-  return "not UTF-8 but " + std::string(guess) + ", by the look of it";
+  const bool has_mark = bytes.starts_with(kLittleEndianMark) || bytes.starts_with(kBigEndianMark);
+  return "not UTF-8 but " + std::string(guess) + (has_mark ? "" : " without its mark") +
+         ", by the look of it";
 }
 
 void require_utf8(std::string_view bytes, const std::string& where, std::size_t first_line) {
