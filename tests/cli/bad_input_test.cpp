@@ -73,6 +73,14 @@ TEST_CASE("cli: what is no picture is not spoken of as one, and does not flood t
   CHECK_THAT(result.err, ContainsSubstring("no picture") && !ContainsSubstring("save it as"));
 }
 
+TEST_CASE("cli: a learning rate that is hardly meant is remarked on") {
+  const Workplace place;
+  const RunResult high = place.train("Ada", {"--lr", "100"});
+  CHECK(high.exit_code == 0);
+  CHECK_THAT(high.err, ContainsSubstring("Note: --lr 100 is far above the usual"));
+  CHECK_THAT(place.train("Ben", {"--lr", "0.01"}).err, !ContainsSubstring("Note: --lr"));
+}
+
 TEST_CASE("cli: a folder that may not be read is a matter of permission") {
   const Workplace place;
   if (::geteuid() == 0) SDX_SKIP("root may read everything");
