@@ -151,6 +151,7 @@ TEST_CASE("texts: other encodings are refused by name, file and line, and nothin
 TEST_CASE("texts: a roster's row in another encoding is named, the others stay") {
   const TeamPlace place;
   write(place.path() / "team.csv", "name,portraits\nZo\xEB,ada\nBen,ben\n");
+  write(place.path() / "prompts.txt", "{name} in the snow\n");
   const RunResult checked =
       place.run("sdx-roster", {"slurm", "team.csv", "--prompts", "prompts.txt", "--out", "team"});
   CHECK(checked.exit_code == 65);
