@@ -266,6 +266,16 @@ TEST_CASE("tokenizer: a tokenizer.json that is not byte pairs, and added words, 
                  "added_tokens: expected objects"));
   CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":7})"),
                  "added_tokens.json: \"<cat-toy>\" (id 7) was added"));
+  CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":3})"),
+                 "the added \"<cat-toy>\" has the id 3 of"));
+  CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":7.5})"),
+                 "\"<cat-toy>\": expected an id, found 7.5"));
+  CHECK(contains(refusal("added_tokens.json", "[1]"), "expected an object of words"));
+  CHECK(contains(
+      refusal("tokenizer_config.json", R"({"added_tokens_decoder":{"7":{"content":"<cat-toy>"}}})"),
+      "tokenizer_config.json: \"<cat-toy>\" (id 7) was added"));
+  CHECK(contains(refusal("tokenizer_config.json", R"({"added_tokens_decoder":{"x":{}}})"),
+                 "expected words by their ids, found \"x\""));
   small.folder.file("added_tokens.json", R"({"<|endoftext|>":6})");
   CHECK(sdx::load_tokenizer(small.path())->encode("ab") == Ids{4});
 }
