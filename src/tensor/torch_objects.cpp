@@ -61,6 +61,7 @@ constexpr std::array kKnown = {
     Known{"fractions.Fraction", Meaning::kOpaque},
     Known{"uuid.UUID", Meaning::kOpaque},
     Known{"re._compile", Meaning::kOpaque},
+    Known{"_io.BytesIO", Meaning::kOpaque},
     Known{"functools.partial", Meaning::kOpaque},
     Known{"types.SimpleNamespace", Meaning::kOpaque},
     Known{"argparse.Namespace", Meaning::kOpaque},
@@ -75,9 +76,8 @@ constexpr std::array kKnown = {
     Known{"numpy.core.numeric._frombuffer", Meaning::kArray},
     Known{"numpy.ndarray", Meaning::kArray},
     Known{"numpy.dtype", Meaning::kOpaque},
-    Known{"numpy.random._pickle.__randomstate_ctor", Meaning::kOpaque},
-    Known{"numpy.random._pickle.__generator_ctor", Meaning::kOpaque},
-    Known{"numpy.random._pickle.__bit_generator_ctor", Meaning::kOpaque},
+    Known{"numpy.ma.core._mareconstruct", Meaning::kArray},
+    Known{"torch.serialization._get_layout", Meaning::kOpaque},
     Known{"torch.nn.parameter.Parameter", Meaning::kOpaque},
     Known{"torch.device", Meaning::kOpaque},
     Known{"torch.float64", Meaning::kOpaque},
@@ -93,7 +93,7 @@ constexpr std::array kKnown = {
 };
 
 /// Modules, with those in them, that no data needs: they run programs or code, or reach files and
-/// the network. Of `builtins` only what is known above is data.
+/// the network.
 constexpr std::string_view kReachingOut[] = {"os",
                                              "posix",
                                              "nt",
@@ -103,7 +103,6 @@ constexpr std::string_view kReachingOut[] = {"os",
                                              "subprocess",
                                              "_posixsubprocess",
                                              "shutil",
-                                             "builtins",
                                              "runpy",
                                              "importlib",
                                              "imp",
@@ -114,6 +113,7 @@ constexpr std::string_view kReachingOut[] = {"os",
                                              "ctypes",
                                              "_ctypes",
                                              "cffi",
+                                             "mmap",
                                              "code",
                                              "codeop",
                                              "timeit",
@@ -128,12 +128,14 @@ constexpr std::string_view kReachingOut[] = {"os",
                                              "urllib",
                                              "http",
                                              "httplib",
+                                             "xmlrpc",
                                              "ftplib",
                                              "smtplib",
                                              "telnetlib",
                                              "requests",
                                              "ssl",
                                              "socket",
+                                             "socketserver",
                                              "asyncio",
                                              "multiprocessing",
                                              "threading",
@@ -143,23 +145,42 @@ constexpr std::string_view kReachingOut[] = {"os",
                                              "commands",
                                              "pickle",
                                              "_pickle",
+                                             "cloudpickle",
+                                             "dill",
+                                             "joblib",
                                              "marshal",
                                              "shelve",
+                                             "sqlite3",
+                                             "logging",
                                              "functools",
                                              "operator",
                                              "inspect",
                                              "io",
+                                             "_io",
                                              "tempfile",
                                              "atexit",
                                              "pip",
+                                             "ensurepip",
+                                             "setuptools",
+                                             "distutils",
+                                             "IPython",
                                              "torch.hub",
+                                             "torch.jit",
+                                             "torch.package",
+                                             "torch.serialization",
                                              "torch.utils.cpp_extension",
-                                             "torch.utils.collect_env",
-                                             "torch.serialization"};
+                                             "torch.utils.collect_env"};
 
-/// Whose classes a Lightning checkpoint refers to in its callbacks and hyper-parameters.
-constexpr std::array<std::string_view, 3> kLightning = {"pytorch_lightning.", "lightning.",
-                                                        "lightning_fabric."};
+/// What Python itself has of that kind.
+constexpr std::string_view kReachingOutOfBuiltins[] = {
+    "eval",       "exec",    "execfile",  "compile", "open",       "file",
+    "__import__", "getattr", "setattr",   "delattr", "globals",    "locals",
+    "vars",       "input",   "raw_input", "apply",   "breakpoint", "reload"};
+
+/// Modules of nothing but data: whose classes a Lightning checkpoint refers to in its callbacks and
+/// hyper-parameters, and numpy's generators of random numbers.
+constexpr std::string_view kOfData[] = {"pytorch_lightning.", "lightning.", "lightning_fabric.",
+                                        "numpy.random.", "numpy.dtypes."};
 
 std::optional<at::ScalarType> dtype_of_storage_class(std::string_view global) {
   if (!global.starts_with("torch.")) return std::nullopt;
@@ -177,16 +198,27 @@ std::optional<Meaning> find_meaning(std::string_view global) {
                                   [global](const Known& each) { return each.name == global; });
   if (known != kKnown.end()) return known->meaning;
   if (dtype_of_storage_class(global) || is_untyped_storage(global)) return Meaning::kStorage;
-  const bool lightning =
-      std::any_of(kLightning.begin(), kLightning.end(),
-                  [global](std::string_view module) { return global.starts_with(module); });
-  return lightning ? std::optional(Meaning::kOpaque) : std::nullopt;
+  const bool is_of_data = std::ranges::any_of(
+      kOfData, [global](std::string_view module) { return global.starts_with(module); });
+  return is_of_data ? std::optional(Meaning::kOpaque) : std::nullopt;
 }
 
 bool reaches_out(std::string_view global) {
+  constexpr std::string_view kBuiltins = "builtins.";
+  if (global.starts_with(kBuiltins)) {
+    return std::ranges::find(kReachingOutOfBuiltins, global.substr(kBuiltins.size())) !=
+           std::end(kReachingOutOfBuiltins);
+  }
   return std::ranges::any_of(kReachingOut, [global](std::string_view module) {
     return global.starts_with(module) && global.substr(module.size()).starts_with('.');
   });
+}
+
+/// Whether it is a class and no function, by the habit of Python's programs: an enum's or a dict's
+/// of a training program, for example, which are pickled as calls.
+bool is_class(std::string_view global) {
+  const std::string_view name = global.substr(global.rfind('.') + 1);
+  return !name.empty() && name.front() >= 'A' && name.front() <= 'Z';
 }
 
 /// Whether the global stands for a tensor that is not an ordinary one.
@@ -282,7 +314,10 @@ std::string TorchObjects::global(const std::string& module, const std::string& n
   std::string full = module + "." + name;
   // What Python 2 and numpy 2 call the same things.
   for (const auto& [old_name, new_name] :
-       {std::pair<std::string_view, std::string_view>{"__builtin__.", "builtins."},
+       {std::pair<std::string_view, std::string_view>{"__builtin__.long", "builtins.int"},
+        {"__builtin__.xrange", "builtins.range"},
+        {"__builtin__.unicode", "builtins.str"},
+        {"__builtin__.", "builtins."},
         {"numpy._core.", "numpy.core."},
         {"copy_reg.", "copyreg."}}) {
     if (full.starts_with(old_name)) full.replace(0, old_name.size(), new_name);
@@ -293,6 +328,7 @@ std::string TorchObjects::global(const std::string& module, const std::string& n
 
 PickleValue TorchObjects::call(const std::string& global, const PickleValue::List& arguments) {
   const auto meaning = find_meaning(global);
+  if (!meaning && is_class(global)) return PickleValue::make_opaque(global);
   if (!meaning) refuse_global(global);
   switch (*meaning) {
     case Meaning::kTensor:

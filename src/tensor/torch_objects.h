@@ -15,9 +15,8 @@ using StorageFinder = std::function<at::Tensor(const TorchStorage&)>;
 /// What the globals that torch.save writes stand for: tensors and Parameters are tensors, an
 /// OrderedDict, defaultdict or ParameterDict is a dict, torch.Size or deque a list. Other data of
 /// Python, numpy and training programs are opaque: numpy's arrays, dates, paths, torch's dtypes,
-/// and objects of any class that are made without calling it. A function or class that would be
-/// called and is not known is refused by name, and so is every name of a module that reaches the
-/// system.
+/// and objects of any class. A function that would be called and is not known is refused by name,
+/// and so is every name of a module that reaches the system.
 class TorchObjects : public PickleHost {
  public:
   explicit TorchObjects(StorageFinder find_storage) : find_storage_(std::move(find_storage)) {}

@@ -1,6 +1,7 @@
 // sdx-model import with what people have: checkpoints as trainers left them, files of other kinds,
 // pipelines with learnt words, folders of other users.
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>

@@ -147,12 +147,13 @@ TEST_CASE("model: only what is proved to be a bundle is replaced") {
 
 TEST_CASE("model: a bundle cannot be made where nobody may write") {
   const TempFolder folder;
-  fs::permissions(folder.path(), fs::perms(0755));
+  fs::permissions(folder.path(), fs::perms(0555));
   CHECK(sdx::test::run_for_exit_code([&] {
           sdx::test::become_nobody();
           const sdx::StagingFolder staging(folder.path() / "models/new");
           return 0;
         }) == 77);
+  fs::permissions(folder.path(), fs::perms(0755));
   sdx::write_file_atomically(folder.path() / "file", "");
   CHECK_THROWS_AS(sdx::StagingFolder(folder.path() / "file/new"), sdx::CannotCreateError);
 }
