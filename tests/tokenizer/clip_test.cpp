@@ -300,3 +300,17 @@ TEST_CASE("tokenizer: what is wrong with CLIP's settings is said") {
   CHECK(contains(catch_message<sdx::DataError>([&] { sdx::load_tokenizer(empty.path()); }),
                  "CLIP's vocabulary beside it"));
 }
+
+TEST_CASE("tokenizer: of T5's folder it is said that its file of sentencepiece can be read") {
+  const TempFolder folder;
+  const auto refusal = [&folder] {
+    return catch_message<sdx::DataError>([&] { sdx::load_tokenizer(folder.path()); });
+  };
+  folder.file("tokenizer_config.json", R"({"tokenizer_class":"T5Tokenizer"})");
+  CHECK_FALSE(contains(refusal(), "can be read"));
+  const std::string file = folder.file("spiece.model", "").string();
+  CHECK(contains(refusal(), "Its spiece.model can be read: give " + file));
+  folder.file("tokenizer.json", R"({"model":{"type":"Unigram","vocab":[]}})");
+  CHECK(contains(refusal(), "expected byte pairs"));
+  CHECK(contains(refusal(), "Its spiece.model can be read: give " + file));
+}

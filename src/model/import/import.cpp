@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <sstream>
+#include <system_error>
 #include <tuple>
 
 #include "model/import/diffusers.h"
@@ -186,6 +187,19 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   return info;
 }
 
+/// @throws MissingInputError or PermissionError, before anything else is said of the checkpoint.
+void require_readable(const fs::path& source) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(source, failure);
+  if (fs::is_directory(status)) static_cast<void>(fs::directory_iterator(source, failure));
+  if (failure == std::errc::permission_denied) {
+    throw PermissionError("cannot read " + source.string() + ": " + failure.message());
+  }
+  if (!fs::exists(status)) {
+    throw MissingInputError(source.string() + ": no such file or folder");
+  }
+}
+
 }  // namespace
 
 ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
@@ -193,7 +207,7 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
   if (options.link && options.dtype != WeightsDtype::kKeep) {
     throw UsageError("`link` refers to the weights as they are; `dtype` needs a copy");
   }
-  if (!fs::exists(source)) throw MissingInputError(source.string() + ": no such file or folder");
+  require_readable(source);
   if (is_taken(destination)) {
     if (!options.replace) {
       throw CannotCreateError(destination.string() + ": exists already; `force` replaces it");
