@@ -187,6 +187,8 @@ Installed list_installed() {
   for (const fs::path& folder : model_folders()) {
     std::error_code failure;
     for (const auto& entry : fs::directory_iterator(folder, failure)) {
+      // No model is called so; an import makes its bundle in such a folder.
+      if (entry.path().filename().string().starts_with('.')) continue;
       const Presence presence = find_presence(entry.path());
       if (presence == Presence::kBundle) {
         found.bundles.emplace(entry.path().filename().string(), entry.path());

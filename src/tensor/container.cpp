@@ -84,6 +84,10 @@ std::string describe_foreign_file(std::string_view start) {
   for (const ForeignMark& each : kForeign) {
     if (start.starts_with(each.mark)) return std::string(each.what);
   }
+  if (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
+    return "a pickle of Python, but not one of torch.save; save it with torch.save or as "
+           "safetensors";
+  }
   constexpr std::size_t kTarMark = 257;
   if (start.size() > kTarMark && start.substr(kTarMark).starts_with("ustar")) {
     return std::string(kArchive);

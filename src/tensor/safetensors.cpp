@@ -102,9 +102,10 @@ class HeaderReader {
         }
         if (depth == 1) name = key;
       }
-      const bool is_entry = depth == 1 && (event == Json::parse_event_t::object_end ||
-                                           event == Json::parse_event_t::array_end ||
-                                           event == Json::parse_event_t::value);
+      const bool is_entry =
+          depth == 1 && !keys.empty() &&
+          (event == Json::parse_event_t::object_end || event == Json::parse_event_t::array_end ||
+           event == Json::parse_event_t::value);
       if (!is_entry) return true;
       take_entry(name, value);
       return false;

@@ -156,7 +156,7 @@ TEST_CASE("tensor: any global but the known ones is refused by name", "[tensor]"
   // By protocol 0's opcodes, which torch.save never writes.
   CHECK_THAT(refusal("(" + text("ls") + "ios\nsystem\n"), ContainsSubstring("unknown opcode 0x69"));
   // Names cannot flood or command the terminal.
-  CHECK_THAT(refusal(global("os\x1b[2J", std::string(500, 'x'))),
+  CHECK_THAT(refusal(call(global("os\x1b[2J", std::string(500, 'x')), {})),
              ContainsSubstring("\"os?[2J.xxx") && ContainsSubstring("x…\""));
   CHECK_THAT(refusal("c" + std::string(2000, 'x')), ContainsSubstring("has no end"));
   CHECK_THAT(refusal("K\x01K\x02\x93"), ContainsSubstring("expected the name of a global"));

@@ -3,6 +3,8 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
+
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
@@ -87,10 +89,11 @@ void take_learnt_words(const std::vector<AddedWord>& added, const fs::path& fold
   }
   // Old files of transformers say another number than the table has.
   checkpoint.text_config.vocabulary = static_cast<int>(table.size(0));
+  // Rows behind the vocabulary that are all of such words are no part of the model.
   const std::int64_t first = added.front().id;
-  const auto count = static_cast<std::int64_t>(added.size());
-  const bool are_last = added.back().id == first + count - 1 && table.size(0) == first + count;
-  if (!are_last) return;
+  const std::int64_t rows_of_words =
+      std::ranges::count_if(added, [&](const AddedWord& each) { return each.id < table.size(0); });
+  if (rows_of_words == 0 || table.size(0) != first + rows_of_words) return;
   table = table.narrow(0, 0, first);
   checkpoint.text_config.vocabulary = static_cast<int>(first);
 }
