@@ -23,11 +23,10 @@ std::vector<std::int64_t> find_shape(const ImageRequest& request, const NoiseSch
                                      const ImageSize& size, ContextCache& contexts) {
   const ImageSettings& settings = request.settings;
   const auto parts_in = [&](const PromptSteps& steps) {
-    PromptCache& prompts = contexts.prompts();
     std::vector<PromptPart> parts =
-        *prompts.parts(request.prompt, settings.grammar, PromptRole::kPositive, steps);
+        *contexts.parts(request.prompt, settings.grammar, PromptRole::kPositive, steps);
     const auto negative =
-        prompts.parts(request.negative_prompt, settings.grammar, PromptRole::kNegative, steps);
+        contexts.parts(request.negative_prompt, settings.grammar, PromptRole::kNegative, steps);
     parts.insert(parts.end(), negative->begin(), negative->end());
     return parts;
   };

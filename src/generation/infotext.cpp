@@ -17,7 +17,7 @@ constexpr std::size_t kShortHashDigits = 12;
 /// "Ada: 0123456789ab, Ben: …" for the embeddings of the prompts that were read from files.
 std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& embeddings) {
   std::vector<std::string> hashes;
-  for (const std::string& name : list_embedding_names(request)) {
+  for (const std::string& name : list_embedding_names(request, embeddings)) {
     if (!embeddings.contains(name)) continue;
     const Embedding& embedding = embeddings.at(name);
     if (embedding.file.empty()) continue;

@@ -29,7 +29,7 @@ void write_without(const TeamFolder& team, const std::string& name) {
   std::vector<std::string> people;
   for (const Json& person : json_value<Json>(summary, "people", team.summary())) {
     const auto other = json_value<std::string>(person, "name", team.summary());
-    if (other == name) continue;
+    if (is_same_name(other, name)) continue;
     people.push_back(other);
     kept.push_back(person);
   }
@@ -58,7 +58,7 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
     std::istringstream lines(text);
     std::string kept;
     for (std::string line; std::getline(lines, line);) {
-      if (!mentions(line, name)) kept += line + "\n";
+      if (!mentions(canonical_name(line), canonical_name(name))) kept += line + "\n";
     }
     if (kept.size() < text.size()) write_file_atomically(entry.path(), kept);
   }
@@ -66,7 +66,7 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
 
 /// @throws UsageError unless it can be part of a path.
 const std::string& checked(const std::string& name) {
-  if (const auto fault = name_fault(name)) {
+  if (const auto fault = file_name_fault(name)) {
     throw UsageError("the name \"" + name + "\" " + *fault + ", so nobody can be called that");
   }
   return name;
@@ -74,7 +74,8 @@ const std::string& checked(const std::string& name) {
 
 bool shows(const fs::path& folder, const std::string& name) {
   const std::vector<std::string> names = split_list(folder.filename().string(), ' ');
-  return std::find(names.begin(), names.end(), name) != names.end();
+  return std::any_of(names.begin(), names.end(),
+                     [&name](const std::string& other) { return is_same_name(other, name); });
 }
 
 fs::path within(const TeamFolder& team, const fs::path& place) {
@@ -143,10 +144,12 @@ void require_known(const TeamFolder& team, const std::string& name) {
 }  // namespace
 
 fs::path TeamFolder::embedding(const std::string& name) const {
-  return embeddings() / (checked(name) + ".safetensors");
+  return find_named_entry(embeddings(), checked(name) + ".safetensors");
 }
 
-fs::path TeamFolder::person(const std::string& name) const { return people() / checked(name); }
+fs::path TeamFolder::person(const std::string& name) const {
+  return find_named_entry(people(), checked(name));
+}
 
 std::string images_folder(const std::vector<std::string>& names) { return join(names, " "); }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -112,7 +112,7 @@ std::vector<CsvRow> parse_csv(std::string_view text, const std::filesystem::path
 }
 
 CsvTable read_csv(const std::filesystem::path& path) {
-  std::vector<CsvRow> rows = parse_csv(read_file(path), path);
+  std::vector<CsvRow> rows = parse_csv(read_text_file(path), path);
   if (rows.empty()) throw DataError(path.string() + ": is empty; the first line names the columns");
   CsvTable table{path, {}, {}};
   for (const std::string& name : rows.front().fields) table.columns.push_back(trim(name));

@@ -14,8 +14,16 @@
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
+#include "sdx/util/error.h"
 
 namespace sdx {
+
+/// An image whose values are not finite: NaN or infinite, which would be drawn black. The message
+/// says what to lower.
+class NotFiniteError : public DataError {
+ public:
+  using DataError::DataError;
+};
 
 /// Where in a batch a picture was made: a part of what decides its last bits.
 struct BatchPlace {
@@ -76,8 +84,14 @@ class Generator {
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
   /// a picture made in another batch differs by rounding only.
+  ///
+  /// An image whose values are not finite is never given on. In half precision it is computed again
+  /// in float32, of which its GenerationInfo then tells; loading that model takes its memory.
+  /// Images before it have been given on by the time of the error.
   /// @param initial_latents [N,C,h,w] float32 of unit variance instead of the seeds' noise, one for
   ///        each request.
+  /// @throws NotFiniteError if float32 doesn't help; as check(); what `consume` and `observe`
+  /// throw.
   void generate(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
                 const BatchOptions& batches, const ImageConsumer& consume,
                 const StepObserver& observe = {},

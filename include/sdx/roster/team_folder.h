@@ -15,8 +15,9 @@ namespace sdx {
 ///     slurm/                               what the tasks of `sdx-roster slurm` said
 ///     roster.json, summary.json            what was asked for, what came out of it
 ///
-/// A name becomes part of a path only here, and only if it can be the name of an embedding
-/// (name_fault): so every path lies below the root.
+/// A name becomes part of a path only here, and only if it can be one of its components
+/// (file_name_fault): so every path lies below the root. What is there already is found whatever
+/// form its accents have (find_named_entry).
 /// @throws UsageError for any other name: one that is empty, or has a slash or dots in the way of
 /// ".."
 struct TeamFolder {

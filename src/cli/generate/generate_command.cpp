@@ -6,6 +6,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "cli/generate/image_writer.h"
 #include "sdx/cli/progress.h"
@@ -17,6 +18,7 @@
 #include "sdx/image/encoding_settings.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
+#include "sdx/prompt/prompt_remarks.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
@@ -120,13 +122,32 @@ std::string sampler_list() {
 void check_embedding_names(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
   std::set<std::string> used;
   for (const ImageJob& job : jobs) {
-    for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
+    for (const std::string& name : list_embedding_names(job.request, embeddings)) {
+      used.insert(name);
+    }
   }
   for (const std::string& name : used) {
     const std::string& remark = embeddings.at(name).remark;
     if (!remark.empty()) say(placeholder(name) + ": " + remark);
   }
   embeddings.check_used({used.begin(), used.end()});
+}
+
+/// Says what a person should know of the prompts, each thing once.
+void say_prompt_remarks(const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs) {
+  std::set<std::pair<std::string, PromptRole>> seen;
+  std::set<std::string> said;
+  for (const ImageJob& job : jobs) {
+    const ImageRequest& request = job.request;
+    for (const auto& [text, role] : {std::pair(request.prompt, PromptRole::kPositive),
+                                     std::pair(request.negative_prompt, PromptRole::kNegative)}) {
+      if (!seen.emplace(text, role).second) continue;
+      for (const std::string& remark :
+           list_prompt_remarks(text, request.settings.grammar, role, embeddings)) {
+        if (said.insert(remark).second) say(remark);
+      }
+    }
+  }
 }
 
 std::vector<ImageOptions> collect_prompts(const GenerateOptions& options) {
@@ -261,6 +282,7 @@ void generate(GenerateOptions options, const CommonOptions& common,
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const std::vector<ImageJob> jobs = plan_jobs(options, bundle.info().guidance_scale, embeddings);
   check_embedding_names(embeddings, jobs);
+  say_prompt_remarks(embeddings, jobs);
   if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(std::to_string(jobs.size()) + " pictures will be made");
   }

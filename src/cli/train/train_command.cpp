@@ -8,6 +8,7 @@
 #include "sdx/training/training_run.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/name.h"
 #include "sdx/util/stop.h"
 
 namespace sdx {
@@ -44,9 +45,9 @@ void throw_if_unfinished(StopReason reason, const TrainingOptions& options, int 
   }
   if (reason == StopReason::kNotFinite) {
     throw DataError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
-                    " steps in a row; a smaller --lr than " +
-                    options.inversion.learning_rate.text() + " may help. " +
-                    embedding_file.string() + " holds the last good word");
+                    " steps in a row, or a preview was not; lower --lr, which is " +
+                    options.inversion.learning_rate.text() + ". " + embedding_file.string() +
+                    " holds the last good word");
   }
 }
 
@@ -98,9 +99,9 @@ void run_training(const TrainingOptions& options, const CommonOptions& common) {
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);
-  const fs::path embedding_file = fs::path(options.embeddings) / (name + ".safetensors");
+  const fs::path embedding_file = find_named_entry(options.embeddings, name + ".safetensors");
   RunFolder folder(
-      options.resume.empty() ? fs::path(options.runs) / name : fs::path(options.resume),
+      options.resume.empty() ? find_named_entry(options.runs, name) : fs::path(options.resume),
       options.keep);
   check_nothing_is_overwritten(options, folder, embedding_file);
   prepare_output_folder(options.embeddings);
