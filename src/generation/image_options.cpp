@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "sdx/image/decode.h"
+#include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -142,7 +143,7 @@ void add_sampling(Table& table) {
             return std::string(to_string(options.settings.sampler.schedule));
           },
           [](ImageOptions& options, const std::string& text) {
-            options.settings.sampler.schedule = parse_enum<ScheduleKind>(text, "schedule");
+            options.settings.sampler.schedule = parse_schedule(text);
           },
           "Which noise levels are visited; auto: what the sampler is used with")
       .also({"scheduler"})
