@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdio>
 #include <optional>
 #include <span>
 #include <vector>
@@ -648,6 +650,68 @@ void read_comfy(const Texts& texts, ImageOrigin& origin) {
   if (origin.prompt_fault.empty()) origin.prompt_fault = fault;
 }
 
+// ---------------------------------------------------------------------------------- AUTOMATIC1111
+
+struct Size {
+  int width_px;
+  int height_px;
+};
+
+std::optional<Size> read_size(const std::optional<std::string>& text) {
+  Size size{};
+  char rest = 0;
+  if (!text) return std::nullopt;
+  const int read = std::sscanf(text->c_str(), "%6dx%6d%c", &size.width_px, &size.height_px, &rest);
+  if (read != 2 || size.width_px < 0 || size.height_px < 0) return std::nullopt;
+  return size;
+}
+
+/// How much larger `large` is than `small`, if that is so and the same in both directions.
+std::optional<double> find_ratio(const Size& large, const Size& small) {
+  constexpr double kMost = 8;  // of `hires`
+  if (small.width_px < 1 || small.height_px < 1) return std::nullopt;
+  const double width = static_cast<double>(large.width_px) / small.width_px;
+  const double height = static_cast<double>(large.height_px) / small.height_px;
+  const double ratio = std::max(width, height);
+  // A side of 0 follows the other one.
+  const bool is_one = width == height || large.width_px == 0 || large.height_px == 0;
+  if (!is_one || ratio <= 1 || ratio > kMost) return std::nullopt;
+  return ratio;
+}
+
+/// What the first pass was where AUTOMATIC1111 chose it, until 2023: as many pixels as 512x512, in
+/// multiples of 64.
+Size chosen_first_pass(const Size& final_size) {
+  const double pixels = static_cast<double>(final_size.width_px) * final_size.height_px;
+  const double scale = std::sqrt(512.0 * 512.0 / std::max(pixels, 1.0));
+  const auto side = [scale](int px) { return static_cast<int>(std::ceil(scale * px / 64)) * 64; };
+  return {side(final_size.width_px), side(final_size.height_px)};
+}
+
+/// AUTOMATIC1111 has three ways to state a second pass. "Hires resize: 1024x1024" and, older,
+/// "First pass size: 512x512" become "Hires upscale: 2" where both sides grow by as much.
+void name_second_pass(Infotext& infotext) {
+  const auto size = read_size(infotext.field(kSize));
+  if (!size || infotext.field("Hires upscale")) return;
+  const auto replace = [&](const char* key, double ratio) {
+    std::erase_if(infotext.fields, [key](const auto& field) { return field.first == key; });
+    infotext.fields.emplace_back("Hires upscale", exact_number(ratio));
+  };
+  if (const auto resized = read_size(infotext.field("Hires resize"))) {
+    if (const auto ratio = find_ratio(*resized, *size)) replace("Hires resize", *ratio);
+  } else if (auto first = read_size(infotext.field("First pass size"))) {
+    if (first->width_px == 0 || first->height_px == 0) first = chosen_first_pass(*size);
+    const auto ratio = find_ratio(*size, *first);
+    if (!ratio) return;
+    replace("First pass size", *ratio);
+    for (auto& [key, value] : infotext.fields) {
+      if (key == kSize) {
+        value = std::to_string(first->width_px) + "x" + std::to_string(first->height_px);
+      }
+    }
+  }
+}
+
 // ------------------------------------------------------------------------------------------ table
 
 /// A program that has a way of its own.
@@ -699,7 +763,9 @@ ImageOrigin with_networks_taken(ImageOrigin origin) {
 std::optional<ImageOrigin> find_image_origin(const Texts& texts) {
   const std::string_view parameters = parameters_in(texts);
   if (!parameters.empty() && !is_object(parameters)) {
-    return with_networks_taken({"", parse_infotext(parameters), ""});
+    ImageOrigin origin{"", parse_infotext(parameters), ""};
+    name_second_pass(origin.infotext);
+    return with_networks_taken(std::move(origin));
   }
   for (const Program& program : kPrograms) {
     if (!program.is_writer(texts)) continue;
