@@ -421,7 +421,8 @@ void read_novel(const Texts& texts, ImageOrigin& origin) {
                                         {"reference_image_multiple", "vibe transfer", true}};
   Texts own = texts;
   if (is_object(parameters_in(texts))) {  // EXIF has one text, which holds the others
-    for (const auto& [key, value] : parse_object(parameters_in(texts)).items()) {
+    const Tree others = parse_object(parameters_in(texts));
+    for (const auto& [key, value] : others.items()) {
       if (value.is_string()) own[key] = value.get<std::string>();
     }
   }

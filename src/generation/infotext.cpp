@@ -316,11 +316,11 @@ bool was_made_from_image(const Infotext& infotext) {
 
 std::vector<std::string> list_not_taken_over(const Infotext& infotext) {
   const std::set<std::string> read = list_read_fields();
+  const bool has_second_pass = infotext.field("Hires upscale").has_value();
   std::vector<std::string> names;
   for (const auto& [key, value] : infotext.fields) {
     if (read.contains(key) || is_one_of(key, kFieldsOfNoEffect) || !says_something(value)) continue;
-    if (key == "Hires upscaler" && (value == "Lanczos" || !infotext.field("Hires upscale")))
-      continue;
+    if (key == "Hires upscaler" && (value == "Lanczos" || !has_second_pass)) continue;
     std::string name = find_group(key);
     if (name.empty()) continue;  // it has a remark of its own
     if (std::find(names.begin(), names.end(), name) == names.end()) {
@@ -329,8 +329,7 @@ std::vector<std::string> list_not_taken_over(const Infotext& infotext) {
     }
   }
   const auto strength = infotext.field("Denoising strength");
-  if (strength && says_something(*strength) && !infotext.field("Hires upscale") &&
-      !was_made_from_image(infotext)) {
+  if (strength && says_something(*strength) && !has_second_pass && !was_made_from_image(infotext)) {
     names.push_back("Denoising strength");
   }
   return names;

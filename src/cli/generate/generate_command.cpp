@@ -25,6 +25,7 @@
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -203,7 +204,7 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
 void say_precision(const SourceImage& source, const ComputeTarget& target) {
   const std::string now(precision_name(target.dtype));
   const std::string then = source.origin.infotext.field("Precision").value_or("fp32");
-  if (then == now) return;
+  if (then == now || !is_plain_text(then)) return;
   say(source.file + " was computed in " + then + ", this is in " + now +
       ": pixels will differ a little; --dtype " + then + " makes the same ones");
 }
@@ -237,7 +238,8 @@ void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embedd
   }
   for (const std::string& name : list_stated_embeddings(source.origin.infotext)) {
     if (used.contains(name)) continue;
-    say(source.file + " was made with the embedding " + in_quotes(name) +
+    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
+    say(source.file + " was made with the embedding " + shown +
         (embeddings.contains(name)
              ? ", whose name stands in its prompt without < >: here it is plain text; with "
                "--bare-names it is the embedding"
