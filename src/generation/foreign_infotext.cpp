@@ -485,7 +485,7 @@ void read_easy(const Texts& texts, ImageOrigin& origin) {
 bool is_comfy(const Texts& texts) {
   const std::string_view prompt = find_text(texts, "prompt");
   const std::string_view parameters = parameters_in(texts);
-  return (is_object(prompt) && holds(prompt, "class_type")) ||
+  return (is_object(prompt) && (holds(prompt, "\"class_type\"") || holds(prompt, "\"inputs\""))) ||
          is_object(find_text(texts, "workflow")) ||
          (is_object(parameters) && holds(parameters, "class_type"));
 }

@@ -1,6 +1,7 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -263,7 +264,7 @@ void check_own_size(const SourceImage& source, const ImageSettings& settings,
   const std::string advised =
       std::to_string(info.native_size_px) + "x" + std::to_string(info.native_size_px);
   const std::string text =
-      source.file + ": its size is " + size + ", " + short_number(pixels / native) +
+      source.file + ": its size is " + size + ", " + std::to_string(std::lround(pixels / native)) +
       " times the pixels that " + info.name + " was made for, which takes about " +
       bytes_text(static_cast<std::uint64_t>(generator.estimate_bytes(settings))) + " of memory";
   if (pixels > kMostPixels) {
