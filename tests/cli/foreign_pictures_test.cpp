@@ -270,6 +270,8 @@ TEST_CASE("foreign pictures: UTF-8 where Latin-1 belongs is read as what it is")
   sdx::write_file_atomically(place.path() / "x.png", latin);
   REQUIRE(place.run("sdx-generate", {"--from-image", "x.png", "--out", "made"}).exit_code == 0);
   const std::string made = fs::directory_iterator(place.path() / "made")->path();
+  // Read as Latin-1 it would be written as tEXt again.
+  CHECK_THAT(sdx::test::read_bytes(made), ContainsSubstring("iTXtparameters"));
   CHECK_THAT(sdx::read_parameters(made).value(), ContainsSubstring("für 猫\nSteps: 2"));
 }
 
