@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "sdx/util/json.h"
 #include "sdx/util/lock.h"
 #include "sdx/util/name.h"
+#include "sdx/util/remove.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -18,19 +20,6 @@ namespace sdx {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The files in a folder and below it, or the file itself; removed.
-void remove_listed(const fs::path& root, const fs::path& place, std::vector<fs::path>& removed) {
-  if (!fs::exists(fs::symlink_status(place))) return;
-  if (fs::is_directory(fs::symlink_status(place))) {
-    for (const auto& entry : fs::recursive_directory_iterator(place)) {
-      if (!entry.is_directory()) removed.push_back(entry.path().lexically_relative(root));
-    }
-  } else {
-    removed.push_back(place.lexically_relative(root));
-  }
-  fs::remove_all(place);
-}
 
 /// The summary and the page without a person.
 void write_without(const TeamFolder& team, const std::string& name) {
@@ -88,6 +77,69 @@ bool shows(const fs::path& folder, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+fs::path within(const TeamFolder& team, const fs::path& place) {
+  return place.lexically_relative(team.root);
+}
+
+/// The folders of pictures, and of thumbnails, that show a person, alone or with others.
+std::vector<fs::path> list_image_folders(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> folders;
+  for (const fs::path& place : {team.images(), team.thumbnails()}) {
+    if (!fs::is_directory(place)) continue;
+    for (const auto& entry : fs::directory_iterator(place)) {
+      if (shows(entry.path(), name)) folders.push_back(within(team, entry.path()));
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+/// The places within the team's folder that hold something of a person, in the order in which they
+/// are removed: what says that the person is known goes last, so that the same command goes on if
+/// it was interrupted.
+std::vector<fs::path> list_places(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> places = list_image_folders(team, name);
+  places.push_back(within(team, team.embedding(name)));
+  places.push_back(within(team, team.person(name)));
+  return places;
+}
+
+void sort_unique(std::vector<fs::path>& files) {
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+}
+
+/// The people who have a folder or an embedding in the team's.
+std::vector<std::string> list_known_people(const TeamFolder& team) {
+  std::set<std::string> names;
+  const auto add_from = [&names](const fs::path& folder, const std::string& extension) {
+    if (!fs::is_directory(folder)) return;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const fs::path& path = entry.path();
+      if (path.extension() == extension) names.insert(path.stem().string());
+    }
+  };
+  add_from(team.people(), "");
+  add_from(team.embeddings(), ".safetensors");
+  return {names.begin(), names.end()};
+}
+
+/// @throws MissingInputError unless the folder is a team's and the person has something there that
+///         only a training makes: a folder of pictures alone may be anybody's.
+void require_known(const TeamFolder& team, const std::string& name) {
+  // Whose record is here was made here; a folder that only looks alike is somebody else's.
+  if (!fs::exists(team.settings()) && !fs::exists(team.person(name) / "record.json")) {
+    throw MissingInputError(
+        team.root.string() +
+        ": is no team's folder (roster.json is missing), so nothing is removed");
+  }
+  if (fs::is_directory(team.person(name)) || fs::exists(team.embedding(name))) return;
+  const std::vector<std::string> known = list_known_people(team);
+  throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"; " +
+                          (known.empty() ? "it holds nothing of anybody"
+                                         : "the people there are " + join(known, ", ")));
+}
+
 }  // namespace
 
 fs::path TeamFolder::embedding(const std::string& name) const {
@@ -100,36 +152,34 @@ std::string images_folder(const std::vector<std::string>& names) { return join(n
 
 std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
   std::vector<fs::path> removed;
-  for (const fs::path& place : {team.images(), team.thumbnails()}) {
-    if (!fs::exists(place)) continue;
-    std::vector<fs::path> folders;
-    for (const auto& entry : fs::directory_iterator(place)) {
-      if (shows(entry.path(), name)) folders.push_back(entry.path());
-    }
-    for (const fs::path& folder : folders) remove_listed(team.root, folder, removed);
+  for (const fs::path& place : list_image_folders(team, name)) {
+    for (fs::path& file : remove_inside(team.root, place)) removed.push_back(std::move(file));
   }
-  std::sort(removed.begin(), removed.end());
+  sort_unique(removed);
   return removed;
 }
 
-std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
-  // Whose record is here was made here; a folder that only looks alike is somebody else's.
-  if (!fs::exists(team.settings()) && !fs::exists(team.person(name) / "record.json")) {
-    throw MissingInputError(
-        team.root.string() +
-        ": is no team's folder (roster.json is missing), so nothing is removed");
+std::vector<fs::path> list_files_of_person(const TeamFolder& team, const std::string& name) {
+  require_known(team, name);
+  std::vector<fs::path> files;
+  for (const fs::path& place : list_places(team, name)) {
+    for (fs::path& file : list_inside(team.root, place)) files.push_back(std::move(file));
   }
+  sort_unique(files);
+  return files;
+}
+
+std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
+  (void)list_files_of_person(team, name);  // a team, and somebody who is known there
   std::optional<FileLock> lock;
   if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());
-  std::vector<fs::path> removed = remove_images(team, name);
-  remove_listed(team.root, team.embedding(name), removed);
-  remove_listed(team.root, team.person(name), removed);
-  if (removed.empty()) {
-    throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"");
+  std::vector<fs::path> removed;
+  for (const fs::path& place : list_places(team, name)) {
+    for (fs::path& file : remove_inside(team.root, place)) removed.push_back(std::move(file));
   }
   write_without(team, name);
   remove_log_lines(team, name);
-  std::sort(removed.begin(), removed.end());
+  sort_unique(removed);
   return removed;
 }
 
