@@ -642,7 +642,9 @@ void read_comfy(const Texts& texts, ImageOrigin& origin) {
   read_comfy_latents(graph, sampler, origin.infotext);
   const Tree* const strength = Graph::input(sampler, "denoise");
   if (strength != nullptr && strength->is_number() && *strength < 1) {
-    add_field(origin.infotext, kStrength, *setting_text(*strength));
+    // Of empty latents it is no strength, but a smaller part of the noise.
+    const bool has_start = origin.infotext.field(kStartImage).has_value();
+    add_field(origin.infotext, has_start ? kStrength : "denoise", *setting_text(*strength));
   }
   origin.infotext.prompt = read_comfy_text(graph, sampler, "positive", origin, origin.prompt_fault);
   std::string fault;

@@ -317,10 +317,12 @@ bool was_made_from_image(const Infotext& infotext) {
 std::vector<std::string> list_not_taken_over(const Infotext& infotext) {
   const std::set<std::string> read = list_read_fields();
   const bool has_second_pass = infotext.field("Hires upscale").has_value();
+  const std::string guidance = infotext.field("CFG scale").value_or("");
   std::vector<std::string> names;
   for (const auto& [key, value] : infotext.fields) {
     if (read.contains(key) || is_one_of(key, kFieldsOfNoEffect) || !says_something(value)) continue;
     if (key == "Hires upscaler" && (value == "Lanczos" || !has_second_pass)) continue;
+    if (key == "Hires CFG Scale" && value == guidance) continue;
     std::string name = find_group(key);
     if (name.empty()) continue;  // it has a remark of its own
     if (std::find(names.begin(), names.end(), name) == names.end()) {

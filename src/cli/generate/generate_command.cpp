@@ -229,16 +229,18 @@ void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
   }
 }
 
-/// Embeddings that the picture used and whose names stand in its prompt without < >, or nowhere.
+/// Says which embeddings the picture used by names that stand in its prompts without < >.
 void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embeddings,
                          const std::vector<ImageJob>& jobs) {
   if (!source.gives_prompt) return;
   std::set<std::string> used;
+  std::string texts;
   for (const ImageJob& job : jobs) {
     for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
+    texts = job.request.prompt + "\n" + job.request.negative_prompt;
   }
   for (const std::string& name : list_stated_embeddings(source.origin.infotext)) {
-    if (used.contains(name)) continue;
+    if (used.contains(name) || texts.find(name) == std::string::npos) continue;
     const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
     say(source.file + " was made with the embedding " + shown +
         (embeddings.contains(name)
