@@ -107,6 +107,15 @@ TEST_CASE("foreign infotext: values of ComfyUI may come from nodes that hold the
         std::vector<std::string>{"CFG scale from another node", "ControlNet"});
 }
 
+TEST_CASE("foreign infotext: a part of empty latents' noise is no strength") {
+  const ImageOrigin origin = read(
+      {{"prompt",
+        R"({"1": {"class_type": "KSampler", "inputs": {"denoise": 0.8, "latent_image": ["2", 0]}},
+          "2": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64}}})"}});
+  CHECK_FALSE(was_made_from_image(origin.infotext));
+  CHECK(list_not_taken_over(origin.infotext) == std::vector<std::string>{"denoise"});
+}
+
 TEST_CASE("foreign infotext: ComfyUI's graphs that are not plain") {
   CHECK(contains(
       refusal({{"prompt", comfy("", R"(, "8": {"class_type": "KSampler", "inputs": {}})")}}),
@@ -321,6 +330,9 @@ TEST_CASE("foreign infotext: what is not taken over is listed once, what says no
         std::vector<std::string>{"Hires upscaler"});
   CHECK(list_not_taken_over({"", "", {{"Hires upscale", "2"}, {"Hires upscaler", "Lanczos"}}})
             .empty());
+  CHECK(list_not_taken_over({"", "", {{"CFG scale", "7"}, {"Hires CFG Scale", "7"}}}).empty());
+  CHECK(list_not_taken_over({"", "", {{"CFG scale", "7"}, {"Hires CFG Scale", "5"}}}) ==
+        std::vector<std::string>{"Hires CFG Scale"});
   CHECK(list_not_taken_over({"", "", {{"bad\x1B", "1"}}}) == std::vector<std::string>{"\"bad?\""});
 }
 
