@@ -46,8 +46,9 @@ inline const std::uint8_t* unsigned_bytes(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
 
-/// @throws DataError unless there are pixels, and at most kMaxImageMegapixels of them.
-void require_size(std::uint64_t width, std::uint64_t height);
+/// @throws DataError unless there are pixels, and at most so many millions of them.
+void require_size(std::uint64_t width, std::uint64_t height,
+                  int most_megapixels = kMaxImageMegapixels);
 
 [[noreturn]] void refuse_animation(const char* format);
 

@@ -29,8 +29,11 @@ bool is_known(std::string_view column) {
 bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
 
 /// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
-/// order does.
+/// order does. Slips spare the first letter of a short word: "unit" is a word of its own, no
+/// "init".
 bool looks_like(std::string_view word, std::string_view known) {
+  constexpr std::size_t kShort = 5;
+  if (known.size() <= kShort && !word.starts_with(known.front())) return false;
   const bool same_letters =
       word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
   return same_letters || edit_distance(word, known) <= known.size() / 3;

@@ -28,10 +28,18 @@ class CsvParser {
   CsvRow take_row() {
     CsvRow row{line_, {}};
     while (true) {
-      row.fields.push_back(rest_.starts_with('"') ? take_quoted() : take_plain());
+      // Some programs put blanks around quotes, where the standard has none.
+      const std::size_t blanks = count_blanks();
+      const bool is_quoted = rest_.substr(blanks).starts_with('"');
+      if (is_quoted) rest_.remove_prefix(blanks);
+      row.fields.push_back(is_quoted ? take_quoted() : take_plain());
       if (rest_.empty() || take_line_break()) return row;
       rest_.remove_prefix(1);  // the comma
     }
+  }
+
+  std::size_t count_blanks() const {
+    return std::min(rest_.find_first_not_of(" \t"), rest_.size());
   }
 
   std::string take_plain() {
@@ -54,6 +62,7 @@ class CsvParser {
       field += '"';
       rest_.remove_prefix(1);
     }
+    rest_.remove_prefix(count_blanks());
     if (!rest_.empty() && rest_.find_first_of(",\r\n") != 0) {
       fail(line_, "text after a closing quote; write quotes inside a field twice");
     }

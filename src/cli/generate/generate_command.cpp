@@ -32,6 +32,9 @@ namespace sdx {
 
 namespace {
 
+// A list of more would fill the memory before the first picture, and nobody looks at them.
+constexpr int kMostImagesOfOnePrompt = 100'000;
+
 struct GenerateOptions {
   std::vector<std::string> prompts;
   std::string prompt_file;
@@ -94,7 +97,7 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table.group("Picture");
     table.add("count", &Options::count, "Pictures of each prompt, seed + 0, 1, …")
         .letter('n')
-        .at_least(1);
+        .within(1, kMostImagesOfOnePrompt);
     table.group("Output");
     table.add("out", nested(&Options::output, &OutputOptions::folder), "Folder for the pictures");
     table.add("grid", nested(&Options::output, &OutputOptions::grid),

@@ -89,7 +89,7 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
     const MemberState state = status.examine(member);
     if (state.is_done()) ++done;
     say_json(messages, to_json(state));
-    if (!messages.json) std::puts(with_option_names(write_line(state)).c_str());
+    if (!messages.json) std::puts(to_terminal_text(write_line(state)).c_str());
   }
   say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
       (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
