@@ -1,5 +1,5 @@
-// A checkpoint of a training. The input is the header's JSON, a byte 0, and the tensors' bytes: this
-// target writes the header's length, which chance would seldom get right.
+// A checkpoint of a training. The input is the header's JSON, a byte 0, and the tensors' bytes:
+// this target writes the header's length, which chance would seldom get right.
 
 #include "sdx/training/checkpoint.h"
 

@@ -65,13 +65,13 @@ TEST_CASE("fuzz: a refusal is no find, all else that is thrown is one", "[fuzz]"
 TEST_CASE("fuzz: a reader that takes too long for the size of its input is a find", "[fuzz]") {
   CHECK(fuzz::time_limit_s(65536) > 1.9);
   CHECK(fuzz::time_limit_s(65536) < 2.1);
-  const fuzz::Target slow = {"slow", [](std::string_view bytes) {
-                               const std::clock_t start = std::clock();
-                               const double seconds = 1.1 * fuzz::time_limit_s(bytes.size());
-                               while (static_cast<double>(std::clock() - start) <
-                                      seconds * CLOCKS_PER_SEC) {
-                               }
-                             }};
+  const fuzz::Target slow = {
+      "slow", [](std::string_view bytes) {
+        const std::clock_t start = std::clock();
+        const double seconds = 1.1 * fuzz::time_limit_s(bytes.size());
+        while (static_cast<double>(std::clock() - start) < seconds * CLOCKS_PER_SEC) {
+        }
+      }};
   CHECK_THROWS_AS(fuzz::try_target(slow, "12345"), std::runtime_error);
 }
 

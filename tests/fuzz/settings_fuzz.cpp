@@ -1,5 +1,5 @@
-// What people write: lines of a prompts file (l), an axis of a grid (g), settings of a training (t),
-// of a team (m) or of images (i) as JSON. The first letter chooses.
+// What people write: lines of a prompts file (l), an axis of a grid (g), settings of a training
+// (t), of a team (m) or of images (i) as JSON. The first letter chooses.
 
 #include <string>
 

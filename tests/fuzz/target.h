@@ -48,8 +48,8 @@ char take_letter(std::string_view& bytes);
 }  // namespace sdx::fuzz
 
 /// Defines a target and makes it known. Its body reads `bytes`.
-#define SDX_FUZZ_TARGET(name)                                  \
-  static void read_##name(std::string_view bytes);             \
-  [[maybe_unused]] static const bool kIsKnown_##name =         \
-      sdx::fuzz::add_target({#name, &read_##name});            \
+#define SDX_FUZZ_TARGET(name)                          \
+  static void read_##name(std::string_view bytes);     \
+  [[maybe_unused]] static const bool kIsKnown_##name = \
+      sdx::fuzz::add_target({#name, &read_##name});    \
   static void read_##name([[maybe_unused]] std::string_view bytes)
