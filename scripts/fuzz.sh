@@ -65,6 +65,7 @@ stage_end ""
 # Readers want files, and these are written thousands of times a second.
 if [[ -z "${TMPDIR:-}" && -w /dev/shm ]]; then export TMPDIR=/dev/shm; fi
 export ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS:-}"
+export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
 export OMP_WAIT_POLICY=passive
 
 # final LOG KEY: a number of libFuzzer's statistics; empty if it did not come so far.

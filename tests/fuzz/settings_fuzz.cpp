@@ -5,6 +5,7 @@
 
 #include "fuzz/target.h"
 #include "sdx/generation/image_jobs.h"
+#include "sdx/roster/member_record.h"
 #include "sdx/roster/team_options.h"
 #include "sdx/training/training_options.h"
 #include "sdx/util/json.h"
@@ -15,13 +16,18 @@ SDX_FUZZ_TARGET(settings) {
   const char letter = fuzz::take_letter(bytes);
   if (letter == 'l') {
     const auto file = fuzz::make_file("prompts.txt", bytes);
-    for (const ImageOptions& options : read_prompt_options(file.string(), {})) {
-      Settings(image_settings(), const_cast<ImageOptions&>(options)).to_json().dump();
+    for (ImageOptions options : read_prompt_options(file.string(), {})) {
+      Settings(image_settings(), options).to_json();
     }
     return;
   }
   if (letter == 'g') {
     parse_grid_axis(std::string(bytes));
+    return;
+  }
+  if (letter == 'r') {
+    fuzz::make_file("person/record.json", bytes);
+    read_record(fuzz::scratch_folder() / "person");
     return;
   }
   const Json json = read_json_file(fuzz::make_file("settings.json", bytes));
