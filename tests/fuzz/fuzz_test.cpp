@@ -75,6 +75,65 @@ TEST_CASE("fuzz: a reader that takes too long for the size of its input is a fin
   CHECK_THROWS_AS(fuzz::try_target(slow, "12345"), std::runtime_error);
 }
 
+namespace {
+
+/// An input of 64 KiB that would be out of place among the files of a corpus: one thing repeated.
+struct Repeated {
+  const char* target;
+  std::string before;
+  std::string slice;
+  std::string behind;
+};
+
+std::string fill(const Repeated& input) {
+  constexpr std::size_t kBytes = 64 * 1024;
+  std::string bytes = input.before;
+  while (bytes.size() + input.behind.size() < kBytes) bytes += input.slice;
+  return bytes + input.behind;
+}
+
+}  // namespace
+
+TEST_CASE("fuzz: no reader's time grows with the square of its input", "[fuzz]") {
+  const std::vector<Repeated> inputs = {
+      // Found here, and mended.
+      {"prompt", "", "((a:1)", ""},
+      {"prompt", "", "[a:", ""},
+      {"prompt", "", "[a|", ""},
+      {"prompt", "", "[a:b:", ""},
+      {"dynamic", "{30000$$", "a|", "}"},
+      {"infotext", std::string(30000, '\n') + "\nSteps: 1, Seed: 2", ", Prompt lines: 30000", ""},
+      // Of the same kinds.
+      {"prompt", "", "(", ""},
+      {"prompt", "", "[", ""},
+      {"prompt", "", "<a", ""},
+      {"prompt", "", "(a:1.1)", ""},
+      {"prompt", "", "AND ", ""},
+      {"prompt", "", "(BREAK]", ""},
+      {"dynamic", "", "{a|", ""},
+      {"dynamic", "", "__a", ""},
+      {"dynamic", "{2$$", "a|", "}"},
+      {"dynamic", "__a__" + std::string(1, '\0'), "x\n", ""},
+      {"infotext", "a\nSteps: 1, Seed: 2", ", ab: \"c\"", ""},
+      {"infotext", "", "\nNegative prompt: ", ""},
+      {"table", "cname,portraits\n", "a,b\n", ""},
+      {"table", "cname,portraits", ",", ""},
+      {"table", "cname,portraits\n\"", "\"\"", "\",b"},
+      {"settings", "l", "--style A ", ""},
+      {"settings", "i", "[", ""},
+      {"torch", "P\x80\x02", "]\x94", "."},
+      {"tokenizer", "m#version: 0.2\n", "a b\n", ""},
+  };
+  for (const Repeated& input : inputs) {
+    INFO(input.target << ": " << input.slice);
+    const auto target = std::find_if(
+        fuzz::list_targets().begin(), fuzz::list_targets().end(),
+        [&](const fuzz::Target& one) { return one.name == std::string(input.target); });
+    REQUIRE(target != fuzz::list_targets().end());
+    CHECK_NOTHROW(fuzz::try_target(*target, fill(input)));
+  }
+}
+
 TEST_CASE("fuzz: an input holds several texts", "[fuzz]") {
   using namespace std::string_view_literals;
   std::string_view rest = "xa\0b\0\0c"sv;
