@@ -1,5 +1,7 @@
 #include "sdx/dataset/portraits.h"
 
+#include <cstdlib>
+
 #include "sdx/image/decode.h"
 #include "sdx/image/png.h"
 #include "sdx/image/transform.h"
@@ -206,7 +208,40 @@ sdx::Image darkened(sdx::Image image) {
 
 }  // namespace
 
-TEST_CASE("dataset: a square photograph is cropped only where its face is small", "[dataset]") {
+TEST_CASE("dataset: by default a photograph is cropped around its face", "[dataset]") {
+  const auto faces = sdx::FaceFinder::installed();
+  REQUIRE(faces.has_value());
+  const TempFolder folder;
+  fs::copy(fs::path(SDX_TEST_DATA) / "face/portrait.jpg", folder.path() / "1-photo.jpg");
+  const sdx::Image photo = sdx::decode_image(folder.path() / "1-photo.jpg").image;
+  // The same face beside the middle of a wide picture.
+  const sdx::Image grey = sdx::test::plain_image(1100, 520, {120, 120, 120});
+  sdx::write_png(folder.path() / "2-wide.png", with_pasted(grey, photo, 700, 4));
+  const auto portraits = sdx::load_portraits(folder.path(), {.size_px = 128}, &*faces);
+  REQUIRE(portraits.size() == 2);
+  for (const sdx::Portrait& portrait : portraits) {
+    INFO(portrait.file.filename() << " " << portrait.problem);
+    CHECK(portrait.used());
+    CHECK(portrait.faces == 1);
+    CHECK(portrait.crop == sdx::Crop::kFace);
+    REQUIRE(portrait.face.has_value());
+    CHECK(portrait.image.width_px == 128);
+    // The whole face is in the square, and near its middle.
+    const sdx::Rect face = sdx::in_square(portrait, portrait.face->box);
+    CHECK(face.x_px > 10);
+    CHECK(face.x_px + face.width_px < 118);
+    CHECK(std::abs(face.x_px + face.width_px / 2 - 64) < 16);
+    CHECK(face.y_px > 0);
+    CHECK(face.y_px + face.height_px < 128);
+  }
+  // By the middle alone the second would show nobody.
+  CHECK(portraits[1].area.x_px > 600);
+  const sdx::PortraitOptions centre{.size_px = 128, .crop = sdx::Crop::kCentre};
+  CHECK(sdx::load_portraits(folder.path(), centre, &*faces)[1].area.x_px == 290);
+}
+
+TEST_CASE("dataset: a square photograph is cropped only where its face is small",
+          "[dataset][needs-data]") {
   if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
   const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
   const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;
@@ -237,7 +272,7 @@ TEST_CASE("dataset: a square photograph is cropped only where its face is small"
 }
 
 TEST_CASE("dataset: of several faces the largest, the middle one or the one that recurs",
-          "[dataset]") {
+          "[dataset][needs-data]") {
   if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
   const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
   const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;

@@ -308,7 +308,7 @@ TEST_CASE("embedding: claims of huge sizes cost nothing", "[embedding]") {
 }
 
 TEST_CASE("embedding: the embeddings of the field hold what Python reads from them",
-          "[embedding]") {
+          "[embedding][needs-data]") {
   const fs::path folder = fs::path(SDX_SHARED_DATA) / "embeddings";
   if (!fs::exists(folder)) SDX_SKIP("the embeddings in shared/data are not here");
   struct Case {

@@ -182,7 +182,7 @@ TEST_CASE("tensor: damaged torch files are read as they were or refused, never w
   }
 }
 
-TEST_CASE("tensor: embeddings of the field are read", "[tensor]") {
+TEST_CASE("tensor: embeddings of the field are read", "[tensor][needs-data]") {
   const fs::path folder = fs::path(SDX_SHARED_DATA) / "embeddings";
   if (!fs::exists(folder)) SDX_SKIP("the embeddings in shared/data are not here");
   const auto a1111 = sdx::read_torch_file(folder / "a1111_gasai_yuno-1000.pt");
