@@ -1,7 +1,5 @@
 #include "sdx/generation/generator.h"
 
-#include "sdx/device/recorded_call.h"
-
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
@@ -23,6 +21,7 @@
 #include "generation/request_check.h"
 #include "generation/start_image.h"
 #include "generation/tile.h"
+#include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
