@@ -192,8 +192,7 @@ std::optional<NameMatch<SamplerKind>> find_bare_sampler(std::string_view folded)
       return found;
     }
   }
-  // diffusers' classes, without the word that ends all their names.
-  return find_folded(sampler_names(), std::string(folded) + "scheduler");
+  return std::nullopt;
 }
 
 /// Of `names`, the nearest by letters.
@@ -229,6 +228,9 @@ std::optional<SamplerMatch> find_sampler_name(std::string_view text) {
     const std::string_view front(folded.data(), folded.size() - name.size());
     if (const auto sampler = find_bare_sampler(front)) return SamplerMatch{*sampler, match};
   }
+  // diffusers' classes, without the word that ends all their names.
+  const auto named = find_folded(sampler_names(), folded + "scheduler");
+  if (named) return SamplerMatch{*named, std::nullopt};
   return std::nullopt;
 }
 
