@@ -55,12 +55,19 @@ std::string_view parameters_in(const Texts& texts) { return find_text(texts, kPa
 
 bool holds(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
-/// Whether a text is meant as a JSON object, damaged or not. A prompt may begin with "{a|b}".
-bool is_object(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == text.npos || text[begin] != '{') return false;
-  const std::size_t next = text.find_first_not_of(" \t\r\n", begin + 1);
-  return next != text.npos && (text[next] == '"' || text[next] == '}');
+/// Whether a text is meant as JSON, damaged or not. A prompt may begin with "{a|b}" and
+/// "[{a|b}:c:4]".
+bool is_json(std::string_view text) {
+  constexpr const char* kBlanks = " \t\r\n";
+  std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == text.npos) return false;
+  if (text[begin] == '[') {
+    begin = text.find_first_not_of(kBlanks, begin + 1);
+    if (begin == text.npos || text[begin] != '{') return false;
+  }
+  if (text[begin] != '{') return false;
+  const std::size_t next = text.find_first_not_of(kBlanks, begin + 1);
+  return next == text.npos || text[next] == '"' || text[next] == '}';
 }
 
 // ------------------------------------------------------------------------------------------- JSON
@@ -110,6 +117,15 @@ const Tree* find_member(const Tree& object, const std::string& key) {
 std::string text_member(const Tree& object, const std::string& key) {
   const Tree* const value = find_member(object, key);
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+/// The prompt that an object states.
+void take_prompts(const Tree& object, const std::string& positive, const std::string& negative,
+                  ImageOrigin& origin) {
+  const Tree* const prompt = find_member(object, positive);
+  if (prompt == nullptr || !prompt->is_string()) origin.prompt_fault = "it states no prompt";
+  origin.infotext.prompt = text_member(object, positive);
+  origin.infotext.negative_prompt = text_member(object, negative);
 }
 
 /// A value as a setting's text; nothing for a list or an object.
@@ -177,7 +193,7 @@ void take_size(const Tree& object, Infotext& infotext) {
 constexpr std::string_view kSwarmMark = "\"sui_image_params\"";
 
 bool is_swarm(const Texts& texts) {
-  return is_object(parameters_in(texts)) && holds(parameters_in(texts), kSwarmMark);
+  return is_json(parameters_in(texts)) && holds(parameters_in(texts), kSwarmMark);
 }
 
 void read_swarm(const Texts& texts, ImageOrigin& origin) {
@@ -201,9 +217,10 @@ void read_swarm(const Texts& texts, ImageOrigin& origin) {
   const Tree whole = parse_object(parameters_in(texts));
   const Tree* const params = find_member(whole, "sui_image_params");
   if (params == nullptr || !params->is_object()) throw Unreadable{"its JSON is damaged"};
-  origin.infotext.prompt = replace_all(text_member(*params, "prompt"), "<embed:", "<");
-  origin.infotext.negative_prompt =
-      replace_all(text_member(*params, "negativeprompt"), "<embed:", "<");
+  take_prompts(*params, "prompt", "negativeprompt", origin);
+  for (std::string* text : {&origin.infotext.prompt, &origin.infotext.negative_prompt}) {
+    *text = replace_all(*text, "<embed:", "<");
+  }
   take_settings(*params, kNamings, origin.infotext);
   take_size(*params, origin.infotext);
   // The layer is counted from the end, downwards.
@@ -217,7 +234,7 @@ void read_swarm(const Texts& texts, ImageOrigin& origin) {
 
 bool is_fooocus(const Texts& texts) {
   const std::string_view parameters = parameters_in(texts);
-  return is_object(parameters) &&
+  return is_json(parameters) &&
          (texts.contains("fooocus_scheme") || holds(parameters, "Fooocus") ||
           (holds(parameters, "\"base_model\"") && holds(parameters, "\"sharpness\"")));
 }
@@ -225,8 +242,10 @@ bool is_fooocus(const Texts& texts) {
 void read_fooocus(const Texts& texts, ImageOrigin& origin) {
   static constexpr Naming kNamings[] = {{"steps", kSteps},
                                         {"sampler", kSampler},
+                                        {"sampler_name", kSampler},
                                         {"scheduler", kSchedule},
                                         {"guidance_scale", kGuidance},
+                                        {"cfg", kGuidance},
                                         {"seed", kSeed},
                                         {"clip_skip", kClipSkip},
                                         {"styles", "styles of Fooocus", true},
@@ -238,12 +257,13 @@ void read_fooocus(const Texts& texts, ImageOrigin& origin) {
                                         {"freeu", "FreeU", true},
                                         {"inpaint_method", kStartImage, true}};
   const Tree object = with_plain_keys(parse_object(parameters_in(texts)));
-  origin.infotext.prompt = text_member(object, "prompt");
-  origin.infotext.negative_prompt = text_member(object, "negative_prompt");
+  take_prompts(object, "prompt", object.contains("negative") ? "negative" : "negative_prompt",
+               origin);
   take_settings(object, kNamings, origin.infotext);
   for (const auto& [key, value] : object.items()) {
     if (key.starts_with("lora_") && is_used(value)) add_field(origin.infotext, kLora, "True");
   }
+  take_size(object, origin.infotext);
   // "(896, 1152)"
   std::vector<std::string> sides = split_list(text_member(object, "resolution"), ',');
   if (sides.size() == 2 && sides[0].starts_with('(') && sides[1].ends_with(')')) {
@@ -290,6 +310,7 @@ constexpr Naming kInvokeNamings[] = {{"steps", kSteps},
                                      {"control_layers", kControlNet, true},
                                      {"ipAdapters", "IP-Adapter", true},
                                      {"t2iAdapters", "T2I-Adapter", true},
+                                     {"regions", "regional prompts", true},
                                      {"refiner_model", kRefiner, true},
                                      {"hrf_enabled", "high resolution fix", true},
                                      {"hires_fix", "high resolution fix", true},
@@ -313,11 +334,7 @@ void take_invoke_type(const Tree& object, const char* key, ImageOrigin& origin) 
 
 void read_invoke_metadata(std::string_view text, ImageOrigin& origin) {
   const Tree object = parse_object(text);
-  if (find_member(object, "positive_prompt") == nullptr) {
-    origin.prompt_fault = "it states no prompt";
-  }
-  origin.infotext.prompt = text_member(object, "positive_prompt");
-  origin.infotext.negative_prompt = text_member(object, "negative_prompt");
+  take_prompts(object, "positive_prompt", "negative_prompt", origin);
   take_settings(object, kInvokeNamings, origin.infotext);
   take_size(object, origin.infotext);
   take_invoke_type(object, "generation_mode", origin);
@@ -401,8 +418,8 @@ bool is_novel(const Texts& texts) {
   const std::string_view comment = find_text(texts, "Comment");
   const std::string_view parameters = parameters_in(texts);
   return holds(find_text(texts, "Software"), "NovelAI") ||
-         (is_object(comment) && holds(comment, "\"uc\"")) ||
-         (is_object(parameters) && holds(parameters, "NovelAI") && holds(parameters, "Comment"));
+         (is_json(comment) && holds(comment, "\"uc\"")) ||
+         (is_json(parameters) && holds(parameters, "NovelAI") && holds(parameters, "Comment"));
 }
 
 void read_novel(const Texts& texts, ImageOrigin& origin) {
@@ -420,16 +437,18 @@ void read_novel(const Texts& texts, ImageOrigin& origin) {
                                         {"controlnet_model", kControlNet, true},
                                         {"reference_image_multiple", "vibe transfer", true}};
   Texts own = texts;
-  if (is_object(parameters_in(texts))) {  // EXIF has one text, which holds the others
+  if (is_json(parameters_in(texts))) {  // EXIF has one text, which holds the others
     const Tree others = parse_object(parameters_in(texts));
     for (const auto& [key, value] : others.items()) {
       if (value.is_string()) own[key] = value.get<std::string>();
     }
   }
   const Tree object = parse_object(find_text(own, "Comment"));
-  origin.infotext.prompt = text_member(object, "prompt");
-  if (origin.infotext.prompt.empty()) origin.infotext.prompt = find_text(own, "Description");
-  origin.infotext.negative_prompt = text_member(object, "uc");
+  take_prompts(object, "prompt", "uc", origin);
+  if (!origin.prompt_fault.empty() && own.contains("Description")) {
+    origin.infotext.prompt = own["Description"];
+    origin.prompt_fault.clear();
+  }
   take_settings(object, kNamings, origin.infotext);
   take_size(object, origin.infotext);
   if (holds(origin.infotext.prompt, "{")) {
@@ -442,8 +461,7 @@ void read_novel(const Texts& texts, ImageOrigin& origin) {
 bool is_easy(const Texts& texts) {
   return texts.contains("num_inference_steps") || texts.contains("use_stable_diffusion_model") ||
          texts.contains("Stable Diffusion model") ||
-         (is_object(parameters_in(texts)) &&
-          holds(parameters_in(texts), "\"num_inference_steps\""));
+         (is_json(parameters_in(texts)) && holds(parameters_in(texts), "\"num_inference_steps\""));
 }
 
 void read_easy(const Texts& texts, ImageOrigin& origin) {
@@ -466,14 +484,13 @@ void read_easy(const Texts& texts, ImageOrigin& origin) {
                                         {"init_image", kStartImage, true},
                                         {"prompt_strength", kStrength}};
   Tree stated = Tree::object();
-  if (is_object(parameters_in(texts))) {
+  if (is_json(parameters_in(texts))) {
     stated = parse_object(parameters_in(texts));
   } else {
     for (const auto& [key, value] : texts) stated[key] = value;
   }
   const Tree object = with_plain_keys(stated);
-  origin.infotext.prompt = text_member(object, "prompt");
-  origin.infotext.negative_prompt = text_member(object, "negative_prompt");
+  take_prompts(object, "prompt", "negative_prompt", origin);
   take_settings(object, kNamings, origin.infotext);
   take_size(object, origin.infotext);
   const Tree* const skip = find_member(object, "clip_skip");
@@ -485,9 +502,9 @@ void read_easy(const Texts& texts, ImageOrigin& origin) {
 bool is_comfy(const Texts& texts) {
   const std::string_view prompt = find_text(texts, "prompt");
   const std::string_view parameters = parameters_in(texts);
-  return (is_object(prompt) && (holds(prompt, "\"class_type\"") || holds(prompt, "\"inputs\""))) ||
-         is_object(find_text(texts, "workflow")) ||
-         (is_object(parameters) && holds(parameters, "class_type"));
+  return (is_json(prompt) && (holds(prompt, "\"class_type\"") || holds(prompt, "\"inputs\""))) ||
+         is_json(find_text(texts, "workflow")) ||
+         (is_json(parameters) && holds(parameters, "class_type"));
 }
 
 /// The graph of nodes that ComfyUI computes: {"3": {"class_type": "KSampler", "inputs": {"seed": 7,
@@ -612,8 +629,8 @@ void read_comfy(const Texts& texts, ImageOrigin& origin) {
   static constexpr Naming kNamings[] = {
       {"seed", kSeed},    {"noise_seed", kSeed},      {"steps", kSteps},
       {"cfg", kGuidance}, {"sampler_name", kSampler}, {"scheduler", kSchedule}};
-  const bool is_apart = is_object(find_text(texts, "prompt"));
-  if (!is_apart && !is_object(parameters_in(texts))) {
+  const bool is_apart = is_json(find_text(texts, "prompt"));
+  if (!is_apart && !is_json(parameters_in(texts))) {
     throw Unreadable{"it holds a workflow without the values that were used"};
   }
   const Tree whole = parse_object(is_apart ? find_text(texts, "prompt") : parameters_in(texts));
@@ -765,7 +782,7 @@ ImageOrigin with_networks_taken(ImageOrigin origin) {
 
 std::optional<ImageOrigin> find_image_origin(const Texts& texts) {
   const std::string_view parameters = parameters_in(texts);
-  if (!parameters.empty() && !is_object(parameters)) {
+  if (!parameters.empty() && !is_json(parameters)) {
     ImageOrigin origin{"", parse_infotext(parameters), ""};
     name_second_pass(origin.infotext);
     return with_networks_taken(std::move(origin));

@@ -25,9 +25,12 @@ using enum NameFit;
 
 constexpr std::array kSamplersElsewhere = {
     // The same under another name. A leading "k_", "sample_" and a trailing "_gpu" are left out.
-    Elsewhere{kDpmpp2m, kSame, "dpm++2m|dpmpp_2|DPMSolverMultistepScheduler|dpm_solver|DPM++"},
+    Elsewhere{kDpmpp2m, kSame,
+              "dpm++2m|dpmpp_2|DPMSolverMultistepScheduler|dpm_solver|DPM++|DPM-Solver++|DPM-"
+              "Solver++(2M)"},
     Elsewhere{kEulerAncestral, kSame, "euler_ancestral|EulerAncestralDiscreteScheduler|eular a"},
     Elsewhere{kDpmppSde, kSame, "DPMSolverSDEScheduler|DPM SDE"},
+    Elsewhere{kDpmpp2mSde, kSame, "sde-dpmsolver++"},
     Elsewhere{kEuler, kSame, "EulerDiscreteScheduler"},
     Elsewhere{kDdim, kSame, "DDIMScheduler|ddim_v3"},
     Elsewhere{kUniPc, kSame, "uni_pc|uni_pc_bh2|UniPCMultistepScheduler"},
@@ -97,12 +100,12 @@ constexpr std::array kSamplersElsewhere = {
 
 constexpr std::array kSchedulesElsewhere = {
     Elsewhere{ScheduleKind::kAuto, kSame, "default|native"},
-    Elsewhere{ScheduleKind::kNormal, kSame, "discrete"},
+    Elsewhere{ScheduleKind::kNormal, kSame, "discrete|linspace"},
     Elsewhere{ScheduleKind::kKarras, kSame, "k|ka"},
     Elsewhere{ScheduleKind::kExponential, kSame, "exp"},
     Elsewhere{ScheduleKind::kSgmUniform, kSame, "sgm"},
-    Elsewhere{ScheduleKind::kDdim, kSame, "ddim_uniform"},
-    Elsewhere{ScheduleKind::kAys, kSame, "AlignYourSteps"},
+    Elsewhere{ScheduleKind::kDdim, kSame, "ddim_uniform|leading"},
+    Elsewhere{ScheduleKind::kAys, kSame, "AlignYourSteps|ays_sd15|Align Your Steps SD15"},
 
     Elsewhere{ScheduleKind::kExponential, kNearest, "Polyexponential",
               "is exponential with a bend"},
@@ -117,7 +120,8 @@ constexpr std::array kSchedulesElsewhere = {
               "has the levels of another model or length"},
     Elsewhere{ScheduleKind::kNormal, kNearest, "smoothstep|sinusoidal sf|sinusoidal|phi|linear",
               "spaces the levels by another curve"},
-    Elsewhere{ScheduleKind::kSimple, kNearest, "linear_quadratic|ltxv|ltxv-image",
+    Elsewhere{ScheduleKind::kSimple, kNearest,
+              "linear_quadratic|ltxv|ltxv-image|edm_playground_v2.5",
               "is for models of another kind"},
     Elsewhere{ScheduleKind::kBeta, kNearest,
               "bong_tangent|beta57|laplace|cosine|invcosinusoidal sf",
@@ -224,6 +228,9 @@ std::optional<SamplerMatch> find_sampler_name(std::string_view text) {
     const std::string_view front(folded.data(), folded.size() - name.size());
     if (const auto sampler = find_bare_sampler(front)) return SamplerMatch{*sampler, match};
   }
+  // diffusers' classes, without the word that ends all their names.
+  const auto named = find_folded(sampler_names(), folded + "scheduler");
+  if (named) return SamplerMatch{*named, std::nullopt};
   return std::nullopt;
 }
 

@@ -178,6 +178,31 @@ TEST_CASE("foreign infotext: Fooocus' and SwarmUI's JSON is no prompt") {
                                        {"Seed", "7"},
                                        {"Size", "512x768"},
                                        {"Steps", "25"}});
+  // A fork of Fooocus names settings in its own way.
+  const ImageOrigin fork =
+      read({{"parameters", R"({"Prompt": "robot", "Negative": "red", "steps": 30, "cfg": 8.5,
+             "width": 896, "height": 1152, "seed": 5, "sampler_name": "dpmpp_2m_sde_gpu",
+             "scheduler": "karras", "software": "RuinedFooocus"})"}});
+  CHECK(fork.infotext == Infotext{"robot",
+                                  "red",
+                                  {{"Steps", "30"},
+                                   {"Sampler", "dpmpp_2m_sde_gpu"},
+                                   {"Schedule type", "karras"},
+                                   {"CFG scale", "8.5"},
+                                   {"Seed", "5"},
+                                   {"Size", "896x1152"}}});
+  // A prompt that is none is not the empty one.
+  for (const char* none :
+       {R"({"sui_image_params": {"prompt": 5}})", R"({"sui_image_params": {}})"}) {
+    CHECK(read({{"parameters", none}}).prompt_fault == "it states no prompt");
+  }
+  for (const char* cut : {"{", " {\n", R"({"prompt": "a ro)", R"([{"prompt": "x"}])"}) {
+    INFO(cut);
+    CHECK(contains(refusal({{"parameters", cut}, {"fooocus_scheme", "fooocus"}}),
+                   "in Fooocus's way, which cannot be read here: its JSON is damaged"));
+    CHECK(contains(refusal({{"parameters", cut}}), "not known here"));
+  }
+  CHECK(read({{"parameters", "[{red|blue}:hat:4]"}}).infotext.prompt == "[{red|blue}:hat:4]");
   CHECK(contains(refusal({{"parameters", R"({"what": "ever"})"}}), "not known here"));
   CHECK(contains(refusal({{"parameters", R"({"sui_image_params": 3})"}}), "SwarmUI's way"));
   CHECK(contains(refusal({{"parameters", R"({"sui_image_params": {"a)"}}), "damaged"));

@@ -53,6 +53,9 @@ TEST_CASE("sampler names: other programs' names for our samplers") {
       // diffusers
       {"DPMSolverMultistepScheduler", kDpmpp2m},
       {"DPMSolverSDEScheduler", kDpmppSde},
+      {"DPMSolverMultistep", kDpmpp2m},
+      {"DPM-Solver++", kDpmpp2m},
+      {"sde-dpmsolver++", kDpmpp2mSde},
       {"EulerDiscreteScheduler", kEuler},
       {"EulerAncestralDiscreteScheduler", kEulerAncestral},
       {"KDPM2AncestralDiscreteScheduler", kDpm2Ancestral},
