@@ -1,6 +1,7 @@
 #include "sdx/cli/command_line.h"
 
 #include <spdlog/spdlog.h>
+#include <cstdio>
 
 #include <CLI/CLI.hpp>
 
@@ -315,6 +316,21 @@ void run_command(const Command& tool, const std::vector<std::string>& arguments)
 std::string with_option_names(const std::string& message) {
   static const std::regex kSetting("`([a-z][a-z0-9-]*)`");
   return std::regex_replace(message, kSetting, "--$1");
+}
+
+std::string to_terminal_text(const std::string& message) {
+  std::string text;
+  for (const char c : with_option_names(message)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 || c == '\n' || c == '\t') && byte != 0x7F) {
+      text += c;
+      continue;
+    }
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
+    text += escaped;
+  }
+  return text;
 }
 
 namespace {

@@ -30,7 +30,7 @@ class MessageSink : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 int fail(const char* tool, const Failure& failure) {
-  std::fprintf(stderr, "%s: error: %s\n", tool, with_option_names(failure.text).c_str());
+  std::fprintf(stderr, "%s: error: %s\n", tool, to_terminal_text(failure.text).c_str());
   return static_cast<int>(failure.code);
 }
 
@@ -101,7 +101,7 @@ std::span<const Command> tools() {
   return kTools;
 }
 
-void say(const std::string& line) { spdlog::info("{}", with_option_names(line)); }
+void say(const std::string& line) { spdlog::info("{}", to_terminal_text(line)); }
 
 void say_json(const CommonOptions& options, const Json& object) {
   if (!options.json) return;
@@ -114,6 +114,7 @@ void say_json(const CommonOptions& options, const Json& object) {
 ComputeTarget compute_target(const CommonOptions& options) {
   set_compute_threads(options.threads);
   const ComputeTarget target = choose_target(options.device, options.dtype);
+  if (!target.remark.empty()) say(target.remark);
   spdlog::debug("Computing on {} in {}, processor threads: {}", target.device.str(),
                 precision_name(target.dtype), compute_threads());
   return target;

@@ -20,6 +20,8 @@ namespace sdx {
 namespace {
 
 constexpr const char* kContentKey = "sdx.content";
+constexpr const char* kMirrored = ".mirrored";
+constexpr std::string_view kMirroredMean = ".mirrored.mean";
 
 // The ellipse around face and hair, in widths and heights of the face's box.
 constexpr double kHalfWidth = 0.95;
@@ -68,7 +70,7 @@ std::string vae_key(const Bundle& bundle, const ComputeTarget& target) {
 std::string cache_key(const Portrait& portrait, const std::string& vae, bool is_mirrored) {
   const std::string pixels = sha256_hex(std::as_bytes(std::span(portrait.image.rgb)));
   return sha256_hex(pixels + " " + std::to_string(portrait.image.width_px) + " " + vae) +
-         (is_mirrored ? ".mirrored" : "");
+         (is_mirrored ? kMirrored : "");
 }
 
 /// Latents from the cache or, once it is needed, from the VAE.
@@ -90,6 +92,9 @@ class CachedEncoder {
       latents = {mean->second, deviation->second};
     } else {
       latents = compute(portrait, is_mirrored);
+      if (!is_mirrored && !cached_.empty()) {
+        new_files_.push_back(portrait.file.filename().string());
+      }
     }
     used_[key + ".mean"] = latents.mean;
     used_[key + ".deviation"] = latents.deviation;
@@ -102,6 +107,15 @@ class CachedEncoder {
   }
 
   int encoded() const { return encoded_; }
+  const std::vector<std::string>& new_files() const { return new_files_; }
+
+  /// How many portraits of the cache were not asked for.
+  int count_gone() const {
+    return static_cast<int>(std::count_if(cached_.begin(), cached_.end(), [this](const auto& one) {
+      const bool is_portrait = one.first.ends_with(".mean") && !one.first.ends_with(kMirroredMean);
+      return is_portrait && !used_.contains(one.first);
+    }));
+  }
   const std::string& problem() const { return problem_; }
 
  private:
@@ -122,6 +136,7 @@ class CachedEncoder {
   TensorMap used_;
   std::optional<VaeEncoder> encoder_;
   int encoded_ = 0;
+  std::vector<std::string> new_files_;
 };
 
 double ellipse_weight(double radius) {
@@ -175,8 +190,12 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
     }
   }
   encoder.save();
-  PortraitLatents result{
-      {at::cat(means), at::cat(deviations)}, {}, encoder.encoded(), encoder.problem()};
+  PortraitLatents result{{at::cat(means), at::cat(deviations)},
+                         {},
+                         encoder.encoded(),
+                         encoder.new_files(),
+                         encoder.count_gone(),
+                         encoder.problem()};
   if (options.mask_face) result.mask = at::cat(masks);
   return result;
 }

@@ -1,6 +1,8 @@
 #include "sdx/dataset/portraits.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -17,6 +19,19 @@ namespace sdx {
 namespace fs = std::filesystem;
 
 namespace {
+
+/// Whether a file's name says that it is a picture, in a format that is read here or not. Folders
+/// of portraits also hold captions, thumbnails' databases and sidecars, which concern nobody.
+bool is_named_as_image(const fs::path& file) {
+  constexpr auto kEndings = std::to_array<std::string_view>(
+      {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif",
+       ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2",  ".raw", ".dng", ".cr2",
+       ".cr3",  ".nef",  ".arw",  ".orf",  ".rw2", ".psd",  ".svg"});
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
 
 std::vector<fs::path> visible_files(const fs::path& folder) {
   if (!fs::exists(folder)) {
@@ -115,6 +130,11 @@ Loaded load_portrait(const fs::path& file, const PortraitOptions& options, const
   DecodedImage decoded;
   try {
     decoded = decode_image(file);
+  } catch (const DataError& error) {
+    const bool is_image = is_named_as_image(file);
+    if (options.strict && is_image) throw DataError(file.string() + ": " + error.what());
+    portrait.problem = is_image ? error.what() : "no picture";
+    return loaded;
   } catch (const Error& error) {
     if (options.strict) throw Error(error.exit_code(), file.string() + ": " + error.what());
     portrait.problem = error.what();
@@ -232,22 +252,51 @@ std::vector<Portrait> load_portraits(const fs::path& folder, const PortraitOptio
   return portraits;
 }
 
+namespace {
+
+/// ". There are 6 pictures in 10_ada: name that folder", where it is so.
+std::string describe_folders_inside(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (!entry.is_directory(ignored)) continue;
+    std::size_t count = 0;
+    for (const auto& inside : fs::directory_iterator(entry.path(), ignored)) {
+      if (is_named_as_image(inside.path())) ++count;
+    }
+    if (count == 0) continue;
+    return ". There " + std::string(count == 1 ? "is " : "are ") +
+           count_in_words(count, "picture", "pictures") + " in " + entry.path().string() +
+           ": name that folder";
+  }
+  return "";
+}
+
+std::string describe_problems(const std::vector<Portrait>& portraits) {
+  constexpr std::size_t kMostShown = 8;
+  std::vector<std::string> problems;
+  std::size_t count = 0;
+  for (const Portrait& portrait : portraits) {
+    if (portrait.used() || ++count > kMostShown) continue;
+    problems.push_back(portrait.file.filename().string() + ": " + portrait.problem);
+  }
+  if (count == 0) return "";
+  return ". Not used: " + join(problems, "; ") +
+         (count > kMostShown ? "; and " + std::to_string(count - kMostShown) + " more" : "");
+}
+
+}  // namespace
+
 void check_enough_portraits(const fs::path& folder, const std::vector<Portrait>& portraits) {
   const auto used = std::count_if(portraits.begin(), portraits.end(),
                                   [](const Portrait& portrait) { return portrait.used(); });
   if (used >= kFewestPortraits) return;
-  std::vector<std::string> problems;
-  for (const Portrait& portrait : portraits) {
-    if (!portrait.used()) {
-      problems.push_back(portrait.file.filename().string() + ": " + portrait.problem);
-    }
-  }
+  const std::string problems = describe_problems(portraits);
   throw MissingInputError(
       folder.string() + ": expected at least " + std::to_string(kFewestPortraits) +
       " usable portraits, found " + std::to_string(used) +
-      (problems.empty()
-           ? std::string(" in a folder of ") + std::to_string(portraits.size()) + " files"
-           : ". Not used: " + join(problems, "; ")));
+      (problems.empty() ? " in a folder of " + count_in_words(portraits.size(), "file", "files")
+                        : problems) +
+      describe_folders_inside(folder));
 }
 
 Rect in_square(const Portrait& portrait, const Rect& area) {

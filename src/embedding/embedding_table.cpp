@@ -6,7 +6,9 @@
 #include "embedding/png_embedding.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/util/error.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -22,14 +24,27 @@ bool has_known_extension(const fs::path& path) {
   return std::find(kKnown.begin(), kKnown.end(), find_extension(path)) != kKnown.end();
 }
 
+/// A path that was typed, whose last component may be there in another form.
+fs::path find_place(const fs::path& typed) {
+  if (fs::exists(typed) || !typed.has_filename()) return typed;
+  const fs::path folder = typed.has_parent_path() ? typed.parent_path() : fs::path(".");
+  const fs::path found = find_named_entry(folder, typed.filename().string());
+  return fs::exists(found) ? found : typed;
+}
+
 }  // namespace
 
 void EmbeddingTable::add(Embedding embedding) {
-  const std::string name = embedding.name;
-  embeddings_[name] = std::move(embedding);
+  std::string name = canonical_name(embedding.name);
+  embeddings_[std::move(name)] = std::move(embedding);
 }
 
-void EmbeddingTable::add_from(const fs::path& file_or_folder) {
+bool EmbeddingTable::contains(const std::string& name) const {
+  return embeddings_.contains(canonical_name(name));
+}
+
+void EmbeddingTable::add_from(const fs::path& place) {
+  const fs::path file_or_folder = find_place(place);
   if (fs::is_directory(file_or_folder)) {
     add_folder(file_or_folder);
   } else if (fs::exists(file_or_folder)) {
@@ -64,7 +79,7 @@ void EmbeddingTable::add_folder(const fs::path& folder) {
 }
 
 void EmbeddingTable::add_distinct(Embedding embedding) {
-  const auto known = embeddings_.find(embedding.name);
+  const auto known = embeddings_.find(canonical_name(embedding.name));
   if (known == embeddings_.end()) return add(std::move(embedding));
   if (are_equal(known->second.vectors, embedding.vectors)) return;  // a copy, or another form of it
   throw DataError("two embeddings are called " + placeholder(embedding.name) + ": " +
@@ -73,15 +88,35 @@ void EmbeddingTable::add_distinct(Embedding embedding) {
 }
 
 const Embedding& EmbeddingTable::at(const std::string& name) const {
-  const auto found = embeddings_.find(name);
+  const auto found = embeddings_.find(canonical_name(name));
   if (found != embeddings_.end()) return found->second;
   throw_unknown(name);
+}
+
+std::string EmbeddingTable::find_meant_name(const std::string& name) const {
+  if (!is_plain_text(name)) return "";
+  std::vector<std::string> spellings = {trim(name)};
+  // "embedding:Ada", "embed:people/Ada"
+  if (const std::size_t mark = name.find_last_of(":/\\"); mark != name.npos) {
+    spellings.push_back(trim(std::string_view(name).substr(mark + 1)));
+  }
+  for (std::size_t i = 0, count = spellings.size(); i < count; ++i) {
+    const fs::path file = spellings[i];
+    if (has_known_extension(file)) spellings.push_back(file.stem().string());
+  }
+  for (const std::string& spelling : spellings) {
+    if (contains(spelling)) return at(spelling).name;
+    for (const auto& [key, embedding] : embeddings_) {
+      if (caseless_name(embedding.name) == caseless_name(spelling)) return embedding.name;
+    }
+  }
+  return "";
 }
 
 void EmbeddingTable::throw_unknown(const std::string& name,
                                    const std::vector<std::string>& others) const {
   for (const auto& [file, reason] : unusable_) {
-    if (file.stem() == name) {
+    if (is_same_name(file.stem().string(), name)) {
       throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
     }
   }
@@ -92,8 +127,11 @@ void EmbeddingTable::throw_unknown(const std::string& name,
                        "and nothing else: take it out of the prompt");
     }
   }
+  if (const std::string meant = find_meant_name(name); !meant.empty()) {
+    throw UsageError(placeholder(name) + " is not known; did you mean " + placeholder(meant) + "?");
+  }
   std::vector<std::string> known;
-  for (const auto& [other, embedding] : embeddings_) known.push_back(placeholder(other));
+  for (const auto& [key, embedding] : embeddings_) known.push_back(placeholder(embedding.name));
   for (const std::string& other : others) known.push_back(placeholder(other));
   const std::string nearest = join(nearest_words(placeholder(name), known), ", ");
   const std::string files =
@@ -109,7 +147,8 @@ void EmbeddingTable::throw_unknown(const std::string& name,
 
 void EmbeddingTable::check_used(const std::vector<std::string>& names) const {
   const auto is_used = [&names](const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+    return std::any_of(names.begin(), names.end(),
+                       [&name](const std::string& used) { return is_same_name(used, name); });
   };
   for (const auto& [file, embeddings] : given_) {
     if (std::any_of(embeddings.begin(), embeddings.end(), is_used)) continue;

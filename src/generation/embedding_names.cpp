@@ -4,12 +4,13 @@
 
 namespace sdx {
 
-std::vector<std::string> list_embedding_names(const ImageRequest& request) {
-  return placeholder_names(request.prompt + "\n" + request.negative_prompt);
+std::vector<std::string> list_embedding_names(const ImageRequest& request,
+                                              const EmbeddingSizes& known) {
+  return placeholder_names(request.prompt + "\n" + request.negative_prompt, known);
 }
 
 std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& embeddings) {
-  for (const std::string& name : list_embedding_names(request)) {
+  for (const std::string& name : list_embedding_names(request, embeddings)) {
     if (!embeddings.contains(name)) return name;
   }
   return "";

@@ -1,18 +1,24 @@
 #include "sdx/generation/generator.h"
 
+#include "sdx/device/recorded_call.h"
+
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/zeros.h>
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 #include <future>
+#include <limits>
 
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
 #include "generation/image_size.h"
+#include "generation/not_finite.h"
 #include "generation/pass_plan.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
@@ -24,13 +30,16 @@
 #include "sdx/image/transform.h"
 #include "sdx/model/vae.h"
 #include "sdx/scheduler/sample_along.h"
+#include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stopwatch.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
 namespace {
 
+constexpr double kModestTimes = 16;  ///< of the native area: its memory is not even estimated
 constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
 
 /// What a generator that is on its own loads for itself.
@@ -88,6 +97,19 @@ struct Generator::Impl {
   const BundleInfo& info() const { return bundle.info(); }
   PredictionType prediction_type() const { return info().noise_schedule.prediction_type; }
 
+  bool is_exact() const { return target.dtype == at::kFloat; }
+  ComputeTarget exact_target() const { return {target.device, at::kFloat}; }
+
+  /// The same with networks in single precision, loaded when half precision has overflowed.
+  const Impl& exact() const {
+    if (!exact_impl) {
+      exact_unet = std::make_unique<UNet>(bundle, exact_target(), ModelUse::kInference);
+      exact_impl =
+          std::make_unique<Impl>(bundle, exact_target(), tokenizer, text_encoders, *exact_unet);
+    }
+    return *exact_impl;
+  }
+
   /// Needed for start images and second passes only, so loaded when it is.
   const VaeEncoder& vae_encoder() const {
     if (!encoder) encoder = std::make_unique<VaeEncoder>(bundle, target);
@@ -106,10 +128,24 @@ struct Generator::Impl {
   }
 
   /// @param side see decoded_side(); a seamless tile is always decoded whole.
-  at::Tensor decode(const at::Tensor& latents, bool tile, int side) const {
-    if (tile) return decode_tile(decoder, latents, info().vae_factor);
-    if (side > 0) return decode_in_pieces(decoder, latents, side, info().vae_factor);
-    return decoder.decode(latents);
+  at::Tensor decode(const VaeDecoder& by, const at::Tensor& latents, bool tile, int side) const {
+    if (tile) return decode_tile(by, latents, info().vae_factor);
+    if (side > 0) return decode_in_pieces(by, latents, side, info().vae_factor);
+    return by.decode(latents);
+  }
+
+  /// Pixels from finite latents: in single precision where half precision has overflowed, as the
+  /// autoencoders of some models do. Never for two threads at once.
+  /// @param must_be_exact the latents were made in single precision
+  /// @return what is not finite if nothing helps
+  at::Tensor decode_exactly_if_needed(const at::Tensor& latents, bool tile, int side,
+                                      bool must_be_exact) const {
+    if (!must_be_exact || is_exact()) {
+      const at::Tensor pixels = decode(decoder, latents, tile, side);
+      if (is_exact() || is_finite(pixels)) return pixels;
+    }
+    if (!exact_decoder) exact_decoder = std::make_unique<VaeDecoder>(bundle, exact_target());
+    return decode(*exact_decoder, latents, tile, side);
   }
 
   /// @param noise [B,C,h,w]; with `original` what it is noised with.
@@ -146,10 +182,15 @@ struct Generator::Impl {
     std::vector<at::Tensor> rows;
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
       const at::Tensor one = latents.narrow(0, i, 1);
-      const Image image = to_image(decode(one, settings.tile, decoded_side(one)));
+      const at::Tensor pixels =
+          decode_exactly_if_needed(one, settings.tile, decoded_side(one), false);
       const Image larger =
-          resize(image, size.width * info().vae_factor, size.height * info().vae_factor);
-      rows.push_back(vae_encoder().encode(to_tensor(larger)).mean);
+          resize(to_image(pixels), size.width * info().vae_factor, size.height * info().vae_factor);
+      const at::Tensor encoded = vae_encoder().encode(to_tensor(larger)).mean;
+      // An image of what is not finite would be: it stays what it is until somebody looks.
+      const bool is_good = is_finite(one) && is_finite(pixels);
+      rows.push_back(is_good ? encoded
+                             : at::full_like(encoded, std::numeric_limits<float>::quiet_NaN()));
     }
     return at::cat(rows);
   }
@@ -170,12 +211,88 @@ struct Generator::Impl {
     return to_device(at::cat(rows), target.device);
   }
 
+  /// Of an evaluation of the UNet for each latent of a picture.
+  double evaluation_bytes() const {
+    if (unet_bytes > 0) return unet_bytes;
+    const at::NoGradGuard no_grad;
+    const ImageRequest request;
+    const LatentSize size = latent_size(request.settings, info());
+    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
+    const EmbeddingTable none;
+    PromptCache texts;
+    ContextCache contexts(tokenizer, none, text_encoders, texts);
+    Guidance guidance({request}, {1, 0}, 0, image, unet, contexts);
+    const PlainCallsGuard plain;
+    const AllocationMeter meter;
+    guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
+    unet_bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1)) /
+                 (size.height * size.width);
+    return unet_bytes;
+  }
+
+  static double count_latents(const LatentSize& size) {
+    return static_cast<double>(size.height) * size.width;
+  }
+
+  double estimate_bytes(const ImageSettings& settings) const {
+    return evaluation_bytes() * count_latents(latent_size(settings, info(), settings.hires.scale));
+  }
+
+  void check_memory(const ImageSettings& settings) const {
+    const LatentSize size = latent_size(settings, info(), settings.hires.scale);
+    if (count_latents(size) <= kModestTimes * count_latents(latent_size({}, info()))) return;
+    const double bytes = estimate_bytes(settings);
+    const auto free = static_cast<double>(available_bytes(target.device));
+    if (bytes <= free) return;
+    const auto side = [this](int latents) { return std::to_string(latents * info().vae_factor); };
+    throw TryAgainError("`size`: " + side(size.width) + "x" + side(size.height) +
+                        " pixels take about " + bytes_text(static_cast<std::uint64_t>(bytes)) +
+                        " of memory, and " + bytes_text(static_cast<std::uint64_t>(free)) +
+                        " are free; make the picture smaller");
+  }
+
   static void check_latents(const at::Tensor& latents, std::size_t images, const LatentSize& size) {
     const auto count = static_cast<std::int64_t>(images);
-    if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) return;
+    if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) {
+      if (!is_finite(latents)) throw DataError("`latents`: values in it are not finite");
+      return;
+    }
     throw DataError("`latents`: expected " + std::to_string(count) + " × " +
                     std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
                     std::to_string(size.width) + " values, one set for each picture");
+  }
+
+  /// What a batch starts from, and the latents that come out.
+  struct Denoised {
+    std::shared_ptr<const PreparedStart> start;
+    at::Tensor latents;
+  };
+
+  /// Both passes of a batch.
+  Denoised denoise(const Batch& batch, const std::optional<at::Tensor>& initial_latents,
+                   ContextCache& contexts, Background& background,
+                   const std::function<void()>& after_step) const {
+    const ImageSettings& settings = batch.requests.front().settings;
+    const LatentSize size = latent_size(settings, info());
+    std::shared_ptr<const PreparedStart> start;
+    if (settings.start) {
+      background.wait();
+      const ImageSize px = image_size(settings, info());
+      start = std::make_shared<PreparedStart>(prepare_start(
+          *settings.start, px.width_px, px.height_px, info().vae_factor, vae_encoder()));
+    }
+    const std::vector<PassPlan> passes = plan_passes(settings, schedule);
+    at::Tensor latents =
+        walk(batch, passes.front(), size, draw_start_noise(batch, size, initial_latents),
+             start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
+             contexts, after_step);
+    if (passes.size() > 1) {
+      const LatentSize larger = latent_size(settings, info(), settings.hires.scale);
+      background.wait();
+      latents = walk(batch, passes.back(), larger, draw_start_noise(batch, larger, std::nullopt),
+                     enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
+    }
+    return {std::move(start), std::move(latents)};
   }
 
   Bundle bundle;
@@ -187,9 +304,13 @@ struct Generator::Impl {
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
   mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
+  mutable double unet_bytes = 0;    ///< for a latent; 0: not measured yet
   mutable PromptCache prompts;      ///< checked first, made later
   ComputeTarget target;
   Batches batches;
+  mutable std::unique_ptr<UNet> exact_unet;  ///< these where half precision has overflowed
+  mutable std::unique_ptr<Impl> exact_impl;
+  mutable std::unique_ptr<VaeDecoder> exact_decoder;
 };
 
 Generator::Generator(const Bundle& bundle, const ComputeTarget& target)
@@ -207,7 +328,12 @@ void Generator::check(const std::vector<ImageRequest>& requests,
     check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings,
                   impl_->prompts);
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
+    impl_->check_memory(request.settings);
   }
+}
+
+double Generator::estimate_bytes(const ImageSettings& settings) const {
+  return impl_->estimate_bytes(settings);
 }
 
 int Generator::steady_batch_size(const ImageSettings& settings) const {
@@ -237,51 +363,59 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   for (std::size_t first = 0; first < requests.size();) {
     const Stopwatch stopwatch;
     const Batch batch = impl.batches.next(requests, first, options, contexts);
-    const ImageSettings& settings = batch.requests.front().settings;
-    const LatentSize size = latent_size(settings, impl.info());
     const auto after_step = [&] {
       done += static_cast<int>(batch.count);
       if (observe) observe(done, total);
     };
 
-    std::shared_ptr<const PreparedStart> start;
-    if (settings.start) {
-      background.wait();
-      const ImageSize px = image_size(settings, impl.info());
-      start = std::make_shared<PreparedStart>(prepare_start(
-          *settings.start, px.width_px, px.height_px, impl.info().vae_factor, impl.vae_encoder()));
-    }
-    const std::vector<PassPlan> passes = plan_passes(settings, impl.schedule);
-    at::Tensor latents =
-        impl.walk(batch, passes.front(), size, impl.draw_start_noise(batch, size, initial_latents),
-                  start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
-                  contexts, after_step);
-    if (passes.size() > 1) {
-      const LatentSize larger = latent_size(settings, impl.info(), settings.hires.scale);
-      background.wait();
-      latents = impl.walk(
-          batch, passes.back(), larger, impl.draw_start_noise(batch, larger, std::nullopt),
-          impl.enlarged(latents, settings, larger), at::Tensor(), contexts, after_step);
+    const auto denoise = [&](const Impl& by, const std::function<void()>& observe_step) {
+      return by.denoise(batch, initial_latents, contexts, background, observe_step);
+    };
+    Impl::Denoised made = denoise(impl, after_step);
+    std::vector<bool> row_is_exact(batch.requests.size(), impl.is_exact());
+    if (!impl.is_exact() && !is_finite(made.latents)) {
+      spdlog::info("Pictures {} to {}: not finite in {}, so they are computed again in fp32",
+                   first + 1, first + batch.count, precision_name(impl.target.dtype));
+      const Impl::Denoised exact = denoise(impl.exact(), [&] {
+        if (observe) observe(done, total);
+      });
+      // Its neighbours stay what they are without it.
+      std::vector<at::Tensor> rows;
+      for (std::size_t row = 0; row < row_is_exact.size(); ++row) {
+        const auto at = static_cast<std::int64_t>(row);
+        row_is_exact[row] = !is_finite(made.latents.narrow(0, at, 1));
+        rows.push_back((row_is_exact[row] ? exact : made).latents.narrow(0, at, 1));
+      }
+      made.latents = at::cat(rows);
     }
 
     spdlog::debug("Pictures {} to {} of {}: text and {} steps of all together in {:.2f} s",
                   first + 1, first + batch.count, requests.size(),
-                  steps_to_take(settings, impl.schedule), stopwatch.seconds());
-    background.run([&impl, &consume, latents, start, batch] {
+                  steps_to_take(batch.requests.front().settings, impl.schedule),
+                  stopwatch.seconds());
+    background.run([&impl, &consume, &embeddings, made, row_is_exact, batch] {
       const at::NoGradGuard no_grad_here;
       const Stopwatch decoding;
       const ImageSettings& made_by = batch.requests.front().settings;
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
-        const at::Tensor one = latents.narrow(0, static_cast<std::int64_t>(row), 1);
+        const at::Tensor one = made.latents.narrow(0, static_cast<std::int64_t>(row), 1);
         const int side = made_by.tile ? 0 : impl.decoded_side(one);
-        const Image image = to_image(impl.decode(one, made_by.tile, side));
+        const bool is_exact = row_is_exact[row];
+        const at::Tensor pixels =
+            is_finite(one) ? impl.decode_exactly_if_needed(one, made_by.tile, side, is_exact) : one;
+        if (!is_finite(pixels)) {
+          PromptCache prompts;  // the generator's is not for two threads
+          throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, prompts));
+        }
+        const Image image = to_image(pixels);
         const GenerationInfo generation_info{
             {static_cast<int>(batch.requests.size()), static_cast<int>(row)},
-            impl.target.dtype,
+            is_exact ? at::kFloat : impl.target.dtype,
             side * impl.info().vae_factor};
-        consume(batch.first + i, {start && made_by.hires.scale == 1 ? pasted(image, *start) : image,
-                                  generation_info, one.cpu()});
+        const bool is_pasted = made.start && made_by.hires.scale == 1;
+        consume(batch.first + i,
+                {is_pasted ? pasted(image, *made.start) : image, generation_info, one.cpu()});
       }
       spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
                     batch.first + batch.count, decoding.seconds());

@@ -40,6 +40,12 @@ const Conditioning& ContextCache::conditioning(const PromptText& prompt, int cli
       .first->second;
 }
 
+std::shared_ptr<const std::vector<PromptPart>> ContextCache::parts(const std::string& text,
+                                                                   Grammar grammar, PromptRole role,
+                                                                   const PromptSteps& steps) const {
+  return prompts_.parts(text, grammar, role, steps, embeddings_);
+}
+
 Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps,
                    int first_step, const ImageSize& size, const UNet& unet, ContextCache& contexts)
     : settings_(requests.front().settings),
@@ -50,7 +56,7 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
   bool all_attract = true;
   for (const ImageRequest& request : requests) {
     const auto split_parts = [&](const std::string& text, PromptRole role) {
-      return contexts.prompts().parts(text, settings_.grammar, role, steps);
+      return contexts.parts(text, settings_.grammar, role, steps);
     };
     parts_.push_back(split_parts(request.prompt, PromptRole::kPositive));
     negatives_.push_back(split_parts(request.negative_prompt, PromptRole::kNegative));

@@ -7,6 +7,8 @@
 #include "generation/pass_plan.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -35,6 +37,10 @@ void check_parts(const std::vector<PromptPart>& parts, const BundleInfo& info,
                  const Tokenizer& tokenizer, const EmbeddingSizes& embeddings) {
   for (const PromptPart& part : parts) {
     for (const PromptStage& stage : part.stages) {
+      // Before their numbers of vectors: those of another model may be too many for a chunk here.
+      for (const PromptSegment& segment : stage.prompt.segments) {
+        if (segment.is_placeholder) embeddings.check_widths(segment.text, info.text_widths());
+      }
       const TokenizedPrompt prompt = tokenize_prompt(stage.prompt, tokenizer, embeddings);
       for (const std::string& name : prompt.embeddings) {
         embeddings.check_widths(name, info.text_widths());
@@ -49,6 +55,11 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
                    const NoiseSchedule& schedule, const Tokenizer& tokenizer,
                    const EmbeddingSizes& embeddings, PromptCache& prompts) {
   const ImageSettings& settings = request.settings;
+  for (const std::string& text : {request.prompt, request.negative_prompt}) {
+    if (const std::string fault = describe_encoding_fault(text); !fault.empty()) {
+      throw UsageError("the prompt " + in_quotes(text) + " is " + fault + "; expected UTF-8");
+    }
+  }
   check_sizes(settings, info);
   if (settings.start && settings.start->mask && settings.hires.scale > 1) {
     throw UsageError(
@@ -61,8 +72,8 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
   }
   for (const PassPlan& plan : plan_passes(settings, schedule)) {
     const auto check = [&](const std::string& text, PromptRole role) {
-      check_parts(*prompts.parts(text, settings.grammar, role, plan.prompt_steps), info, tokenizer,
-                  embeddings);
+      check_parts(*prompts.parts(text, settings.grammar, role, plan.prompt_steps, embeddings), info,
+                  tokenizer, embeddings);
     };
     check(request.prompt, PromptRole::kPositive);
     check(request.negative_prompt, PromptRole::kNegative);

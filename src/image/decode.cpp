@@ -89,13 +89,13 @@ ImageFormat image_format(std::string_view file) {
   refuse_format(file);
 }
 
-void require_size(std::uint64_t width, std::uint64_t height) {
+void require_size(std::uint64_t width, std::uint64_t height, int most_megapixels) {
   if (width == 0 || height == 0) throw DataError("damaged: its header says that it has no pixels");
-  constexpr std::uint64_t kMaxPixels = std::uint64_t{kMaxImageMegapixels} * 1000000;
-  if (width > kMaxPixels || height > kMaxPixels || width * height > kMaxPixels) {
+  const std::uint64_t most = static_cast<std::uint64_t>(most_megapixels) * 1000000;
+  if (width > most || height > most || width * height > most) {
     throw DataError("too large: " + std::to_string(width) + "x" + std::to_string(height) +
-                    " pixels; at most " + std::to_string(kMaxImageMegapixels) +
-                    " megapixels are read");
+                    " pixels; at most " + std::to_string(most_megapixels) +
+                    " megapixels are read. Scale it down: 2000 pixels a side are plenty");
   }
 }
 

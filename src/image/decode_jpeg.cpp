@@ -129,25 +129,31 @@ DecodedImage decode_jpeg(std::string_view file) {
   JpegReader reader;
   if (!read_jpeg_header(reader, unsigned_bytes(file), file.size())) reader.throw_failure();
   jpeg_decompress_struct& info = reader.info;
-  require_size(info.image_width, info.image_height);
+  require_size(info.image_width, info.image_height, kMaxJpegMegapixels);
+  constexpr std::uint64_t kMostPixels = std::uint64_t{kMaxImageMegapixels} * 1000000;
+  if (std::uint64_t{info.image_width} * info.image_height > kMostPixels) {
+    info.scale_num = 1;
+    info.scale_denom = 2;
+  }
 
   DecodedImage decoded;
   const std::string exif = exif_segment(info);
   if (!exif.empty()) decoded.exif_orientation = exif_orientation(exif);
 
-  const int width = static_cast<int>(info.image_width);
-  const int height = static_cast<int>(info.image_height);
+  jpeg_calc_output_dimensions(&info);
+  const int width = static_cast<int>(info.output_width);
+  const int height = static_cast<int>(info.output_height);
   if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK) {
     info.out_color_space = JCS_CMYK;
-    const std::size_t stride = std::size_t{4} * info.image_width;
-    std::vector<std::uint8_t> cmyk(stride * info.image_height);
+    const std::size_t stride = std::size_t{4} * info.output_width;
+    std::vector<std::uint8_t> cmyk(stride * info.output_height);
     if (!read_jpeg_pixels(reader, cmyk.data(), stride)) reader.throw_failure();
     // Adobe's programs store the light that is left instead of the ink, and mark the file.
     decoded.image = from_cmyk(cmyk, width, height, info.saw_Adobe_marker == TRUE);
   } else {
     info.out_color_space = JCS_RGB;
     decoded.image = Image(width, height);
-    if (!read_jpeg_pixels(reader, decoded.image.rgb.data(), std::size_t{3} * info.image_width)) {
+    if (!read_jpeg_pixels(reader, decoded.image.rgb.data(), std::size_t{3} * info.output_width)) {
       reader.throw_failure();
     }
   }

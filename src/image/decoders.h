@@ -28,6 +28,9 @@ std::map<std::string, std::string> png_texts(std::string_view file);
 std::string jpeg_exif(std::string_view file);
 std::string webp_exif(std::string_view file);
 
+/// Whether the lowest bits of the transparency begin as "stealth pnginfo" does.
+bool png_hides_text(std::string_view file);
+
 // What they share.
 
 /// A picture's bytes, at most 256 MiB. Its DataErrors have no path, as decode_image's.
@@ -43,8 +46,9 @@ inline const std::uint8_t* unsigned_bytes(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
 
-/// @throws DataError unless there are pixels, and at most kMaxImageMegapixels of them.
-void require_size(std::uint64_t width, std::uint64_t height);
+/// @throws DataError unless there are pixels, and at most so many millions of them.
+void require_size(std::uint64_t width, std::uint64_t height,
+                  int most_megapixels = kMaxImageMegapixels);
 
 [[noreturn]] void refuse_animation(const char* format);
 

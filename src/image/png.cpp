@@ -136,6 +136,7 @@ std::string encode_png(const Image& image, const std::map<std::string, std::stri
   for (const auto& [keyword, text] : texts) {
     std::string utf8 = sanitised_utf8(text);
     std::optional<std::string> latin1 = keyword == kPngXmpKeyword ? std::nullopt : to_latin1(utf8);
+    if (latin1 && is_utf8_beyond_ascii(*latin1)) latin1.reset();  // it would be read as UTF-8
     const int compression = latin1 ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
     contents.push_back(
         {checked_keyword(keyword), latin1 ? std::move(*latin1) : std::move(utf8), compression});
@@ -180,10 +181,10 @@ std::map<std::string, std::string> png_texts(std::string_view file) {
     const std::string keyword = from_latin1(take_to_nul(data));
     std::string text;
     if (chunk.type == "tEXt") {
-      text = from_latin1(data);
+      text = from_latin1_or_utf8(data);
     } else if (chunk.type == "zTXt") {
       take_byte(data);  // the method; there is only one
-      text = from_latin1(inflated(data));
+      text = from_latin1_or_utf8(inflated(data));
     } else {
       const bool compressed = take_byte(data) != 0;
       take_byte(data);    // the method

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "prompt/lexer.h"
+#include "prompt/numbers.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -98,7 +99,9 @@ struct Bounds {
 std::optional<std::size_t> take_number(std::string_view& text) {
   std::size_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc()) return std::nullopt;
+  // More than there can be is all that there are.
+  if (failure == std::errc::result_out_of_range) number = std::numeric_limits<std::size_t>::max();
+  if (failure == std::errc::invalid_argument) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }
@@ -126,6 +129,7 @@ std::optional<Bounds> take_bounds(std::string_view& group) {
 }
 
 /// The weight that an option begins with, removed from it; 1 if there is none.
+/// @throws UsageError for a number beyond a double's range.
 double take_weight(std::string_view& option) {
   constexpr std::string_view kEnd = "::";
   const std::size_t end = option.find(kEnd);
@@ -136,7 +140,8 @@ double take_weight(std::string_view& option) {
   if (!std::all_of(digits.begin(), digits.end(), fits)) return 1;
   const auto [stop, failure] =
       std::from_chars(digits.data(), digits.data() + digits.size(), weight);
-  if (failure != std::errc() || stop != digits.data() + digits.size()) return 1;
+  if (failure == std::errc::invalid_argument || stop != digits.data() + digits.size()) return 1;
+  if (failure == std::errc::result_out_of_range) weight = parse_number(digits);
   option.remove_prefix(end + kEnd.size());
   return weight;
 }

@@ -1,10 +1,11 @@
 #include "prompt/edits.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
-#include <stdexcept>
 #include <string>
 
+#include "prompt/numbers.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -19,14 +20,10 @@ std::optional<EditTime> parse_time(const std::string& text) {
   const std::size_t first_digit = number.find_first_of("0123456789");
   const std::size_t first_exponent = number.find_first_of("eE");
   if (!is_number || first_digit == std::string::npos || first_digit > first_exponent) return {};
-  std::size_t used = 0;
-  try {
-    const double value = std::stod(number, &used);
-    if (used != number.size()) return {};
-    return EditTime{value, number.find('.') != std::string::npos};
-  } catch (const std::logic_error&) {
-    return {};
-  }
+  char* end = nullptr;
+  std::strtod(number.c_str(), &end);
+  if (end != number.c_str() + number.size()) return {};
+  return EditTime{parse_number(number), number.find('.') != std::string::npos};
 }
 
 /// Recursive descent. Every function starts at `position_` and leaves it behind what it has read.

@@ -7,6 +7,7 @@
 #include "prompt/lexer.h"
 #include "prompt/placeholders.h"
 #include "prompt/weights.h"
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -59,14 +60,29 @@ double take_part_weight(PromptTokens& tokens) {
   return *weight;
 }
 
-/// @param tokens of `text`, if it isn't plain
-PromptText read_text(std::string text, Grammar grammar, const PromptTokens& tokens) {
+/// The stretches of a text in which nothing but names is more than text.
+std::vector<WeightedText> read_plain(const PromptTokens& tokens) {
+  std::vector<WeightedText> stretches;
+  for (const PromptToken& token : tokens) {
+    const bool is_name = token.kind == TokenKind::kName;
+    stretches.push_back({is_name ? token.name : token.text, 1, false, is_name});
+  }
+  return stretches;
+}
+
+/// @param tokens of `text`
+PromptText read_text(std::string text, Grammar grammar, const PromptTokens& tokens,
+                     const EmbeddingSizes& known) {
   PromptText read = {std::move(text), grammar, {}};
   const std::vector<WeightedText> stretches =
-      grammar == Grammar::kPlain ? std::vector<WeightedText>{{read.text}} : read_weights(tokens);
+      grammar == Grammar::kPlain ? read_plain(tokens) : read_weights(tokens);
   for (const WeightedText& stretch : stretches) {
     bool opens_chunk = stretch.opens_chunk;
-    for (Segment& segment : split_segments(stretch.text)) {
+    if (stretch.is_name) {
+      read.segments.push_back({stretch.text, stretch.weight, opens_chunk, true});
+      continue;
+    }
+    for (Segment& segment : split_segments(stretch.text, known)) {
       read.segments.push_back({std::move(segment.text), stretch.weight,
                                std::exchange(opens_chunk, false), segment.is_placeholder});
     }
@@ -80,25 +96,39 @@ PromptText read_text(std::string text, Grammar grammar, const PromptTokens& toke
 struct ParsedPrompt::Tree {
   PromptText plain;         ///< with Grammar::kPlain the whole prompt
   std::vector<Part> parts;  ///< with kA1111
+  EmbeddingSizes names;     ///< of the known ones those that stand in it
 };
 
-PromptText parse_text(const std::string& text, Grammar grammar) {
-  return read_text(text, grammar, grammar == Grammar::kPlain ? PromptTokens() : lex(text));
+PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known) {
+  return read_text(text, grammar,
+                   grammar == Grammar::kPlain ? lex_plain(text, known) : lex(text, known), known);
 }
 
-ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role) {
+PromptText parse_text(const std::string& text, Grammar grammar) {
+  return parse_text(text, grammar, {});
+}
+
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
+                          const EmbeddingSizes& known) {
   auto tree = std::make_shared<ParsedPrompt::Tree>();
   if (grammar == Grammar::kPlain) {
-    tree->plain = parse_text(text, grammar);
-  } else if (role == PromptRole::kNegative) {
-    tree->parts.push_back({1, parse_edits(lex(text))});
+    tree->plain = parse_text(text, grammar, known);
+    return ParsedPrompt(std::move(tree));
+  }
+  tree->names = EmbeddingSizes(list_known_names(text, known));
+  if (role == PromptRole::kNegative) {
+    tree->parts.push_back({1, parse_edits(lex(text, known))});
   } else {
-    for (PromptTokens& tokens : split_at_and(lex(text))) {
+    for (PromptTokens& tokens : split_at_and(lex(text, known))) {
       const double weight = take_part_weight(tokens);
       tree->parts.push_back({weight, parse_edits(tokens)});
     }
   }
   return ParsedPrompt(std::move(tree));
+}
+
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role) {
+  return parse_prompt(text, grammar, role, {});
 }
 
 std::vector<PromptPart> ParsedPrompt::parts(const PromptSteps& steps) const {
@@ -108,8 +138,8 @@ std::vector<PromptPart> ParsedPrompt::parts(const PromptSteps& steps) const {
     PromptPart& resolved = parts.emplace_back();
     resolved.weight = part.weight;
     for (const EditStage& stage : resolve_edits(part.nodes, steps)) {
-      resolved.stages.push_back(
-          {stage.last_step, read_text(written(stage.tokens), Grammar::kA1111, stage.tokens)});
+      resolved.stages.push_back({stage.last_step, read_text(written(stage.tokens), Grammar::kA1111,
+                                                            stage.tokens, tree_->names)});
     }
   }
   return parts;

@@ -1,9 +1,11 @@
 #include "prompt/lexer.h"
 
 #include <algorithm>
-#include <cctype>
+#include <utility>
 
+#include "prompt/placeholders.h"
 #include "sdx/util/text.h"
+#include "sdx/util/word.h"
 
 namespace sdx {
 
@@ -12,21 +14,28 @@ namespace {
 constexpr std::string_view kMarks = "()[]:|";
 constexpr std::string_view kSpecial = "()[]:|\\";
 
-/// Where `word` next stands as a word of its own, or npos.
-std::size_t find_word(std::string_view text, std::string_view word, std::size_t from) {
-  for (std::size_t at = text.find(word, from); at != std::string_view::npos;
-       at = text.find(word, at + 1)) {
-    const std::size_t end = at + word.size();
-    const bool begins = at == 0 || !is_word_character(text[at - 1]);
-    if (begins && (end == text.size() || !is_word_character(text[end]))) return at;
-  }
-  return std::string_view::npos;
-}
-
 TokenKind kind_at(std::string_view text, std::size_t at) {
   if (is_escape(text, at, kSpecial)) return TokenKind::kEscape;
   if (text[at] == '\\') return TokenKind::kBackslash;
   return kMarks.find(text[at]) != kMarks.npos ? TokenKind::kMark : TokenKind::kText;
+}
+
+/// Adds the text from `begin` to the first letter of `ends`, and what names of embeddings are in it
+/// apart if those letters or others could be misread.
+/// @return where it ends.
+std::size_t add_text(std::string_view text, std::size_t begin, std::string_view ends,
+                     const EmbeddingSizes& known, PromptTokens& tokens) {
+  const std::size_t end = std::min(text.find_first_of(ends, begin), text.size());
+  for (std::size_t i = text.find('<', begin); i < end; i = text.find('<', i + 1)) {
+    Placeholder found = find_placeholder(text, i, known);
+    if (!found.is_unusual) continue;
+    if (i > begin) tokens.push_back({TokenKind::kText, std::string(text.substr(begin, i - begin))});
+    tokens.push_back(
+        {TokenKind::kName, std::string(text.substr(i, found.length)), std::move(found.name)});
+    return i + found.length;
+  }
+  tokens.push_back({TokenKind::kText, std::string(text.substr(begin, end - begin))});
+  return end;
 }
 
 }  // namespace
@@ -35,17 +44,26 @@ bool is_escape(std::string_view text, std::size_t at, std::string_view special) 
   return text[at] == '\\' && at + 1 < text.size() && special.find(text[at + 1]) != special.npos;
 }
 
-PromptTokens lex(std::string_view text) {
+PromptTokens lex(std::string_view text, const EmbeddingSizes& known) {
   PromptTokens tokens;
   for (std::size_t i = 0; i < text.size();) {
     const TokenKind kind = kind_at(text, i);
-    std::size_t length = kind == TokenKind::kEscape ? 2 : 1;
-    if (kind == TokenKind::kText) {
-      length = std::min(text.find_first_of(kSpecial, i), text.size()) - i;
+    const std::size_t length = kind == TokenKind::kEscape ? 2 : 1;
+    if (kind != TokenKind::kText) {
+      tokens.push_back({kind, std::string(text.substr(i, length))});
+      i += length;
+      continue;
     }
-    tokens.push_back({kind, std::string(text.substr(i, length))});
-    i += length;
+    i = add_text(text, i, kSpecial, known, tokens);
   }
+  return tokens;
+}
+
+PromptTokens lex(std::string_view text) { return lex(text, {}); }
+
+PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known) {
+  PromptTokens tokens;
+  for (std::size_t i = 0; i < text.size();) i = add_text(text, i, "", known, tokens);
   return tokens;
 }
 

@@ -6,6 +6,8 @@
 
 namespace sdx {
 
+class EmbeddingSizes;
+
 /// The one rule of escapes: a backslash before one of `special` takes that letter's meaning away.
 /// Before any other letter, and at the end of a text, it is a letter itself.
 /// @param special the letters that mean something; the backslash is one of them.
@@ -16,12 +18,14 @@ enum class TokenKind {
   kMark,       ///< one of "()[]:|"
   kEscape,     ///< a backslash and a mark or a backslash
   kBackslash,  ///< a backslash that escapes nothing
+  kName,       ///< a known `<Name>` with marks or blanks in it, which are letters there
 };
 
 /// A piece of a prompt, as it is written.
 struct PromptToken {
   TokenKind kind = TokenKind::kText;
-  std::string text;  ///< not empty
+  std::string text;       ///< not empty
+  std::string name = {};  ///< of kName, without brackets and escapes
 
   bool is_mark(char mark) const { return kind == TokenKind::kMark && text.front() == mark; }
 };
@@ -31,7 +35,13 @@ using PromptTokens = std::vector<PromptToken>;
 
 /// Cuts a prompt of AUTOMATIC1111's grammar. The tokens' texts, one after the other, are the
 /// prompt.
+/// @param known embeddings, whose names are looked for first
+PromptTokens lex(std::string_view text, const EmbeddingSizes& known);
+/// The same where no embedding is known.
 PromptTokens lex(std::string_view text);
+
+/// The same of a text in which only names mean something: kText and kName.
+PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known);
 
 /// The text that was cut.
 std::string written(const PromptTokens& tokens);

@@ -14,6 +14,7 @@
 #include "prompt/placeholders.h"
 #include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -181,39 +182,47 @@ at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
   return at::where(is_plain, encoded, scaled * (compute_mean(encoded) / compute_mean(scaled)));
 }
 
+/// Where a name, in any of its forms, is among others.
+std::vector<std::string>::const_iterator find_same_name(const std::vector<std::string>& names,
+                                                        const std::string& name) {
+  return std::find_if(names.begin(), names.end(),
+                      [&name](const std::string& other) { return is_same_name(other, name); });
+}
+
 }  // namespace
 
-std::vector<std::string> placeholder_names(const std::string& text) {
+std::vector<std::string> placeholder_names(const std::string& text, const EmbeddingSizes& known) {
   std::vector<std::string> names;
-  for (const Segment& segment : split_segments(text)) {
-    const bool is_new = std::find(names.begin(), names.end(), segment.text) == names.end();
-    if (segment.is_placeholder && is_new) names.push_back(segment.text);
+  for (const Segment& segment : split_segments(text, known)) {
+    if (segment.is_placeholder && find_same_name(names, segment.text) == names.end()) {
+      names.push_back(segment.text);
+    }
   }
   return names;
 }
 
 std::string bracket_bare_names(const std::string& text, const EmbeddingTable& embeddings) {
   std::vector<std::string> names;
-  for (const auto& [name, embedding] : embeddings.all()) names.push_back(name);
+  for (const auto& [name, embedding] : embeddings.all()) names.push_back(embedding.name);
   std::stable_sort(names.begin(), names.end(),
                    [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  // The length of the longest name that begins at `i` as a word of its own, or 0.
+  const auto bare_length = [&](std::size_t i) -> std::size_t {
+    if (i > 0 && is_word_character(text[i - 1])) return 0;
+    for (const std::string& name : names) {
+      const std::size_t length = find_name_length(std::string_view(text).substr(i), name);
+      const bool ends = i + length == text.size() || !is_word_character(text[i + length]);
+      if (length > 0 && ends) return length;
+    }
+    return 0;
+  };
   std::string result;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t bracketed = placeholder_length(text, i);
-    const bool begins_word = i == 0 || !is_word_character(text[i - 1]);
-    const auto named = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-      const std::size_t end = i + name.size();
-      return begins_word && text.compare(i, name.size(), name) == 0 &&
-             (end == text.size() || !is_word_character(text[end]));
-    });
-    if (bracketed > 0 || named == names.end()) {
-      const std::size_t length = std::max<std::size_t>(bracketed, 1);
-      result += text.substr(i, length);
-      i += length;
-    } else {
-      result += placeholder(*named);
-      i += named->size();
-    }
+    const std::size_t bracketed = find_placeholder(text, i, embeddings).length;
+    const std::size_t bare = bracketed > 0 ? 0 : bare_length(i);
+    const std::size_t length = std::max<std::size_t>(std::max(bracketed, bare), 1);
+    result += bare > 0 ? placeholder(text.substr(i, length)) : text.substr(i, length);
+    i += length;
   }
   return result;
 }
@@ -229,8 +238,8 @@ TokenizedPrompt tokenize_prompt(const PromptText& prompt, const Tokenizer& token
     writer.set_weight(segment.weight);
     if (segment.is_placeholder) {
       const int count = embeddings.vector_count(segment.text);
-      const auto known = std::find(names.begin(), names.end(), segment.text);
-      const auto place = static_cast<std::size_t>(std::distance(names.begin(), known));
+      const auto known = find_same_name(names, segment.text);
+      const auto place = static_cast<std::size_t>(std::distance(names.cbegin(), known));
       if (known == names.end()) names.push_back(segment.text);
       writer.add_vectors(place, segment.text, count);
     } else if (!segment.text.empty()) {
@@ -242,7 +251,7 @@ TokenizedPrompt tokenize_prompt(const PromptText& prompt, const Tokenizer& token
 
 TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokenizer,
                                 const EmbeddingSizes& embeddings, Grammar grammar) {
-  return tokenize_prompt(parse_text(text, grammar), tokenizer, embeddings);
+  return tokenize_prompt(parse_text(text, grammar, embeddings), tokenizer, embeddings);
 }
 
 Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,

@@ -5,8 +5,8 @@
 
 #include "sdx/embedding/embedding.h"
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -18,7 +18,7 @@ constexpr std::string_view kNameField = "{name}";
 
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file) {
   std::vector<PromptLine> prompts;
-  std::istringstream lines{std::string(without_byte_order_mark(read_file(file)))};
+  std::istringstream lines{read_text_file(file)};
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;

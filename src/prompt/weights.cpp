@@ -1,5 +1,6 @@
 #include "prompt/weights.h"
 
+#include "prompt/numbers.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -41,6 +42,9 @@ class WeightParser {
         return 1;
       case TokenKind::kMark:
         return read_mark(i);
+      case TokenKind::kName:
+        texts_.push_back({token.name, 1, false, true});
+        return 1;
     }
     return 1;
   }
@@ -100,7 +104,8 @@ class WeightParser {
   std::vector<WeightedText> merged() const {
     std::vector<WeightedText> result;
     for (const WeightedText& next : texts_) {
-      if (!result.empty() && !next.opens_chunk && result.back().weight == next.weight) {
+      const bool is_text = !result.empty() && !result.back().is_name && !next.is_name;
+      if (is_text && !next.opens_chunk && result.back().weight == next.weight) {
         result.back().text += next.text;
       } else {
         result.push_back(next);
@@ -125,7 +130,7 @@ std::optional<double> parse_factor(const std::string& text) {
                          text.find_first_of("0123456789", first) != std::string::npos &&
                          text.find('.') == text.rfind('.');
   if (!is_number) return std::nullopt;
-  return std::stod(text);
+  return parse_number(text);
 }
 
 std::vector<WeightedText> read_weights(const PromptTokens& tokens) {

@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::vector<std::string> read_lines(const fs::path& file) {
-  std::vector<std::string> lines = split_list(without_byte_order_mark(read_file(file)), '\n');
+  std::vector<std::string> lines = split_list(read_text_file(file), '\n');
   std::erase_if(lines, [](const std::string& line) { return line.starts_with('#'); });
   return lines;
 }
@@ -34,7 +34,11 @@ Wildcards read_wildcards(const fs::path& folder) {
     if (file.extension() != ".txt" || !fs::is_regular_file(file)) continue;
     fs::path name = file.lexically_relative(folder);
     name.replace_extension();
-    wildcards.lines.emplace(name.generic_string(), read_lines(file));
+    try {
+      wildcards.lines.emplace(name.generic_string(), read_lines(file));
+    } catch (const DataError& error) {
+      wildcards.unusable.emplace(name.generic_string(), error.what());
+    }
   }
   if (failure) throw_errno(failure.value(), "read the folder", folder.string());
   return wildcards;
@@ -44,11 +48,15 @@ std::vector<std::string> matching_wildcards(const std::string& pattern,
                                             const Wildcards& wildcards) {
   std::vector<std::string> names;
   std::vector<std::string> known;
+  const auto fits = [&pattern](const std::string& name) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0;
+  };
+  for (const auto& [name, reason] : wildcards.unusable) {
+    if (fits(name)) throw DataError(reason);
+  }
   for (const auto& [name, lines] : wildcards.lines) {
     known.push_back(name);
-    if (::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME | FNM_NOESCAPE) == 0) {
-      names.push_back(name);
-    }
+    if (fits(name)) names.push_back(name);
   }
   if (!names.empty()) return names;
   const std::string what = "no wildcard file for __" + pattern + "__";

@@ -35,12 +35,159 @@ constexpr auto kYesWords = std::to_array<std::string_view>({
     "✅",  // ticked boxes
 });
 
-/// What says no, and what makes a yes doubtful wherever it stands.
+/// What says no at the beginning.
 constexpr auto kNoWords = std::to_array<std::string_view>({
-    "0",     "–",       "—",       "n",        "no",     "nay",     "none",      "not",   "never",
-    "false", "nein",    "nicht",   "kein",     "falsch", "non",     "pas",       "faux",  "nee",
-    "niet",  "falso",   "nie",     "нет",      "не",     "ei",      "nej",       "ikke",  "inte",
-    "но",    "refused", "refuses", "declined", "denied", "revoked", "withdrawn", "until",
+    "0",       "–",        "—",      "n",       "no",        "nay",    "none", "not",    "never",
+    "false",   "nein",     "nicht",  "kein",    "keine",     "falsch", "non",  "pas",    "faux",
+    "nee",     "niet",     "onwaar", "falso",   "não",       "nie",    "нет",  "не",     "ні",
+    "ei",      "nej",      "nei",    "ikke",    "inte",      "hayır",  "nem",  "ne",     "refused",
+    "refuses", "declined", "denied", "revoked", "withdrawn", "否",     "不",   "いいえ", "아니요",
+});
+
+/// What may follow a yes or a date without making it doubtful: how and when it was said. Whatever
+/// else follows ("but", "unless", "widerrufen") is asked about.
+constexpr auto kHowWords = std::to_array<std::string_view>({
+    "by",
+    "per",
+    "via",
+    "on",
+    "in",
+    "at",
+    "of",
+    "from",
+    "the",
+    "a",
+    "i",
+    "e",
+    "mail",
+    "email",
+    "letter",
+    "post",
+    "phone",
+    "call",
+    "chat",
+    "writing",
+    "written",
+    "person",
+    "paper",
+    "form",
+    "signed",
+    "sign",
+    "consent",
+    "given",
+    "gave",
+    "got",
+    "has",
+    "have",
+    "agree",
+    "agreed",
+    "agrees",
+    "granted",
+    "confirmed",
+    "contract",
+    "file",
+    "scan",
+    "pdf",
+    "see",
+    "hr",
+    "and",
+    "ok",
+    "okay",
+    "yes",
+    "slack",
+    "teams",
+    "meeting",
+    "oral",
+    "orally",
+    "verbal",
+    "verbally",
+    "permission",
+    // German
+    "am",
+    "vom",
+    "von",
+    "der",
+    "die",
+    "das",
+    "den",
+    "und",
+    "brief",
+    "telefon",
+    "mündlich",
+    "schriftlich",
+    "unterschrieben",
+    "formular",
+    "papier",
+    "einverstanden",
+    "zugestimmt",
+    "einwilligung",
+    "erteilt",
+    "liegt",
+    "vor",
+    "siehe",
+    "mit",
+    "unterschrift",
+    "ja",
+    // French, Spanish, Italian, Portuguese
+    "par",
+    "le",
+    "du",
+    "de",
+    "courriel",
+    "lettre",
+    "écrit",
+    "signé",
+    "d",
+    "accord",
+    "por",
+    "el",
+    "correo",
+    "carta",
+    "escrito",
+    "firmado",
+    "acepto",
+    "con",
+    "il",
+    "via",
+    "lettera",
+    "firmato",
+    "accetto",
+    "em",
+    "assinado",
+    "aceito",
+    // months
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
+    "januar",
+    "februar",
+    "märz",
+    "mai",
+    "juni",
+    "juli",
+    "oktober",
+    "dezember",
 });
 
 /// The words of a text, caseless: runs of letters and digits.
@@ -68,14 +215,20 @@ bool begins_with_date(const std::string& text) {
 
 enum class Answer { kYes, kNo, kUnclear };
 
+bool is_number(const std::string& word) {
+  return std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 Answer read_answer(const std::string& given) {
   const std::vector<std::string> words = split_words(given);
   if (words.empty()) return Answer::kNo;
   if (is_among(kNoWords, words.front())) return Answer::kNo;
-  const bool is_doubtful =
-      std::any_of(words.begin(), words.end(), [](const auto& word) { return is_among(kNoWords, word); });
   const bool is_yes = is_among(kYesWords, words.front()) || begins_with_date(given);
-  return is_yes && !is_doubtful ? Answer::kYes : Answer::kUnclear;
+  const bool is_clear = given.find('?') == given.npos &&
+                        std::all_of(words.begin() + 1, words.end(), [](const auto& word) {
+                          return is_among(kHowWords, word) || is_number(word);
+                        });
+  return is_yes && is_clear ? Answer::kYes : Answer::kUnclear;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
 #include "sdx/util/json.h"
+#include "sdx/util/remove.h"
 #include "sdx/util/sha256.h"
 
 namespace sdx {
@@ -78,19 +79,19 @@ std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Galler
 }
 
 void remove_other_thumbnails(const fs::path& team_folder, const std::set<fs::path>& wanted) {
-  if (!fs::exists(team_folder / kThumbnails)) return;
-  std::vector<fs::path> folders;
-  for (const fs::directory_entry& entry :
-       fs::recursive_directory_iterator(team_folder / kThumbnails)) {
-    if (entry.is_directory() && !entry.is_symlink()) {
-      folders.push_back(entry.path());
-    } else if (!wanted.contains(entry.path().lexically_relative(team_folder))) {
-      fs::remove(entry.path());
+  const fs::path place = team_folder / kThumbnails;
+  if (!fs::exists(place)) return;
+  if (!fs::is_directory(place)) throw IoError(place.string() + ": expected a folder, found a file");
+  for (const fs::path& file : list_inside(team_folder, kThumbnails)) {
+    if (wanted.contains(file)) continue;
+    remove_inside(team_folder, file);
+    // And the folders that are empty now, from the inmost outwards.
+    for (fs::path folder = file.parent_path(); folder != kThumbnails;
+         folder = folder.parent_path()) {
+      if (!list_inside(team_folder, folder).empty()) break;
+      remove_inside(team_folder, folder);
     }
   }
-  std::for_each(folders.rbegin(), folders.rend(), [](const fs::path& folder) {
-    if (fs::is_empty(folder)) fs::remove(folder);
-  });
 }
 
 // ---- the page

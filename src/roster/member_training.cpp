@@ -48,8 +48,8 @@ class MemberTraining {
   void finish(TrainedEmbedding& trained) {
     if (trained.reason() == StopReason::kRequested) return trained.save_checkpoint();
     if (trained.reason() == StopReason::kNotFinite) {
-      throw InternalError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
-                          " steps in a row; a smaller `lr` may help");
+      throw DataError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
+                      " steps in a row, or a preview was not; lower `lr`");
     }
     const fs::path file = plan_.folder.embedding(name());
     const TrainingSummary result = trained.save(file, plan_.version);

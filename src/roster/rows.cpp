@@ -6,9 +6,9 @@
 
 #include "sdx/util/csv.h"
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 #include "sdx/util/utf8.h"
 
 namespace sdx {
@@ -26,11 +26,12 @@ bool is_known(std::string_view column) {
   return std::find(kColumns.begin(), kColumns.end(), column) != kColumns.end();
 }
 
-bool is_utf8(std::string_view text) { return to_utf8(from_utf8(text)) == text; }
-
 /// Whether `word` may be a slip of `known`: a third of its letters differ at most, or only their
-/// order does.
+/// order does. Slips spare the first letter of a short word: "unit" is a word of its own, no
+/// "init".
 bool looks_like(std::string_view word, std::string_view known) {
+  constexpr std::size_t kShort = 5;
+  if (known.size() <= kShort && !word.starts_with(known.front())) return false;
   const bool same_letters =
       word.size() == known.size() && std::is_permutation(word.begin(), word.end(), known.begin());
   return same_letters || edit_distance(word, known) <= known.size() / 3;
@@ -75,7 +76,9 @@ std::vector<std::string> read_columns(const CsvRow& header, const fs::path& path
   const std::string place = path.string() + ", line " + std::to_string(header.line) + ": ";
   std::vector<std::string> columns;
   for (const std::string& field : header.fields) {
-    if (!is_utf8(field)) throw DataError(place + "not UTF-8; save the table as CSV in UTF-8");
+    if (const std::string fault = describe_encoding_fault(field); !fault.empty()) {
+      throw DataError(place + fault + "; save the table as CSV in UTF-8");
+    }
     columns.push_back(lower_case(trim(field)));
   }
   if (columns.size() == 1 && columns.front().find_first_of(";\t") != std::string::npos) {
@@ -102,8 +105,8 @@ RosterRow make_row(const CsvRow& row, const std::vector<std::string>& columns) {
                             std::to_string(columns.size()) +
                             " columns; a field with a comma must stand in quotes");
   }
-  if (!std::all_of(row.fields.begin(), row.fields.end(), is_utf8)) {
-    result.faults.emplace_back("not UTF-8; save the table as CSV in UTF-8");
+  if (const std::string fault = describe_encoding_fault(join(row.fields, ",")); !fault.empty()) {
+    result.faults.push_back(fault + "; save the table as CSV in UTF-8");
   }
   for (std::size_t i = 0; i < std::min(row.fields.size(), columns.size()); ++i) {
     if (is_known(columns[i])) result.values[columns[i]] = trim(row.fields[i]);
@@ -112,9 +115,10 @@ RosterRow make_row(const CsvRow& row, const std::vector<std::string>& columns) {
 }
 
 RosterRows read_csv_rows(const fs::path& path) {
-  const std::string text = read_file(path);
+  const std::string text = read_marked_text_file(path);
   if (text.find('\0') != std::string::npos) {
-    throw DataError(path.string() + ": not a text; save the table as CSV in UTF-8");
+    throw DataError(path.string() + ": " + describe_encoding_fault(text) +
+                    "; save the table as CSV in UTF-8");
   }
   const std::vector<CsvRow> rows = parse_csv(text, path);
   if (rows.empty()) throw DataError(path.string() + ": is empty; " + std::string(kColumnAdvice));

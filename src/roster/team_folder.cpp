@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "sdx/util/json.h"
 #include "sdx/util/lock.h"
 #include "sdx/util/name.h"
+#include "sdx/util/remove.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -18,19 +20,6 @@ namespace sdx {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The files in a folder and below it, or the file itself; removed.
-void remove_listed(const fs::path& root, const fs::path& place, std::vector<fs::path>& removed) {
-  if (!fs::exists(fs::symlink_status(place))) return;
-  if (fs::is_directory(fs::symlink_status(place))) {
-    for (const auto& entry : fs::recursive_directory_iterator(place)) {
-      if (!entry.is_directory()) removed.push_back(entry.path().lexically_relative(root));
-    }
-  } else {
-    removed.push_back(place.lexically_relative(root));
-  }
-  fs::remove_all(place);
-}
 
 /// The summary and the page without a person.
 void write_without(const TeamFolder& team, const std::string& name) {
@@ -40,7 +29,7 @@ void write_without(const TeamFolder& team, const std::string& name) {
   std::vector<std::string> people;
   for (const Json& person : json_value<Json>(summary, "people", team.summary())) {
     const auto other = json_value<std::string>(person, "name", team.summary());
-    if (other == name) continue;
+    if (is_same_name(other, name)) continue;
     people.push_back(other);
     kept.push_back(person);
   }
@@ -69,7 +58,7 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
     std::istringstream lines(text);
     std::string kept;
     for (std::string line; std::getline(lines, line);) {
-      if (!mentions(line, name)) kept += line + "\n";
+      if (!mentions(canonical_name(line), canonical_name(name))) kept += line + "\n";
     }
     if (kept.size() < text.size()) write_file_atomically(entry.path(), kept);
   }
@@ -77,7 +66,7 @@ void remove_log_lines(const TeamFolder& team, const std::string& name) {
 
 /// @throws UsageError unless it can be part of a path.
 const std::string& checked(const std::string& name) {
-  if (const auto fault = name_fault(name)) {
+  if (const auto fault = file_name_fault(name)) {
     throw UsageError("the name \"" + name + "\" " + *fault + ", so nobody can be called that");
   }
   return name;
@@ -85,51 +74,115 @@ const std::string& checked(const std::string& name) {
 
 bool shows(const fs::path& folder, const std::string& name) {
   const std::vector<std::string> names = split_list(folder.filename().string(), ' ');
-  return std::find(names.begin(), names.end(), name) != names.end();
+  return std::any_of(names.begin(), names.end(),
+                     [&name](const std::string& other) { return is_same_name(other, name); });
 }
 
-}  // namespace
-
-fs::path TeamFolder::embedding(const std::string& name) const {
-  return embeddings() / (checked(name) + ".safetensors");
+fs::path within(const TeamFolder& team, const fs::path& place) {
+  return place.lexically_relative(team.root);
 }
 
-fs::path TeamFolder::person(const std::string& name) const { return people() / checked(name); }
-
-std::string images_folder(const std::vector<std::string>& names) { return join(names, " "); }
-
-std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
-  std::vector<fs::path> removed;
+/// The folders of pictures, and of thumbnails, that show a person, alone or with others.
+std::vector<fs::path> list_image_folders(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> folders;
   for (const fs::path& place : {team.images(), team.thumbnails()}) {
-    if (!fs::exists(place)) continue;
-    std::vector<fs::path> folders;
+    if (!fs::is_directory(place)) continue;
     for (const auto& entry : fs::directory_iterator(place)) {
-      if (shows(entry.path(), name)) folders.push_back(entry.path());
+      if (shows(entry.path(), name)) folders.push_back(within(team, entry.path()));
     }
-    for (const fs::path& folder : folders) remove_listed(team.root, folder, removed);
   }
-  std::sort(removed.begin(), removed.end());
-  return removed;
+  std::sort(folders.begin(), folders.end());
+  return folders;
 }
 
-std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
+/// The places within the team's folder that hold something of a person, in the order in which they
+/// are removed: what says that the person is known goes last, so that the same command goes on if
+/// it was interrupted.
+std::vector<fs::path> list_places(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> places = list_image_folders(team, name);
+  places.push_back(within(team, team.embedding(name)));
+  places.push_back(within(team, team.person(name)));
+  return places;
+}
+
+void sort_unique(std::vector<fs::path>& files) {
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+}
+
+/// The people who have a folder or an embedding in the team's.
+std::vector<std::string> list_known_people(const TeamFolder& team) {
+  std::set<std::string> names;
+  const auto add_from = [&names](const fs::path& folder, const std::string& extension) {
+    if (!fs::is_directory(folder)) return;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const fs::path& path = entry.path();
+      if (path.extension() == extension) names.insert(path.stem().string());
+    }
+  };
+  add_from(team.people(), "");
+  add_from(team.embeddings(), ".safetensors");
+  return {names.begin(), names.end()};
+}
+
+/// @throws MissingInputError unless the folder is a team's and the person has something there that
+///         only a training makes: a folder of pictures alone may be anybody's.
+void require_known(const TeamFolder& team, const std::string& name) {
   // Whose record is here was made here; a folder that only looks alike is somebody else's.
   if (!fs::exists(team.settings()) && !fs::exists(team.person(name) / "record.json")) {
     throw MissingInputError(
         team.root.string() +
         ": is no team's folder (roster.json is missing), so nothing is removed");
   }
+  if (fs::is_directory(team.person(name)) || fs::exists(team.embedding(name))) return;
+  const std::vector<std::string> known = list_known_people(team);
+  throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"; " +
+                          (known.empty() ? "it holds nothing of anybody"
+                                         : "the people there are " + join(known, ", ")));
+}
+
+}  // namespace
+
+fs::path TeamFolder::embedding(const std::string& name) const {
+  return find_named_entry(embeddings(), checked(name) + ".safetensors");
+}
+
+fs::path TeamFolder::person(const std::string& name) const {
+  return find_named_entry(people(), checked(name));
+}
+
+std::string images_folder(const std::vector<std::string>& names) { return join(names, " "); }
+
+std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
+  std::vector<fs::path> removed;
+  for (const fs::path& place : list_image_folders(team, name)) {
+    for (fs::path& file : remove_inside(team.root, place)) removed.push_back(std::move(file));
+  }
+  sort_unique(removed);
+  return removed;
+}
+
+std::vector<fs::path> list_files_of_person(const TeamFolder& team, const std::string& name) {
+  require_known(team, name);
+  std::vector<fs::path> files;
+  for (const fs::path& place : list_places(team, name)) {
+    for (fs::path& file : list_inside(team.root, place)) files.push_back(std::move(file));
+  }
+  sort_unique(files);
+  return files;
+}
+
+std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {
+  (void)list_files_of_person(team, name);  // a team, and somebody who is known there
   std::optional<FileLock> lock;
   if (fs::exists(team.person(name))) lock.emplace(team.lock(name), team.person(name).string());
-  std::vector<fs::path> removed = remove_images(team, name);
-  remove_listed(team.root, team.embedding(name), removed);
-  remove_listed(team.root, team.person(name), removed);
-  if (removed.empty()) {
-    throw MissingInputError(team.root.string() + ": holds nothing of \"" + name + "\"");
+  std::vector<fs::path> removed;
+  for (const fs::path& place : list_places(team, name)) {
+    for (fs::path& file : remove_inside(team.root, place)) removed.push_back(std::move(file));
   }
   write_without(team, name);
   remove_log_lines(team, name);
-  std::sort(removed.begin(), removed.end());
+  sort_unique(removed);
   return removed;
 }
 

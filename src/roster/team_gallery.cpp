@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <set>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/lock.h"
+#include "sdx/util/name.h"
 
 namespace sdx {
 
@@ -49,13 +51,14 @@ std::uint64_t whole_number(const std::string& text) {
 
 /// What the page says of a picture, by the picture's own metadata; nothing if it has none.
 /// @throws DataError if the file is no whole picture.
-std::optional<GalleryImage> gallery_image(const TeamFolder& team, const fs::path& file) {
+std::optional<GalleryImage> gallery_image(const TeamFolder& team, const fs::path& file,
+                                          const EmbeddingSizes& people) {
   const auto parameters = read_parameters(team.root / file);
   if (!parameters) return std::nullopt;
   const Infotext text = parse_infotext(*parameters);
   GalleryImage image;
   image.file = file;
-  image.names = placeholder_names(text.prompt);
+  image.names = placeholder_names(text.prompt, people);
   image.prompt = text.prompt;
   image.negative_prompt = text.negative_prompt;
   image.seed = whole_number(text.field("Seed").value_or("0"));
@@ -78,12 +81,23 @@ TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::
 
 void TeamGallery::add(const fs::path& file) {
   try {
-    if (auto image = gallery_image(folder_, file)) {
+    std::map<std::string, int> people;
+    for (const std::string& name : people_) people.emplace(name, 0);
+    if (auto image = gallery_image(folder_, file, people)) {
+      for (std::string& name : image->names) name = find_person(name);
       images_.insert_or_assign(file, std::move(*image));
     }
   } catch (const Error&) {
     // Not a whole picture: nothing to show.
   }
+}
+
+/// A name as the person's is written, whose accents a prompt may spell in another form.
+std::string TeamGallery::find_person(const std::string& name) const {
+  const auto found = std::find_if(people_.begin(), people_.end(), [&name](const auto& person) {
+    return is_same_name(person, name);
+  });
+  return found == people_.end() ? name : *found;
 }
 
 void TeamGallery::find_images() {

@@ -31,6 +31,7 @@ class TeamGallery {
   void write(std::map<std::string, std::string> notes);
 
  private:
+  std::string find_person(const std::string& name) const;
   void find_images();
   void write_locked();
   Gallery gallery() const;

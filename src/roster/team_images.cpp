@@ -82,7 +82,9 @@ std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& request
   std::set<fs::path> known;
   for (const ImageRequest& request : requests) {
     if (!find_missing_embedding(request, embeddings).empty()) continue;
-    TeamImage team_image{request, placeholder_names(request.prompt), {}, {}, {}};
+    TeamImage team_image{request, placeholder_names(request.prompt, embeddings), {}, {}, {}};
+    // As the embeddings' names are written: one folder for both forms of an accent.
+    for (std::string& name : team_image.names) name = embeddings.at(name).name;
     const std::string text = text_of_pixels(request, bundle, embeddings);
     const auto file_with = [&](const std::string& key) {
       return fs::path("pictures") / images_folder(team_image.names) /

@@ -6,10 +6,12 @@
 
 #include "sdx/generation/embedding_names.h"
 #include "sdx/prompt/prompt.h"
+#include "sdx/prompt/prompt_remarks.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/prompt_packs.h"
 #include "sdx/training/training_options.h"
 #include "sdx/util/error.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -64,6 +66,8 @@ class TeamCheck {
     plan.is_part = !options_.only.empty();
     for (const std::string& place : options_.embeddings) plan.other_embeddings.add_from(place);
     for (const Member& member : chosen_members()) add(member);
+    named_ = plan.other_embeddings;
+    for (const std::string& name : names_in_roster()) named_.add({name, {}, {}, {}});
     read_prompts();
     return std::move(checked_);
   }
@@ -73,11 +77,12 @@ class TeamCheck {
     if (options_.only.empty()) return roster_.members;
     std::vector<Member> chosen;
     for (const Member& member : roster_.members) {  // a name may have a comma in it
-      if (member.name == options_.only) return {member};
+      if (is_same_name(member.name, options_.only)) return {member};
     }
     for (const std::string& name : split_list(options_.only, ',')) {
-      const auto found = std::find_if(roster_.members.begin(), roster_.members.end(),
-                                      [&](const Member& member) { return member.name == name; });
+      const auto found =
+          std::find_if(roster_.members.begin(), roster_.members.end(),
+                       [&](const Member& member) { return is_same_name(member.name, name); });
       if (found == roster_.members.end()) {
         throw UsageError("`only` " + name + ": not in " + roster_.path.string() +
                          "; the nearest are " +
@@ -158,13 +163,15 @@ class TeamCheck {
 
   /// @param of whose line of the prompts it is; null: of whom it shows.
   void add_image(ImageRequest request, TeamMember* of) {
-    const std::vector<std::string> names = list_embedding_names(request);
-    if (placeholder_names(request.prompt).empty()) {
+    const std::vector<std::string> names =
+        list_embedding_names(request, checked_.plan.other_embeddings);
+    if (placeholder_names(request.prompt, checked_.plan.other_embeddings).empty()) {
       throw UsageError(
           "\"" + request.prompt +
           "\": has neither {name} nor a <Name>; every picture of a team shows someone");
     }
     for (const std::string& name : names) check_known(name, request.prompt);
+    add_remarks(request);
     const auto shown = members_among(names);
     if (of == nullptr && shown.size() == 1) of = shown.front();
     if (options_.only.empty() || (of != nullptr && needs_nobody_else(names, *of))) {
@@ -175,18 +182,36 @@ class TeamCheck {
     }
   }
 
+  void add_remarks(const ImageRequest& request) {
+    std::vector<std::string>& remarks = checked_.remarks;
+    for (const auto& [text, role] : {std::pair(request.prompt, PromptRole::kPositive),
+                                     std::pair(request.negative_prompt, PromptRole::kNegative)}) {
+      if (!remarked_.emplace(text, role).second) continue;
+      for (std::string& remark :
+           list_prompt_remarks(text, request.settings.grammar, role, named_)) {
+        if (std::find(remarks.begin(), remarks.end(), remark) == remarks.end()) {
+          remarks.push_back(std::move(remark));
+        }
+      }
+    }
+  }
+
+  static bool is_among(const std::vector<std::string>& names, const std::string& sought) {
+    return std::any_of(names.begin(), names.end(),
+                       [&sought](const std::string& name) { return is_same_name(name, sought); });
+  }
+
   std::vector<TeamMember*> members_among(const std::vector<std::string>& names) {
     std::vector<TeamMember*> found;
     for (TeamMember& member : checked_.plan.members) {
-      const std::string& name = member.training.inversion.name;
-      if (std::find(names.begin(), names.end(), name) != names.end()) found.push_back(&member);
+      if (is_among(names, member.training.inversion.name)) found.push_back(&member);
     }
     return found;
   }
 
   bool needs_nobody_else(const std::vector<std::string>& names, const TeamMember& member) const {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return name == member.training.inversion.name ||
+      return is_same_name(name, member.training.inversion.name) ||
              checked_.plan.other_embeddings.contains(name);
     });
   }
@@ -196,7 +221,7 @@ class TeamCheck {
     for (const RosterProblem& problem : roster_.problems) known.push_back(problem.name);
     for (const auto& [word, embedding] : checked_.plan.other_embeddings.all())
       known.push_back(word);
-    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    if (is_among(known, name)) return;
     throw UsageError("\"" + prompt + "\": <" + name + "> is neither in " + roster_.path.string() +
                      " nor in `embeddings`; the nearest are " +
                      join(nearest_words(name, known, 3), ", "));
@@ -210,6 +235,8 @@ class TeamCheck {
   Roster roster_;
   std::vector<Member> members_;  ///< as plan.members
   std::map<std::string, Prompts> prompts_;
+  EmbeddingTable named_;                                   ///< all names that a prompt may have
+  std::set<std::pair<std::string, PromptRole>> remarked_;  ///< prompts that add_remarks() has seen
   CheckedTeam checked_;
 };
 

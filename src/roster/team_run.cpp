@@ -15,6 +15,7 @@
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "sdx/util/lock.h"
+#include "sdx/util/name.h"
 #include "sdx/util/stopwatch.h"
 
 namespace sdx {
@@ -170,8 +171,8 @@ class TeamRun : private ImageObserver {
   }
 
   bool needs_others(const ImageRequest& request, const std::string& own) const {
-    for (const std::string& name : list_embedding_names(request)) {
-      if (name != own && !plan_.other_embeddings.contains(name)) return true;
+    for (const std::string& name : list_embedding_names(request, plan_.other_embeddings)) {
+      if (!is_same_name(name, own) && !plan_.other_embeddings.contains(name)) return true;
     }
     return false;
   }

@@ -12,6 +12,7 @@
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/remove.h"
 #include "sdx/util/sha256.h"
 
 namespace sdx {
@@ -60,7 +61,9 @@ std::vector<fs::path> checkpoint_files(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+    const bool is_ours =
+        entry.path().extension() == ".safetensors" && is_step_name(entry.path().stem().string());
+    if (is_ours) files.push_back(entry.path());
   }
   std::sort(files.rbegin(), files.rend());
   return files;
@@ -239,6 +242,11 @@ std::string step_name(int step) {
   return name;
 }
 
+bool is_step_name(std::string_view name) {
+  return name.size() >= std::string_view("000050").size() &&
+         name.find_first_not_of("0123456789") == name.npos;
+}
+
 std::string hash_portraits(const PortraitLatents& portraits) {
   std::string bytes;
   hash_into(bytes, portraits.distribution.mean);
@@ -319,7 +327,9 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& folder,
 
 void prune_checkpoints(const fs::path& folder) {
   const std::vector<fs::path> files = checkpoint_files(folder);
-  for (std::size_t i = kKeptForSafety; i < files.size(); ++i) fs::remove(files[i]);
+  for (std::size_t i = kKeptForSafety; i < files.size(); ++i) {
+    remove_inside(folder, files[i].filename());
+  }
 }
 
 }  // namespace sdx

@@ -10,6 +10,8 @@
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/name.h"
+#include "sdx/util/text.h"
+#include "sdx/util/utf8.h"
 #include "training/batch.h"
 #include "training/batch_loss.h"
 #include "training/step_trace.h"
@@ -265,7 +267,8 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {
   if (const auto fault = name_fault(name)) {
-    throw UsageError("`name` \"" + name + "\": " + *fault +
+    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
+    throw UsageError("`name` " + shown + ": " + *fault +
                      "; expected one word, for example AdaLovelace");
   }
   if (tokenizer.whole_word(name)) {

@@ -1,6 +1,9 @@
 #include "sdx/training/run_folder.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <array>
 #include <sstream>
 
 #include "sdx/embedding/embedding_writer.h"
@@ -9,6 +12,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "sdx/util/remove.h"
 
 namespace sdx {
 
@@ -35,10 +39,24 @@ std::optional<int> RunFolder::steps_done() const {
 }
 
 void RunFolder::clear() {
-  for (const char* name :
-       {"checkpoints", "previews", "milestones", "metrics.jsonl", "summary.json", "report.html"}) {
-    fs::remove_all(path_ / name);
+  constexpr std::array kOfSteps = {"checkpoints", "previews", "milestones"};
+  constexpr std::array kOfAll = {"metrics.jsonl", "summary.json", "report.html"};
+  // Whoever keeps other things in a folder of this name loses none of them.
+  if (!fs::exists(path_ / "config.json")) {
+    for (const char* name : kOfAll) {
+      if (!fs::exists(path_ / name)) continue;
+      throw CannotCreateError((path_ / name).string() +
+                              " was made by no training (config.json is missing beside it), so it "
+                              "is not replaced; choose another name or another folder of runs");
+    }
   }
+  for (const char* name : kOfSteps) {
+    for (const fs::path& file : list_inside(path_, name)) {
+      const bool is_step = file.parent_path() == name && is_step_name(file.stem().string());
+      if (is_step) remove_inside(path_, file);
+    }
+  }
+  for (const char* name : kOfAll) remove_inside(path_, name);
 }
 
 Checkpoint RunFolder::resume(const std::function<void(const std::string&)>& warn) {
@@ -56,7 +74,11 @@ Checkpoint RunFolder::resume(const std::function<void(const std::string&)>& warn
 }
 
 void RunFolder::write_metrics(const std::string& line) {
-  if (!metrics_file_) metrics_file_.reset(std::fopen(metrics().c_str(), "a"));
+  if (!metrics_file_) {
+    // Private as all that is derived from faces; std::fopen would ask the umask.
+    const int file = ::open(metrics().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0) metrics_file_.reset(::fdopen(file, "a"));
+  }
   if (!metrics_file_) throw_errno(errno, "create", metrics().string());
   const std::string text = line + "\n";
   if (std::fputs(text.c_str(), metrics_file_.get()) < 0 || std::fflush(metrics_file_.get()) != 0) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "sdx/generation/generator.h"
 #include "sdx/util/memory.h"
 
 namespace sdx {
@@ -109,12 +110,15 @@ class Training {
     if (reason && *reason != StopReason::kNotFinite) {
       look();
       rest();
+      if (!is_drawable_) return StopReason::kNotFinite;
     }
     return reason;
   }
 
   std::optional<StopReason> why_stop() const {
-    if (state().inversion.skipped_in_a_row >= kMostSkippedSteps) return StopReason::kNotFinite;
+    if (!is_drawable_ || state().inversion.skipped_in_a_row >= kMostSkippedSteps) {
+      return StopReason::kNotFinite;
+    }
     if (done() >= task_.inversion.options().steps) return StopReason::kAllSteps;
     if (task_.options.stop_when_settled && done() >= task_.options.min_steps &&
         has_settled(state().curve, task_.options.patience)) {
@@ -142,13 +146,22 @@ class Training {
 
   void look() {
     if (state().inversion.skipped_in_a_row > 0) return;
-    if (blind()) take_as_best();
     const bool is_done = !state().milestones.empty() && state().milestones.back().step == done();
-    if (task_.judge == nullptr || is_done) return;
+    if (task_.judge == nullptr || is_done) {
+      if (blind()) take_as_best();
+      return;
+    }
     memory_.give_back();
-    const EvaluatedImages judged = task_.judge->evaluate(task_.inversion.embedding(), [this] {
-      if (stop_requested()) throw StopRequested{};
-    });
+    EvaluatedImages judged;
+    try {
+      judged = task_.judge->evaluate(task_.inversion.embedding(), [this] {
+        if (stop_requested()) throw StopRequested{};
+      });
+    } catch (const NotFiniteError&) {
+      is_drawable_ = false;
+      return;
+    }
+    if (blind()) take_as_best();
     const Milestone milestone{done(), judged.evaluation};
     // Of equals the latest, which has learnt most: all score 0 where no picture shows the person.
     // Not "is none better": a word that gives no pictures at all scores NaN.
@@ -171,6 +184,7 @@ class Training {
 
   TrainerTask task_;
   FreedMemory& memory_;
+  bool is_drawable_ = true;  ///< the previews of the last milestone are images
   std::optional<TrainerOutcome> outcome_;
 };
 

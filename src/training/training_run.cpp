@@ -49,13 +49,29 @@ const IdentityEncoder* find_witness(const Identities& identities,
   return nullptr;
 }
 
-void throw_difference(const IdentityDifference& difference, const fs::path& folder) {
+/// ": new are 7.png, 8.png; 1 is gone", as far as it is known.
+std::string describe_changes(const PortraitLatents& latents) {
+  std::vector<std::string> changes;
+  if (!latents.new_files.empty()) {
+    changes.push_back("new or changed: " + join(latents.new_files, ", "));
+  }
+  if (latents.gone > 0) {
+    changes.push_back(
+        count_in_words(static_cast<std::size_t>(latents.gone), "picture", "pictures") +
+        " gone or changed");
+  }
+  return changes.empty() ? "" : " (" + join(changes, "; ") + ")";
+}
+
+void throw_difference(const IdentityDifference& difference, const PortraitLatents& latents,
+                      const fs::path& folder) {
   if (!difference.fatal.empty()) {
     throw DataError("`resume` " + folder.string() +
                     ": made for another training: " + join(difference.fatal, "; "));
   }
-  throw UsageError("`resume` " + folder.string() + ": not the same training any more: " +
-                   join(difference.other, "; ") + ". `resume-anyway` goes on nevertheless");
+  throw UsageError("`resume` " + folder.string() +
+                   ": not the same training any more: " + join(difference.other, "; ") +
+                   describe_changes(latents) + ". `resume-anyway` goes on nevertheless");
 }
 
 }  // namespace
@@ -98,7 +114,7 @@ struct PreparedTraining::Parts {
     const IdentityDifference difference = compare(found.identity, identity);
     if (!difference.is_none() && policy == ResumePolicy::kIfSame) return folder.clear();
     if (!difference.is_none() && (policy == ResumePolicy::kOnlySame || !difference.fatal.empty())) {
-      throw_difference(difference, folder.path());
+      throw_difference(difference, latents, folder.path());
     }
     note("Going on after step " + std::to_string(found.state.inversion.steps));
     state = std::move(found.state);

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "sdx/util/error.h"
-#include "sdx/util/file.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -28,10 +28,18 @@ class CsvParser {
   CsvRow take_row() {
     CsvRow row{line_, {}};
     while (true) {
-      row.fields.push_back(rest_.starts_with('"') ? take_quoted() : take_plain());
+      // Some programs put blanks around quotes, where the standard has none.
+      const std::size_t blanks = count_blanks();
+      const bool is_quoted = rest_.substr(blanks).starts_with('"');
+      if (is_quoted) rest_.remove_prefix(blanks);
+      row.fields.push_back(is_quoted ? take_quoted() : take_plain());
       if (rest_.empty() || take_line_break()) return row;
       rest_.remove_prefix(1);  // the comma
     }
+  }
+
+  std::size_t count_blanks() const {
+    return std::min(rest_.find_first_not_of(" \t"), rest_.size());
   }
 
   std::string take_plain() {
@@ -54,6 +62,7 @@ class CsvParser {
       field += '"';
       rest_.remove_prefix(1);
     }
+    rest_.remove_prefix(count_blanks());
     if (!rest_.empty() && rest_.find_first_of(",\r\n") != 0) {
       fail(line_, "text after a closing quote; write quotes inside a field twice");
     }
@@ -103,7 +112,7 @@ std::vector<CsvRow> parse_csv(std::string_view text, const std::filesystem::path
 }
 
 CsvTable read_csv(const std::filesystem::path& path) {
-  std::vector<CsvRow> rows = parse_csv(read_file(path), path);
+  std::vector<CsvRow> rows = parse_csv(read_text_file(path), path);
   if (rows.empty()) throw DataError(path.string() + ": is empty; the first line names the columns");
   CsvTable table{path, {}, {}};
   for (const std::string& name : rows.front().fields) table.columns.push_back(trim(name));

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sdx/util/error.h"
+#include "util/temporary_files.h"
 
 namespace sdx {
 namespace {
@@ -273,9 +274,13 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
     throw_cannot("create " + path_.string(), number,
                  number == ENOENT ? " (the folder to put it in)" : std::string());
   }
+  remember_temporary_file(temporary_path_);
 }
 
-AtomicFile::~AtomicFile() { discard(); }
+AtomicFile::~AtomicFile() {
+  discard();
+  forget_temporary_file(temporary_path_);
+}
 
 void AtomicFile::discard() {
   if (descriptor_ < 0) return;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "sdx/util/file.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 namespace {
@@ -32,7 +32,7 @@ std::string extract_reason(std::string_view what) {
 
 template <typename AnyJson>
 AnyJson read_as(const std::filesystem::path& path) {
-  const std::string text = read_file(path, kMaxJsonBytes);
+  const std::string text = read_text_file(path, kMaxJsonBytes);
   const auto check_depth = [&path](int depth, typename AnyJson::parse_event_t, AnyJson&) {
     if (depth > kMaxJsonDepth) {
       throw DataError(path.string() + ": nested more than " + std::to_string(kMaxJsonDepth) +

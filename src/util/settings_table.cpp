@@ -16,13 +16,16 @@ void fail(const SettingInfo& info, std::string_view found) {
 
 std::string range_in_words(bool is_whole, const Range& range) {
   const std::string kind = is_whole ? "a whole number" : "a number";
+  const auto written = [is_whole](double bound) {
+    return is_whole ? std::to_string(static_cast<std::int64_t>(bound)) : exact_number(bound);
+  };
   const bool has_least = std::isfinite(range.least);
   const bool has_most = std::isfinite(range.most);
   if (has_least && has_most) {
-    return kind + " from " + exact_number(range.least) + " to " + exact_number(range.most);
+    return kind + " from " + written(range.least) + " to " + written(range.most);
   }
-  if (has_least) return kind + " of " + exact_number(range.least) + " or more";
-  if (has_most) return kind + " of " + exact_number(range.most) + " or less";
+  if (has_least) return kind + " of " + written(range.least) + " or more";
+  if (has_most) return kind + " of " + written(range.most) + " or less";
   return kind;
 }
 

@@ -45,6 +45,59 @@ TEST_CASE("cli: no folder, an empty one, two pictures") {
   CHECK_FALSE(has_embedding(place));
 }
 
+TEST_CASE("cli: portraits in a folder inside are pointed to") {
+  const Workplace place;
+  fs::create_directory(place.path() / "lora");
+  fs::rename(place.path() / "faces", place.path() / "lora/10_ada");
+  check_refused(place.run("sdx-train", {"lora", "--name", "Ada"}), 66,
+                {"found 0 in a folder of 0 files. There are 3 pictures in lora/10_ada: name that"});
+}
+
+TEST_CASE("cli: what is no picture is not spoken of as one, and does not flood the screen") {
+  const Workplace place;
+  for (int i = 0; i < 300; ++i) {
+    sdx::write_file_atomically(place.path() / "faces" / ("x" + std::to_string(i) + ".jpg"), "text");
+  }
+  fs::remove(place.path() / "faces/0.png");
+  const RunResult many = place.train("Ada");
+  check_refused(many, 66, {"found 2", "x0.jpg: ", "; and 292 more"});
+  CHECK(many.err.substr(many.err.find("error:")).size() < 3000);
+
+  const Workplace strict;
+  for (const char* file : {"Thumbs.db", "0.txt", "metadata.json", "notes"}) {
+    sdx::write_file_atomically(strict.path() / "faces" / file, "a caption");
+  }
+  const RunResult result = strict.train("Ada", {"--strict"});
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("no picture") && !ContainsSubstring("save it as"));
+}
+
+TEST_CASE("cli: a learning rate that is hardly meant is remarked on") {
+  const Workplace place;
+  const RunResult high = place.train("Ada", {"--lr", "100"});
+  CHECK(high.exit_code == 0);
+  CHECK_THAT(high.err, ContainsSubstring("Note: --lr 100 is far above the usual"));
+  CHECK_THAT(place.train("Ben", {"--lr", "0.01"}).err, !ContainsSubstring("Note: --lr"));
+}
+
+TEST_CASE("cli: a folder that may not be read is a matter of permission") {
+  const Workplace place;
+  if (::geteuid() == 0) SDX_SKIP("root may read everything");
+  fs::permissions(place.path() / "faces", fs::perms::none);
+  check_refused(place.train("Ada"), 77, {"faces", "Permission denied"});
+  fs::permissions(place.path() / "faces", fs::perms::owner_all);
+}
+
+TEST_CASE("cli: control characters of a file's name do not reach the terminal") {
+  const Workplace place;
+  sdx::write_file_atomically(place.path() / "faces/\x1b[2Jevil.jpg", "text");
+  const RunResult result = place.train("Ada");
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.find("\x1b[2J") == std::string::npos);
+  CHECK_THAT(result.err, ContainsSubstring("\\x1b[2Jevil.jpg"));
+}
+
 TEST_CASE("cli: pictures that are none are skipped by name and reason") {
   const Workplace place;
   const auto jpeg = sdx::test::jpeg_bytes(sdx::test::busy_image(96, 96));

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <set>
 
 #include "sdx/image/decode.h"
 #include "sdx/image/metadata.h"
@@ -191,6 +193,28 @@ TEST_CASE("cli: a picture that another process wrote meanwhile is not replaced")
   CHECK(sdx::decode_image(folder / "0003-8-a-robot.png").image.width_px == 64);
   CHECK(fs::exists(folder / "0001-7-a-robot.png"));
   CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 5);
+}
+
+TEST_CASE("cli: files are named by their people, in every script") {
+  const Workplace place;
+  for (const char* name : {"Ada", "李雷"}) REQUIRE(place.train(name).exit_code == 0);
+  fs::create_directory(place.path() / "out");
+  std::ofstream(place.path() / "out/2147483647.png") << "x";  // more than an int counts on from
+  const auto made = [&](const std::string& prompt) {
+    generate(place, {prompt, "--seed", "1", "--out", "out"});
+  };
+  made("harry potter hermione granger from harry potter, <Ada>");
+  made("harry potter hermione granger from harry potter, <李雷>");
+  made("<李雷>");
+  std::set<std::string> files;
+  for (const auto& entry : fs::directory_iterator(place.path() / "out")) {
+    files.insert(entry.path().filename().string());
+  }
+  CHECK(files == std::set<std::string>{
+                     "2147483647.png",
+                     "2147483648-1-harry-potter-hermione-granger-from-harry-ada.png",
+                     "2147483649-1-harry-potter-hermione-granger-from-harry-李雷.png",
+                     "2147483650-1-李雷.png"});
 }
 
 TEST_CASE("cli: a prompt in brackets stays one") {

@@ -161,3 +161,32 @@ TEST_CASE("cli: waiting threads sleep unless the user wants them to spin") {
              ContainsSubstring("OMP_WAIT_POLICY = 'ACTIVE'"));
   CHECK_THAT(settings("GOMP_SPINCOUNT", "123"), ContainsSubstring("GOMP_SPINCOUNT = '123'"));
 }
+
+TEST_CASE("launcher: too little address space is said, and no crash") {
+  sdx::test::Run command;
+  command.tool = "sdx-generate";
+  command.arguments = {"robot", "--steps", "1"};
+  command.prepare = [] {
+    const rlimit limit = {400'000'000, 400'000'000};
+    ::setrlimit(RLIMIT_AS, &limit);
+  };
+  const RunResult result = sdx::test::run(command);
+  CHECK(result.exit_code == 75);
+  CHECK(result.err ==
+        "sdx-generate: error: this process may use 400 MB of address space (ulimit -v); expected "
+        "at least 1000 MB\n");
+}
+
+TEST_CASE("launcher: a present folder that was removed is said") {
+  const sdx::test::TempFolder place;
+  fs::create_directory(place.path() / "gone");
+  sdx::test::Run command;
+  command.tool = "sdx-generate";
+  command.arguments = {"robot", "--out", place.path() / "x"};
+  command.folder = place.path() / "gone";
+  const std::string gone = place.path() / "gone";
+  command.prepare = [gone] { ::rmdir(gone.c_str()); };
+  const RunResult result = sdx::test::run(command);
+  CHECK(result.exit_code == 66);
+  CHECK_THAT(result.err, ContainsSubstring("the present folder cannot be reached"));
+}

@@ -125,7 +125,8 @@ TEST_CASE("resume: other options and other pictures are refused with the differe
   sdx::write_png(place.path() / "faces/0.png", sdx::Image(96, 96));
   const RunResult images = place.run("sdx-train", {"--resume", "runs/Ada", "--steps", "4"});
   CHECK(images.exit_code == 64);
-  CHECK_THAT(images.err, ContainsSubstring("the pictures are others"));
+  CHECK_THAT(images.err, ContainsSubstring("the pictures are others") &&
+                             ContainsSubstring("(new or changed: 0.png; 1 picture gone or "));
 
   const RunResult vectors = place.run(
       "sdx-train", {"--resume", "runs/Ada", "--steps", "4", "--vectors", "3", "--resume-anyway"});
@@ -153,6 +154,24 @@ TEST_CASE("resume: nothing there, an unfinished run, a run in use") {
   CHECK_THAT(second.err, ContainsSubstring("runs/Ada: another process works on it"));
 }
 
+TEST_CASE("resume: portraits that are elsewhere, and other threads, are said") {
+  const Workplace place;
+  REQUIRE(place.train("Ada", {"--threads", "1"}).exit_code == 0);
+  const RunResult threads = place.run("sdx-train", {"--resume", "runs/Ada", "--threads", "2"});
+  CHECK(threads.exit_code == 0);
+  CHECK_THAT(threads.err, ContainsSubstring("Note: --threads is 2 and was 1; "));
+  const RunResult same = place.run("sdx-train", {"--resume", "runs/Ada"});
+  CHECK_THAT(same.err, !ContainsSubstring("Note: --threads"));
+
+  fs::rename(place.path() / "faces", place.path() / "moved");
+  const RunResult lost = place.run("sdx-train", {"--resume", "runs/Ada"});
+  CHECK(lost.exit_code == 66);
+  CHECK_THAT(lost.err, ContainsSubstring("faces: no such folder of portraits in " +
+                                         place.path().string()) &&
+                           ContainsSubstring("sdx-train FOLDER --resume runs/Ada"));
+  CHECK(place.run("sdx-train", {"moved", "--resume", "runs/Ada"}).exit_code == 0);
+}
+
 TEST_CASE("resume: a damaged newest checkpoint costs a few steps, not the training") {
   const Workplace place;
   REQUIRE(train(place, "20").exit_code == 0);
@@ -169,7 +188,7 @@ TEST_CASE("resume: a damaged newest checkpoint costs a few steps, not the traini
 TEST_CASE("train: a loss that is not finite ends with the last good word") {
   const Workplace place;
   const RunResult result = train(place, "50", {"--lr", "1e38"});
-  CHECK(result.exit_code == 70);
+  CHECK(result.exit_code == 65);
   CHECK_THAT(result.err, ContainsSubstring("--lr") && ContainsSubstring("10 steps in a row") &&
                              ContainsSubstring("last good word"));
   CHECK(sdx::read_embedding(place.path() / "embeddings/Ada.safetensors").name == "Ada");

@@ -38,16 +38,6 @@ std::map<std::string, fs::file_time_type> read_times(const TeamPlace& place) {
   return times;
 }
 
-bool mentions(const fs::path& folder, const std::string& text) {
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().string().find(text) != std::string::npos) return true;
-    if (entry.is_regular_file() && read_bytes(entry.path()).find(text) != std::string::npos) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 TEST_CASE("roster: everybody is trained and drawn, once") {
@@ -299,26 +289,6 @@ TEST_CASE("roster: Ctrl-C stops, and the same command goes on to the same bits")
   INFO(after.err);
   CHECK(after.exit_code == 0);
   CHECK(differences(place.results(), calm.results()) == std::vector<std::string>{});
-}
-
-TEST_CASE("roster: forgetting a person leaves nothing of them, and lists it") {
-  const TeamPlace place;
-  place.write("team.csv", "name,portraits\nAda,ada\nBenedikta,ben\nEve,eve\n");
-  place.write("prompts.txt", "Robot {name}\n<Ada> and <Benedikta>\n");
-  REQUIRE(place.run_team().exit_code == 0);
-  sdx::test::Run command;
-  command.tool = "sdx-roster";
-  command.folder = place.path();
-  command.arguments = {"forget", "team", "Benedikta"};
-  const RunResult result = sdx::test::run(command);
-  INFO(result.err);
-  CHECK(result.exit_code == 0);
-  CHECK_THAT(result.out, ContainsSubstring("team/embeddings/Benedikta.safetensors\n") &&
-                             ContainsSubstring("team/people/Benedikta/record.json\n") &&
-                             ContainsSubstring("team/pictures/Ada Benedikta/"));
-  CHECK_FALSE(mentions(place.path() / "team", "Benedikta"));
-  CHECK(mentions(place.path() / "team", "Ada"));
-  CHECK(sdx::test::run(command).exit_code == 66);
 }
 
 TEST_CASE("roster: trained together, everybody gets the word that they get alone") {

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/util/error.h"
 #include "support/temp_folder.h"
@@ -120,6 +121,51 @@ TEST_CASE("embedding: a file that is given must be used, a folder's need not", "
              }),
              ContainsSubstring("two_words.safetensors: given, but no prompt uses it") &&
                  ContainsSubstring("<cat> or <dog>"));
+}
+
+TEST_CASE("embedding: a name is found in both forms of its accents", "[embedding]") {
+  const TempFolder folder;
+  write_word(folder.path() / "Zoe\u0308.safetensors", "Zoe\u0308");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path() / "Zoe\u0308.safetensors");
+  CHECK(table.contains("Zo\u00EB"));
+  CHECK(table.at("Zo\u00EB").name == "Zoe\u0308");
+  CHECK(table.contains("Zoe\u0308"));
+  CHECK_FALSE(table.contains("Zoe"));
+  table.check_used({"Zo\u00EB"});
+  sdx::EmbeddingTable by_path;
+  by_path.add_from(folder.path() / "Zo\u00EB.safetensors");
+  CHECK(by_path.contains("Zo\u00EB"));
+  // Two files of one name, though the file system tells them apart.
+  write_word(folder.path() / "Zo\u00EB.safetensors", "Zo\u00EB", 1);
+  CHECK_THROWS_AS(table.add_from(folder.path() / "Zo\u00EB.safetensors"), sdx::DataError);
+  folder.file("Le\u0301a.pt", "");
+  sdx::EmbeddingTable unusable;
+  fs::remove(folder.path() / "Zo\u00EB.safetensors");
+  unusable.add_from(folder.path());
+  CHECK_THAT(catch_message<sdx::DataError>([&] { unusable.at("L\u00E9a"); }),
+             ContainsSubstring("is there but cannot be used"));
+  CHECK(
+      sdx::EmbeddingSizes(std::map<std::string, int>{{"Zoe\u0308", 3}}).vector_count("Zo\u00EB") ==
+      3);
+}
+
+TEST_CASE("embedding: other tools' ways to name a word tell what is meant", "[embedding]") {
+  const TempFolder folder;
+  write_word(folder.path() / "Ada.safetensors", "Ada");
+  sdx::EmbeddingTable table;
+  table.add_from(folder.path());
+  for (const char* name : {"ada", " Ada ", "Ada.pt", "Ada.SafeTensors", "embedding:Ada",
+                           "embed: ada.bin", "people/Ada", "people\\Ada.pt"}) {
+    INFO(name);
+    CHECK(table.find_meant_name(name) == "Ada");
+  }
+  for (const char* name : {"", "Adam", "embedding:", "Ada:1.2", "Zo\xEB"}) {
+    INFO(name);
+    CHECK(table.find_meant_name(name).empty());
+  }
+  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("embedding:Ada"); }),
+             ContainsSubstring("did you mean <Ada>?"));
 }
 
 TEST_CASE("embedding: a LoRA's tag is told from an unknown name", "[embedding]") {

@@ -363,6 +363,63 @@ TEST_CASE("generation: the observer counts every step and may stop the work", "[
                   sdx::TryAgainError);
 }
 
+TEST_CASE("generation: what overflows in half precision is computed again in single",
+          "[generation]") {
+  // What the UNet sees has values beyond the 65504 that half precision holds.
+  ImageRequest strong = request("robot", 3);
+  strong.settings.guidance_scale = 1e6;
+  const ImageRequest usual = request("snow", 4);
+  ImageRequest enlarged = strong;
+  enlarged.settings.hires.scale = 1.5;
+  ImageRequest begun = strong;
+  begun.settings.start = std::make_shared<sdx::StartImage>(sdx::StartImage{sdx::Image(64, 64), {}});
+  const sdx::Generator half(tiny_bundle(), {c10::DeviceType::CPU, at::kHalf});
+  const auto make = [&half](const std::vector<ImageRequest>& requests) {
+    std::vector<sdx::GeneratedImage> images;
+    int most_done = 0;
+    half.generate(
+        requests, {}, {},
+        [&](std::size_t, const sdx::GeneratedImage& image) { images.push_back(image); },
+        [&](int done, int total) {
+          most_done = std::max(most_done, done);
+          CHECK(done <= total);
+        });
+    CHECK(most_done > 0);
+    return images;
+  };
+  for (const ImageRequest& one : {strong, enlarged, begun}) {
+    INFO(one.settings.hires.scale);
+    const sdx::GeneratedImage again = make({one}).at(0);
+    CHECK(again.generation_info.dtype == at::kFloat);
+    CHECK(again.image.rgb == pixels(one));
+  }
+  const auto both = make({usual, strong});
+  CHECK(both[0].generation_info.dtype == at::kHalf);
+  CHECK(both[0].image.rgb == make({usual})[0].image.rgb);
+  CHECK(both[1].generation_info.dtype == at::kFloat);
+}
+
+TEST_CASE("generation: what is not finite is refused, what is before it is given", "[generation]") {
+  ImageRequest absurd = request("(robot:25) AND snow :2", 3);
+  absurd.settings.guidance_scale = 1e30;
+  std::size_t given = 0;
+  const sdx::Generator generator(tiny_bundle(), {});
+  try {
+    generator.generate({request("snow", 1), absurd}, {}, {},
+                       [&](std::size_t, const sdx::GeneratedImage&) { ++given; });
+    FAIL("made");
+  } catch (const sdx::NotFiniteError& error) {
+    CHECK_THAT(
+        error.what(),
+        ContainsSubstring("seed 3: the image's values are not finite") &&
+            ContainsSubstring("lower `cfg`, which is 1e+30, lower the weight 25 of \"robot\""));
+  }
+  CHECK(given == 1);
+  const at::Tensor latents = at::zeros({1, 4, 8, 8});
+  CHECK(generate({request("snow", 1)}, {}, latents).size() == 1);
+  CHECK_THROWS_AS(generate({request("snow", 1)}, {}, latents / latents), sdx::DataError);
+}
+
 TEST_CASE("generation: what a consumer throws arrives", "[generation]") {
   const sdx::Generator generator(tiny_bundle(), {});
   CHECK_THROWS_AS(generator.generate(

@@ -7,6 +7,7 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include "sdx/prompt/prompt_cache.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 #include "support/tiny_bundle.h"
@@ -34,6 +35,57 @@ TEST_CASE("prompt: placeholders are found as they are written", "[prompt]") {
   CHECK(sdx::placeholder_names("<Ada> and <Böb-2>, <Ada>") == Names{"Ada", "Böb-2"});
   CHECK(sdx::placeholder_names("I <3 you, a < b > c, <> <two words> <open") == Names{});
   CHECK(sdx::placeholder_names("<<Ada>>") == Names{"Ada"});
+}
+
+TEST_CASE("prompt: a known name may have anything but < and > in it", "[prompt]") {
+  using Names = std::vector<std::string>;
+  sdx::EmbeddingTable table = table_with("By bad artist -neg", 1);
+  table.add({"Easy (1)", at::full({1, kWidth}, 1.0F), {}, {}});
+  table.add({"Zoe\u0308", at::full({1, kWidth}, 1.0F), {}, {}});
+  CHECK(sdx::placeholder_names("<By bad artist -neg>, <Easy \\(1\\)> <two words>", table) ==
+        Names{"By bad artist -neg", "Easy (1)"});
+  CHECK(sdx::placeholder_names("<Zo\u00EB> <Zoe\u0308>", table) == Names{"Zo\u00EB"});
+  CHECK(sdx::placeholder_names("<a <Easy (1)> b>", table) == Names{"Easy (1)"});
+  CHECK(sdx::bracket_bare_names("Easy (1), By bad artist -neg; Zo\u00EB (Zoe\u0308:1.2) Zoe",
+                                table) ==
+        "<Easy (1)>, <By bad artist -neg>; <Zo\u00EB> (<Zoe\u0308>:1.2) Zoe");
+  const auto tokenizer = tiny_bundle().load_tokenizer();
+  for (const sdx::Grammar grammar : {sdx::Grammar::kA1111, sdx::Grammar::kPlain}) {
+    const auto prompt = sdx::tokenize_prompt("robot <Easy (1)>", *tokenizer, table, grammar);
+    CHECK(prompt.embeddings == Names{"Easy (1)"});
+    const auto plain = sdx::tokenize_prompt("robot ", *tokenizer, table, grammar);
+    CHECK(prompt.chunks[0].token_count == plain.chunks[0].token_count + 1);
+  }
+}
+
+TEST_CASE("prompt: a cache knows names of embeddings apart", "[prompt]") {
+  sdx::PromptCache cache;
+  const std::string text = "<two words> (robot:1.2)";
+  const sdx::EmbeddingSizes known(std::map<std::string, int>{{"two words", 1}});
+  const auto segments = [&](const sdx::EmbeddingSizes& names) {
+    return cache.parts(text, sdx::Grammar::kA1111, sdx::PromptRole::kPositive, {10, 0}, names)
+        ->front()
+        .stages.front()
+        .prompt.segments;
+  };
+  CHECK(segments({}).front().text == "<two words> ");
+  CHECK(segments(known).front() == sdx::PromptSegment{"two words", 1, false, true});
+  CHECK(segments({}).front().text == "<two words> ");
+  CHECK(cache.parsed() == 2);
+}
+
+TEST_CASE("prompt: special tokens in a text are text, unless an embedding is called so",
+          "[prompt]") {
+  using Names = std::vector<std::string>;
+  CHECK(sdx::placeholder_names(
+            "<s> </s> <pad> <unk> <|endoftext|> <|STARTOFTEXT|> <start_of_text>") == Names{});
+  CHECK(sdx::placeholder_names("<S> <|end|> <s1>") == Names{"S", "|end|", "s1"});
+  CHECK(sdx::placeholder_names("<s> </s>", table_with("s", 1)) == Names{"s"});
+  const auto clip = sdx::load_tokenizer(std::filesystem::path(SDX_SHARE_DIR) / "tokenizers/clip",
+                                        sdx::clip_settings(sdx::ClipPadding::kEndOfText));
+  const auto prompt = sdx::tokenize_prompt("robot <|endoftext|> cat", *clip, {});
+  CHECK(std::vector(prompt.chunks[0].ids.begin(), prompt.chunks[0].ids.begin() + 5) ==
+        std::vector<std::int64_t>{49406, 8797, 49407, 2368, 49407});
 }
 
 TEST_CASE("prompt: a chunk is begin, tokens, end, padding", "[prompt]") {

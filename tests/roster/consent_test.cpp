@@ -58,7 +58,13 @@ TEST_CASE("roster: consent is a clear yes or a date, in the languages of office 
                             "yes, by e-mail",
                             "Ja (unterschrieben)",
                             "(yes)",
-                            "✓ by phone"}) {
+                            "✓ by phone",
+                            "yes, by e-mail on 3 May 2026",
+                            "ja, per Mail vom 3.5.",
+                            "yes (signed form)",
+                            "oui, par courriel",
+                            "2026-01-12, contract",
+                            "=TRUE()"}) {
     INFO(given);
     CHECK(catch_refusal(given) == "none");
   }
@@ -77,6 +83,17 @@ TEST_CASE("roster: what is not a clear yes is asked about") {
                             "ja, aber nicht jetzt",
                             "da nicht",
                             "2026-01-12 refused",
+                            "12.1.2026 widerrufen",
+                            "2026-03-01 abgelehnt",
+                            "yes?",
+                            "ok, unless published",
+                            "ja, wenn ich die Bilder sehe",
+                            "oui, sous réserve",
+                            "x (zurückgezogen)",
+                            "yes - revoked in May",
+                            "✓ annulé",
+                            "☐",
+                            "yes and no",
                             "yes until summer",
                             "perhaps",
                             "12",

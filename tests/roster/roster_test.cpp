@@ -144,7 +144,8 @@ TEST_CASE("roster: every fault of a row is named", "[roster]") {
 
 TEST_CASE("roster: a row in another encoding is a problem", "[roster]") {
   const RosterProblem problem = find_problem("name,portraits", "Zo\xEB,z");
-  CHECK(problem.text == "not UTF-8; save the table as CSV in UTF-8");
+  CHECK(problem.text ==
+        "not UTF-8 but Latin-1 or Windows-1252, by the look of it; save the table as CSV in UTF-8");
   CHECK(problem.name == "Zo\uFFFD");
   CHECK(contains(find_fault("name,portraits,team", "Ada,a,K\xF6ln"), "not UTF-8"));
 }

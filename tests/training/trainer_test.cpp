@@ -147,6 +147,33 @@ TEST_CASE("trainer: ends with the last good word where no loss is finite", "[tra
   CHECK(at::equal(state.best_vectors, start));
 }
 
+TEST_CASE("trainer: ends with the last good word where its previews are not finite", "[training]") {
+  Fixture fixture;
+  // A weight with which no image is finite.
+  sdx::JudgeOptions look;
+  look.prompts = {"{name} :1000000000000000000000000000000"};
+  look.steps = 2;
+  look.draws = 2;
+  const OnlyBlack identity;
+  const sdx::Judge judge(fixture.model(), {}, &identity, {}, look);
+  REQUIRE_FALSE(judge.knows_the_person());
+  for (const int milestone_steps : {10, 0}) {
+    INFO("a milestone every " << milestone_steps);
+    fixture.trainer.milestone_steps = milestone_steps;
+    fixture.options.steps = 3;
+    sdx::TrainingState state;
+    sdx::Inversion inversion = fixture.inversion();
+    const at::Tensor start = inversion.state().vectors.clone();
+    sdx::test::Listener events;
+    CHECK(sdx::train(inversion, &judge, fixture.trainer, state, &events) ==
+          sdx::StopReason::kNotFinite);
+    CHECK(state.milestones.empty());
+    CHECK(state.best_step == 0);
+    CHECK(at::equal(state.best_vectors, start));
+    CHECK(inversion.state().steps == (milestone_steps == 0 ? 3 : 0));
+  }
+}
+
 TEST_CASE("trainer: k steps, a checkpoint and the rest are all steps, bit for bit", "[training]") {
   Fixture fixture;
   fixture.trainer.stop_when_settled = true;

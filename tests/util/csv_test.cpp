@@ -25,6 +25,13 @@ std::string catch_refusal(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("util: blanks around quotes are no part of a field", "[util]") {
+  CHECK(read_fields("\"Ben\" ,ben\n") == std::vector<Fields>{{"Ben", "ben"}});
+  CHECK(read_fields("Ada, \"a, b\"\t, c\n") == std::vector<Fields>{{"Ada", "a, b", " c"}});
+  CHECK(read_fields("a \"b\" c,d\n") == std::vector<Fields>{{"a \"b\" c", "d"}});
+  CHECK(contains(catch_refusal("\"Ben\" x,ben\n"), "text after a closing quote"));
+}
+
 TEST_CASE("util: comma-separated values are read", "[util]") {
   CHECK(read_fields("a,b\n1, 2 \n") == std::vector<Fields>{{"a", "b"}, {"1", " 2 "}});
   CHECK(read_fields("a,b") == std::vector<Fields>{{"a", "b"}});
@@ -32,7 +39,7 @@ TEST_CASE("util: comma-separated values are read", "[util]") {
   CHECK(read_fields("\"a,b\",\"c\"\"d\",\"\"\n") == std::vector<Fields>{{"a,b", "c\"d", ""}});
   CHECK(read_fields("\"two\nlines\",\"three\r\n\r\nlines\"") ==
         std::vector<Fields>{{"two\nlines", "three\r\n\r\nlines"}});
-  CHECK(read_fields("5\" nail, \"x\"\n") == std::vector<Fields>{{"5\" nail", " \"x\""}});
+  CHECK(read_fields("5\" nail, \"x\"\n") == std::vector<Fields>{{"5\" nail", "x"}});
   CHECK(read_fields("\"\"\"\"") == std::vector<Fields>{{"\""}});
   CHECK(read_fields("").empty());
   CHECK(read_fields("\n\r\n\n").empty());

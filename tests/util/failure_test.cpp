@@ -2,7 +2,9 @@
 
 #include <c10/util/Exception.h>
 
+#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "support/catch.h"
 
@@ -33,6 +35,25 @@ TEST_CASE("util: any exception becomes a code and a text", "[util]") {
     CHECK_THAT(torch.text, ContainsSubstring("shapes differ"));
     CHECK(torch.text.find("frame #") == std::string::npos);
   }
+}
+
+TEST_CASE("util: what the system refuses has the code of its kind", "[util]") {
+  const auto fail = [](std::errc code) {
+    return failure_from(std::make_exception_ptr(std::filesystem::filesystem_error(
+        "directory iterator cannot open directory", "locked/ada", std::make_error_code(code))));
+  };
+  CHECK(fail(std::errc::permission_denied).code == ExitCode::kPermission);
+  CHECK(fail(std::errc::permission_denied).text == "cannot get at locked/ada: Permission denied");
+  CHECK(fail(std::errc::no_such_file_or_directory).code == ExitCode::kMissingInput);
+  CHECK(fail(std::errc::no_space_on_device).code == ExitCode::kIo);
+  CHECK(fail(std::errc::filename_too_long).code == ExitCode::kUsage);
+  CHECK(fail(std::errc::too_many_files_open).code == ExitCode::kTryAgain);
+  // What std::thread throws where no more threads are allowed.
+  CHECK(failure_from(std::make_exception_ptr(std::system_error(
+                         std::make_error_code(std::errc::resource_unavailable_try_again))))
+            .code == ExitCode::kTryAgain);
+  CHECK(failure_from(std::make_exception_ptr(std::runtime_error("could not create a primitive")))
+            .code == ExitCode::kTryAgain);
 }
 
 TEST_CASE("util: memory that ran out is known by what libtorch says", "[util]") {

@@ -6,8 +6,11 @@
 #include <cerrno>
 #include <csignal>
 
-#include "support/catch.h"
+#include "sdx/util/file.h"
 #include "support/child.h"
+#include "support/temp_folder.h"
+
+#include "support/catch.h"
 
 using namespace sdx;
 using sdx::test::run_for_exit_code;
@@ -39,6 +42,30 @@ TEST_CASE("util: the first signal is a request, the second ends the process", "[
           std::raise(SIGINT);
           return 5;
         }) == 130);
+}
+
+TEST_CASE("util: who does not hear of a stop in time is ended, and leaves no temporary file",
+          "[util]") {
+  const sdx::test::TempFolder folder;
+  const auto work_on_deafly = [&folder] {
+    install_stop_handlers();
+    AtomicFile file(folder.path() / "picture.png");
+    file.write("half of it");
+    std::raise(SIGTERM);
+    while (true) ::pause();
+    return 5;
+  };
+  CHECK(run_for_exit_code(work_on_deafly) == 143);
+  CHECK(std::filesystem::is_empty(folder.path()));
+
+  const auto hear_and_go_on = [] {
+    install_stop_handlers();
+    std::raise(SIGTERM);
+    if (stop_signal() != SIGTERM) return 6;
+    ::pause();  // until the alarm, which ends nobody who has heard
+    return 5;
+  };
+  CHECK(run_for_exit_code(hear_and_go_on) == 5);
 }
 
 TEST_CASE("util: a closed pipe is an error and no death", "[util]") {

@@ -2,12 +2,14 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -63,12 +65,41 @@ void prefer_sleeping_threads() {
   if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
 }
 
+/// Why the libraries could not work in this process, which else die without a word.
+struct Hindrance {
+  ExitCode code;
+  std::string message;
+};
+
+std::optional<Hindrance> find_hindrance() {
+  // libtorch alone maps 0.8 GB; with less, parts of it end with a segmentation fault.
+  constexpr rlim_t kLeastAddressSpace_bytes = 1'000'000'000;
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < kLeastAddressSpace_bytes) {
+    return Hindrance{ExitCode::kTryAgain,
+                     "this process may use " + std::to_string(limit.rlim_cur / 1'000'000) +
+                         " MB of address space (ulimit -v); expected at least 1000 MB"};
+  }
+  // MKL ends the process where there is no present folder.
+  std::error_code failure;
+  const fs::path present = fs::current_path(failure);
+  if (failure || present.empty()) {
+    return Hindrance{ExitCode::kMissingInput, "the present folder cannot be reached (" +
+                                                  failure.message() +
+                                                  "); it may have been removed: cd elsewhere"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 int launch(const char* tool, int argc, char** argv) {
   open_closed_streams();
   if (const char* text = known_answer(tool, argc, argv)) return print(tool, text);
 
+  if (const auto hindrance = find_hindrance()) {
+    return fail(tool, hindrance->code, hindrance->message);
+  }
   prefer_sleeping_threads();
   std::error_code failure;
   const fs::path program = fs::read_symlink("/proc/self/exe", failure);

@@ -79,6 +79,10 @@ void run_command(const Command& tool, const std::vector<std::string>& arguments)
 /// set them: `steps` becomes the option's name, with its dashes.
 std::string with_option_names(const std::string& message);
 
+/// A message as it may be shown on a terminal: with_option_names, and control characters (which may
+/// stand in a file's name) as "\x1b", so that they do nothing there.
+std::string to_terminal_text(const std::string& message);
+
 /// What every tool with a model is given.
 struct CommonOptions : ModelOptions {
   bool json = false;  ///< one JSON object a line on stdout

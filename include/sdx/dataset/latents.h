@@ -25,6 +25,8 @@ struct PortraitLatents {
   LatentDistribution distribution;  ///< [N,4,h,w] float32, on the CPU
   at::Tensor mask = {};  ///< [N,1,h,w] float32 in 0 … 1; undefined unless masks were asked for
   int encoded = 0;       ///< how many rows were not in the cache
+  std::vector<std::string> new_files = {};  ///< names of portraits that a cache did not hold
+  int gone = 0;                    ///< how many portraits a cache holds that are not there any more
   std::string cache_problem = {};  ///< why the cache was not read; empty if it was, or is not there
 };
 

@@ -9,19 +9,19 @@
 
 namespace sdx {
 
-/// What tokenising needs to know of embeddings: their names, and how many vectors each has. The
-/// vectors need not exist yet: training tokenises its sentences before there are any.
+/// What reading and tokenising a prompt need to know of embeddings: their names, and how many
+/// vectors each has. The vectors need not exist yet: training tokenises its sentences before there
+/// are any. A name is found in each of its forms (canonical_name()).
 class EmbeddingSizes {
  public:
   /// No embedding.
   EmbeddingSizes() = default;
 
   /// @param planned names of embeddings that are still to be made, and their numbers of vectors
-  EmbeddingSizes(std::map<std::string, int> planned) : planned_(std::move(planned)) {}
+  EmbeddingSizes(const std::map<std::string, int>& planned);
 
   /// Those of a table, which must outlive the sizes; a planned one replaces one of the same name.
-  EmbeddingSizes(const EmbeddingTable& table, std::map<std::string, int> planned = {})
-      : table_(&table), planned_(std::move(planned)) {}
+  EmbeddingSizes(const EmbeddingTable& table, const std::map<std::string, int>& planned = {});
 
   bool contains(const std::string& name) const;
 
@@ -37,7 +37,7 @@ class EmbeddingSizes {
 
  private:
   const EmbeddingTable* table_ = nullptr;
-  std::map<std::string, int> planned_;
+  std::map<std::string, int> planned_;  ///< by canonical name
 };
 
 }  // namespace sdx

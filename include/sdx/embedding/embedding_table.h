@@ -9,7 +9,8 @@
 
 namespace sdx {
 
-/// The embeddings that prompts may use, by name.
+/// The embeddings that prompts may use, by name. A name is found in each of its forms
+/// (canonical_name()); case counts.
 class EmbeddingTable {
  public:
   /// Adds one; an embedding of the same name is replaced.
@@ -25,7 +26,7 @@ class EmbeddingTable {
   ///         files if two claim one name and differ in their vectors.
   void add_from(const std::filesystem::path& file_or_folder);
 
-  bool contains(const std::string& name) const { return embeddings_.contains(name); }
+  bool contains(const std::string& name) const;
 
   /// @throws UsageError (64) listing the nearest known names, or saying what AUTOMATIC1111's
   ///         `<lora:…>` is; DataError with the reason if a file called so is in one of the folders
@@ -37,7 +38,13 @@ class EmbeddingTable {
   [[noreturn]] void throw_unknown(const std::string& name,
                                   const std::vector<std::string>& others = {}) const;
 
+  /// By canonical name; Embedding::name is as it was written.
   const std::map<std::string, Embedding>& all() const { return embeddings_; }
+
+  /// The name that somebody meant who wrote `name`: the same but for case, blanks around it, the
+  /// ending of a file, or a beginning such as "embedding:" that other tools want.
+  /// @return empty if no embedding is called like that.
+  std::string find_meant_name(const std::string& name) const;
 
   /// Whether each file that was given by its path, not found in a folder, was of use.
   /// @param names of all words that the prompts use

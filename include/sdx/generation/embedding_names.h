@@ -9,7 +9,9 @@
 namespace sdx {
 
 /// The names of the embeddings that a picture's prompts use, the negative one's too, each once.
-std::vector<std::string> list_embedding_names(const ImageRequest& request);
+/// @param known as in placeholder_names()
+std::vector<std::string> list_embedding_names(const ImageRequest& request,
+                                              const EmbeddingSizes& known = {});
 
 /// The first of them that is not in `words`; empty if all are.
 std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& embeddings);

@@ -14,8 +14,16 @@
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
+#include "sdx/util/error.h"
 
 namespace sdx {
+
+/// An image whose values are not finite: NaN or infinite, which would be drawn black. The message
+/// says what to lower.
+class NotFiniteError : public DataError {
+ public:
+  using DataError::DataError;
+};
 
 /// Where in a batch a picture was made: a part of what decides its last bits.
 struct BatchPlace {
@@ -64,10 +72,15 @@ class Generator {
             const TextEncoders& text_encoders, const UNet& unet);
   ~Generator();
 
-  /// Checks everything that can be checked before the work: sizes, steps, every placeholder.
-  /// @throws UsageError, DataError.
+  /// Checks everything that can be checked before the work: sizes, steps, every placeholder, and
+  /// for pictures of more than 16 times the model's native area the memory.
+  /// @throws UsageError, DataError; TryAgainError for a picture that the free memory cannot hold.
   /// @param embeddings a table, or names of some that are still to be made
   void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
+
+  /// Bytes that the denoising of one picture takes, by a measured evaluation at the model's native
+  /// size and in proportion to the area: attention may take more.
+  double estimate_bytes(const ImageSettings& settings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day.
@@ -76,8 +89,14 @@ class Generator {
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
   /// a picture made in another batch differs by rounding only.
+  ///
+  /// An image whose values are not finite is never given on. In half precision it is computed again
+  /// in float32, of which its GenerationInfo then tells; loading that model takes its memory.
+  /// Images before it have been given on by the time of the error.
   /// @param initial_latents [N,C,h,w] float32 of unit variance instead of the seeds' noise, one for
   ///        each request.
+  /// @throws NotFiniteError if float32 doesn't help; as check(); what `consume` and `observe`
+  /// throw.
   void generate(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
                 const BatchOptions& batches, const ImageConsumer& consume,
                 const StepObserver& observe = {},

@@ -28,7 +28,10 @@ class ContextCache {
                const TextEncoders& encoders, PromptCache& prompts)
       : tokenizer_(tokenizer), embeddings_(embeddings), encoders_(encoders), prompts_(prompts) {}
 
-  PromptCache& prompts() const { return prompts_; }
+  /// The parts of a prompt, see PromptCache::parts(); the names of the embeddings are known.
+  std::shared_ptr<const std::vector<PromptPart>> parts(const std::string& text, Grammar grammar,
+                                                       PromptRole role,
+                                                       const PromptSteps& steps) const;
 
   /// One row, on the encoders' device; its positions are a multiple of the encoders'. The same
   /// tensors each time.

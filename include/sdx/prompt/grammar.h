@@ -11,6 +11,8 @@
 
 namespace sdx {
 
+class EmbeddingSizes;
+
 /// How much of a prompt is more than text.
 enum class Grammar {
   kA1111,  ///< AUTOMATIC1111's: weights, edits, alternation, AND, BREAK, escapes
@@ -45,6 +47,14 @@ struct PromptText {
 };
 
 /// Reads weights, placeholders and BREAKs. AND, edits and alternations are text.
+///
+/// `<Name>` is found before anything else is: the name of a known embedding may have blanks,
+/// brackets and other marks in it. Any other name has no blanks, and what marks there are in it
+/// mean what they mean elsewhere. A special token of a tokenizer, such as "<|endoftext|>", is text.
+/// @param known embeddings by name; what is between brackets and no name stays text
+/// @throws UsageError for a number beyond a double's range.
+PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known);
+/// The same where no embedding is known.
 PromptText parse_text(const std::string& text, Grammar grammar);
 
 /// What a prompt says up to a step.
@@ -86,7 +96,8 @@ class ParsedPrompt {
   std::vector<PromptPart> parts(const PromptSteps& steps) const;
 
  private:
-  friend ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role);
+  friend ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
+                                   const EmbeddingSizes& known);
 
   struct Tree;
   explicit ParsedPrompt(std::shared_ptr<const Tree> tree) : tree_(std::move(tree)) {}
@@ -100,6 +111,11 @@ class ParsedPrompt {
 /// point, else a step. Brackets that are none of these stay text. As in AUTOMATIC1111, a `|` that
 /// stands in no alternation makes its whole part plain text to edits.
 /// Source: the documented rules and examples of AUTOMATIC1111's prompt_parser, version 1.10.
+/// @param known as in parse_text(); needed here only, the parsed prompt keeps the names
+/// @throws as parse_text
+ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole role,
+                          const EmbeddingSizes& known);
+/// The same where no embedding is known.
 ParsedPrompt parse_prompt(const std::string& text, Grammar grammar,
                           PromptRole role = PromptRole::kPositive);
 

@@ -35,12 +35,15 @@ struct TokenizedPrompt {
   std::vector<PromptChunk> chunks;      ///< at least one
 };
 
-/// The names between `<` and `>` in a text, in order, each once. A name has no blanks and no
-/// brackets; "<3" and "a < b > c" hold none.
-std::vector<std::string> placeholder_names(const std::string& text);
+/// The names between `<` and `>` in a text, in order, each once, as they are written first. A name
+/// that is not `known` has no blanks and no brackets; "<3" and "a < b > c" hold none. See
+/// parse_text().
+std::vector<std::string> placeholder_names(const std::string& text,
+                                           const EmbeddingSizes& known = {});
 
 /// The text with `< >` around every name of an embedding that stands in it as a word of its own,
-/// longest names first, as AUTOMATIC1111 finds its embeddings.
+/// longest names first, as AUTOMATIC1111 finds its embeddings. Names may have blanks, and either
+/// form of their accents (canonical_name()).
 std::string bracket_bare_names(const std::string& text, const EmbeddingTable& embeddings);
 
 /// A text with one meaning, such as a stage of a prompt → chunks. Each `<Name>` becomes the

@@ -16,6 +16,11 @@ namespace sdx {
 class PromptCache {
  public:
   /// The parts of a prompt for a pass, as parse_prompt() and ParsedPrompt::parts() give them.
+  /// @throws as parse_prompt
+  std::shared_ptr<const std::vector<PromptPart>> parts(const std::string& text, Grammar grammar,
+                                                       PromptRole role, const PromptSteps& steps,
+                                                       const EmbeddingSizes& known);
+  /// The same where no embedding is known.
   std::shared_ptr<const std::vector<PromptPart>> parts(const std::string& text, Grammar grammar,
                                                        PromptRole role, const PromptSteps& steps);
 
@@ -28,7 +33,8 @@ class PromptCache {
     std::map<PromptSteps, std::shared_ptr<const std::vector<PromptPart>>> parts;
   };
 
-  std::map<std::tuple<std::string, Grammar, PromptRole>, Known> known_;
+  /// By the text, how it is read, and the known names in it.
+  std::map<std::tuple<std::string, Grammar, PromptRole, std::map<std::string, int>>, Known> known_;
   std::size_t parsed_ = 0;
 };
 

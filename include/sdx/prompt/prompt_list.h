@@ -11,9 +11,9 @@ struct PromptLine {
   int number = 0;  ///< of the line, from 1
 };
 
-/// The prompts of a text file, one a line, UTF-8; blank lines are left out, a byte-order mark and
-/// carriage returns are removed.
-/// @throws MissingInputError, IoError; DataError if there is none.
+/// The prompts of a text file (read_text_file()), one a line; blank lines and carriage returns are
+/// left out.
+/// @throws as read_text_file; DataError if there is none.
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file);
 
 /// The same without the numbers.

@@ -15,8 +15,9 @@ namespace sdx {
 ///     slurm/                               what the tasks of `sdx-roster slurm` said
 ///     roster.json, summary.json            what was asked for, what came out of it
 ///
-/// A name becomes part of a path only here, and only if it can be the name of an embedding
-/// (name_fault): so every path lies below the root.
+/// A name becomes part of a path only here, and only if it can be one of its components
+/// (file_name_fault): so every path lies below the root. What is there already is found whatever
+/// form its accents have (find_named_entry).
 /// @throws UsageError for any other name: one that is empty, or has a slash or dots in the way of
 /// ".."
 struct TeamFolder {
@@ -45,12 +46,17 @@ std::string images_folder(const std::vector<std::string>& names);
 /// @return what was removed, within the team's folder, in order.
 std::vector<std::filesystem::path> remove_images(const TeamFolder& team, const std::string& name);
 
+/// The files that forget_person would remove, within the team's folder, in order.
+/// @throws UsageError for a name that no person can have; MissingInputError if the folder is no
+///         team's, or holds nothing of them; DataError if a folder there is a symbolic link.
+std::vector<std::filesystem::path> list_files_of_person(const TeamFolder& team,
+                                                        const std::string& name);
+
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
 /// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery
-/// anew. The portraits and the roster are not touched.
+/// anew. The portraits and the roster are not touched. If it is interrupted, it can be called again.
 /// @return every file that was removed, within the team's folder, in order.
-/// @throws UsageError for a name that no person can have; TryAgainError if somebody works on that
-///         person now; MissingInputError if the folder is no team's, or holds nothing of them.
+/// @throws TryAgainError if somebody works on that person now; what list_files_of_person throws.
 std::vector<std::filesystem::path> forget_person(const TeamFolder& team, const std::string& name);
 
 }  // namespace sdx

@@ -13,6 +13,7 @@ namespace sdx {
 struct CheckedTeam {
   TeamPlan plan;                        ///< of who can be trained
   std::vector<RosterProblem> problems;  ///< of who cannot
+  std::vector<std::string> remarks;     ///< on the prompts, see list_prompt_remarks()
 };
 
 /// Reads roster, prompts and settings, and looks at every folder and name.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sdx/training/inversion.h"
@@ -41,6 +42,9 @@ std::string hash_portraits(const PortraitLatents& portraits);
 
 /// A step as files are named by it, 6 digits: "000050".
 std::string step_name(int step);
+
+/// Whether a file's name without its ending is one that step_name gives.
+bool is_step_name(std::string_view name);
 
 /// Writes `<folder>/<step_name>.safetensors`, atomically. Format: docs/formats.md.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);

@@ -39,7 +39,10 @@ class RunFolder {
   /// @throws LaterVersionError if a later version made its checkpoint.
   std::optional<int> steps_done() const;
 
-  /// Removes what an earlier training left.
+  /// Removes what an earlier training left: checkpoints, previews and milestones by the names that
+  /// trainings give them, metrics, summary and report. Whatever else is there stays.
+  /// @throws CannotCreateError if one of the latter was made by no training, for want of a
+  ///         config.json; DataError if one of the folders is a symbolic link
   void clear();
 
   /// The newest whole checkpoint; metrics of steps after it are forgotten, as they will come again.

@@ -16,7 +16,7 @@ enum class StopReason {
   kSettled,    ///< the loss on the fixed batch did not move any more
   kAllSteps,   ///< InversionOptions::steps are done
   kRequested,  ///< by TrainingObserver::stop_requested
-  kNotFinite,  ///< kMostSkippedSteps losses in a row were not finite
+  kNotFinite,  ///< kMostSkippedSteps losses in a row, or a preview, were not finite
 };
 
 template <>

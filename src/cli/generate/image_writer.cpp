@@ -1,11 +1,14 @@
 #include "cli/generate/image_writer.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cinttypes>
 #include <cstdio>
 
 #include "sdx/cli/infotext_json.h"
+#include "sdx/prompt/prompt.h"
 #include "sdx/util/file.h"
-#include "sdx/util/text.h"
+#include "sdx/util/file_name.h"
 
 namespace sdx {
 
@@ -13,14 +16,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Numbers beyond are no numbers of ours, and leave room to count on.
+constexpr std::int64_t kHighestNumber = 999'999'999'999;
+
 /// One more than the highest number that a file in the folder begins with.
-int first_free_number(const fs::path& folder) {
-  int highest = 0;
+std::int64_t find_free_number(const fs::path& folder) {
+  std::int64_t highest = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    int number = 0;
-    if (std::sscanf(entry.path().filename().c_str(), "%d", &number) == 1) {
-      highest = std::max(highest, number);
-    }
+    const std::string name = entry.path().filename().string();
+    std::int64_t number = 0;
+    const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (read.ec == std::errc() && number <= kHighestNumber) highest = std::max(highest, number);
   }
   return highest + 1;
 }
@@ -29,12 +35,13 @@ int first_free_number(const fs::path& folder) {
 
 ImageWriter::ImageWriter(const OutputOptions& options) : options_(options) {
   prepare_output_folder(options_.folder);
-  first_number_ = first_free_number(options_.folder);
+  first_number_ = find_free_number(options_.folder);
 }
 
 fs::path ImageWriter::numbered(std::size_t index, const std::string& rest) const {
-  char number[16];
-  std::snprintf(number, sizeof number, "%04d", first_number_ + static_cast<int>(index));
+  char number[32];
+  std::snprintf(number, sizeof number, "%04" PRId64,
+                first_number_ + static_cast<std::int64_t>(index));
   return fs::path(options_.folder) / (number + ("-" + rest));
 }
 
@@ -43,7 +50,8 @@ void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Ima
   ImageMetadata metadata;
   metadata.parameters = format_infotext(infotext);
   const std::string bytes = encode_image(image, options_.encoding, metadata);
-  const std::string rest = std::to_string(request.seed) + "-" + slug(request.prompt);
+  const std::string rest = std::to_string(request.seed) + "-" +
+                           make_file_name(request.prompt, placeholder_names(request.prompt));
   const std::string extension(file_extension(options_.encoding.format));
   // Another process may have taken the number since this one began: then the next one.
   fs::path stem = numbered(count_, rest);

@@ -45,7 +45,7 @@ class ImageWriter {
   std::filesystem::path numbered(std::size_t index, const std::string& rest) const;
 
   OutputOptions options_;
-  int first_number_;
+  std::int64_t first_number_;
   std::atomic<std::size_t> count_ = 0;
   std::vector<SheetCell> cells_;
   std::vector<Json> written_;

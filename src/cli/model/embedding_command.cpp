@@ -10,6 +10,7 @@
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
+#include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -66,9 +67,6 @@ void print(const EmbeddingFile& file) {
     line("vectors", size_text(word.vectors) + ", " + dtype_name(word.stored_dtype));
     line("made for", made_for(word.vectors.size(1)));
     line("norms", norms_text(word.vectors));
-    if (word.name.find(' ') != std::string::npos) {
-      line("note", "a name with blanks cannot stand in brackets; convert it with --name NAME");
-    }
   }
   for (const auto& [key, value] : file.metadata) {
     line("metadata", in_quotes(key) + " = " + in_quotes(value));
@@ -128,8 +126,9 @@ void check_file_name(const std::string& name, const char* advice) {
 }
 
 void check_new_name(const std::string& name) {
-  if (name.find_first_of(" \t\n<>/") != std::string::npos || name.starts_with('.')) {
-    throw UsageError("--name \"" + name + "\": expected one word without blanks, '<', '>' or '/'");
+  if (const auto fault = name_fault(name)) {
+    throw UsageError("--name " + in_quotes(name) + ": " + *fault +
+                     "; expected one word, for example AdaLovelace");
   }
 }
 
@@ -167,7 +166,7 @@ const SettingsTable<ConvertOptions>& convert_settings() {
 }
 
 void convert_file(const ConvertOptions& options, const CommonOptions& common) {
-  check_new_name(options.name);
+  if (!options.name.empty()) check_new_name(options.name);
   const std::vector<Embedding> embeddings = read_embeddings(options.file);
   if (embeddings.size() > 1 && !(options.out.empty() && options.name.empty())) {
     throw UsageError(options.file + ": holds " + std::to_string(embeddings.size()) +

@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 
 void check_problems(const CheckedTeam& team, const TeamOptions& options,
                     const CommonOptions& common) {
+  for (const std::string& remark : team.remarks) say(remark);
   const std::size_t usable = team.plan.members.size();
   if (team.problems.empty() && usable > 0) return;
   show_problems(team.problems, common);

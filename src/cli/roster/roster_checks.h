@@ -6,7 +6,7 @@
 
 namespace sdx {
 
-/// Shows the rows of the roster that cannot be used.
+/// Says what is to be said of the prompts, and shows the rows of the roster that cannot be used.
 /// @throws Error with the first problem's code, unless we are to keep going with somebody;
 /// DataError
 ///         if nobody is left.

@@ -1,11 +1,16 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 
 #include "cli/roster/roster_actions.h"
 #include "cli/roster/roster_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/roster/team_plan.h"
 #include "sdx/roster/team_state.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -53,6 +58,7 @@ namespace {
 struct TeamArguments {
   std::string folder;
   std::string name;
+  bool yes = false;
   CommonOptions messages;
 };
 
@@ -64,6 +70,7 @@ SettingsTable<TeamArguments> make_table(bool has_name) {
     table.add("name", &TeamArguments::name, "Person to forget, as in the roster")
         .positional()
         .required();
+    table.add("yes", &TeamArguments::yes, "Do not ask; a script must say so");
   }
   return table;
 }
@@ -82,19 +89,43 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
     const MemberState state = status.examine(member);
     if (state.is_done()) ++done;
     say_json(messages, to_json(state));
-    if (!messages.json) std::puts(with_option_names(write_line(state)).c_str());
+    if (!messages.json) std::puts(to_terminal_text(write_line(state)).c_str());
   }
   say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
       (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
 }
 
-void forget(const std::string& folder, const std::string& name, const CommonOptions& messages) {
-  const std::vector<fs::path> removed = forget_person({folder}, name);
-  for (const fs::path& file : removed) {
-    say_json(messages, {{"removed", (fs::path(folder) / file).string()}});
-    if (!messages.json) std::puts((fs::path(folder) / file).c_str());
+/// Whether the person at the terminal wants the files to go.
+/// @throws UsageError if there is no terminal
+bool confirm(const std::string& name, std::size_t files) {
+  const std::string what = std::to_string(files) + " files of " + placeholder(name);
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
+    throw UsageError("nothing is removed, for nobody can be asked here: `yes` says that the " +
+                     what + " shall go");
   }
-  say("Removed " + std::to_string(removed.size()) + " files of " + placeholder(name) +
+  std::fputs(("Remove these " + what + "? [y/N] ").c_str(), stderr);
+  std::string answer;
+  std::getline(std::cin, answer);
+  answer = trim(answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void forget(const TeamArguments& asked) {
+  const TeamFolder team{asked.folder};
+  const auto show = [&](const std::vector<fs::path>& files) {
+    for (const fs::path& file : files) std::puts((team.root / file).c_str());
+  };
+  if (!asked.yes) {
+    const std::vector<fs::path> files = list_files_of_person(team, asked.name);
+    if (!asked.messages.json) show(files);
+    if (!confirm(asked.name, files.size())) return say("Nothing was removed");
+  }
+  const std::vector<fs::path> removed = forget_person(team, asked.name);
+  for (const fs::path& file : removed) {
+    say_json(asked.messages, {{"removed", (team.root / file).string()}});
+  }
+  if (asked.yes && !asked.messages.json) show(removed);
+  say("Removed " + std::to_string(removed.size()) + " files of " + placeholder(asked.name) +
       ". The portraits and the roster are as they were: take the row out, or the "
       "next run trains again");
 }
@@ -114,7 +145,7 @@ std::function<void()> define_roster_forget(CommandLine& line) {
   auto asked = std::make_shared<TeamArguments>();
   line.add(kTable, *asked);
   add_message_options(line, asked->messages);
-  return [asked] { forget(asked->folder, asked->name, asked->messages); };
+  return [asked] { forget(*asked); };
 }
 
 }  // namespace sdx

@@ -1,13 +1,16 @@
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
-#include <iostream>
+#include <functional>
 
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/embedding_table.h"
 #include "sdx/prompt/prompt.h"
+#include "sdx/prompt/prompt_remarks.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
+#include "sdx/util/text_file.h"
 
 namespace sdx {
 
@@ -15,6 +18,9 @@ namespace {
 
 /// As many ids as may follow --decode.
 constexpr int kMostIds = 100'000;
+
+/// Of a line on stdin, which is held in memory as a whole.
+constexpr std::size_t kMostLineBytes = std::size_t{1} << 20U;
 
 struct TokenizeOptions {
   std::vector<std::string> texts;
@@ -53,22 +59,56 @@ std::vector<Stage> tokenize_stages(const ParsedPrompt& prompt, int steps,
   return stages;
 }
 
-std::vector<std::string> read_lines(std::istream& input) {
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(input, line);) {
-    if (line = trim(line); !line.empty()) lines.push_back(line);
+/// Takes the next line from stdin, without its end.
+/// @return false at the end of stdin.
+/// @throws DataError for a line that is too long.
+bool take_line(std::string& line, std::size_t number) {
+  line.clear();
+  int next = 0;
+  while ((next = std::getc(stdin)) != EOF && next != '\n') {
+    if (line.size() == kMostLineBytes) {
+      throw DataError("stdin, line " + std::to_string(number) + ": longer than " +
+                      std::to_string(kMostLineBytes) + " bytes; each prompt has a line of its own");
+    }
+    line += static_cast<char>(next);
   }
-  return lines;
+  if (std::ferror(stdin) != 0) throw IoError("stdin: reading failed");
+  return next != EOF || !line.empty();
 }
 
-std::vector<std::string> texts_to_tokenize(const TokenizeOptions& options) {
+/// Gives the texts to `use`, one by one, so that an answer comes before the next line.
+void for_each_text(const TokenizeOptions& options,
+                   const std::function<void(const std::string&)>& use) {
   if (!options.texts.empty() && options.texts != std::vector<std::string>{"-"}) {
-    return options.texts;
+    for (const std::string& text : options.texts) {
+      if (const std::string fault = describe_encoding_fault(text); !fault.empty()) {
+        throw UsageError("the text " + in_quotes(text) + " is " + fault + "; expected UTF-8");
+      }
+      use(text);
+    }
+    return;
   }
   if (options.texts.empty() && isatty(STDIN_FILENO) != 0) {
     throw UsageError("expected a text to tokenize, or lines on stdin; see sdx-tokenize --help");
   }
-  return read_lines(std::cin);
+  std::string line;
+  for (std::size_t number = 1; take_line(line, number); ++number) {
+    const std::string_view text = number == 1 ? without_byte_order_mark(line) : line;
+    require_utf8(text, "stdin", number);
+    if (const std::string prompt = trim(text); !prompt.empty()) use(prompt);
+  }
+}
+
+/// From here on the program ends by a signal at once, as other filters do: without a word where
+/// nobody reads its answers any more (`… | head`), and while it waits for a line.
+void end_by_signals() {
+  for (const int number : {SIGPIPE, SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
+}
+
+void require_written() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw IoError("stdout: writing failed");
+  }
 }
 
 /// The embedding that stands at a position, or nothing.
@@ -130,7 +170,7 @@ void print_json(const Stage& stage, const Tokenizer& tokenizer, const CommonOpti
 
 void print_table(const Stage& stage, const Tokenizer& tokenizer) {
   const TokenizedPrompt& prompt = stage.tokenized;
-  if (!stage.is_all) {
+  if (!stage.is_all || stage.part_weight != 1) {
     std::printf("part %zu, weight %g, steps %d to %d: ", stage.part, stage.part_weight,
                 stage.first_step, stage.last_step);
   }
@@ -202,8 +242,9 @@ void tokenize(const TokenizeOptions& options, const CommonOptions& common) {
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   const PromptRole role = options.is_negative ? PromptRole::kNegative : PromptRole::kPositive;
-  for (const std::string& text : texts_to_tokenize(options)) {
-    const ParsedPrompt prompt = parse_prompt(text, options.grammar, role);
+  end_by_signals();
+  for_each_text(options, [&](const std::string& text) {
+    const ParsedPrompt prompt = parse_prompt(text, options.grammar, role, embeddings);
     for (const Stage& stage : tokenize_stages(prompt, options.steps, *tokenizer, embeddings)) {
       if (common.json) {
         print_json(stage, *tokenizer, common);
@@ -211,7 +252,11 @@ void tokenize(const TokenizeOptions& options, const CommonOptions& common) {
         print_table(stage, *tokenizer);
       }
     }
-  }
+    require_written();
+    for (const std::string& remark : list_prompt_remarks(text, options.grammar, role, embeddings)) {
+      say(remark);
+    }
+  });
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "sdx/training/training_run.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "sdx/util/name.h"
 #include "sdx/util/stop.h"
 
 namespace sdx {
@@ -43,10 +44,10 @@ void throw_if_unfinished(StopReason reason, const TrainingOptions& options, int 
                     " holds them and works. sdx-train --resume " + run.string() + " goes on");
   }
   if (reason == StopReason::kNotFinite) {
-    throw InternalError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
-                        " steps in a row; a smaller --lr than " +
-                        options.inversion.learning_rate.text() + " may help. " +
-                        embedding_file.string() + " holds the last good word");
+    throw DataError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
+                    " steps in a row, or a preview was not; lower --lr, which is " +
+                    options.inversion.learning_rate.text() + ". " + embedding_file.string() +
+                    " holds the last good word");
   }
 }
 
@@ -60,10 +61,37 @@ std::string next_command(const TrainingOptions& options) {
   return "sdx-generate \"" + prompt + "\"" + elsewhere;
 }
 
+/// What makes the rest of a training other than its beginning, or impossible, and is easily put
+/// right on the command line.
+void check_resumed(const TrainingOptions& options, const CommonOptions& common) {
+  if (!fs::exists(options.portraits)) {
+    throw MissingInputError(
+        options.portraits + ": no such folder of portraits in " + fs::current_path().string() +
+        ", from which `resume` " + options.resume +
+        " goes on; if they are elsewhere now: sdx-train FOLDER --resume " + options.resume);
+  }
+  const Json before = read_json_file(fs::path(options.resume) / "config.json");
+  const auto threads = before.find("threads");
+  if (threads == before.end() || *threads == common.threads) return;
+  say("Note: `threads` is " + std::to_string(common.threads) + " and was " + threads->dump() +
+      "; sums are taken in another order, so the embedding differs in its last bits");
+}
+
+/// Says what is allowed and hardly ever meant.
+void remark_on_settings(const TrainingOptions& options) {
+  constexpr double kHighRate = 1;  // a vector of CLIP's has entries of about 0.01
+  const LearningRate& rate = options.inversion.learning_rate;
+  if (rate.at(1, options.inversion.steps) < kHighRate) return;
+  say("Note: `lr` " + rate.text() +
+      " is far above the usual 0.0005 to 0.05; the embedding may come out as noise");
+}
+
 void run_training(const TrainingOptions& options, const CommonOptions& common) {
   if (options.portraits.empty()) {
     throw UsageError("expected a folder of pictures; see sdx-train --help");
   }
+  if (!options.resume.empty()) check_resumed(options, common);
+  remark_on_settings(options);
   const TrainingSpec spec = make_spec(options, common);
   const std::string& name = options.inversion.name;
 
@@ -71,9 +99,9 @@ void run_training(const TrainingOptions& options, const CommonOptions& common) {
   const Bundle bundle = open_model(common);
   const std::unique_ptr<Tokenizer> tokenizer = bundle.load_tokenizer();
   check_name(name, *tokenizer);
-  const fs::path embedding_file = fs::path(options.embeddings) / (name + ".safetensors");
+  const fs::path embedding_file = find_named_entry(options.embeddings, name + ".safetensors");
   RunFolder folder(
-      options.resume.empty() ? fs::path(options.runs) / name : fs::path(options.resume),
+      options.resume.empty() ? find_named_entry(options.runs, name) : fs::path(options.resume),
       options.keep);
   check_nothing_is_overwritten(options, folder, embedding_file);
   prepare_output_folder(options.embeddings);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sdx/embedding/embedding_table.h"
+#include "sdx/prompt/grammar.h"
+
+namespace sdx {
+
+/// The largest weight that nobody remarks on, of a part of a prompt and of words in brackets.
+/// Nearly all prompts that people share stay within 2.
+inline constexpr double kMostUsualWeight = 3;
+
+/// What the writer of a prompt should know of it, a sentence each; mostly nothing. The prompt is
+/// read as it is written all the same.
+///
+///  - A name that is written as other tools want it reads as plain text: "embedding:Ada",
+///    "< Ada >", "＜Ada＞", "&lt;Ada&gt;". So does a name with blanks that no embedding has.
+///  - A weight is beyond kMostUsualWeight: "at 10:30" is the weight 30.
+std::vector<std::string> list_prompt_remarks(const std::string& text, Grammar grammar,
+                                             PromptRole role, const EmbeddingTable& embeddings);
+
+}  // namespace sdx
