@@ -37,7 +37,7 @@ export OMP_WAIT_POLICY=passive
 
 if [[ ! -x "$bin/sdx-bench" || ! -x "$bin/sdx-model" ]]; then
   run_setup
-  build_release
+  build_release -DSDX_BUILD_TESTS=OFF
 fi
 mkdir -p "$out"
 "$bin/sdx-bench" --model mini --json "$out/mini.json"

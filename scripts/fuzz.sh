@@ -35,7 +35,7 @@ has_fuzzer() {
     clang++ -x c++ -fsanitize=fuzzer,address -o "$build/try-fuzzer" - >"$build/try-fuzzer.log" 2>&1
 }
 if ! has_fuzzer; then
-  printf '%s\n' "sdx: error: clang with libFuzzer is missing, and only the fuzz targets need it; install it and run this again: apt-get install --install-recommends clang" >&2
+  printf '%s\n' "sdx: error: clang with libFuzzer is missing, and only the fuzz targets need it; install it and run this again: apt-get install clang libclang-rt-14-dev (Debian 12) or clang libclang-rt-18-dev (Ubuntu 24.04)" >&2
   exit "$UNAVAILABLE"
 fi
 

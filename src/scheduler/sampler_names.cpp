@@ -19,6 +19,9 @@ struct Elsewhere {
   std::string_view names;         ///< as they write them, "|" between two
   std::string_view meaning = {};  ///< of kVariant and kNearest
 };
+// Clang before version 17 cannot deduce it by itself.
+template <typename Kind, typename... Texts>
+Elsewhere(Kind, NameFit, Texts...) -> Elsewhere<Kind>;
 
 using enum SamplerKind;
 using enum NameFit;

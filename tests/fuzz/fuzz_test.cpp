@@ -103,6 +103,8 @@ TEST_CASE("fuzz: no reader's time grows with the square of its input", "[fuzz]")
       {"prompt", "", "[a:b:", ""},
       {"dynamic", "{30000$$", "a|", "}"},
       {"infotext", std::string(30000, '\n') + "\nSteps: 1, Seed: 2", ", Prompt lines: 30000", ""},
+      {"table", "cname,portraits\n", "a,b\n", ""},
+      {"table", "c", "\",", ""},
       // Of the same kinds.
       {"prompt", "", "(", ""},
       {"prompt", "", "[", ""},
@@ -116,7 +118,6 @@ TEST_CASE("fuzz: no reader's time grows with the square of its input", "[fuzz]")
       {"dynamic", "__a__" + std::string(1, '\0'), "x\n", ""},
       {"infotext", "a\nSteps: 1, Seed: 2", ", ab: \"c\"", ""},
       {"infotext", "", "\nNegative prompt: ", ""},
-      {"table", "cname,portraits\n", "a,b\n", ""},
       {"table", "cname,portraits", ",", ""},
       {"table", "cname,portraits\n\"", "\"\"", "\",b"},
       {"settings", "l", "--style A ", ""},

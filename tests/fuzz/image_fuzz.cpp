@@ -15,5 +15,6 @@ SDX_FUZZ_TARGET(image) {
   } catch (const Error& error) {
     if (error.exit_code() == ExitCode::kInternal) throw;
   }
-  read_parameters(file);
+  read_image_texts(file);
+  hides_text(file);
 }

@@ -19,6 +19,8 @@ SDX_FUZZ_TARGET(infotext) {
   }
   read_batch_place(infotext);
   was_made_from_image(infotext);
+  list_not_taken_over(infotext);
+  list_stated_embeddings(infotext);
   ImageOptions options;
   read_infotext(infotext, options, [](const std::string& /*key*/) { return false; });
 }

@@ -258,6 +258,17 @@ TEST_CASE("image: a text that is a bomb is refused", "[image]") {
       "too long"));
 }
 
+TEST_CASE("image: many texts that are a bomb together are refused", "[image]") {
+  // Each is a text that is read when it stands alone.
+  const std::string packed = zlib_bytes(std::string(std::size_t{3} << 20U, 'a'));
+  const auto text = [&packed](const std::string& keyword) {
+    return png_chunk("zTXt", keyword + std::string(2, '\0') + packed) +
+           png_chunk("iTXt", keyword + "2" + std::string("\0\1\0\0\0", 5) + packed);
+  };
+  CHECK(list_texts(text("a")).size() == 2);
+  CHECK(contains(text_refusal(png_bytes(busy_image(4, 4), text("a") + text("b"))), "too long"));
+}
+
 TEST_CASE("image: reading texts fails as reading files does", "[image]") {
   const TempFolder folder;
   CHECK_THROWS_AS(read_png_texts(folder.file("no.png")), MissingInputError);
