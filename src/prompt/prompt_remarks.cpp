@@ -129,7 +129,9 @@ class NameRemarks {
     if (const std::string meant = embeddings_.find_meant_name(inner); !meant.empty()) {
       return ask(brackets.written, meant);
     }
-    const bool is_whole = !inner.empty() && !is_blank(inner.front()) && !is_blank(inner.back());
+    // "x <- y -> z" has no name in it.
+    const bool is_whole = !inner.empty() && is_word_character(inner.front()) &&
+                          (is_word_character(inner.back()) || inner.ends_with(')'));
     if (!brackets.is_plain || !is_whole || inner.find(' ') == inner.npos) return 0;
     add(reads_as_text(brackets.written) + no_such_name(inner));
     return brackets.written.size();

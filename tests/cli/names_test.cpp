@@ -140,7 +140,7 @@ TEST_CASE("names: a picture of a name with blanks is made again, bit for bit") {
   };
   const fs::path given =
       make({"robot", "--negative", "<By bad artist -neg>, (<EasyNegative (1)>:1.2)", "--embeddings",
-            word, "embeddings/EasyNegative (1).safetensors"},
+            word, "--embeddings", "embeddings/EasyNegative (1).safetensors"},
            "given");
   CHECK_THAT(sdx::read_parameters(given).value_or(""),
              ContainsSubstring("Negative prompt: <By bad artist -neg>, (<EasyNegative (1)>:1.2)") &&
@@ -193,7 +193,9 @@ TEST_CASE("names: a name that could never be typed is refused when it is made") 
     CHECK_THAT(trained.err, ContainsSubstring(reason));
     CHECK_FALSE(fs::exists(place.path() / "runs"));
     std::ofstream(place.path() / "team.csv") << "name,portraits\n\"" + name + "\",faces\n";
-    const RunResult listed = place.run("sdx-roster", {"check", "team.csv"});
+    std::ofstream(place.path() / "prompts.txt") << "{name} as a robot\n";
+    const RunResult listed =
+        place.run("sdx-roster", {"slurm", "team.csv", "--prompts", "prompts.txt", "--out", "team"});
     CHECK(listed.exit_code == 65);
     CHECK_THAT(listed.out + listed.err, ContainsSubstring("line 2") && ContainsSubstring(reason));
   };

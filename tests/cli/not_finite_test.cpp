@@ -50,7 +50,6 @@ TEST_CASE("not finite: a picture is refused with what to lower, and not written"
   check({"robot", "--cfg", "1e30", "--hires", "1.5"}, {"not finite", "lower --cfg"});
   check({"robot", "--cfg", "1e30", "--init-image", "faces/0.png", "--strength", "0.6"},
         {"not finite", "lower --cfg"});
-  check({"robot", "--cfg", "1e20"}, {"not finite", "lower --cfg, which is 1e+20"});
   check({"robot", "--cfg", "1e30", "--dtype", "bf16"}, {"again in fp32", "lower --cfg"});
   check({"(robot:99999999999999999999999999999999999999999)"},
         {"lower the weight 1e+41 of \"robot\""});
