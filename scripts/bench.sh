@@ -4,7 +4,8 @@
 #   --sd15 FOLDER   diffusers folder of the full-size model (default: FOLDER/sd15; made if absent)
 #   --out FOLDER    where models and JSON files go (default: build/bench)
 #   --quick         without the slow parts of the full-size model, and without the comparison
-#   SDX_PYTHON      a Python with torch, diffusers, transformers (scripts/bench/requirements.txt)
+#   SDX_PYTHON      a Python with torch, diffusers, transformers (scripts/bench/requirements.txt), for
+#                   the comparison only
 # More arguments go to scripts/bench_peers.py: --openvino, --compile, --only unet,step …
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -34,15 +35,17 @@ bin="$SDX_SOURCE/build/release/bin"
 python="${SDX_PYTHON:-python3}"
 export OMP_WAIT_POLICY=passive
 
-[[ -x "$bin/sdx-bench" && -x "$bin/sdx-model" ]] || build_release
+if [[ ! -x "$bin/sdx-bench" || ! -x "$bin/sdx-model" ]]; then
+  run_setup
+  build_release -DSDX_BUILD_TESTS=OFF
+fi
 mkdir -p "$out"
 "$bin/sdx-bench" --model mini --json "$out/mini.json"
 
 has_diffusers=0
 if "$python" -c 'import diffusers, transformers' 2>/dev/null; then has_diffusers=1; fi
 if [[ ! -e "$sd15/model_index.json" ]]; then
-  ((has_diffusers)) ||
-    die "to make a full-size model, '$python' needs diffusers; set SDX_PYTHON, or give --sd15 FOLDER."
+  have "$python" || die "to make a full-size model, '$python' is needed; set SDX_PYTHON to a Python 3.9 or newer, or give --sd15 FOLDER."
   say "writing a Stable Diffusion 1.5 of random weights to $sd15"
   "$python" "$SDX_SOURCE/scripts/bench/make_sd15.py" "$sd15"
 fi

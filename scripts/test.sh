@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs the tests. Arguments go to ctest: scripts/test.sh -L unit -R model
-# With --all also those of full-size models: 12 GB of disk, 16 GB of memory, about half an hour.
+# With --all also those of full-size models (12 GB of disk, 16 GB of memory, about half an hour), and
+# unless arguments choose tests, each fuzz target for 30 seconds, where there is clang.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 selection=(--label-exclude full)
 arguments=()
+all=0
 for argument in "$@"; do
   if [[ "$argument" == --all ]]; then
     selection=()
+    all=1
   else
     arguments+=("$argument")
   fi
@@ -30,6 +33,14 @@ skipped="$(grep -a '^SKIPPED:' "$tests_log" 2>/dev/null | sort | uniq -c || true
 if [[ -n "$skipped" ]]; then
   say "test cases that were skipped (how many, why):"
   printf '%s\n' "$skipped"
+fi
+if ((all && ${#arguments[@]} == 0)); then
+  stage_begin "fuzz targets"
+  fuzz_status=0
+  "$SDX_SOURCE/scripts/fuzz.sh" 30 || fuzz_status=$?
+  # 69: this machine has no clang, which was said.
+  ((status != 0 || fuzz_status == 69)) || status="$fuzz_status"
+  stage_end ""
 fi
 stage_summary
 # CTest's verdict once more, as the last words.

@@ -114,6 +114,7 @@ void say_json(const CommonOptions& options, const Json& object) {
 ComputeTarget compute_target(const CommonOptions& options) {
   set_compute_threads(options.threads);
   const ComputeTarget target = choose_target(options.device, options.dtype);
+  if (!target.remark.empty()) say(target.remark);
   spdlog::debug("Computing on {} in {}, processor threads: {}", target.device.str(),
                 precision_name(target.dtype), compute_threads());
   return target;

@@ -3,6 +3,8 @@
 #ifdef SDX_WITH_CUDA_GRAPHS
 
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
@@ -21,6 +23,8 @@ class CudaGraph final : public DeviceGraph {
         pool_(after ? after->pool_ : at::MempoolId_t{0, 0}) {}
 
   void rehearse(const Work& work) override {
+    // A wait is for the present device, which need not be the stream's.
+    const c10::DeviceGuard here(stream_.device());
     c10::cuda::device_synchronize();
     {
       const c10::StreamGuard guard(stream_);
@@ -30,7 +34,11 @@ class CudaGraph final : public DeviceGraph {
   }
 
   void record(const Work& work) override {
+    const c10::DeviceGuard here(stream_.device());
     c10::cuda::device_synchronize();
+    // Blocks belong to streams, and none is given back while something is recorded: what the plain
+    // call and the rehearsal took would lie idle beside what the recording takes.
+    c10::getDeviceAllocator(stream_.device().type())->emptyCache();
     // Not CUDAStreamGuard, whose code would have to be linked with CUDA's own library.
     const c10::StreamGuard guard(stream_);
     // Other threads may go on: pictures are decoded meanwhile.

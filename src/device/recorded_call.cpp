@@ -69,6 +69,8 @@ void copy_into(const std::vector<at::Tensor>& places, at::TensorList values) {
   }
 }
 
+thread_local bool calls_are_plain = false;
+
 std::vector<at::Tensor> requiring_gradient(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> found;
   std::copy_if(tensors.begin(), tensors.end(), std::back_inserter(found),
@@ -136,6 +138,10 @@ class RecordedCall::Replay : public torch::autograd::Function<Replay> {
   static constexpr const char* kCall = "call";
 };
 
+PlainCallsGuard::PlainCallsGuard() : was_plain_(std::exchange(calls_are_plain, true)) {}
+
+PlainCallsGuard::~PlainCallsGuard() { calls_are_plain = was_plain_; }
+
 RecordedCall::RecordedCall(std::string name, Function function, GraphFactory graphs)
     : name_(std::move(name)), function_(std::move(function)), graphs_(std::move(graphs)) {}
 
@@ -145,7 +151,8 @@ RecordedCall& RecordedCall::operator=(RecordedCall&&) noexcept = default;
 
 RecordedCall::Tensors RecordedCall::operator()(const Tensors& inputs) {
   const bool wants_gradient = at::GradMode::is_enabled() && !requiring_gradient(inputs).empty();
-  const auto recording = graphs_ ? find_recording(inputs, wants_gradient) : nullptr;
+  const bool may_record = graphs_ && !calls_are_plain;
+  const auto recording = may_record ? find_recording(inputs, wants_gradient) : nullptr;
   if (!recording) return function_(inputs);
   if (!wants_gradient) return recording->run_forward(inputs);
   return Replay::apply(hold(recording), at::TensorList(inputs));

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "embedding/dialects.h"
 #include "embedding/png_embedding.h"
+#include "sdx/tensor/container.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/tensor/torch_file.h"
 #include "sdx/util/error.h"
@@ -29,10 +31,16 @@ struct Content {
   EmbeddingFormat format;
   TensorMap tensors;
   std::map<std::string, std::string> metadata;
+  std::string unusable = {};  ///< why prompts cannot use any of it
 };
 
 [[noreturn]] void fail(const fs::path& file, const std::string& reason) {
   throw DataError(file.string() + ": " + reason);
+}
+
+/// Tensors of the file that are no words: OneTrainer's vectors for what leaves the text encoder.
+bool is_output_vectors(const Content& content, const std::string& key) {
+  return dialect_row(content.format).has_output_vectors && key.ends_with("_out");
 }
 
 // ------------------------------------------------------------------------------------ containers
@@ -70,8 +78,22 @@ std::optional<std::string> read_text(const PickleValue* value) {
   return std::nullopt;
 }
 
+/// A small tensor may be a view of a large storage, which is then all in the file: a row of a whole
+/// token table. So what counts is the tensors, not the file.
+void check_size(const fs::path& file, const TensorMap& tensors) {
+  std::uint64_t bytes = 0;
+  for (const auto& [key, tensor] : tensors) bytes += tensor.nbytes();
+  if (bytes <= kMaxEmbeddingBytes) return;
+  fail(file, "holds tensors of " + std::to_string(bytes) + " bytes, an embedding at most " +
+                 std::to_string(kMaxEmbeddingBytes) +
+                 ". If it is a checkpoint: sdx-model import; if it is a whole token table: save "
+                 "only the rows of the new word");
+}
+
 Content read_pickle(const fs::path& file) {
-  const PickleValue root = read_torch_file(file);
+  const bool is_small = fs::file_size(file) <= kMaxEmbeddingBytes;
+  const PickleValue root =
+      read_torch_file(file, is_small ? TorchChecks::kAll : TorchChecks::kPickleOnly);
   const PickleValue* parameters = root.find("string_to_param");
   if (parameters == nullptr) {
     return sort_content(file, list_tensors(&root, file.string()), EmbeddingFormat::kDiffusersBin);
@@ -99,33 +121,71 @@ Content read_image(const fs::path& file) {
           std::move(embedding->metadata)};
 }
 
-Content read_content(const fs::path& file) {
-  std::string start;
-  {
-    const auto mapped = MappedFile::open(file);
-    const auto bytes = mapped->bytes();
-    if (bytes.empty()) fail(file, "the file is empty");
-    if (bytes.size() > kMaxEmbeddingBytes) {
-      fail(file, "has " + std::to_string(bytes.size()) + " bytes, an embedding at most " +
-                     std::to_string(kMaxEmbeddingBytes) +
-                     "; if it is a checkpoint: sdx-model import");
-    }
-    const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 9));
-    start.assign(reinterpret_cast<const char*>(head.data()), head.size());
+/// An embedding is for one text encoder, whose vectors have one width.
+void find_several_widths(Content& content) {
+  std::set<std::int64_t> widths;
+  bool are_weights = false;
+  for (const auto& [key, tensor] : content.tensors) {
+    if (is_output_vectors(content, key)) continue;
+    if (tensor.dim() > 0) widths.insert(tensor.size(-1));
+    are_weights = are_weights || (!key.starts_with('<') && key.find('.') != std::string::npos);
   }
-  if (start.starts_with("\x89PNG")) return read_image(file);
+  if (widths.size() < 2 || are_weights || content.format == EmbeddingFormat::kSdxlPair) return;
+  std::vector<std::string> texts;
+  for (const std::int64_t width : widths) texts.push_back(std::to_string(width));
+  const bool is_sdxl = content.tensors.size() == 2 &&
+                       text_encoder_kind(*widths.begin()) == TextEncoderKind::kSd1 &&
+                       text_encoder_kind(*widths.rbegin()) == TextEncoderKind::kSdxlSecond;
+  if (is_sdxl) content.format = EmbeddingFormat::kSdxlPair;
+  content.unusable =
+      is_sdxl ? dialect_row(content.format).unusable
+              : "holds vectors of several widths (" + join(texts, ", ") +
+                    "), so it was made for a model with several text encoders, which are not "
+                    "supported; its parts are no words for SD 1.x or 2.x";
+}
+
+Content read_container(const fs::path& file) {
+  constexpr std::size_t kLengthBytes = 8;
+  const std::string start = read_file_start(file, kLengthBytes + 1);
+  if (start.empty()) fail(file, "the file is empty");
+  const bool is_image = start.starts_with("\x89PNG");
+  const bool is_torch = !is_image && find_container(file) == TensorContainer::kTorch;
+  if (is_torch) return read_pickle(file);
+  if (const std::uint64_t bytes = fs::file_size(file); bytes > kMaxEmbeddingBytes) {
+    fail(file, "has " + std::to_string(bytes) + " bytes, an embedding at most " +
+                   std::to_string(kMaxEmbeddingBytes) +
+                   "; if it is a checkpoint: sdx-model import");
+  }
+  if (is_image) return read_image(file);
   // The length of a header stands before its brace, and can look like anything.
-  if (start.size() == 9 && start.back() == '{') return read_tensors(file);
-  if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02")) return read_pickle(file);
+  if (start.size() > kLengthBytes && start.back() == '{') return read_tensors(file);
   fail(file,
        "neither a safetensors file nor one of torch.save nor a PNG, or the beginning is damaged");
 }
 
+Content read_content(const fs::path& file) {
+  Content content = read_container(file);
+  check_size(file, content.tensors);
+  find_several_widths(content);
+  return content;
+}
+
 // ------------------------------------------------------------------------------------ words
+
+/// "<cat>" is cat. So diffusers calls the further vectors of a word: "<cat>_1" is cat_1.
+std::string without_brackets(const std::string& key) {
+  const std::size_t end = key.find('>');
+  if (!key.starts_with('<') || end == key.npos || end < 2) return key;
+  const std::string rest = key.substr(end + 1);
+  const bool is_numbered =
+      rest.size() > 1 && rest.front() == '_' &&
+      std::all_of(rest.begin() + 1, rest.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return rest.empty() || is_numbered ? key.substr(1, end - 1) + rest : key;
+}
 
 /// The name that the file itself has for the word of this tensor; empty if none.
 std::string name_inside(const Content& content, const std::string& key) {
-  const bool in_brackets = key.size() > 2 && key.front() == '<' && key.back() == '>';
+  const bool in_brackets = key.size() > 2 && key.front() == '<' && key.find('>') != key.npos;
   switch (dialect_row(content.format).name) {
     case NameSource::kFileName:
       return "";
@@ -143,7 +203,7 @@ std::string name_inside(const Content& content, const std::string& key) {
     case NameSource::kTensorKey:
       break;
   }
-  return in_brackets ? key.substr(1, key.size() - 2) : key;
+  return without_brackets(key);
 }
 
 std::string find_name(const Content& content, const std::string& key) {
@@ -171,15 +231,11 @@ at::Tensor read_vectors(const Content& content, const std::string& key) {
   return vectors;
 }
 
-/// Tensors of the file that are no words: OneTrainer's vectors for what leaves the text encoder.
-bool is_output_vectors(const Content& content, const std::string& key) {
-  return dialect_row(content.format).has_output_vectors && key.ends_with("_out");
-}
-
 EmbeddingFile list_embedding_names(const Content& content) {
   EmbeddingFile file{content.path, content.format, {}, content.metadata, "", ""};
   const bool is_pair = content.format == EmbeddingFormat::kSdxlPair;
-  file.unusable = dialect_row(content.format).unusable;
+  file.unusable = content.unusable.empty() ? std::string(dialect_row(content.format).unusable)
+                                           : content.unusable;
   for (const auto& [key, tensor] : content.tensors) {
     if (is_output_vectors(content, key)) {
       file.remark = "\"" + key + "\" is not used: it replaces what the text encoder says of the " +

@@ -6,6 +6,7 @@
 
 #include "generation/image_size.h"
 #include "generation/pass_plan.h"
+#include "sdx/device/recorded_call.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/allocation_meter.h"
 
@@ -62,6 +63,7 @@ int Batches::automatic_size(const ImageRequest& request, ContextCache& contexts)
   const LatentSize size = latent_size(request.settings, info_, request.settings.hires.scale);
   const ImageSize image{size.width * info_.vae_factor, size.height * info_.vae_factor};
   Guidance guidance({request}, {1, 0}, 0, image, unet_, contexts);
+  const PlainCallsGuard plain;
   const AllocationMeter meter;
   guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
   const double bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1));

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/zeros.h>
 
 #include <spdlog/spdlog.h>
 
@@ -20,6 +21,7 @@
 #include "generation/request_check.h"
 #include "generation/start_image.h"
 #include "generation/tile.h"
+#include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/noise.h"
@@ -27,13 +29,16 @@
 #include "sdx/image/transform.h"
 #include "sdx/model/vae.h"
 #include "sdx/scheduler/sample_along.h"
+#include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stopwatch.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
 namespace {
 
+constexpr double kModestTimes = 16;  ///< of the native area: its memory is not even estimated
 constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
 
 /// What a generator that is on its own loads for itself.
@@ -205,6 +210,46 @@ struct Generator::Impl {
     return to_device(at::cat(rows), target.device);
   }
 
+  /// Of an evaluation of the UNet for each latent of a picture.
+  double evaluation_bytes() const {
+    if (unet_bytes > 0) return unet_bytes;
+    const at::NoGradGuard no_grad;
+    const ImageRequest request;
+    const LatentSize size = latent_size(request.settings, info());
+    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
+    const EmbeddingTable none;
+    PromptCache texts;
+    ContextCache contexts(tokenizer, none, text_encoders, texts);
+    Guidance guidance({request}, {1, 0}, 0, image, unet, contexts);
+    const PlainCallsGuard plain;
+    const AllocationMeter meter;
+    guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
+    unet_bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1)) /
+                 (size.height * size.width);
+    return unet_bytes;
+  }
+
+  static double count_latents(const LatentSize& size) {
+    return static_cast<double>(size.height) * size.width;
+  }
+
+  double estimate_bytes(const ImageSettings& settings) const {
+    return evaluation_bytes() * count_latents(latent_size(settings, info(), settings.hires.scale));
+  }
+
+  void check_memory(const ImageSettings& settings) const {
+    const LatentSize size = latent_size(settings, info(), settings.hires.scale);
+    if (count_latents(size) <= kModestTimes * count_latents(latent_size({}, info()))) return;
+    const double bytes = estimate_bytes(settings);
+    const auto free = static_cast<double>(available_bytes(target.device));
+    if (bytes <= free) return;
+    const auto side = [this](int latents) { return std::to_string(latents * info().vae_factor); };
+    throw TryAgainError("`size`: " + side(size.width) + "x" + side(size.height) +
+                        " pixels take about " + bytes_text(static_cast<std::uint64_t>(bytes)) +
+                        " of memory, and " + bytes_text(static_cast<std::uint64_t>(free)) +
+                        " are free; make the picture smaller");
+  }
+
   static void check_latents(const at::Tensor& latents, std::size_t images, const LatentSize& size) {
     const auto count = static_cast<std::int64_t>(images);
     if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) {
@@ -258,6 +303,7 @@ struct Generator::Impl {
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
   mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
+  mutable double unet_bytes = 0;    ///< for a latent; 0: not measured yet
   mutable PromptCache prompts;      ///< checked first, made later
   ComputeTarget target;
   Batches batches;
@@ -281,7 +327,12 @@ void Generator::check(const std::vector<ImageRequest>& requests,
     check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings,
                   impl_->prompts);
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
+    impl_->check_memory(request.settings);
   }
+}
+
+double Generator::estimate_bytes(const ImageSettings& settings) const {
+  return impl_->estimate_bytes(settings);
 }
 
 int Generator::steady_batch_size(const ImageSettings& settings) const {

@@ -53,8 +53,58 @@ bool names_setting(std::string_view word) {
   return word.size() > 2 && word[0] == '-' && word[1] == '-';
 }
 
+/// A name that lines of AUTOMATIC1111's "prompts from file" may have and no setting of a line is.
+struct ForeignName {
+  std::string_view name;
+  std::string_view advice;        ///< what to do about it
+  std::string_view neutral = {};  ///< a value with which it changes nothing; "*": any
+};
+
+constexpr ForeignName kForeignNames[] = {
+    {"sd_model", "the model is one for all lines: `model` NAME"},
+    {"outpath_samples", "all pictures go into one folder: `out` FOLDER"},
+    {"outpath_grids", "all pictures go into one folder: `out` FOLDER"},
+    {"prompt_for_display", "it is for display only", "*"},
+    {"styles", "the name of a style is given by `style`"},
+    {"seed_resize_from_h", "noise of another size is not taken; leave it out", "0"},
+    {"seed_resize_from_w", "noise of another size is not taken; leave it out", "0"},
+    {"batch_size", "`count` N makes N pictures of each line", "1"},
+    {"n_iter", "`count` N makes N pictures of each line", "1"},
+    {"restore_faces", "faces are not restored afterwards here; leave it out", "false"},
+    {"do_not_save_samples", "every picture is written; leave it out", "false"},
+    {"do_not_save_grid", "no grid is made without `grid`", "*"},
+    {"enable_hr", "`hires` 2 makes the second pass", "false"},
+    {"hr_scale", "`hires` 2 makes the second pass"},
+    {"hr_upscaler", "the second pass enlarges by Lanczos; leave it out"},
+    {"hr_second_pass_steps", "the steps of the second pass are `hires-steps`"},
+    {"denoising_strength", "it is `hires-strength`, or `strength` with an `init-image`"},
+    {"override_settings", "settings of that program are not taken; leave it out"}};
+
+const ForeignName* find_foreign_name(std::string_view name) {
+  for (const ForeignName& one : kForeignNames) {
+    if (one.name == name) return &one;
+  }
+  return nullptr;
+}
+
+bool is_truth(const std::string& word) {
+  const std::string text = lower_case(word);
+  return text == "true" || text == "false";
+}
+
+/// @throws UsageError unless the value changes nothing.
+void check_foreign_value(const ForeignName& foreign, const std::string& value) {
+  if (foreign.neutral == "*" || lower_case(value) == foreign.neutral) return;
+  if (value == "-1" && foreign.neutral == "0") return;
+  throw UsageError("\"" + std::string(foreign.name) +
+                   "\" is a setting of AUTOMATIC1111 that a line does not have here: " +
+                   std::string(foreign.advice));
+}
+
 /// Reads a line of settings, such as --steps 30 --tile --prompt "…", into `options`.
-void read_line(const std::string& line, ImageOptions& options) {
+/// @return whether a prompt is among them
+bool read_line(const std::string& line, ImageOptions& options) {
+  bool has_prompt = false;
   const Settings settings(image_settings(), options);
   const std::vector<std::string> words = split_words(line);
   std::set<std::string> begun;  // lists that this line has begun anew
@@ -64,19 +114,37 @@ void read_line(const std::string& line, ImageOptions& options) {
                        "\"; a prompt with blanks in it stands in quotes");
     }
     const std::size_t equals = words[i].find('=');
+    const auto has_value = [&] { return i + 1 < words.size() && !names_setting(words[i + 1]); };
+    if (const ForeignName* const foreign = find_foreign_name(words[i].substr(2, equals - 2))) {
+      std::string value = "true";
+      if (equals != std::string::npos) {
+        value = words[i].substr(equals + 1);
+      } else if (has_value()) {
+        value = words[++i];
+      }
+      check_foreign_value(*foreign, value);
+      continue;
+    }
     const BoundSetting& setting = settings.at(words[i].substr(2, equals - 2));
     const SettingInfo& info = *setting.info;
     if (info.type == SettingType::kTexts && begun.insert(info.key).second) setting.clear();
+    std::string value = "true";
     if (equals != std::string::npos) {
-      setting.set_text(words[i].substr(equals + 1));
+      value = words[i].substr(equals + 1);
     } else if (info.type == SettingType::kFlag) {
-      setting.set_text("true");
+      if (has_value() && is_truth(words[i + 1])) value = words[++i];
     } else if (++i < words.size()) {
-      setting.set_text(words[i]);
+      value = words[i];
     } else {
       throw SettingError(info.key, info.expected, "");
     }
+    if (info.type == SettingType::kFlag && is_truth(value)) value = lower_case(value);
+    if (info.key == "seed" && value == "-1") value = "random";
+    // Any noise to go towards will do: the one that is there.
+    if (info.key != "variation-seed" || value != "-1") setting.set_text(value);
+    has_prompt = has_prompt || info.key == "prompt";
   }
+  return has_prompt;
 }
 
 ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::string& value) {
@@ -201,12 +269,13 @@ std::vector<ImageOptions> read_prompt_options(const std::string& file, const Ima
     ImageOptions options = base;
     if (names_setting(line.text)) {
       const std::string where = file + ":" + std::to_string(line.number);
+      bool has_prompt = false;
       try {
-        read_line(line.text, options);
+        has_prompt = read_line(line.text, options);
       } catch (const Error& error) {
         throw UsageError(where + ": " + error.what());
       }
-      if (options.prompt.empty()) throw UsageError(where + ": `prompt` is missing");
+      if (!has_prompt && options.prompt.empty()) throw UsageError(where + ": `prompt` is missing");
     } else {
       options.prompt = line.text;
     }

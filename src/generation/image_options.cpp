@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "sdx/image/decode.h"
+#include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -19,9 +20,10 @@ std::uint64_t parse_seed_number(const std::string& text) {
   throw SettingError("seed", "random or a whole number from 0 to 18446744073709551615", text);
 }
 
-/// "random", "7", or "+1" and "-1" from the seed that holds so far.
+/// "random", "7", or "+1" and "-1" from the seed that holds so far. Where there is none, "-1" is
+/// AUTOMATIC1111's word for "random".
 void parse_seed(ImageOptions& options, const std::string& text) {
-  if (text == "random") {
+  if (text == "random" || (text == "-1" && !options.seed)) {
     options.seed.reset();
     return;
   }
@@ -37,13 +39,17 @@ void parse_seed(ImageOptions& options, const std::string& text) {
   options.seed = text[0] == '+' ? *options.seed + distance : *options.seed - distance;
 }
 
+constexpr int kMostPixels = 65536;  ///< of a side: more is a slip
+
 void parse_size(ImageOptions& options, const std::string& text) {
   int width_px = 0;
   int height_px = 0;
   char rest = 0;
   if (text != "auto") {
-    const int fields = std::sscanf(text.c_str(), "%dx%d%c", &width_px, &height_px, &rest);
-    if (fields != 2 || width_px < 1 || height_px < 1) {
+    const int fields = std::sscanf(text.c_str(), "%6dx%6d%c", &width_px, &height_px, &rest);
+    const bool is_size = fields == 2 && width_px >= 1 && height_px >= 1 &&
+                         width_px <= kMostPixels && height_px <= kMostPixels;
+    if (!is_size) {
       throw SettingError("size", "WIDTHxHEIGHT, for example 512x512, or auto", text);
     }
   }
@@ -130,7 +136,7 @@ void add_sampling(Table& table) {
             return std::string(to_string(options.settings.sampler.sampler));
           },
           parse_sampler_name, names_of_samplers() + "; `list-samplers` says more")
-      .also({"sampler_name"})
+      .also({"sampler_name", "sampler_index"})
       .in_images(kBeforeModel, "Sampler")
       .shown_in_images([](const ImageOptions& options) {
         return std::string(display_name(options.settings.sampler.sampler));
@@ -142,7 +148,7 @@ void add_sampling(Table& table) {
             return std::string(to_string(options.settings.sampler.schedule));
           },
           [](ImageOptions& options, const std::string& text) {
-            options.settings.sampler.schedule = parse_enum<ScheduleKind>(text, "schedule");
+            options.settings.sampler.schedule = parse_schedule(text);
           },
           "Which noise levels are visited; auto: what the sampler is used with")
       .also({"scheduler"})
@@ -211,10 +217,12 @@ void add_noise_and_size(Table& table) {
   table
       .add("variation-seed", &ImageOptions::variation_seed,
            "The noise towards which `variation-strength` goes")
+      .also({"subseed"})
       .in_images(kBehindModel, "Variation seed", is_varied);
   table
       .add("variation-strength", &ImageOptions::variation_strength,
            "0: the noise of `seed`; 1: that of `variation-seed`")
+      .also({"subseed_strength"})
       .within(0, 1)
       .in_images(kBehindModel, "Variation seed strength", is_varied);
 }
@@ -263,6 +271,7 @@ void add_reading(Table& table) {
                  [](const ImageOptions& options) { return options.settings.clip_skip != 1; });
   table.group("Picture");
   table.add("tile", nested(kSettings, &ImageSettings::tile), "A picture whose edges fit each other")
+      .also({"tiling"})
       .in_images(kBehindModel, "Tiling",
                  [](const ImageOptions& options) { return options.settings.tile; })
       .shown_in_images([](const ImageOptions&) { return std::string("True"); });
@@ -276,8 +285,12 @@ void add_reading(Table& table) {
       .also({"negative_prompt"});
   table.add("style", &ImageOptions::styles, "Names of styles from `styles`, in this order");
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
-  table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels").for_lines_only();
-  table.add("height", nested(kSettings, &ImageSettings::height_px), "Pixels").for_lines_only();
+  table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels")
+      .within(0, kMostPixels)
+      .for_lines_only();
+  table.add("height", nested(kSettings, &ImageSettings::height_px), "Pixels")
+      .within(0, kMostPixels)
+      .for_lines_only();
 }
 
 void add_second_pass(Table& table) {

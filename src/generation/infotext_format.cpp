@@ -83,28 +83,29 @@ std::size_t negative_begin(std::string_view text) {
   return found == text.npos ? text.npos : found + 1;
 }
 
-/// Where line `number` (from 0) of `text` begins; its size if it ends before.
-std::size_t line_begin(std::string_view text, std::size_t number) {
-  std::size_t position = 0;
-  for (; number > 0; --number) {
-    const std::size_t end = text.find('\n', position);
-    if (end == text.npos) return text.size();
-    position = end + 1;
+/// Where the lines of `text` begin, and behind them where it ends.
+std::vector<std::size_t> list_line_begins(std::string_view text) {
+  std::vector<std::size_t> begins = {0};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') begins.push_back(i + 1);
   }
-  return position;
+  begins.push_back(text.size());
+  return begins;
 }
 
 /// Removes the fields "Prompt lines" and returns where they say that the negative prompt begins in
 /// `prompts`, if it can be true.
 std::optional<std::size_t> take_prompt_end(std::vector<Field>& fields, std::string_view prompts) {
   std::optional<std::size_t> end;
+  std::vector<std::size_t> begins;  // looked up once: there may be thousands of such fields
   for (const auto& [key, value] : fields) {
     std::size_t lines = 0;
     if (key != kPromptLines) continue;
     const auto [rest, failure] = std::from_chars(value.data(), value.data() + value.size(), lines);
     if (failure != std::errc() || rest != value.data() + value.size() || lines < 1) continue;
-    if (lines > count_lines(prompts)) continue;
-    const std::size_t begin = line_begin(prompts, lines);
+    if (begins.empty()) begins = list_line_begins(prompts);
+    if (lines >= begins.size()) continue;
+    const std::size_t begin = begins[lines];
     if (begin == prompts.size() || prompts.substr(begin).starts_with(kNegative)) end = begin;
   }
   std::erase_if(fields, [](const Field& field) { return field.first == kPromptLines; });

@@ -37,6 +37,10 @@ void check_parts(const std::vector<PromptPart>& parts, const BundleInfo& info,
                  const Tokenizer& tokenizer, const EmbeddingSizes& embeddings) {
   for (const PromptPart& part : parts) {
     for (const PromptStage& stage : part.stages) {
+      // Before their numbers of vectors: those of another model may be too many for a chunk here.
+      for (const PromptSegment& segment : stage.prompt.segments) {
+        if (segment.is_placeholder) embeddings.check_widths(segment.text, info.text_widths());
+      }
       const TokenizedPrompt prompt = tokenize_prompt(stage.prompt, tokenizer, embeddings);
       for (const std::string& name : prompt.embeddings) {
         embeddings.check_widths(name, info.text_widths());

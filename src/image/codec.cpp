@@ -8,27 +8,21 @@
 #include "image/exif_comment.h"
 #include "image/png_chunks.h"
 #include "image/text_encoding.h"
+#include "sdx/image/metadata.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
 namespace {
 
-constexpr const char* kParameters = "parameters";
+using Texts = std::map<std::string, std::string>;
 
 // ------------------------------------------------------------------------------------------- PNG
 
 bool is_png(std::string_view file) { return file.starts_with(kPngSignature); }
 
-std::optional<std::string> png_parameters(std::string_view file) {
-  const std::map<std::string, std::string> texts = png_texts(file);
-  const auto found = texts.find(kParameters);
-  if (found == texts.end() || found->second.empty()) return std::nullopt;
-  return found->second;
-}
-
 std::string png_file(const Image& image, int, const ImageTexts& texts) {
-  std::map<std::string, std::string> chunks;
-  if (!texts.parameters.empty()) chunks[kParameters] = texts.parameters;
+  Texts chunks;
+  if (!texts.parameters.empty()) chunks[kParametersKeyword] = texts.parameters;
   if (!texts.xmp.empty()) chunks[std::string(kPngXmpKeyword)] = texts.xmp;
   return encode_png(image, chunks);
 }
@@ -36,9 +30,7 @@ std::string png_file(const Image& image, int, const ImageTexts& texts) {
 // ------------------------------------------------------------------------------ JPEG and WebP:
 // EXIF
 
-std::optional<std::string> comment_in(const std::string& exif) {
-  return exif.empty() ? std::nullopt : exif_comment(exif);
-}
+Texts texts_in(const std::string& exif) { return exif.empty() ? Texts() : exif_texts(exif); }
 
 std::string comment_block(const ImageTexts& texts) {
   return texts.parameters.empty() ? std::string()
@@ -47,9 +39,7 @@ std::string comment_block(const ImageTexts& texts) {
 
 bool is_jpeg(std::string_view file) { return file.starts_with("\xFF\xD8\xFF"); }
 
-std::optional<std::string> jpeg_parameters(std::string_view file) {
-  return comment_in(jpeg_exif(file));
-}
+Texts jpeg_texts(std::string_view file) { return texts_in(jpeg_exif(file)); }
 
 std::string jpeg_file(const Image& image, int quality, const ImageTexts& texts) {
   return encode_jpeg(image, quality, comment_block(texts), texts.xmp);
@@ -59,9 +49,7 @@ bool is_webp(std::string_view file) {
   return file.size() >= kSignatureBytes && file.starts_with("RIFF") && file.substr(8, 4) == "WEBP";
 }
 
-std::optional<std::string> webp_parameters(std::string_view file) {
-  return comment_in(webp_exif(file));
-}
+Texts webp_texts(std::string_view file) { return texts_in(webp_exif(file)); }
 
 std::string webp_file(const Image& image, int quality, const ImageTexts& texts) {
   return encode_webp(image, quality, comment_block(texts), texts.xmp);
@@ -70,9 +58,9 @@ std::string webp_file(const Image& image, int quality, const ImageTexts& texts) 
 // ------------------------------------------------------------------------------------------- table
 
 constexpr std::array<ImageCodec, 3> kCodecs = {{
-    {ImageFormat::kPng, ".png", is_png, decode_png, png_parameters, png_file, 0},
-    {ImageFormat::kJpeg, ".jpg", is_jpeg, decode_jpeg, jpeg_parameters, jpeg_file, 95},
-    {ImageFormat::kWebp, ".webp", is_webp, decode_webp, webp_parameters, webp_file, 90},
+    {ImageFormat::kPng, ".png", is_png, decode_png, png_texts, png_file, 0},
+    {ImageFormat::kJpeg, ".jpg", is_jpeg, decode_jpeg, jpeg_texts, jpeg_file, 95},
+    {ImageFormat::kWebp, ".webp", is_webp, decode_webp, webp_texts, webp_file, 90},
 }};
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,8 +28,8 @@ struct ImageCodec {
   /// The picture in a whole file, as it is stored, not yet upright.
   DecodedImage (*decode)(std::string_view file);
 
-  /// The text "parameters" in a whole file, or nothing.
-  std::optional<std::string> (*read_parameters)(std::string_view file);
+  /// The texts in a whole file, by their keywords: see read_image_texts().
+  std::map<std::string, std::string> (*read_texts)(std::string_view file);
 
   /// The file of a picture with its texts. Null: the format is only read.
   std::string (*encode)(const Image& image, int quality, const ImageTexts& texts);

@@ -75,21 +75,22 @@ bool read_png_pixels(PngReader& reader, png_bytepp rows) {
   return true;
 }
 
-}  // namespace
+struct Pixels {
+  std::vector<std::uint8_t> bytes;  ///< row by row
+  std::size_t width = 0;
+  std::size_t height = 0;
+  std::size_t channels = 0;  ///< 3, or 4 with transparency
+};
 
-DecodedImage decode_png(std::string_view file) {
-  DecodedImage decoded;
-  // The size comes before the checksums, so that a bomb is not read through to be refused.
+/// The size comes before the checksums, so that a bomb is not read through to be refused.
+void require_png_size(std::string_view file) {
   if (file.size() >= 24 && file.substr(12, 4) == "IHDR") {
     require_size(big_endian_word(file.substr(16)), big_endian_word(file.substr(20)));
   }
-  for (const PngChunk& chunk : png_chunks(file)) {
-    if (chunk.type == "acTL" && chunk.data.size() >= 4 && big_endian_word(chunk.data) != 1) {
-      refuse_animation("PNG");
-    }
-    if (chunk.type == "eXIf") decoded.exif_orientation = exif_orientation(chunk.data);
-  }
+}
 
+/// The pixels of a file whose chunks are sound.
+Pixels read_pixels(std::string_view file) {
   PngReader reader;
   reader.rest = file;
   reader.png =
@@ -98,25 +99,60 @@ DecodedImage decode_png(std::string_view file) {
   if (reader.info == nullptr) throw InternalError("libpng cannot be started");
   if (!read_png_header(reader)) reader.throw_failure();
 
-  const std::size_t height = png_get_image_height(reader.png, reader.info);
-  const std::size_t width = png_get_image_width(reader.png, reader.info);
-  const std::size_t channels = png_get_channels(reader.png, reader.info);
+  Pixels pixels;
+  pixels.height = png_get_image_height(reader.png, reader.info);
+  pixels.width = png_get_image_width(reader.png, reader.info);
+  pixels.channels = png_get_channels(reader.png, reader.info);
   const std::size_t stride = png_get_rowbytes(reader.png, reader.info);
-  if ((channels != 3 && channels != 4) || stride != channels * width) {
+  if ((pixels.channels != 3 && pixels.channels != 4) || stride != pixels.channels * pixels.width) {
     throw InternalError("libpng did not make 8-bit RGB of a PNG");
   }
-  std::vector<std::uint8_t> pixels(stride * height);
-  std::vector<png_bytep> rows(height);
-  for (std::size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * stride;
+  pixels.bytes.resize(stride * pixels.height);
+  std::vector<png_bytep> rows(pixels.height);
+  for (std::size_t y = 0; y < pixels.height; ++y) rows[y] = pixels.bytes.data() + y * stride;
   if (!read_png_pixels(reader, rows.data())) reader.throw_failure();
-  if (channels == 4) {
-    decoded.image = without_alpha(pixels, static_cast<int>(width), static_cast<int>(height));
+  return pixels;
+}
+
+}  // namespace
+
+DecodedImage decode_png(std::string_view file) {
+  DecodedImage decoded;
+  require_png_size(file);
+  for (const PngChunk& chunk : png_chunks(file)) {
+    if (chunk.type == "acTL" && chunk.data.size() >= 4 && big_endian_word(chunk.data) != 1) {
+      refuse_animation("PNG");
+    }
+    if (chunk.type == "eXIf") decoded.exif_orientation = exif_orientation(chunk.data);
+  }
+  Pixels pixels = read_pixels(file);
+  const int width = static_cast<int>(pixels.width);
+  const int height = static_cast<int>(pixels.height);
+  if (pixels.channels == 4) {
+    decoded.image = without_alpha(pixels.bytes, width, height);
   } else {
-    decoded.image.width_px = static_cast<int>(width);
-    decoded.image.height_px = static_cast<int>(height);
-    decoded.image.rgb = std::move(pixels);
+    decoded.image.width_px = width;
+    decoded.image.height_px = height;
+    decoded.image.rgb = std::move(pixels.bytes);
   }
   return decoded;
+}
+
+bool png_hides_text(std::string_view file) {
+  constexpr std::string_view kBeginning = "stealth_png";  // "info" or "comp" follows
+  require_png_size(file);
+  png_chunks(file);
+  const Pixels pixels = read_pixels(file);
+  if (pixels.channels != 4) return false;
+  if (pixels.width * pixels.height < kBeginning.size() * 8) return false;
+  // Bit by bit down the columns, the highest of each letter first.
+  for (std::size_t i = 0; i < kBeginning.size() * 8; ++i) {
+    const std::size_t pixel = (i % pixels.height) * pixels.width + i / pixels.height;
+    const unsigned bit = pixels.bytes[pixel * 4 + 3] & 1U;
+    const auto letter = static_cast<unsigned char>(kBeginning[i / 8]);
+    if (bit != ((letter >> (7 - i % 8)) & 1U)) return false;
+  }
+  return true;
 }
 
 }  // namespace sdx

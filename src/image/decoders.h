@@ -28,6 +28,9 @@ std::map<std::string, std::string> png_texts(std::string_view file);
 std::string jpeg_exif(std::string_view file);
 std::string webp_exif(std::string_view file);
 
+/// Whether the lowest bits of the transparency begin as "stealth pnginfo" does.
+bool png_hides_text(std::string_view file);
+
 // What they share.
 
 /// A picture's bytes, at most 256 MiB. Its DataErrors have no path, as decode_image's.

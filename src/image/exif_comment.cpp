@@ -5,14 +5,18 @@
 
 #include "image/decoders.h"
 #include "image/text_encoding.h"
+#include "sdx/image/metadata.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
 namespace {
 
+constexpr std::uint32_t kMakeTag = 0x010F;
+constexpr std::uint32_t kModelTag = 0x0110;
 constexpr std::uint32_t kExifIfdTag = 0x8769;
 constexpr std::uint32_t kUserCommentTag = 0x9286;
+constexpr std::uint32_t kTypeAscii = 2;
 constexpr std::uint32_t kTypeLong = 4;
 constexpr std::uint32_t kTypeUndefined = 7;
 constexpr std::size_t kHeaderBytes = 8;
@@ -56,6 +60,17 @@ struct ExifReader {
     return std::nullopt;
   }
 };
+
+/// @throws DataError if the block does not begin as EXIF data do.
+ExifReader open_exif(std::string_view block) {
+  if (block.starts_with(kExifPrefix)) block.remove_prefix(kExifPrefix.size());
+  if (!block.starts_with("MM") && !block.starts_with("II")) {
+    throw DataError("damaged EXIF data: their header is wrong");
+  }
+  const ExifReader reader{block, block.starts_with("MM")};
+  if (reader.number(2, 2) != 42) throw DataError("damaged EXIF data: their header is wrong");
+  return reader;
+}
 
 /// The standard does not say in which byte order UTF-16 is; programs take either, whatever that of
 /// the block is. Infotexts are mostly ASCII, whose high bytes are 0.
@@ -112,12 +127,7 @@ std::string exif_comment_block(std::string_view text) {
 }
 
 std::optional<std::string> exif_comment(std::string_view block) {
-  if (block.starts_with(kExifPrefix)) block.remove_prefix(kExifPrefix.size());
-  if (!block.starts_with("MM") && !block.starts_with("II")) {
-    throw DataError("damaged EXIF data: their header is wrong");
-  }
-  const ExifReader reader{block, block.starts_with("MM")};
-  if (reader.number(2, 2) != 42) throw DataError("damaged EXIF data: their header is wrong");
+  const ExifReader reader = open_exif(block);
   const auto pointer = reader.entry(reader.number(4, 4), kExifIfdTag);
   if (!pointer) return std::nullopt;
   const auto found = reader.entry(reader.number(*pointer + 8, 4), kUserCommentTag);
@@ -129,6 +139,25 @@ std::optional<std::string> exif_comment(std::string_view block) {
       comment_text(reader.slice(reader.number(*found + 8, 4), length), reader.high_byte_first);
   if (trim(text).empty()) return std::nullopt;
   return text;
+}
+
+std::map<std::string, std::string> exif_texts(std::string_view block) {
+  std::map<std::string, std::string> texts;
+  if (auto comment = exif_comment(block)) texts.emplace(kParametersKeyword, std::move(*comment));
+  const ExifReader reader = open_exif(block);
+  for (const std::uint32_t tag : {kMakeTag, kModelTag}) {
+    const auto found = reader.entry(reader.number(4, 4), tag);
+    if (!found || reader.number(*found + 2, 2) != kTypeAscii) continue;
+    const std::uint32_t length = reader.number(*found + 4, 4);
+    if (length <= 4) continue;  // it stands in the entry itself: a camera's
+    std::string_view text = reader.slice(reader.number(*found + 8, 4), length);
+    text = text.substr(0, text.find('\0'));
+    for (const std::string_view keyword : {"prompt", "workflow"}) {
+      if (!text.starts_with(std::string(keyword) + ":")) continue;
+      texts.emplace(keyword, sanitised_utf8(text.substr(keyword.size() + 1)));
+    }
+  }
+  return texts;
 }
 
 }  // namespace sdx

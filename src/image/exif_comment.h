@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,5 +18,10 @@ std::string exif_comment_block(std::string_view text);
 /// it is blank, or it is in a code that nobody uses for this (JIS).
 /// @throws DataError if the data are not EXIF or point beyond their end.
 std::optional<std::string> exif_comment(std::string_view block);
+
+/// The comment as "parameters", and what ComfyUI's programs write into the entries Make and Model,
+/// "prompt:…" and "workflow:…", by these keywords.
+/// @throws as exif_comment
+std::map<std::string, std::string> exif_texts(std::string_view block);
 
 }  // namespace sdx

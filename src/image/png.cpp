@@ -88,7 +88,8 @@ std::string checked_keyword(const std::string& keyword) {
 }
 
 /// zlib data unpacked, up to a limit that a bomb exceeds and a text does not.
-std::string inflated(std::string_view packed) {
+/// @param left that limit; what is unpacked is taken off it, for many texts can be a bomb together
+std::string inflated(std::string_view packed, std::size_t& left) {
   z_stream stream = {};
   if (inflateInit(&stream) != Z_OK) throw InternalError("zlib cannot be started");
   // zlib does not write to its input, whatever its type says.
@@ -96,7 +97,7 @@ std::string inflated(std::string_view packed) {
   stream.avail_in = static_cast<uInt>(packed.size());
   std::string text;
   int status = Z_OK;
-  while (status == Z_OK && text.size() <= kMaxTextBytes) {
+  while (status == Z_OK && text.size() <= left) {
     char buffer[4096];
     stream.next_out = reinterpret_cast<Bytef*>(buffer);
     stream.avail_out = sizeof(buffer);
@@ -105,8 +106,9 @@ std::string inflated(std::string_view packed) {
       text.append(buffer, sizeof(buffer) - stream.avail_out);
   }
   inflateEnd(&stream);
-  if (text.size() > kMaxTextBytes) throw DataError("a compressed text of the PNG is too long");
+  if (text.size() > left) throw DataError("a compressed text of the PNG is too long");
   if (status != Z_STREAM_END) throw DataError("damaged PNG: a compressed text cannot be unpacked");
+  left -= text.size();
   return text;
 }
 
@@ -136,6 +138,7 @@ std::string encode_png(const Image& image, const std::map<std::string, std::stri
   for (const auto& [keyword, text] : texts) {
     std::string utf8 = sanitised_utf8(text);
     std::optional<std::string> latin1 = keyword == kPngXmpKeyword ? std::nullopt : to_latin1(utf8);
+    if (latin1 && is_utf8_beyond_ascii(*latin1)) latin1.reset();  // it would be read as UTF-8
     const int compression = latin1 ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
     contents.push_back(
         {checked_keyword(keyword), latin1 ? std::move(*latin1) : std::move(utf8), compression});
@@ -174,22 +177,23 @@ void write_png(const std::filesystem::path& path, const Image& image,
 
 std::map<std::string, std::string> png_texts(std::string_view file) {
   std::map<std::string, std::string> texts;
+  std::size_t left = kMaxTextBytes;
   for (const PngChunk& chunk : png_chunks(file)) {
     if (chunk.type != "tEXt" && chunk.type != "zTXt" && chunk.type != "iTXt") continue;
     std::string_view data = chunk.data;
     const std::string keyword = from_latin1(take_to_nul(data));
     std::string text;
     if (chunk.type == "tEXt") {
-      text = from_latin1(data);
+      text = from_latin1_or_utf8(data);
     } else if (chunk.type == "zTXt") {
       take_byte(data);  // the method; there is only one
-      text = from_latin1(inflated(data));
+      text = from_latin1_or_utf8(inflated(data, left));
     } else {
       const bool compressed = take_byte(data) != 0;
       take_byte(data);    // the method
       take_to_nul(data);  // language
       take_to_nul(data);  // the keyword in that language
-      text = sanitised_utf8(compressed ? inflated(data) : data);
+      text = sanitised_utf8(compressed ? inflated(data, left) : data);
     }
     texts.emplace(keyword, std::move(text));  // the first of two with one keyword
   }

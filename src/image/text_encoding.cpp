@@ -56,6 +56,20 @@ std::string from_latin1(std::string_view latin1) {
   return utf8;
 }
 
+bool is_utf8_beyond_ascii(std::string_view bytes) {
+  bool is_beyond = false;
+  while (!bytes.empty()) {
+    const auto character = take_character(bytes);
+    if (!character) return false;
+    is_beyond = is_beyond || *character > 0x7F;
+  }
+  return is_beyond;
+}
+
+std::string from_latin1_or_utf8(std::string_view bytes) {
+  return is_utf8_beyond_ascii(bytes) ? sanitised_utf8(bytes) : from_latin1(bytes);
+}
+
 std::string to_utf16be(std::string_view utf8) {
   std::string utf16;
   while (!utf8.empty()) {

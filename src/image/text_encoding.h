@@ -16,6 +16,12 @@ std::string sanitised_utf8(std::string_view text);
 std::optional<std::string> to_latin1(std::string_view utf8);
 std::string from_latin1(std::string_view latin1);
 
+/// A text whose encoding should be Latin-1: several programs write UTF-8 there. Bytes that are
+/// valid UTF-8 beyond ASCII hardly ever are Latin-1, so they are taken as UTF-8.
+std::string from_latin1_or_utf8(std::string_view bytes);
+/// Whether from_latin1_or_utf8() takes the bytes as UTF-8.
+bool is_utf8_beyond_ascii(std::string_view bytes);
+
 /// Valid UTF-8 as UTF-16, high bytes first, without a byte-order mark.
 std::string to_utf16be(std::string_view utf8);
 /// UTF-16 as sanitised UTF-8; halves of surrogate pairs and an odd last byte become U+FFFD.

@@ -166,19 +166,36 @@ std::vector<fs::path> model_folders() {
   return folders;
 }
 
-bool is_bundle(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::is_regular_file(folder / kManifest, ignored);
+enum class Presence { kBundle, kNone, kForbidden };
+
+/// Whether a folder is a bundle, as far as we may look.
+Presence find_presence(const fs::path& folder) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(folder / kManifest, failure);
+  if (failure == std::errc::permission_denied) return Presence::kForbidden;
+  return fs::is_regular_file(status) ? Presence::kBundle : Presence::kNone;
 }
 
-/// The bundles in those folders by name; of one name, the first.
-std::map<std::string, fs::path> installed_folders() {
-  std::map<std::string, fs::path> found;
+/// What is in those folders.
+struct Installed {
+  std::map<std::string, fs::path> bundles;  ///< by name; of one name, the first
+  std::vector<fs::path> forbidden;          ///< folders that we may not look into
+};
+
+Installed list_installed() {
+  Installed found;
   for (const fs::path& folder : model_folders()) {
-    std::error_code missing;
-    for (const auto& entry : fs::directory_iterator(folder, missing)) {
-      if (is_bundle(entry.path())) found.emplace(entry.path().filename().string(), entry.path());
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(folder, failure)) {
+      // No model is called so; an import makes its bundle in such a folder.
+      if (entry.path().filename().string().starts_with('.')) continue;
+      const Presence presence = find_presence(entry.path());
+      if (presence == Presence::kBundle) {
+        found.bundles.emplace(entry.path().filename().string(), entry.path());
+      }
+      if (presence == Presence::kForbidden) found.forbidden.push_back(entry.path());
     }
+    if (failure == std::errc::permission_denied) found.forbidden.push_back(folder);
   }
   return found;
 }
@@ -207,21 +224,33 @@ Bundle Bundle::open(const fs::path& folder) {
 }
 
 std::vector<fs::path> Bundle::installed() {
+  const Installed installed = list_installed();
   std::vector<fs::path> folders;
-  for (const auto& [name, folder] : installed_folders()) folders.push_back(folder);
+  for (const auto& [name, folder] : installed.bundles) folders.push_back(folder);
+  folders.insert(folders.end(), installed.forbidden.begin(), installed.forbidden.end());
   return folders;
 }
 
 Bundle Bundle::find(const std::string& name_or_path) {
-  if (is_bundle(name_or_path)) return open(name_or_path);
+  std::vector<fs::path> places = {name_or_path};
   const bool is_name = !name_or_path.empty() && name_or_path.find('/') == std::string::npos;
   if (is_name) {
-    for (const fs::path& folder : model_folders()) {
-      if (is_bundle(folder / name_or_path)) return open(folder / name_or_path);
-    }
+    for (const fs::path& folder : model_folders()) places.push_back(folder / name_or_path);
+  }
+  std::optional<fs::path> forbidden;
+  for (const fs::path& place : places) {
+    const Presence presence = find_presence(place);
+    if (presence == Presence::kBundle) return open(place);
+    if (presence == Presence::kForbidden && !forbidden) forbidden = place;
+  }
+  if (forbidden) {
+    throw PermissionError("`model` " + name_or_path + ": " + forbidden->string() +
+                          " may not be read by this user (permission denied); its owner can allow "
+                          "it: chmod -R a+rX " +
+                          forbidden->string());
   }
   std::string known;
-  for (const auto& [name, folder] : installed_folders()) {
+  for (const auto& [name, folder] : list_installed().bundles) {
     known += (known.empty() ? "" : ", ") + name;
   }
   throw MissingInputError("`model` " + name_or_path +
@@ -263,8 +292,9 @@ void check_hash(const BundleInfo& info, const fs::path& file, const std::string&
 fs::path Bundle::checked_file(const std::string& relative_path) const {
   const fs::path file = folder_ / relative_path;
   const auto stamp = info_.stamps.find(relative_path);
+  std::error_code failure;  // what may not be read is said by the reading
   const bool is_known =
-      stamp != info_.stamps.end() && has_file(relative_path) && fs::is_regular_file(file);
+      stamp != info_.stamps.end() && has_file(relative_path) && fs::is_regular_file(file, failure);
   if (is_known && stamp->second == make_stamp(file)) return file;
   return reread_file(relative_path);
 }
@@ -289,7 +319,7 @@ std::unique_ptr<Tokenizer> Bundle::load_tokenizer() const {
   return sdx::load_tokenizer(folder_ / "tokenizer", info_.tokenizer);
 }
 
-void write_bundle_info(const fs::path& folder, BundleInfo info) {
+void write_bundle_info(const fs::path& folder, BundleInfo info, const std::function<void()>& heed) {
   info.sha256.clear();
   info.stamps.clear();
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -299,7 +329,7 @@ void write_bundle_info(const fs::path& folder, BundleInfo info) {
     if (entry.path().extension() == ".safetensors") {
       info.stamps[relative_path] = make_stamp(entry.path());
     }
-    info.sha256[relative_path] = sha256_of_file(entry.path());
+    info.sha256[relative_path] = sha256_of_file(entry.path(), heed);
   }
   write_file_atomically(folder / kManifest, to_json(info).dump(2) + "\n");
 }

@@ -56,11 +56,14 @@ std::vector<std::string> find_damage(const Bundle& bundle) {
     try {
       bundle.reread_file(file);
       if (file.ends_with(".link.json")) verify_linked_weights(bundle.folder() / file);
+    } catch (const PermissionError&) {
+      throw;  // nothing can be said of it
     } catch (const Error& error) {
       problems.emplace_back(error.what());
     }
   }
-  for (const auto& entry : fs::recursive_directory_iterator(bundle.folder())) {
+  for (const auto& entry : fs::recursive_directory_iterator(
+           bundle.folder(), fs::directory_options::skip_permission_denied)) {
     const std::string file = entry.path().lexically_relative(bundle.folder()).string();
     if (entry.is_directory() || file == "bundle.json" || bundle.has_file(file)) continue;
     problems.push_back(entry.path().string() + ": not in the bundle's manifest");

@@ -78,14 +78,14 @@ at::Tensor make_view(const std::string& name, const Json& place,
 }  // namespace
 
 void write_linked_weights(const fs::path& path, const TensorMap& tensors,
-                          const std::vector<SourceFile>& files) {
+                          const std::vector<SourceFile>& files, const std::function<void()>& heed) {
   Json link = {{"files", Json::array()}, {"tensors", Json::object()}};
   for (const SourceFile& file : files) {
     const fs::path absolute = fs::canonical(file.path);
     link["files"].push_back({{"path", absolute.string()},
                              {"bytes", fs::file_size(absolute)},
                              {"changed_ns", time_of_change_ns(absolute)},
-                             {"sha256", sha256_of_file(absolute)}});
+                             {"sha256", sha256_of_file(absolute, heed)}});
   }
   for (const auto& [name, tensor] : tensors) {
     link["tensors"][name] = describe_place(name, tensor, files);

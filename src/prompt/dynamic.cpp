@@ -22,12 +22,19 @@ void append(std::string& text, std::string_view more) {
   text += more;
 }
 
+constexpr double kWordUnit = 1.0 / 4294967296.0;  // 2^-32
+
+/// What draw() gives for `count` weights of 1, without going through them.
+std::size_t draw_evenly(std::size_t count, RandomStream& random) {
+  return static_cast<std::size_t>(static_cast<double>(random.word()) * kWordUnit *
+                                  static_cast<double>(count));
+}
+
 /// By weight; all alike if the weights are all 0.
 std::size_t draw(const std::vector<double>& weights, RandomStream& random) {
   double total = 0;
   for (const double weight : weights) total += weight;
   if (total <= 0) return random.below(static_cast<std::uint32_t>(weights.size()));
-  constexpr double kWordUnit = 1.0 / 4294967296.0;  // 2^-32
   const double target = static_cast<double>(random.word()) * kWordUnit * total;
   double passed = 0;
   std::size_t drawn = 0;
@@ -52,11 +59,13 @@ void expand(const Choice& choice, RandomStream& random, std::string& text) {
     left.push_back(&option);
     weights.push_back(option.weight);
   }
+  const bool is_even =
+      std::all_of(weights.begin(), weights.end(), [](double weight) { return weight == 1; });
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t drawn = draw(weights, random);
+    const std::size_t drawn = is_even ? draw_evenly(left.size(), random) : draw(weights, random);
     const Option* const option = left[drawn];
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(drawn));
-    weights.erase(weights.begin() + static_cast<std::ptrdiff_t>(drawn));
+    if (!is_even) weights.erase(weights.begin() + static_cast<std::ptrdiff_t>(drawn));
     if (i > 0) append(text, choice.separator);
     expand(option->phrase, random, text);
   }
@@ -106,6 +115,8 @@ void add_orders(const Choice& choice, const std::vector<Texts>& options, std::si
 }
 
 Texts expand_texts(const Choice& choice) {
+  // What is never taken does not count (count_combinations), and may be countless.
+  if (choice.most == 0) return Texts(1);
   std::vector<Texts> options;
   for (const Option& option : choice.options) options.push_back(expand_texts(option.phrase));
   Texts texts;

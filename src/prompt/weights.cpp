@@ -9,6 +9,10 @@ namespace {
 
 constexpr double kRoundBracketFactor = 1.1;
 
+/// Brackets that are open at once. Each costs time for all that stands in it; a hundred are a weight
+/// of 13,781, so deeper ones are text.
+constexpr std::size_t kMaxOpenBrackets = 100;
+
 /// Collects stretches of text while brackets open and close around them.
 class WeightParser {
  public:
@@ -47,9 +51,10 @@ class WeightParser {
 
   std::size_t read_mark(std::size_t i) {
     const PromptToken& mark = tokens_[i];
-    if (mark.is_mark('(')) {
+    const bool may_open = round_.size() + square_.size() < kMaxOpenBrackets;
+    if (mark.is_mark('(') && may_open) {
       round_.push_back(texts_.size());
-    } else if (mark.is_mark('[')) {
+    } else if (mark.is_mark('[') && may_open) {
       square_.push_back(texts_.size());
     } else if (mark.is_mark(':')) {
       return read_colon(i);

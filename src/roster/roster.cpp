@@ -80,10 +80,12 @@ fs::path real_folder(const fs::path& folder) {
   return real.has_filename() ? real : real.parent_path();
 }
 
-/// Drafts that `key` says are the same: each gets a fault that names the others.
+/// Drafts that `key` says are the same: each gets a fault that names the others, or the first few
+/// of them.
 template <typename Key>
 void refuse_doubles(std::vector<MemberReading>& readings, const fs::path& roster,
                     const std::string& what, Key&& key) {
+  constexpr std::size_t kNamed = 5;
   std::map<std::string, std::vector<MemberReading*>> same;
   for (MemberReading& reading : readings) {
     if (const std::string text = key(reading.member); !text.empty()) same[text].push_back(&reading);
@@ -94,6 +96,10 @@ void refuse_doubles(std::vector<MemberReading>& readings, const fs::path& roster
       std::vector<std::string> others;
       for (const MemberReading* const other : group) {
         if (other == reading) continue;
+        if (others.size() == kNamed) {
+          others.push_back("and " + std::to_string(group.size() - 1 - kNamed) + " more");
+          break;
+        }
         others.push_back(describe_place(roster, other->member.line) + " (" +
                          shown(other->member.name) + ")");
       }

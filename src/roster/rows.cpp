@@ -37,15 +37,14 @@ bool looks_like(std::string_view word, std::string_view known) {
   return same_letters || edit_distance(word, known) <= known.size() / 3;
 }
 
-/// The known column that is not among `columns` and that an unknown one looks like, as a whole or
-/// in one of its words ("consent until").
+/// The one of `missing` that an unknown column looks like, as a whole or in one of its words
+/// ("consent until").
 std::optional<std::string> meant_by(const std::string& unknown,
-                                    const std::vector<std::string>& columns) {
+                                    const std::vector<std::string_view>& missing) {
   std::string words = unknown;
   std::replace_if(
       words.begin(), words.end(), [](char c) { return c < 'a' || c > 'z'; }, ' ');
-  for (const std::string_view known : kColumns) {
-    if (std::find(columns.begin(), columns.end(), known) != columns.end()) continue;
+  for (const std::string_view known : missing) {
     for (const std::string& word : split_list(words, ' ')) {
       if (looks_like(word, known)) return std::string(known);
     }
@@ -55,11 +54,15 @@ std::optional<std::string> meant_by(const std::string& unknown,
 
 /// What is wrong with the names of columns or keys, which are in lower case; mostly nothing.
 std::optional<std::string> column_fault(const std::vector<std::string>& columns) {
+  std::vector<std::string_view> missing;
+  for (const std::string_view known : kColumns) {
+    if (std::find(columns.begin(), columns.end(), known) == columns.end()) missing.push_back(known);
+  }
   for (const std::string& column : columns) {
     if (is_known(column)) {
       const bool is_single = std::count(columns.begin(), columns.end(), column) == 1;
       if (!is_single) return "\"" + column + "\" is there twice";
-    } else if (const auto meant = meant_by(column, columns)) {
+    } else if (const auto meant = meant_by(column, missing)) {
       return "\"" + shown(column) + "\" is unknown; is \"" + *meant +
              "\" meant? Otherwise give it another name";
     }

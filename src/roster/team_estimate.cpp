@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sdx/device/recorded_call.h"
 #include "sdx/training/judge.h"
 #include "sdx/training/training_spec.h"
 #include "sdx/util/stopwatch.h"
@@ -20,6 +21,7 @@ constexpr double kGuidanceRows = 2;
 /// Of one image in a batch through the UNet, without a gradient.
 double seconds_per_row(const LoadedModel& model, int rows) {
   const at::NoGradGuard no_grad;
+  const PlainCallsGuard plain;
   const BundleInfo& info = model.bundle.info();
   const int side = info.native_size_px / info.vae_factor;
   const at::Tensor sample = at::zeros({rows, info.latent_channels, side, side});
@@ -30,7 +32,8 @@ double seconds_per_row(const LoadedModel& model, int rows) {
                     {info.native_size_px, info.native_size_px});
   const auto pass = [&] {
     const Stopwatch stopwatch;
-    model.unet.forward(sample, at::zeros({rows}, at::kLong), conditioning);
+    // A GPU is given its work and goes on alone; its result is what one has to wait for.
+    model.unet.forward(sample, at::zeros({rows}, at::kLong), conditioning).cpu();
     return stopwatch.seconds();
   };
   pass();  // the first one prepares

@@ -20,6 +20,8 @@ enum class Op : unsigned char {
   kFrame = 0x95,
   kStop = '.',
   kMark = '(',
+  kPop = '0',
+  kPopMark = '1',
   kNone = 'N',
   kNewTrue = 0x88,
   kNewFalse = 0x89,
@@ -27,6 +29,7 @@ enum class Op : unsigned char {
   kBinInt1 = 'K',
   kBinInt2 = 'M',
   kLong1 = 0x8a,
+  kLong4 = 0x8b,
   kBinFloat = 'G',
   kShortBinString = 'U',
   kBinString = 'T',
@@ -55,6 +58,7 @@ enum class Op : unsigned char {
   kStackGlobal = 0x93,
   kReduce = 'R',
   kNewObject = 0x81,
+  kNewObjectWithNames = 0x92,  // NEWOBJ_EX
   kBuild = 'b',
   kPersistentId = 'Q',
   kGet = 'h',
@@ -102,6 +106,12 @@ class PickleMachine {
         marks_.push_back(stack_.size());
         check_amount(marks_.size());
         break;
+      case Op::kPop:
+        pop();
+        break;
+      case Op::kPopMark:
+        pop_to_mark();
+        break;
       case Op::kPersistentId:
         push(host_.persistent(pop()));
         break;
@@ -109,6 +119,7 @@ class PickleMachine {
       case Op::kStackGlobal:
       case Op::kReduce:
       case Op::kNewObject:
+      case Op::kNewObjectWithNames:
       case Op::kBuild:
         object_step(op);
         break;
@@ -145,6 +156,9 @@ class PickleMachine {
         break;
       case Op::kLong1:
         push_long(reader_.take(reader_.number<std::uint8_t>()));
+        break;
+      case Op::kLong4:
+        push_long(reader_.take(reader_.number<std::uint32_t>()));
         break;
       case Op::kBinFloat:
         push(PickleValue::make_real(
@@ -188,12 +202,12 @@ class PickleMachine {
         break;
       case Op::kAppend: {
         PickleValue item = pop();
-        top().append(std::move(item));
+        growing(false).append(std::move(item));
         break;
       }
       case Op::kAppends:
       case Op::kAddItems:
-        for (PickleValue& item : pop_to_mark()) top().append(std::move(item));
+        for (PickleValue& item : pop_to_mark()) growing(false).append(std::move(item));
         break;
       case Op::kSetItem:
         insert(pop_many(2));
@@ -237,12 +251,14 @@ class PickleMachine {
       const PickleValue state = pop();
       host_.set_state(top(), state);
     } else {
+      if (op == Op::kNewObjectWithNames) pop();  // the arguments that have names
       const PickleValue::List call = pop_many(2);
       if (call[0].opaque() == nullptr || call[1].list() == nullptr) {
         throw DataError("expected a class or function and its arguments, found " +
                         call[0].description() + " and " + call[1].description());
       }
-      push(host_.call(*call[0].opaque(), *call[1].list()));
+      push(op == Op::kReduce ? host_.call(*call[0].opaque(), *call[1].list())
+                             : host_.create(*call[0].opaque(), *call[1].list()));
     }
   }
 
@@ -298,6 +314,16 @@ class PickleMachine {
     return stack_.back();
   }
 
+  /// The value on top, which is to get items. An object of a class that is not known here is
+  /// nothing but them from now on.
+  PickleValue& growing(bool as_dict) {
+    PickleValue& value = top();
+    if (value.opaque() != nullptr) {
+      value = as_dict ? PickleValue::make_dict() : PickleValue::make_list();
+    }
+    return value;
+  }
+
   PickleValue pop() { return std::move(pop_many(1).front()); }
 
   PickleValue::List pop_many(std::size_t count) {
@@ -318,7 +344,7 @@ class PickleMachine {
   void insert(PickleValue::List keys_and_values) {
     if (keys_and_values.size() % 2 != 0) throw DataError("a key of a dict has no value");
     for (std::size_t i = 0; i < keys_and_values.size(); i += 2) {
-      top().insert(std::move(keys_and_values[i]), std::move(keys_and_values[i + 1]));
+      growing(true).insert(std::move(keys_and_values[i]), std::move(keys_and_values[i + 1]));
     }
   }
 

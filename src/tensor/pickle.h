@@ -16,8 +16,10 @@ class PickleHost {
 
   /// The name under which call() will know the global, if it is one that may occur.
   virtual std::string global(const std::string& module, const std::string& name) = 0;
-  /// What stands for the global called with `arguments`, or for a new object of the class.
+  /// What stands for the global called with `arguments`.
   virtual PickleValue call(const std::string& global, const PickleValue::List& arguments) = 0;
+  /// What stands for a new object of the class: Python would not call its constructor.
+  virtual PickleValue create(const std::string& global, const PickleValue::List& arguments) = 0;
   /// An object that call() made receives its attributes, or becomes another value by them.
   virtual void set_state(PickleValue& object, const PickleValue& state) = 0;
   /// What an id means that the pickle uses for data outside of itself.
@@ -30,7 +32,9 @@ struct Unpickled {
 };
 
 /// Reads the pickle that `bytes` begins with: protocols 2 to 5, in the opcodes that Python's own
-/// picklers write for plain data. Source: the opcodes' descriptions in Python's pickletools.
+/// picklers write for plain data and objects. An opaque object that gets items becomes a list or
+/// dict of them, as objects of Python's own kinds of lists and dicts do.
+/// Source: the opcodes' descriptions in Python's pickletools.
 /// @throws DataError with the position of the opcode that is unknown, truncated, misplaced or
 ///         refused by `host`; also if the pickle makes more than kMaxPickleValues values.
 Unpickled unpickle(std::span<std::byte> bytes, PickleHost& host);

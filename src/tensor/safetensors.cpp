@@ -7,11 +7,13 @@
 #include <array>
 #include <cstring>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "sdx/util/stop.h"
 
 namespace sdx {
 
@@ -32,6 +34,10 @@ constexpr std::array<DtypeName, 10> kDtypes = {{{"F64", at::kDouble},
                                                 {"I8", at::kChar},
                                                 {"U8", at::kByte},
                                                 {"BOOL", at::kBool}}};
+
+/// What the format has and libtorch's operations on a processor do not, or not all.
+constexpr std::array<std::string_view, 10> kForeignDtypes = {
+    "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "C64", "U16", "U32", "U64"};
 
 /// The entry of one tensor in the header, checked in itself.
 struct Entry {
@@ -78,42 +84,85 @@ class HeaderReader {
     throw DataError(path_.string() + ": not a sound safetensors file: " + reason);
   }
 
+  /// Takes each entry as it is read and lets go of it: a header may have a million of them.
   void parse(const std::string& text) {
+    // The parser would take it for the end of the text.
+    if (text.find('\0') != text.npos) fail("its header is not JSON: it has a NUL byte in it");
     std::vector<std::set<std::string>> keys;
-    const auto refuse_twice_and_depth = [&](int depth, Json::parse_event_t event, Json& value) {
+    std::string name;
+    const auto observe = [&](int depth, Json::parse_event_t event, Json& value) {
       // Deep nesting would exhaust the stack of the parser's callers; headers have three levels.
       if (depth > 4) fail("its header is nested too deeply");
       if (event == Json::parse_event_t::object_start) keys.emplace_back();
       if (event == Json::parse_event_t::object_end) keys.pop_back();
-      if (event == Json::parse_event_t::key &&
-          !keys.back().insert(value.get<std::string>()).second) {
-        fail("the key \"" + value.get<std::string>() + "\" stands in its header twice");
+      if (event == Json::parse_event_t::key) {
+        const auto key = value.get<std::string>();
+        if (!keys.back().insert(key).second) {
+          fail("the key \"" + key + "\" stands in its header twice");
+        }
+        if (depth == 1) name = key;
       }
-      return true;
+      const bool is_entry =
+          depth == 1 && !keys.empty() &&
+          (event == Json::parse_event_t::object_end || event == Json::parse_event_t::array_end ||
+           event == Json::parse_event_t::value);
+      if (!is_entry) return true;
+      take_entry(name, value);
+      return false;
     };
     Json header;
     try {
-      header = Json::parse(text, refuse_twice_and_depth);
+      header = Json::parse(text, observe);
     } catch (const Json::exception& error) {
       fail(std::string("its header is not JSON: ") + error.what());
     }
     if (!header.is_object()) fail("its header is not a JSON object");
-    for (const auto& [name, value] : header.items()) {
-      if (name == "__metadata__") {
-        metadata_ = json_value<std::map<std::string, std::string>>(header, name, path_);
-      } else {
-        entries_.push_back(parse_entry(name, value));
-      }
+  }
+
+  void take_entry(const std::string& name, const Json& value) {
+    if (const int signal = stop_signal(); signal != 0) {
+      throw Error(static_cast<ExitCode>(128 + signal), "stopped while reading " + path_.string());
     }
+    if (name != "__metadata__") {
+      entries_.push_back(parse_entry(name, value));
+    } else if (json_holds<std::map<std::string, std::string>>(value)) {
+      metadata_ = value.get<std::map<std::string, std::string>>();
+    } else if (!value.is_null()) {
+      fail("__metadata__: expected an object of texts, found " + describe_json(value));
+    }
+  }
+
+  /// A key of a tensor's entry. @throws DataError if it is missing or of another type.
+  template <typename T>
+  T read_key(const std::string& name, const Json& entry, const char* key) const {
+    const auto found = entry.find(key);
+    if (found == entry.end()) {
+      fail("tensor \"" + name + "\": key \"" + key + "\" is missing");
+    }
+    if (!json_holds<T>(*found)) {
+      fail("tensor \"" + name + "\": " + key + ": expected " + describe_json_type<T>() +
+           ", found " + describe_json(*found));
+    }
+    return found->template get<T>();
+  }
+
+  at::ScalarType read_dtype(const std::string& name, const Json& entry) const {
+    const auto text = read_key<std::string>(name, entry, "dtype");
+    if (const auto dtype = parse_dtype(text)) return *dtype;
+    if (std::find(kForeignDtypes.begin(), kForeignDtypes.end(), text) != kForeignDtypes.end()) {
+      throw DataError(path_.string() + ": tensor \"" + name + "\" is of the type " + text +
+                      (text.starts_with("F8") ? " (float8)" : "") +
+                      ", which cannot be read here: expected one of 16, 32 or 64 bits; ask for the "
+                      "file in fp16 or fp32");
+    }
+    fail("tensor \"" + name + "\" has the unknown dtype \"" + text + "\"");
   }
 
   Entry parse_entry(const std::string& name, const Json& value) const {
     if (!value.is_object()) fail("the entry of tensor \"" + name + "\" is not an object");
-    const auto dtype_text = json_value<std::string>(value, "dtype", path_);
-    const auto dtype = parse_dtype(dtype_text);
-    if (!dtype) fail("tensor \"" + name + "\" has the unknown dtype \"" + dtype_text + "\"");
-    Entry entry{name, *dtype, json_value<std::vector<std::int64_t>>(value, "shape", path_), 0, 0};
-    const auto offsets = json_value<std::vector<std::uint64_t>>(value, "data_offsets", path_);
+    const std::optional<at::ScalarType> dtype = read_dtype(name, value);
+    Entry entry{name, *dtype, read_key<std::vector<std::int64_t>>(name, value, "shape"), 0, 0};
+    const auto offsets = read_key<std::vector<std::uint64_t>>(name, value, "data_offsets");
     if (offsets.size() != 2 || offsets[0] > offsets[1]) {
       fail("tensor \"" + name + "\" has impossible data_offsets");
     }

@@ -1,5 +1,8 @@
 #include "sdx/tensor/torch_file.h"
 
+#include <algorithm>
+
+#include "sdx/tensor/container.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/text.h"
@@ -21,8 +24,10 @@ PickleValue read_torch_file(const std::filesystem::path& path, TorchChecks check
   } catch (const DataError& error) {
     throw DataError(path.string() + ": cannot be read as a file of torch.save: " + error.what());
   }
-  throw DataError(path.string() +
-                  ": expected a file of torch.save, but it begins with neither of its two marks");
+  const auto start = ByteReader(bytes).text(std::min<std::size_t>(bytes.size(), 512));
+  const std::string what = describe_foreign_file(start);
+  throw DataError(path.string() + ": expected a file of torch.save, " +
+                  (what.empty() ? "but it begins with neither of its two marks" : "found " + what));
 }
 
 TensorMap list_tensors(const PickleValue* dict, const std::string& where) {

@@ -13,10 +13,25 @@ namespace sdx {
 
 namespace {
 
-/// The pickle of 0x1950a86a20f9469cfc6c, in protocol 2.
-constexpr std::array<unsigned char, 15> kMagic = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                                  0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+/// The pickle of 0x1950a86a20f9469cfc6c behind the number of its protocol.
+constexpr std::array<unsigned char, 13> kMagic = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9,
+                                                  0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 constexpr std::int64_t kProtocolVersion = 1001;
+
+/// How many bytes the first pickle has, or 0 if it is not the mark of such a file.
+std::size_t magic_length(std::span<const std::byte> bytes) {
+  constexpr auto kProtocol = std::byte{0x80};
+  constexpr auto kFrame = std::byte{0x95};  // of protocols 4 and 5; 8 bytes of length follow
+  if (bytes.size() < 2 || bytes[0] != kProtocol || bytes[1] < std::byte{2} ||
+      bytes[1] > std::byte{5}) {
+    return 0;
+  }
+  std::size_t start = 2;
+  if (bytes.size() > start && bytes[start] == kFrame) start += 9;
+  if (bytes.size() < start + kMagic.size()) return 0;
+  const bool is_magic = std::memcmp(bytes.data() + start, kMagic.data(), kMagic.size()) == 0;
+  return is_magic ? start + kMagic.size() : 0;
+}
 
 /// A storage and, once they are found, its data.
 struct Placed {
@@ -28,7 +43,7 @@ class TorchLegacy {
  public:
   explicit TorchLegacy(const std::shared_ptr<MappedFile>& file)
       : file_(file), reader_(file->bytes()) {
-    reader_.take(kMagic.size());
+    reader_.take(magic_length(file->bytes()));
   }
 
   /// The value comes before the place of its storages is known, so it is read twice.
@@ -102,10 +117,7 @@ class TorchLegacy {
 
 }  // namespace
 
-bool is_torch_legacy(std::span<const std::byte> bytes) {
-  return bytes.size() >= kMagic.size() &&
-         std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0;
-}
+bool is_torch_legacy(std::span<const std::byte> bytes) { return magic_length(bytes) > 0; }
 
 PickleValue read_torch_legacy(const std::shared_ptr<MappedFile>& file) {
   return TorchLegacy(file).read();

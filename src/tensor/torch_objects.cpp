@@ -12,12 +12,15 @@ namespace sdx {
 
 namespace {
 
-enum class Meaning { kTensor, kParameter, kDict, kList, kStorage, kOpaque };
+enum class Meaning { kTensor, kParameter, kDict, kDefaultDict, kList, kArray, kStorage, kOpaque };
 
 struct Known {
   std::string_view name;
   Meaning meaning;
 };
+
+/// More than any embedding, less than anybody would miss.
+constexpr std::uint64_t kMaxExpandedBytes = std::uint64_t{64} << 20U;
 
 constexpr std::string_view kParameterDict = "torch.nn.modules.container.ParameterDict";
 
@@ -28,13 +31,53 @@ constexpr std::array kKnown = {
     Known{"collections.OrderedDict", Meaning::kDict},
     Known{"collections.Counter", Meaning::kDict},
     Known{kParameterDict, Meaning::kOpaque},
+    Known{"collections.defaultdict", Meaning::kDefaultDict},
+    Known{"collections.deque", Meaning::kList},
     Known{"torch.Size", Meaning::kList},
     Known{"builtins.set", Meaning::kList},
     Known{"builtins.frozenset", Meaning::kList},
     Known{"builtins.bytes", Meaning::kOpaque},
+    Known{"builtins.bytearray", Meaning::kOpaque},
+    Known{"builtins.complex", Meaning::kOpaque},
+    Known{"builtins.slice", Meaning::kOpaque},
+    Known{"builtins.range", Meaning::kOpaque},
+    Known{"builtins.object", Meaning::kOpaque},
+    Known{"builtins.list", Meaning::kList},
+    Known{"builtins.tuple", Meaning::kList},
+    Known{"builtins.dict", Meaning::kDict},
+    Known{"builtins.int", Meaning::kOpaque},
+    Known{"builtins.float", Meaning::kOpaque},
+    Known{"builtins.bool", Meaning::kOpaque},
+    Known{"builtins.str", Meaning::kOpaque},
+    Known{"builtins.type", Meaning::kOpaque},
     Known{"_codecs.encode", Meaning::kOpaque},  // bytes, in protocol 2
+    Known{"copyreg._reconstructor", Meaning::kOpaque},
+    Known{"datetime.date", Meaning::kOpaque},
+    Known{"datetime.datetime", Meaning::kOpaque},
+    Known{"datetime.time", Meaning::kOpaque},
+    Known{"datetime.timedelta", Meaning::kOpaque},
+    Known{"datetime.timezone", Meaning::kOpaque},
+    Known{"decimal.Decimal", Meaning::kOpaque},
+    Known{"fractions.Fraction", Meaning::kOpaque},
+    Known{"uuid.UUID", Meaning::kOpaque},
+    Known{"re._compile", Meaning::kOpaque},
+    Known{"_io.BytesIO", Meaning::kOpaque},
+    Known{"functools.partial", Meaning::kOpaque},
+    Known{"types.SimpleNamespace", Meaning::kOpaque},
+    Known{"argparse.Namespace", Meaning::kOpaque},
+    Known{"pathlib.Path", Meaning::kOpaque},
+    Known{"pathlib.PosixPath", Meaning::kOpaque},
+    Known{"pathlib.WindowsPath", Meaning::kOpaque},
+    Known{"pathlib.PurePath", Meaning::kOpaque},
+    Known{"pathlib.PurePosixPath", Meaning::kOpaque},
+    Known{"pathlib.PureWindowsPath", Meaning::kOpaque},
     Known{"numpy.core.multiarray.scalar", Meaning::kOpaque},
+    Known{"numpy.core.multiarray._reconstruct", Meaning::kArray},
+    Known{"numpy.core.numeric._frombuffer", Meaning::kArray},
+    Known{"numpy.ndarray", Meaning::kArray},
     Known{"numpy.dtype", Meaning::kOpaque},
+    Known{"numpy.ma.core._mareconstruct", Meaning::kArray},
+    Known{"torch.serialization._get_layout", Meaning::kOpaque},
     Known{"torch.nn.parameter.Parameter", Meaning::kOpaque},
     Known{"torch.device", Meaning::kOpaque},
     Known{"torch.float64", Meaning::kOpaque},
@@ -49,9 +92,95 @@ constexpr std::array kKnown = {
     Known{"torch.bool", Meaning::kOpaque},
 };
 
-/// Whose classes a Lightning checkpoint refers to in its callbacks and hyper-parameters.
-constexpr std::array<std::string_view, 3> kLightning = {"pytorch_lightning.", "lightning.",
-                                                        "lightning_fabric."};
+/// Modules, with those in them, that no data needs: they run programs or code, or reach files and
+/// the network.
+constexpr std::string_view kReachingOut[] = {"os",
+                                             "posix",
+                                             "nt",
+                                             "posixpath",
+                                             "ntpath",
+                                             "sys",
+                                             "subprocess",
+                                             "_posixsubprocess",
+                                             "shutil",
+                                             "runpy",
+                                             "importlib",
+                                             "imp",
+                                             "pkgutil",
+                                             "zipimport",
+                                             "zipfile",
+                                             "tarfile",
+                                             "ctypes",
+                                             "_ctypes",
+                                             "cffi",
+                                             "mmap",
+                                             "code",
+                                             "codeop",
+                                             "timeit",
+                                             "profile",
+                                             "cProfile",
+                                             "pdb",
+                                             "bdb",
+                                             "trace",
+                                             "doctest",
+                                             "pydoc",
+                                             "webbrowser",
+                                             "urllib",
+                                             "http",
+                                             "httplib",
+                                             "xmlrpc",
+                                             "ftplib",
+                                             "smtplib",
+                                             "telnetlib",
+                                             "requests",
+                                             "ssl",
+                                             "socket",
+                                             "socketserver",
+                                             "asyncio",
+                                             "multiprocessing",
+                                             "threading",
+                                             "_thread",
+                                             "signal",
+                                             "pty",
+                                             "commands",
+                                             "pickle",
+                                             "_pickle",
+                                             "cloudpickle",
+                                             "dill",
+                                             "joblib",
+                                             "marshal",
+                                             "shelve",
+                                             "sqlite3",
+                                             "logging",
+                                             "functools",
+                                             "operator",
+                                             "inspect",
+                                             "io",
+                                             "_io",
+                                             "tempfile",
+                                             "atexit",
+                                             "pip",
+                                             "ensurepip",
+                                             "setuptools",
+                                             "distutils",
+                                             "IPython",
+                                             "torch.hub",
+                                             "torch.jit",
+                                             "torch.package",
+                                             "torch.serialization",
+                                             "torch.utils.cpp_extension",
+                                             "torch.utils.collect_env"};
+
+/// What Python itself has of that kind.
+constexpr std::string_view kReachingOutOfBuiltins[] = {
+    "eval",       "exec",    "execfile",  "compile", "open",       "file",
+    "__import__", "getattr", "setattr",   "delattr", "globals",    "locals",
+    "vars",       "input",   "raw_input", "apply",   "breakpoint", "reload"};
+
+/// Modules of nothing but data: whose classes a Lightning checkpoint refers to in its callbacks and
+/// hyper-parameters, and numpy's generators of random numbers.
+constexpr std::string_view kOfData[] = {"pytorch_lightning.", "lightning.", "lightning_fabric.",
+                                        "numpy.random.", "numpy.dtypes."};
 
 std::optional<at::ScalarType> dtype_of_storage_class(std::string_view global) {
   if (!global.starts_with("torch.")) return std::nullopt;
@@ -69,15 +198,38 @@ std::optional<Meaning> find_meaning(std::string_view global) {
                                   [global](const Known& each) { return each.name == global; });
   if (known != kKnown.end()) return known->meaning;
   if (dtype_of_storage_class(global) || is_untyped_storage(global)) return Meaning::kStorage;
-  const bool lightning =
-      std::any_of(kLightning.begin(), kLightning.end(),
-                  [global](std::string_view module) { return global.starts_with(module); });
-  return lightning ? std::optional(Meaning::kOpaque) : std::nullopt;
+  const bool is_of_data = std::ranges::any_of(
+      kOfData, [global](std::string_view module) { return global.starts_with(module); });
+  return is_of_data ? std::optional(Meaning::kOpaque) : std::nullopt;
+}
+
+bool reaches_out(std::string_view global) {
+  constexpr std::string_view kBuiltins = "builtins.";
+  if (global.starts_with(kBuiltins)) {
+    return std::ranges::find(kReachingOutOfBuiltins, global.substr(kBuiltins.size())) !=
+           std::end(kReachingOutOfBuiltins);
+  }
+  return std::ranges::any_of(kReachingOut, [global](std::string_view module) {
+    return global.starts_with(module) && global.substr(module.size()).starts_with('.');
+  });
+}
+
+/// Whether it is a class and no function, by the habit of Python's programs: an enum's or a dict's
+/// of a training program, for example, which are pickled as calls.
+bool is_class(std::string_view global) {
+  const std::string_view name = global.substr(global.rfind('.') + 1);
+  return !name.empty() && name.front() >= 'A' && name.front() <= 'Z';
+}
+
+/// Whether the global stands for a tensor that is not an ordinary one.
+bool is_foreign_tensor(std::string_view name) {
+  return name.starts_with("torch._utils._rebuild_") ||
+         name.starts_with("torch._tensor._rebuild_") ||
+         (name.starts_with("torch.") && name.ends_with("Storage"));
 }
 
 [[noreturn]] void refuse_global(const std::string& name) {
-  if (name.starts_with("torch._utils._rebuild_") || name.starts_with("torch._tensor._rebuild_") ||
-      (name.starts_with("torch.") && name.ends_with("Storage"))) {
+  if (is_foreign_tensor(name)) {
     throw DataError("it holds a tensor of a kind that is not supported here (" + in_quotes(name) +
                     "; complex, quantised, sparse, float8 and tensors of own classes are not); "
                     "convert it to an ordinary one with PyTorch and save it again");
@@ -112,7 +264,8 @@ std::vector<std::int64_t> integers(const PickleValue& value, const std::string& 
 }
 
 /// storage, offset, sizes, strides, requires_grad, hooks[, metadata]
-PickleValue rebuild_tensor(const std::string& name, const PickleValue::List& arguments) {
+PickleValue rebuild_tensor(const std::string& name, const PickleValue::List& arguments,
+                           std::uint64_t& expanded_bytes) {
   constexpr std::size_t kOrdinary = 6;
   if (arguments.size() < kOrdinary || arguments.size() > kOrdinary + 1) refuse_arguments(name);
   const at::Tensor* storage = arguments[0].tensor();
@@ -128,7 +281,31 @@ PickleValue rebuild_tensor(const std::string& name, const PickleValue::List& arg
   }
   if (!storage->defined()) return PickleValue::make_tensor({});
   if (storage->dim() != 1 || !storage->is_contiguous()) refuse_arguments(name);
-  return PickleValue::make_tensor(storage_view(*storage, *arguments[1].integer(), sizes, strides));
+  at::Tensor view = storage_view(*storage, *arguments[1].integer(), sizes, strides);
+  // Strides of 0, as expand() makes them, could turn one value into terabytes at the next copy.
+  const auto values = static_cast<std::uint64_t>(view.numel());
+  if (view.numel() > storage->numel()) {
+    expanded_bytes += std::min(values, kMaxExpandedBytes) * view.element_size();
+    if (expanded_bytes > kMaxExpandedBytes) {
+      throw DataError("tensors of " + std::to_string(values) +
+                      " values are expanded from few, beyond the " +
+                      std::to_string(kMaxExpandedBytes) +
+                      " bytes that are accepted; save them again after .contiguous()");
+    }
+  }
+  return PickleValue::make_tensor(std::move(view));
+}
+
+/// `dict(…)`: of another dict, or of a list of pairs, as Python 2 writes an OrderedDict.
+PickleValue make_dict(const std::string& name, const PickleValue& content) {
+  if (content.dict() != nullptr) return content;
+  if (content.list() == nullptr) refuse_arguments(name);
+  PickleValue dict = PickleValue::make_dict();
+  for (const PickleValue& pair : *content.list()) {
+    if (pair.list() == nullptr || pair.list()->size() != 2) refuse_arguments(name);
+    dict.insert(pair.list()->front(), pair.list()->back());
+  }
+  return dict;
 }
 
 }  // namespace
@@ -137,35 +314,51 @@ std::string TorchObjects::global(const std::string& module, const std::string& n
   std::string full = module + "." + name;
   // What Python 2 and numpy 2 call the same things.
   for (const auto& [old_name, new_name] :
-       {std::pair<std::string_view, std::string_view>{"__builtin__.", "builtins."},
-        {"numpy._core.", "numpy.core."}}) {
+       {std::pair<std::string_view, std::string_view>{"__builtin__.long", "builtins.int"},
+        {"__builtin__.xrange", "builtins.range"},
+        {"__builtin__.unicode", "builtins.str"},
+        {"__builtin__.", "builtins."},
+        {"numpy._core.", "numpy.core."},
+        {"copy_reg.", "copyreg."}}) {
     if (full.starts_with(old_name)) full.replace(0, old_name.size(), new_name);
   }
-  if (!find_meaning(full)) refuse_global(full);
+  if (!find_meaning(full) && (reaches_out(full) || is_foreign_tensor(full))) refuse_global(full);
   return full;
 }
 
 PickleValue TorchObjects::call(const std::string& global, const PickleValue::List& arguments) {
-  switch (find_meaning(global).value_or(Meaning::kOpaque)) {
+  const auto meaning = find_meaning(global);
+  if (!meaning && is_class(global)) return PickleValue::make_opaque(global);
+  if (!meaning) refuse_global(global);
+  switch (*meaning) {
     case Meaning::kTensor:
-      return rebuild_tensor(global, arguments);
+      return rebuild_tensor(global, arguments, expanded_bytes_);
     case Meaning::kParameter:
       if (arguments.empty() || arguments[0].tensor() == nullptr) refuse_arguments(global);
       return arguments[0];
     case Meaning::kDict:
       if (arguments.empty()) return PickleValue::make_dict();
-      if (arguments.size() > 1 || arguments[0].dict() == nullptr) refuse_arguments(global);
-      return arguments[0];
+      if (arguments.size() > 1) refuse_arguments(global);
+      return make_dict(global, arguments[0]);
+    case Meaning::kDefaultDict:  // its items come later; what makes a missing one is not needed
+      return PickleValue::make_dict();
     case Meaning::kList:
-      if (arguments.empty()) return PickleValue::make_tuple({});
-      if (arguments.size() > 1 || arguments[0].list() == nullptr) refuse_arguments(global);
+      if (arguments.empty()) return PickleValue::make_list();
+      if (arguments[0].list() == nullptr) refuse_arguments(global);
+      if (arguments[0].list()->empty()) return PickleValue::make_list();
       return arguments[0];
+    case Meaning::kArray:
+      return PickleValue::make_opaque("numpy.ndarray");
     case Meaning::kStorage:
       refuse_arguments(global);
     case Meaning::kOpaque:
       break;
   }
   return PickleValue::make_opaque(global);
+}
+
+PickleValue TorchObjects::create(const std::string& global, const PickleValue::List& arguments) {
+  return find_meaning(global) ? call(global, arguments) : PickleValue::make_opaque(global);
 }
 
 void TorchObjects::set_state(PickleValue& object, const PickleValue& state) {

@@ -48,7 +48,8 @@ at::Tensor storage_tensor(std::span<std::byte> bytes, at::ScalarType dtype,
   }
   const auto values = static_cast<std::int64_t>(bytes.size() / value_bytes);
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % value_bytes == 0) {
-    return at::from_blob(bytes.data(), {values}, [file](void*) {}, at::TensorOptions(dtype));
+    return at::from_blob(
+        bytes.data(), {values}, [file](void*) {}, at::TensorOptions(dtype));
   }
   at::Tensor copy = at::empty({values}, at::TensorOptions(dtype));
   if (values > 0) std::memcpy(copy.data_ptr(), bytes.data(), copy.nbytes());
@@ -79,7 +80,7 @@ at::Tensor storage_view(const at::Tensor& storage, std::int64_t offset, at::IntA
   if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) {
     return at::empty(sizes, storage.options());
   }
-  if (last >= storage.numel() || values > storage.numel()) {
+  if (last >= storage.numel()) {
     fail("of " + std::to_string(values) + " values reaches up to value " + std::to_string(last) +
          " of its storage, which has " + std::to_string(storage.numel()));
   }

@@ -33,8 +33,8 @@ at::Tensor storage_tensor(std::span<std::byte> bytes, at::ScalarType dtype,
                           const std::shared_ptr<MappedFile>& file);
 
 /// The tensor of these sizes and strides, in values, that begins at value `offset` of `storage`.
-/// @throws DataError if it is not wholly inside, or if its shape has more values than the storage
-///         (strides of 0 could turn one value into terabytes at the next copy).
+/// Strides of 0, as expand() makes them, give more values than the storage has.
+/// @throws DataError if it is not wholly inside.
 at::Tensor storage_view(const at::Tensor& storage, std::int64_t offset, at::IntArrayRef sizes,
                         at::IntArrayRef strides);
 

@@ -172,6 +172,14 @@ namespace {
 std::unique_ptr<const ClipModel> make_model(const std::filesystem::path& folder,
                                             const SpecialTokens& tokens) {
   ClipVocabulary vocabulary = read_clip_vocabulary(folder);
+  if (!vocabulary.added.empty()) {
+    const AddedWord& first = vocabulary.added.front();
+    throw DataError(
+        first.file.string() + ": \"" + first.word + "\" (id " + std::to_string(first.id) +
+        ") was added to the vocabulary; new words are embeddings here. sdx-model import "
+        "takes them out of a model, or remove it from the file to use the tokenizer "
+        "without it");
+  }
   const auto count = static_cast<std::int64_t>(vocabulary.pieces.size());
   for (const std::int64_t id : {tokens.begin, tokens.end, tokens.pad}) {
     if (id < 0 || id >= count) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <set>
 #include <utility>
 
@@ -21,6 +22,8 @@ constexpr const char* kVocabularyFile = "vocab.json";
 constexpr const char* kMergesFile = "merges.txt";
 constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kAddedFile = "added_tokens.json";
+constexpr const char* kConfigFile = "tokenizer_config.json";
+constexpr const char* kAddedKey = "added_tokens_decoder";
 constexpr std::string_view kVersionLine = "#version";
 
 bool is_printable(int byte) {
@@ -173,22 +176,52 @@ void take_merges(ClipVocabulary& vocabulary, const std::vector<SpelledMerge>& me
   }
 }
 
-/// Words that were added to a tokenizer have ids of their own, for which this toolkit has no place.
-void refuse_added_word(const ClipVocabulary& vocabulary, const std::string& word,
-                       const nlohmann::json& id, const fs::path& file) {
-  const auto found = vocabulary.ids.find(word);
-  if (found != vocabulary.ids.end() && id == found->second) return;
-  throw DataError(file.string() + ": \"" + word + "\" (id " + id.dump() +
-                  ") was added to the vocabulary; new words are embeddings here. Remove it from "
-                  "the file to use the tokenizer without it");
+/// Notes a word that a file lists as added, unless it is one of the vocabulary.
+void add_word(ClipVocabulary& vocabulary, const std::string& word, const nlohmann::json& id,
+              const fs::path& file) {
+  if (!json_holds<std::int64_t>(id) || id.get<std::int64_t>() < 0) {
+    throw DataError(file.string() + ": \"" + word + "\": expected an id, found " +
+                    describe_json(id));
+  }
+  const auto number = id.get<std::int64_t>();
+  const auto known = vocabulary.ids.find(word);
+  if (known != vocabulary.ids.end() && number == known->second) return;
+  const auto fail_twice = [&](const std::string& other) {
+    throw DataError(file.string() + ": the added \"" + word + "\" has the id " +
+                    std::to_string(number) + " of \"" + other + "\"");
+  };
+  if (number < static_cast<std::int64_t>(vocabulary.pieces.size())) {
+    fail_twice(vocabulary.pieces[static_cast<std::size_t>(number)]);
+  }
+  for (const AddedWord& other : vocabulary.added) {
+    if (other.id == number && other.word == word) return;
+    if (other.id == number) fail_twice(other.word);
+  }
+  vocabulary.added.push_back({word, number, file});
 }
 
-void refuse_added_words(const ClipVocabulary& vocabulary, const fs::path& folder) {
-  const fs::path file = folder / kAddedFile;
+/// What the files beside the vocabulary list.
+void add_words(ClipVocabulary& vocabulary, const fs::path& folder) {
+  if (const fs::path file = folder / kAddedFile; fs::exists(file)) {
+    const nlohmann::json added = read_large_json_file(file);
+    if (!added.is_object()) {
+      throw DataError(file.string() + ": expected an object of words and their ids, found " +
+                      describe_json(added));
+    }
+    for (const auto& [word, id] : added.items()) add_word(vocabulary, word, id, file);
+  }
+  const fs::path file = folder / kConfigFile;
   if (!fs::exists(file)) return;
-  const nlohmann::json added = read_large_json_file(file);
-  for (const auto& [word, id] : added.items()) {
-    refuse_added_word(vocabulary, word, id, file);
+  const Json words = json_value<Json>(read_json_file(file), kAddedKey, file, Json::object());
+  for (const auto& [text, entry] : words.items()) {
+    std::int64_t id = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error != std::errc() || end != text.data() + text.size() || !entry.is_object()) {
+      throw DataError(file.string() + ": key \"" + kAddedKey +
+                      "\": expected words by their ids, found \"" + text +
+                      "\": " + describe_json(entry));
+    }
+    add_word(vocabulary, json_value<std::string>(entry, "content", file), id, file);
   }
 }
 
@@ -201,7 +234,7 @@ ClipVocabulary read_tokenizer_json(const fs::path& file) {
       model.is_object() ? model.value("type", nlohmann::json("BPE")) : nlohmann::json();
   if (type != "BPE" || !model.contains("vocab") || !model.contains("merges")) {
     throw DataError(where + ": expected byte pairs (type \"BPE\", vocab and merges), found type " +
-                    type.dump());
+                    type.dump() + advise_model_file(file.parent_path()));
   }
   ClipVocabulary vocabulary;
   take_pieces(vocabulary, model["vocab"], where + ".vocab");
@@ -213,7 +246,7 @@ ClipVocabulary read_tokenizer_json(const fs::path& file) {
                       ": added_tokens: expected objects with id and content, found " +
                       token.dump());
     }
-    refuse_added_word(vocabulary, token["content"], token["id"], file);
+    add_word(vocabulary, token["content"], token["id"], file);
   }
   return vocabulary;
 }
@@ -238,6 +271,16 @@ const std::string& clip_byte_character(unsigned char byte) {
   return characters[byte];
 }
 
+std::string advise_model_file(const fs::path& folder) {
+  for (const char* name : {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model"}) {
+    if (fs::exists(folder / name)) {
+      return ". Its " + std::string(name) + " can be read: give " + (folder / name).string() +
+             " in place of the folder";
+    }
+  }
+  return "";
+}
+
 bool has_clip_files(const fs::path& folder) {
   return std::ranges::any_of(std::array{kTokenizerFile, kMergesFile, kVocabularyFile},
                              [&folder](const char* name) { return fs::exists(folder / name); });
@@ -247,7 +290,8 @@ ClipVocabulary read_clip_vocabulary(const fs::path& folder) {
   const fs::path whole = folder / kTokenizerFile;
   ClipVocabulary vocabulary =
       fs::exists(whole) ? read_tokenizer_json(whole) : read_merges_and_vocabulary(folder);
-  refuse_added_words(vocabulary, folder);
+  add_words(vocabulary, folder);
+  std::ranges::sort(vocabulary.added, {}, &AddedWord::id);
   return vocabulary;
 }
 

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sdx/tokenizer/settings.h"
+
 namespace sdx {
 
 /// What stands at the end of an entry that ends a word.
@@ -25,20 +27,26 @@ struct ClipMerge {
 
 /// What CLIP's files hold.
 struct ClipVocabulary {
+  std::vector<AddedWord> added;                       ///< beyond the pieces, by their ids
   std::vector<std::string> pieces;                    ///< by id
   std::unordered_map<std::string, std::int64_t> ids;  ///< by piece
   std::vector<ClipMerge> merges;                      ///< the first is done first
 };
+
+/// What to do about a tokenizer's folder that is not CLIP's but has a file of sentencepiece in it,
+/// as T5's have: a sentence for the end of a message. Empty if there is none.
+std::string advise_model_file(const std::filesystem::path& folder);
 
 /// Whether `folder` holds any of CLIP's files.
 bool has_clip_files(const std::filesystem::path& folder);
 
 /// From `tokenizer.json` if it is there (transformers' order), else from `merges.txt` and
 /// `vocab.json`, else from `merges.txt` alone: the 256 byte characters, the same with `</w>`, what
-/// each merge makes, `<|startoftext|>`, `<|endoftext|>`.
+/// each merge makes, `<|startoftext|>`, `<|endoftext|>`. Words that were added to it stand in
+/// `tokenizer.json`, `added_tokens.json` or `tokenizer_config.json`.
 /// @throws DataError with file, line or entry: ids that are not 0 … n − 1, each once; a merge that
 ///         is not two symbols, stands twice, or whose parts or result are no entries; no entry that
-///         ends in `</w>`; words added beyond the vocabulary. MissingInputError.
+///         ends in `</w>`; an added word with the id of another. MissingInputError.
 ClipVocabulary read_clip_vocabulary(const std::filesystem::path& folder);
 
 /// Writes `vocab.json`, one entry a line in the order of ids, and `merges.txt`.

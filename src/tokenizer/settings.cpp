@@ -95,6 +95,11 @@ TokenizerSettings clip_settings(ClipPadding padding) {
   return {TokenizerKind::kClip, {kBegin, kEnd, pad}};
 }
 
+std::vector<AddedWord> list_added_words(const fs::path& folder) {
+  if (read_tokenizer_settings(folder).kind != TokenizerKind::kClip) return {};
+  return read_clip_vocabulary(folder).added;
+}
+
 TokenizerSettings read_tokenizer_settings(const fs::path& folder) {
   const fs::path file = folder / kConfigFile;
   const bool is_clip = has_clip_files(folder);
@@ -107,7 +112,7 @@ TokenizerSettings read_tokenizer_settings(const fs::path& folder) {
     throw DataError(
         file.string() + ": tokenizer_class: expected \"sentencepiece\", or CLIP's " +
         "vocabulary beside it (vocab.json and merges.txt, or tokenizer.json); found \"" + name +
-        "\"");
+        "\"" + advise_model_file(folder));
   }
   return {TokenizerKind::kClip, clip_tokens(config, folder)};
 }

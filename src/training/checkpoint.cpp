@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <limits>
 #include <string_view>
 
 #include "sdx/tensor/safetensors.h"
@@ -143,6 +144,22 @@ class CheckpointFile {
     return found;
   }
 
+  /// @param others not defined, or of the same shapes as `vectors`
+  void require_fit(const std::string& key, const EmbeddingVectors& vectors,
+                   const EmbeddingVectors& others) const {
+    if (!others.defined() || have_same_shapes(vectors, others)) return;
+    throw DataError(path_ + ": tensor \"" + key + "\": expected the shape of \"vectors\"");
+  }
+
+  /// A step that a table of numbers holds.
+  int step(double value) const {
+    const bool is_step = value >= 0 && value <= std::numeric_limits<int>::max();
+    if (!is_step) {
+      throw DataError(path_ + ": expected a step of 0 or more, found " + std::to_string(value));
+    }
+    return static_cast<int>(value);
+  }
+
   /// [N,columns] float64.
   at::Tensor table(const std::string& key, std::int64_t columns) const {
     const at::Tensor table = tensor(key);
@@ -178,11 +195,12 @@ void add_milestones(TensorMap& tensors, const std::vector<Milestone>& milestones
 }
 
 /// Format 1: step, likeness, obedience.
-std::vector<Milestone> milestones_of_table(const at::Tensor& table) {
+std::vector<Milestone> milestones_of_table(const CheckpointFile& content) {
+  const at::Tensor table = content.table("milestones", 3);
   std::vector<Milestone> milestones;
   for (std::int64_t row = 0; row < table.size(0); ++row) {
     milestones.push_back(
-        {static_cast<int>(cell(table, row, 0)), {cell(table, row, 1), cell(table, row, 2)}});
+        {content.step(cell(table, row, 0)), {cell(table, row, 1), cell(table, row, 2)}});
   }
   return milestones;
 }
@@ -199,7 +217,7 @@ std::vector<Milestone> milestones_of_figures(const CheckpointFile& content) {
       set(milestones[i], column[static_cast<std::int64_t>(i)].item<double>());
     }
   };
-  read(steps, "step", [](Milestone& one, double value) { one.step = static_cast<int>(value); });
+  read(steps, "step", [&](Milestone& one, double value) { one.step = content.step(value); });
   for (const MilestoneFigure& figure : kFigures) {
     if (!content.has_tensor(figure_key(figure.name))) continue;
     read(content.tensor(figure_key(figure.name)), figure.name,
@@ -277,14 +295,17 @@ Checkpoint read_checkpoint(const fs::path& file) {
     state.inversion.adam.mean = content.vectors("adam.mean");
     state.inversion.adam.square = content.vectors("adam.square");
   }
+  content.require_fit("start", state.inversion.vectors, state.inversion.start);
+  content.require_fit("adam.mean", state.inversion.vectors, state.inversion.adam.mean);
+  content.require_fit("adam.square", state.inversion.vectors, state.inversion.adam.square);
   const at::Tensor curve = content.table("curve", 2);
   for (std::int64_t row = 0; row < curve.size(0); ++row) {
-    state.curve.push_back({static_cast<int>(cell(curve, row, 0)), cell(curve, row, 1)});
+    state.curve.push_back({content.step(cell(curve, row, 0)), cell(curve, row, 1)});
   }
-  state.milestones = version == 1 ? milestones_of_table(content.table("milestones", 3))
-                                  : milestones_of_figures(content);
+  state.milestones = version == 1 ? milestones_of_table(content) : milestones_of_figures(content);
   state.best_step = content.number("best_step");
   if (content.has_tensor("best_vectors")) state.best_vectors = content.vectors("best_vectors");
+  content.require_fit("best_vectors", state.inversion.vectors, state.best_vectors);
   state.skipped_steps = content.number("skipped_steps", 0);
   checkpoint.identity = identity_in(content, version);
   return checkpoint;

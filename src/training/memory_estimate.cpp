@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sdx/device/recorded_call.h"
 #include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/memory.h"
 
@@ -37,6 +38,7 @@ std::int64_t peak_bytes(const Parts& parts, std::int64_t side, bool with_gradien
     embeddings.push_back(rows.detach().set_requires_grad(with_gradient));
   }
   const at::Tensor sample = at::zeros({1, parts.unet.latent_channels(), side, side});
+  const PlainCallsGuard plain;
   const AllocationMeter meter;
   const Conditioning conditioning =
       parts.text_encoders.join(parts.text_encoders.encode(embeddings, chunks.ends), 1, kAnySize);

@@ -210,7 +210,12 @@ IdentityDifference compare(const TrainingIdentity& then, const TrainingIdentity&
     difference.fatal.push_back("`model`: it was trained with weights " + then.model_hash +
                                ", found " + now.model_hash);
   }
-  if (then.portraits_hash != now.portraits_hash) {
+  const bool other_precision =
+      !then.precision.empty() && !now.precision.empty() && then.precision != now.precision;
+  if (other_precision) {
+    difference.other.push_back("`dtype`: it computed in " + then.precision + ", found " +
+                               now.precision + ", which makes other latents of the pictures");
+  } else if (then.portraits_hash != now.portraits_hash) {
     difference.other.push_back("the pictures are others than before, or cut otherwise");
   }
   // Which file the sentences are from matters only where nobody knows what was in it.
@@ -233,12 +238,13 @@ std::string to_json_text(const TrainingIdentity& identity) {
     const auto found = identity.settings.find(std::string(row.key));
     if (found != identity.settings.end()) settings[found->first] = Json::parse(found->second);
   }
-  return Json{{"version", kVersion},
-              {"settings", settings},
-              {"model_hash", identity.model_hash},
-              {"portraits_hash", identity.portraits_hash},
-              {"contents_sha256", identity.contents}}
-      .dump();
+  Json json = {{"version", kVersion},
+               {"settings", settings},
+               {"model_hash", identity.model_hash},
+               {"portraits_hash", identity.portraits_hash},
+               {"contents_sha256", identity.contents}};
+  if (!identity.precision.empty()) json["precision"] = identity.precision;
+  return json.dump();
 }
 
 TrainingIdentity parse_training_identity(const std::string& json, const std::string& where) {
@@ -254,6 +260,7 @@ TrainingIdentity parse_training_identity(const std::string& json, const std::str
   identity.portraits_hash = json_value<std::string>(object, "portraits_hash", where);
   identity.contents =
       json_value<std::map<std::string, std::string>>(object, "contents_sha256", where, {});
+  identity.precision = json_value<std::string>(object, "precision", where, "");
   return identity;
 }
 

@@ -101,6 +101,7 @@ struct PreparedTraining::Parts {
                   latents.encoded);
     if (!latents.cache_problem.empty()) note("Encoded again: " + latents.cache_problem);
     identity = identify_training(spec, bundle, hash_portraits(latents));
+    identity.precision = precision_name(target.dtype);
   }
 
   /// The checkpoint to go on from; without one the folder is cleared.
@@ -112,7 +113,12 @@ struct PreparedTraining::Parts {
     Checkpoint found =
         folder.resume([this](const std::string& warning) { note("Warning: " + warning); });
     const IdentityDifference difference = compare(found.identity, identity);
-    if (!difference.is_none() && policy == ResumePolicy::kIfSame) return folder.clear();
+    if (!difference.is_none() && policy == ResumePolicy::kIfSame) {
+      std::vector<std::string> reasons = difference.fatal;
+      reasons.insert(reasons.end(), difference.other.begin(), difference.other.end());
+      note("Begun anew: " + join(reasons, "; "));
+      return folder.clear();
+    }
     if (!difference.is_none() && (policy == ResumePolicy::kOnlySame || !difference.fatal.empty())) {
       throw_difference(difference, latents, folder.path());
     }

@@ -65,13 +65,15 @@ bool may_pass(ExitCode code) {
 
 std::optional<std::string> out_of_memory(const std::exception& exception) {
   const std::string_view text = exception.what();
-  const bool is_it = dynamic_cast<const std::bad_alloc*>(&exception) != nullptr ||
-                     text.find("out of memory") != text.npos ||
-                     text.find("can't allocate memory") != text.npos ||
-                     // oneDNN has one text for all that it cannot set up; here it is memory.
-                     text.find("could not create a primitive") != text.npos ||
-                     text.find("could not create a memory") != text.npos ||
-                     text.find("could not execute a primitive") != text.npos;
+  const bool is_it =
+      dynamic_cast<const std::bad_alloc*>(&exception) != nullptr ||
+      text.find("out of memory") != text.npos || text.find("can't allocate memory") != text.npos ||
+      // cuBLAS and cuDNN: CUBLAS_STATUS_ALLOC_FAILED, …_ALLOCATION_FAILED.
+      text.find("ALLOC_FAILED") != text.npos || text.find("ALLOCATION_FAILED") != text.npos ||
+      // oneDNN has one text for all that it cannot set up; here it is memory.
+      text.find("could not create a primitive") != text.npos ||
+      text.find("could not create a memory") != text.npos ||
+      text.find("could not execute a primitive") != text.npos;
   if (!is_it) return std::nullopt;
   return "out of memory" + wanted_in(text) +
          "; a smaller `size` or `batch` needs less, and `memory` low in training";

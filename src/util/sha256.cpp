@@ -56,9 +56,12 @@ std::string sha256_hex(std::string_view text) {
   return sha256_hex(std::as_bytes(std::span(text.data(), text.size())));
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void()>& heed) {
   Digest digest;
-  read_file_in_pieces(path, [&digest](std::span<const std::byte> piece) { digest.update(piece); });
+  read_file_in_pieces(path, [&](std::span<const std::byte> piece) {
+    digest.update(piece);
+    heed();
+  });
   return digest.hex();
 }
 

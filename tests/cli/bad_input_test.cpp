@@ -208,7 +208,7 @@ TEST_CASE("cli: an output folder that cannot be written stops before any work") 
   CHECK(trained.err.find("Training") == std::string::npos);
 }
 
-TEST_CASE("cli: an output folder that is read-only is 77, before any work") {
+TEST_CASE("cli: an output folder that is read-only is 77, before any work", "[needs-mount]") {
   const Workplace place;
   const fs::path locked = place.path() / "locked";
   fs::create_directory(locked);
@@ -234,7 +234,7 @@ TEST_CASE("cli: an embedding is replaced only when asked") {
   CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") != first);
 }
 
-TEST_CASE("cli: a disk that fills up leaves the old embedding intact") {
+TEST_CASE("cli: a disk that fills up leaves the old embedding intact", "[needs-mount]") {
   const Workplace place;
   const fs::path disk = place.path() / "embeddings";
   fs::create_directory(disk);

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/linspace.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <sstream>
@@ -128,6 +129,8 @@ TEST_CASE("cli: words of other tools are used in prompts, or refused with the re
   const sdx::Embedding word{"Ada", at::linspace(-0.1, 0.1, 64).reshape({2, 32}), {}, {}};
   sdx::write_embedding(words / "ada-in-a1111.pt", word, sdx::EmbeddingDialect::kA1111);
   for (const char* name : {"diffusers.bin", "lora.safetensors"}) fs::copy(made(name), words / name);
+  // More vectors than a chunk has room for, and of another width: that is what is wrong with them.
+  sdx::write_embedding(words / "t5.safetensors", {"t5", at::zeros({100, 4096}), {}, {}});
   const auto generate = [&](const std::string& prompt, std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {prompt, "--steps", "1", "--seed", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -138,6 +141,7 @@ TEST_CASE("cli: words of other tools are used in prompts, or refused with the re
   CHECK(made_image.exit_code == 0);
   check_refused(generate("<birb-style>"), 65,
                 {"diffusers.bin: made for a model of width 4", "(width 32)"});
+  check_refused(generate("<t5>"), 65, {"t5.safetensors: made for a model of width 4096"});
   check_refused(generate("<lora>"), 65, {"<lora> is there but cannot be used", "a LoRA"});
   check_refused(generate("a robot", {"--embeddings", "embeddings/lora.safetensors"}), 65,
                 {"lora.safetensors: holds weights"});

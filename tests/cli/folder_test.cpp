@@ -129,7 +129,8 @@ TEST_CASE("cli: a second run takes the latents from the first and needs no VAE")
   CHECK(sdx::test::read_bytes(place.path() / "embeddings/Ada.safetensors") == first);
 }
 
-TEST_CASE("cli: YuNet finds the face in eight photographs of eight, the cascade in seven") {
+TEST_CASE("cli: YuNet finds the face in eight photographs of eight, the cascade in seven",
+          "[needs-data]") {
   const fs::path shared = SDX_SHARED_DATA;
   const fs::path yunet = shared / "models/face_detection_yunet_2022mar.onnx";
   if (!fs::exists(shared / "portraits/lisa") || !fs::exists(yunet)) {

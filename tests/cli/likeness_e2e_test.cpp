@@ -30,7 +30,7 @@ TEST_CASE("e2e: learning Ada lowers the loss on the fixed batch") {
   CHECK(losses.back() < losses.front());
 }
 
-TEST_CASE("e2e: photographs of a real person go the whole way") {
+TEST_CASE("e2e: photographs of a real person go the whole way", "[needs-data]") {
   const fs::path portraits = fs::path(SDX_SHARED_DATA) / "portraits/lisa";
   if (!fs::exists(portraits)) SDX_SKIP("the photographs in shared/data are not here");
   const sdx::test::TempFolder folder;

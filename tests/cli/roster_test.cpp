@@ -321,7 +321,7 @@ TEST_CASE("roster: a machine reads lines of JSON") {
   CHECK(last["done"] == true);
 }
 
-TEST_CASE("roster: a disk that is too small is said before the start") {
+TEST_CASE("roster: a disk that is too small is said before the start", "[needs-mount]") {
   const TeamPlace place;
   const fs::path disk = place.path() / "team";
   fs::create_directory(disk);

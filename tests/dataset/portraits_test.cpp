@@ -1,5 +1,7 @@
 #include "sdx/dataset/portraits.h"
 
+#include <cstdlib>
+
 #include "sdx/image/decode.h"
 #include "sdx/image/png.h"
 #include "sdx/image/transform.h"
@@ -206,7 +208,41 @@ sdx::Image darkened(sdx::Image image) {
 
 }  // namespace
 
-TEST_CASE("dataset: a square photograph is cropped only where its face is small", "[dataset]") {
+TEST_CASE("dataset: by default a photograph is cropped around its face", "[dataset]") {
+  const auto faces = sdx::FaceFinder::installed();
+  REQUIRE(faces.has_value());
+  const sdx::Image photo = sdx::decode_image(fs::path(SDX_TEST_DATA) / "face/portrait.jpg").image;
+  // The same face beside the middle of a wide picture.
+  const sdx::Image grey = sdx::test::plain_image(1100, 520, {120, 120, 120});
+  const auto load = [&](const sdx::Image& image, const sdx::PortraitOptions& options) {
+    const TempFolder folder;
+    sdx::write_png(folder.path() / "1.png", image);
+    return sdx::load_portraits(folder.path(), options, &*faces).at(0);
+  };
+  const sdx::Image wide = with_pasted(grey, photo, 700, 4);
+  for (const sdx::Image& image : {photo, wide}) {
+    const sdx::Portrait portrait = load(image, {.size_px = 128});
+    INFO(image.width_px << " px: " << portrait.problem);
+    CHECK(portrait.used());
+    CHECK(portrait.faces == 1);
+    CHECK(portrait.crop == sdx::Crop::kFace);
+    REQUIRE(portrait.face.has_value());
+    CHECK(portrait.image.width_px == 128);
+    // The whole face is in the square, and near its middle.
+    const sdx::Rect face = sdx::in_square(portrait, portrait.face->box);
+    CHECK(face.x_px > 10);
+    CHECK(face.x_px + face.width_px < 118);
+    CHECK(std::abs(face.x_px + face.width_px / 2 - 64) < 16);
+    CHECK(face.y_px > 0);
+    CHECK(face.y_px + face.height_px < 128);
+  }
+  // By the middle alone the wide one would show nobody.
+  CHECK(load(wide, {.size_px = 128}).area.x_px > 600);
+  CHECK(load(wide, {.size_px = 128, .crop = sdx::Crop::kCentre}).area.x_px == 290);
+}
+
+TEST_CASE("dataset: a square photograph is cropped only where its face is small",
+          "[dataset][needs-data]") {
   if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
   const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
   const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;
@@ -237,7 +273,7 @@ TEST_CASE("dataset: a square photograph is cropped only where its face is small"
 }
 
 TEST_CASE("dataset: of several faces the largest, the middle one or the one that recurs",
-          "[dataset]") {
+          "[dataset][needs-data]") {
   if (!fs::exists(kLisa) || !fs::exists(kYuNet)) SDX_SKIP("shared/data is not here");
   const sdx::FaceFinder faces = sdx::FaceFinder::yunet(kYuNet);
   const sdx::Image photo = sdx::decode_image(kLisa / "lisa1.jpg").image;

@@ -228,3 +228,29 @@ TEST_CASE("device: where recording fails, calls are plain, and the log says why"
                  "product: its kernels are started one by one, which is slower: " + reason));
   CHECK_FALSE(contains(log.str(), "somewhere"));
 }
+
+TEST_CASE("device: calls that are measured are plain, and no call counts as the first by them",
+          "[device]") {
+  FakeDevice device;
+  RecordedCall call = device.product();
+  {
+    const sdx::PlainCallsGuard plain;
+    for (int i = 0; i < 3; ++i) check_product(call, pair(1, 4));
+    CHECK(device.calls == 3);
+    CHECK(device.graphs == 0);
+  }
+  check_product(call, pair(1, 4));  // the first one
+  CHECK(device.graphs == 0);
+  check_product(call, pair(1, 4));  // recorded
+  CHECK(device.graphs == 1);
+  const int calls = device.calls;
+  {
+    const sdx::PlainCallsGuard plain;
+    check_product(call, pair(1, 4));
+    CHECK(device.calls == calls + 1);
+    CHECK(device.replays <= 2);
+  }
+  const int replays = device.replays;
+  check_product(call, pair(1, 4));
+  CHECK(device.replays == replays + 1);
+}

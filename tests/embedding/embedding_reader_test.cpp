@@ -174,7 +174,12 @@ TEST_CASE("embedding: what is no embedding is refused with what it is", "[embedd
 TEST_CASE("embedding: empty, foreign and cut files are refused", "[embedding]") {
   const TempFolder folder;
   CHECK_THAT(refusal(folder.file("a.pt", "")), ContainsSubstring("a.pt: the file is empty"));
-  CHECK_THAT(refusal(folder.file("a.pt", "GIF89a")), ContainsSubstring("neither a safetensors"));
+  CHECK_THAT(refusal(folder.file("a.pt", "\x01\x02")), ContainsSubstring("neither a safetensors"));
+  CHECK_THAT(refusal(folder.file("a.pt", "GIF89a")), ContainsSubstring("a.pt: this is a picture"));
+  CHECK_THAT(refusal(folder.file("a.pt", "version https://git-lfs.github.com/spec/v1\n")),
+             ContainsSubstring("a Git LFS pointer"));
+  CHECK_THAT(refusal(folder.file("a.pt", "<html><body>Log in</body></html>")),
+             ContainsSubstring("a web page"));
   for (const char* name : {"diffusers.safetensors", "a1111.pt", "a1111.png", "old_container.bin"}) {
     const std::string whole = sdx::read_file(made(name));
     for (const std::size_t part : {2, 3, 5, 9}) {
@@ -183,6 +188,80 @@ TEST_CASE("embedding: empty, foreign and cut files are refused", "[embedding]") 
                  ContainsSubstring("a.pt: "));
     }
   }
+}
+
+TEST_CASE("embedding: a row of a whole token table is an embedding, the table is none") {
+  using namespace sdx::test;
+  const TempFolder folder;
+  constexpr std::int64_t kRows = 25'000;
+  constexpr std::int64_t kWidth = 768;
+  const std::string table = storage("0", kRows * kWidth);
+  std::string values(kRows * kWidth * sizeof(float), '\0');  // 73 MiB
+  const std::string row = floats(std::vector<float>(kWidth, 0.5F));
+  values.replace(7 * row.size(), row.size(), row);
+  const auto file_with = [&](const std::string& it) {
+    return folder.file("big.bin", torch_zip(pickle("}" + text("<cat>") + it + "s"), values));
+  };
+  const auto word =
+      sdx::read_embedding(file_with(tensor(table, 7 * kWidth, {1, kWidth}, {kWidth, 1})));
+  CHECK(word.name == "cat");
+  CHECK(word.vectors.only().sizes() == at::IntArrayRef({1, kWidth}));
+  CHECK(word.vectors.only().sum().item<float>() == kWidth / 2);
+  CHECK_THAT(refusal(file_with(tensor(table, 0, {kRows, kWidth}, {kWidth, 1}))),
+             ContainsSubstring("big.bin: holds tensors of 76800000 bytes") &&
+                 ContainsSubstring("only the rows of the new word"));
+}
+
+TEST_CASE("embedding: vectors of several widths are for a model with several text encoders") {
+  const TempFolder folder;
+  const auto file = folder.path() / "word.safetensors";
+  const auto inspect = [&](const std::map<std::string, std::int64_t>& widths) {
+    sdx::TensorMap tensors;
+    for (const auto& [name, width] : widths) tensors[name] = vectors(2, width);
+    sdx::write_safetensors(file, tensors);
+    return sdx::inspect_embedding(file);
+  };
+  for (const auto& [first, second] :
+       std::map<std::string, std::string>{{"emb", "emb2"}, {"<a>", "<b>"}, {"text_l", "text_g"}}) {
+    INFO(first);
+    const auto pair = inspect({{first, 768}, {second, 1280}});
+    CHECK(pair.format == EmbeddingFormat::kSdxlPair);
+    CHECK(pair.words[0].name == "word");
+    CHECK_THAT(refusal(file), ContainsSubstring("made for SDXL"));
+  }
+  CHECK_THAT(inspect({{"emb", 768}, {"emb2", 4096}}).unusable,
+             ContainsSubstring("several widths (768, 4096)"));
+  CHECK_THAT(inspect({{"a", 768}, {"b", 1280}, {"c", 4096}}).unusable,
+             ContainsSubstring("several widths (768, 1280, 4096)"));
+  CHECK(inspect({{"<a>", 768}, {"<b>", 768}}).unusable.empty());
+}
+
+TEST_CASE("embedding: the further vectors of a word of diffusers have names of their own") {
+  const TempFolder folder;
+  const auto file = folder.path() / "learned_embeds.safetensors";
+  sdx::write_safetensors(file, {{"<frida>", vectors(1, 4)},
+                                {"<frida>_1", vectors(1, 4, 1)},
+                                {"<frida>_12", vectors(1, 4, 2)}});
+  const auto words = sdx::read_embeddings(file);
+  REQUIRE(words.size() == 3);
+  CHECK(words[0].name == "frida");
+  CHECK(words[1].name == "frida_1");
+  CHECK(words[2].name == "frida_12");
+  // Anything else is no name: the file's stands for it.
+  sdx::write_safetensors(file, {{"<frida>x", vectors(1, 4)}});
+  CHECK(sdx::read_embeddings(file).front().name == "learned_embeds");
+}
+
+TEST_CASE("embedding: an expanded tensor is as many vectors as it says") {
+  using namespace sdx::test;
+  const TempFolder folder;
+  const auto file = folder.file(
+      "cat.pt",
+      torch_zip(pickle("}" + text("cat") + tensor(storage("0", 2), 0, {3, 2}, {0, 1}) + "s"),
+                floats({1, 2})));
+  const auto word = sdx::read_embedding(file);
+  CHECK(word.vectors.only().sizes() == at::IntArrayRef({3, 2}));
+  CHECK(word.vectors.only().sum().item<float>() == 9);
 }
 
 TEST_CASE("embedding: a picture's text that is no sound embedding is refused", "[embedding]") {
@@ -216,8 +295,9 @@ TEST_CASE("embedding: a picture's text that is no sound embedding is refused", "
 
 TEST_CASE("embedding: claims of huge sizes cost nothing", "[embedding]") {
   const TempFolder folder;
-  fs::resize_file(folder.file("a.pt", "PK\x03\x04"), sdx::kMaxEmbeddingBytes + 1);
-  CHECK_THAT(refusal(folder.file("a.pt")), ContainsSubstring("sdx-model import"));
+  const std::string start = sdx::test::raw(std::uint64_t{2}) + "{}";
+  fs::resize_file(folder.file("a.safetensors", start), sdx::kMaxEmbeddingBytes + 1);
+  CHECK_THAT(refusal(folder.file("a.safetensors")), ContainsSubstring("sdx-model import"));
   const std::string long_header = sdx::test::raw(std::uint64_t{1} << 60U) + "{}";
   CHECK_THAT(refusal(folder.file("b.safetensors", long_header)), ContainsSubstring("claims"));
   using namespace sdx::test;
@@ -228,7 +308,7 @@ TEST_CASE("embedding: claims of huge sizes cost nothing", "[embedding]") {
 }
 
 TEST_CASE("embedding: the embeddings of the field hold what Python reads from them",
-          "[embedding]") {
+          "[embedding][needs-data]") {
   const fs::path folder = fs::path(SDX_SHARED_DATA) / "embeddings";
   if (!fs::exists(folder)) SDX_SKIP("the embeddings in shared/data are not here");
   struct Case {

@@ -66,6 +66,33 @@ TEST_CASE("image jobs: what is wrong in a line is named with its number") {
   CHECK_THAT(complaint("--prompt a robot\n"), ContainsSubstring("found \"robot\""));
 }
 
+TEST_CASE("image jobs: lines of AUTOMATIC1111's \"prompts from file\"") {
+  ImageOptions base;
+  base.seed = 7;
+  const auto read = read_lines(
+      "--prompt x --seed -1 --subseed 3 --subseed_strength 0.5 --tiling True\n"
+      "--prompt \"\" --tiling false --subseed -1 --n_iter 1 --batch_size=1 --restore_faces false\n"
+      "--do_not_save_grid true --prompt_for_display y --seed_resize_from_h -1 --prompt z --seed "
+      "+1\n",
+      base);
+  REQUIRE(read.size() == 3);
+  CHECK_FALSE(read[0].seed);
+  CHECK(read[0].variation_seed == 3);
+  CHECK(read[0].variation_strength == 0.5);
+  CHECK(read[0].settings.tile);
+  CHECK(read[1].prompt.empty());
+  CHECK_FALSE(read[1].settings.tile);
+  CHECK(read[1].variation_seed == 0);
+  CHECK(read[2].prompt == "z");
+  CHECK(read[2].seed == 8);
+  CHECK_THAT(
+      complaint("--prompt x --restore_faces true\n"),
+      ContainsSubstring("p.txt:1: \"restore_faces\" is a setting of AUTOMATIC1111 that a line "
+                        "does not have here: faces are not restored"));
+  CHECK_THAT(complaint("--prompt x --batch_size 2\n"), ContainsSubstring("`count` N makes"));
+  CHECK_THAT(complaint("--prompt x --restore_facez\n"), ContainsSubstring("the nearest are"));
+}
+
 TEST_CASE("image jobs: a grid's axes are settings, and cells change fastest") {
   ImageOptions options;
   options.prompt = "a red hat";

@@ -107,6 +107,9 @@ TEST_CASE("image options: seeds count on, sizes and guidance have words of their
   ImageOptions options;
   const Settings settings(image_settings(), options);
   CHECK_THROWS_AS(settings.at("seed").set_text("+1"), UsageError);
+  CHECK_THROWS_AS(settings.at("seed").set_text("-2"), UsageError);
+  settings.at("seed").set_text("-1");  // AUTOMATIC1111's "random"
+  CHECK_FALSE(options.seed);
   settings.at("seed").set_text("7");
   settings.at("seed").set_text("+3");
   CHECK(options.seed == 10);
@@ -122,7 +125,9 @@ TEST_CASE("image options: seeds count on, sizes and guidance have words of their
   CHECK(settings.at("size").to_text() == "64x96");
   settings.at("size").set_text("auto");
   CHECK(options.settings.width_px == 0);
-  for (const char* wrong : {"64", "64x", "0x64", "64x64x64", "64 x 64px"}) {
+  CHECK_THROWS_AS(settings.at("width").set_text("65537"), SettingError);
+  for (const char* wrong :
+       {"65537x64", "99999999999x64", "64", "64x", "0x64", "64x64x64", "64 x 64px"}) {
     INFO(wrong);
     CHECK_THROWS_AS(settings.at("size").set_text(wrong), SettingError);
   }

@@ -29,7 +29,7 @@ fs::path network_folder() {
 
 }  // namespace
 
-TEST_CASE("image: a folder without the face network is refused", "[image]") {
+TEST_CASE("image: a folder without the face network is refused", "[image][needs-dlib]") {
   const TempFolder folder;
   if (!FaceNetwork::is_built_in()) {
     CHECK_FALSE(FaceNetwork::installed().has_value());
@@ -53,7 +53,7 @@ TEST_CASE("image: a folder without the face network is refused", "[image]") {
   ::unsetenv("SDX_DATA");
 }
 
-TEST_CASE("image: the face network knows a person again", "[image]") {
+TEST_CASE("image: the face network knows a person again", "[image][needs-dlib]") {
   if (!FaceNetwork::is_built_in()) SDX_SKIP("this build has no dlib");
   const fs::path lisa = fs::path(SDX_SHARED_DATA) / "portraits/lisa";
   if (network_folder().empty()) SDX_SKIP("SDX_FACE_NETWORK does not say where the network is");

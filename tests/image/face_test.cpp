@@ -86,7 +86,40 @@ std::size_t count_found(const FaceFinder& finder, const std::vector<fs::path>& f
 
 }  // namespace
 
-TEST_CASE("image: the cascade finds the face of seven portraits of eight", "[image]") {
+namespace {
+
+/// The photograph of the repository (tests/data/face/README.md), and where its face is in it.
+const fs::path kAstronaut = fs::path(SDX_TEST_DATA) / "face" / "portrait.jpg";
+
+void check_astronaut(const FaceFinder& finder) {
+  const Image image = decode_image(kAstronaut).image;
+  REQUIRE(image.width_px == 360);
+  REQUIRE(image.height_px == 512);
+  const std::vector<Face> faces = finder.find(image);
+  REQUIRE(faces.size() == 1);
+  const Rect& box = faces.front().box;
+  INFO(box.width_px << "x" << box.height_px << " at " << box.x_px << "," << box.y_px);
+  CHECK(std::abs(box.x_px + box.width_px / 2 - 165) <= 12);
+  CHECK(std::abs(box.y_px + box.height_px / 2 - 120) <= 20);
+  CHECK(box.width_px >= 70);
+  CHECK(box.width_px <= 140);
+}
+
+}  // namespace
+
+TEST_CASE("image: the cascade finds the face in the repository's photograph", "[image]") {
+  const auto faces = FaceFinder::installed();
+  REQUIRE(faces.has_value());
+  CHECK(std::string(faces->method()) == "Haar cascade");
+  check_astronaut(*faces);
+}
+
+TEST_CASE("image: YuNet finds the face in the repository's photograph", "[image][needs-data]") {
+  if (!fs::exists(kYuNetFile)) SDX_SKIP("the face detector in shared/data is not here");
+  check_astronaut(FaceFinder::yunet(kYuNetFile));
+}
+
+TEST_CASE("image: the cascade finds the face of seven portraits of eight", "[image][needs-data]") {
   const std::vector<fs::path> files = portraits();
   const auto faces = FaceFinder::installed();
   if (!faces || files.empty()) SDX_SKIP("the cascade or the photographs are not here");
@@ -97,7 +130,8 @@ TEST_CASE("image: the cascade finds the face of seven portraits of eight", "[ima
   }
 }
 
-TEST_CASE("image: YuNet finds the face of eight portraits of eight, with its parts", "[image]") {
+TEST_CASE("image: YuNet finds the face of eight portraits of eight, with its parts",
+          "[image][needs-data]") {
   const std::vector<fs::path> files = portraits();
   if (files.empty() || !fs::exists(kYuNetFile)) SDX_SKIP("shared/data is not here");
   const FaceFinder faces = FaceFinder::yunet(kYuNetFile);
@@ -119,7 +153,7 @@ TEST_CASE("image: YuNet finds the face of eight portraits of eight, with its par
   }
 }
 
-TEST_CASE("image: of two faces the larger comes first", "[image]") {
+TEST_CASE("image: of two faces the larger comes first", "[image][needs-data]") {
   const std::vector<fs::path> files = portraits();
   if (files.empty()) SDX_SKIP("the photographs in shared/data are not here");
   // One portrait twice: small at the left, large at the right.
@@ -215,7 +249,7 @@ TEST_CASE("image: a missing cascade or YuNet is missing input", "[image]") {
 }
 
 TEST_CASE("image: YuNet is taken from the option, the variable, the bundle or the data folder",
-          "[image]") {
+          "[image][needs-data]") {
   if (!fs::exists(kYuNetFile)) SDX_SKIP("the face detector in shared/data is not here");
   const TempFolder folder;
   const auto method = [](const fs::path& file, const fs::path& bundle) {

@@ -32,7 +32,7 @@ TEST_CASE("image: each row of the table of formats is complete", "[image]") {
     CHECK(&sdx::codec_for(codec.format) == &codec);
     REQUIRE(codec.has_signature != nullptr);
     REQUIRE(codec.decode != nullptr);
-    REQUIRE(codec.read_parameters != nullptr);
+    REQUIRE(codec.read_texts != nullptr);
     CHECK(codec.quality >= 0);
     CHECK(codec.quality <= 100);
     if (codec.encode == nullptr) continue;
@@ -44,8 +44,8 @@ TEST_CASE("image: each row of the table of formats is complete", "[image]") {
       CHECK(other.has_signature(file) == (&other == &codec));
     }
     CHECK(codec.decode(file).image.width_px == 16);
-    CHECK(codec.read_parameters(file) == "Steps: 3, é");
-    CHECK_FALSE(codec.read_parameters(codec.encode(picture, 90, {"", "<xmp/>"})));
+    CHECK(codec.read_texts(file).at("parameters") == "Steps: 3, é");
+    CHECK_FALSE(codec.read_texts(codec.encode(picture, 90, {"", "<xmp/>"})).contains("parameters"));
   }
   CHECK_THROWS_AS(sdx::codec_for(static_cast<ImageFormat>(99)), sdx::InternalError);
 }

@@ -177,6 +177,47 @@ TEST_CASE("image: XMP beside EXIF is passed over", "[image]") {
   CHECK(parameters_in(jpeg) == "a");
 }
 
+TEST_CASE("image: texts in other entries of EXIF are ComfyUI's", "[image]") {
+  const auto number = [](std::uint32_t value, int count) {
+    return number_bytes(value, count, true);
+  };
+  const std::string make = std::string("workflow:{\"a\": 1}\0", 18);
+  const std::string model = std::string("prompt:{\"b\": 2}\0", 16);
+  const auto block = [&](std::uint32_t length) {
+    return "MM" + number(42, 2) + number(8, 4) + number(2, 2) + number(0x010F, 2) + number(2, 2) +
+           number(length, 4) + number(38, 4) + number(0x0110, 2) + number(2, 2) + number(16, 4) +
+           number(56, 4) + number(0, 4) + make + model;
+  };
+  const TempFolder folder;
+  const auto texts = read_image_texts(folder.file("a", webp_with(block(18))));
+  CHECK(texts ==
+        std::map<std::string, std::string>{{"prompt", "{\"b\": 2}"}, {"workflow", "{\"a\": 1}"}});
+  CHECK(read_image_texts(folder.file("b", jpeg_with(std::string("Exif\0\0", 6) + block(18)))) ==
+        texts);
+  CHECK(contains(catch_refusal(webp_with(block(kHuge))), "damaged EXIF data"));
+}
+
+TEST_CASE("image: all texts of a PNG, by keyword", "[image]") {
+  const TempFolder folder;
+  const std::string bytes =
+      png_bytes(busy_image(4, 4), png_chunk("tEXt", std::string("prompt\0{}", 9)),
+                png_chunk("tEXt", std::string("parameters\0a", 12)));
+  CHECK(read_image_texts(folder.file("a", bytes)) ==
+        std::map<std::string, std::string>{{"parameters", "a"}, {"prompt", "{}"}});
+  CHECK(read_image_texts(kFixtures / "plain.jpg").empty());
+}
+
+TEST_CASE("image: a text hidden in the transparency is noticed", "[image]") {
+  const TempFolder folder;
+  CHECK(hides_text(folder.file("a", stealth_png())));
+  CHECK(hides_text(folder.file("b", stealth_png("stealth_pngcomp"))));
+  CHECK_FALSE(hides_text(folder.file("c", stealth_png("stealth"))));
+  CHECK_FALSE(hides_text(folder.file("d", png_bytes(busy_image(16, 16)))));
+  CHECK_FALSE(hides_text(folder.file("e", png_bytes(1, 8, kPngRgba, {std::string(4, 'x')}))));
+  CHECK_FALSE(hides_text(kFixtures / "plain.jpg"));
+  CHECK_THROWS_AS(hides_text(folder.file("f", stealth_png().substr(0, 90))), DataError);
+}
+
 TEST_CASE("image: parameters of what is no picture, or a damaged one, are refused", "[image]") {
   CHECK(contains(catch_refusal(""), "empty"));
   CHECK(contains(catch_refusal("Steps: 20, Sampler: Euler"), "no picture"));

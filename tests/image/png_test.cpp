@@ -113,6 +113,25 @@ TEST_CASE("image: a Latin-1 text becomes tEXt", "[image]") {
                                     20)));
 }
 
+TEST_CASE("image: UTF-8 where Latin-1 belongs is read as UTF-8", "[image]") {
+  const auto read = [](const std::string& type, const std::string& text) {
+    const std::string between = type == "zTXt" ? std::string(2, '\0') : std::string(1, '\0');
+    const std::string data = type == "zTXt" ? zlib_bytes(text) : text;
+    return list_texts(png_chunk(type, "parameters" + between + data)).at("parameters");
+  };
+  for (const std::string type : {"tEXt", "zTXt"}) {
+    INFO(type);
+    CHECK(read(type, "robot 猫 für Zoë 😀") == "robot 猫 für Zoë 😀");
+    CHECK(read(type, "f\xFCr Zo\xEB") == "für Zoë");
+    CHECK(read(type, "f\xFCr \xC3\xBC") == "für Ã¼");  // both: no UTF-8
+    CHECK(read(type, "plain") == "plain");
+    CHECK(read(type, "\xC3") == "Ã");  // cut off: no UTF-8
+  }
+  // What would be taken for UTF-8 is written as what it is.
+  const Texts texts = {{"parameters", "Ã¼ and Â«"}};
+  CHECK(count_chunks(round_trip(texts, texts), "iTXt") == 1);
+}
+
 TEST_CASE("image: another text becomes iTXt", "[image]") {
   const Texts texts = {{"parameters", "портрет — 肖像 😀"}, {"Title", "Ā"}, {"plain", "x"}};
   const std::string bytes = round_trip(texts, texts);
@@ -237,6 +256,17 @@ TEST_CASE("image: a text that is a bomb is refused", "[image]") {
   CHECK(contains(
       text_refusal(png_bytes(busy_image(4, 4), png_chunk("zTXt", std::string("a\0\0", 3) + bomb))),
       "too long"));
+}
+
+TEST_CASE("image: many texts that are a bomb together are refused", "[image]") {
+  // Each is a text that is read when it stands alone.
+  const std::string packed = zlib_bytes(std::string(std::size_t{3} << 20U, 'a'));
+  const auto text = [&packed](const std::string& keyword) {
+    return png_chunk("zTXt", keyword + std::string(2, '\0') + packed) +
+           png_chunk("iTXt", keyword + "2" + std::string("\0\1\0\0\0", 5) + packed);
+  };
+  CHECK(list_texts(text("a")).size() == 2);
+  CHECK(contains(text_refusal(png_bytes(busy_image(4, 4), text("a") + text("b"))), "too long"));
 }
 
 TEST_CASE("image: reading texts fails as reading files does", "[image]") {

@@ -120,7 +120,7 @@ TEST_CASE("model: packed linear layers are linear layers, and the gate is exact 
   }
 }
 
-TEST_CASE("model: attention in bfloat16 is attention", "[model]") {
+TEST_CASE("model: attention in bfloat16 is attention", "[model][needs-bfloat16]") {
   if (!sdx::has_bfloat16_attention()) SDX_SKIP("this processor has no bfloat16 instructions");
   const at::NoGradGuard no_grad;
   struct Shape {
@@ -149,7 +149,7 @@ TEST_CASE("model: attention in bfloat16 is attention", "[model]") {
   }
 }
 
-TEST_CASE("model: attention in bfloat16 with scores of any size", "[model]") {
+TEST_CASE("model: attention in bfloat16 with scores of any size", "[model][needs-bfloat16]") {
   if (!sdx::has_bfloat16_attention()) SDX_SKIP("this processor has no bfloat16 instructions");
   const at::NoGradGuard no_grad;
   const at::Tensor key = noise(2, {1, 1, 100, 16}).to(at::kBFloat16);

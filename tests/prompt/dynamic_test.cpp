@@ -40,6 +40,20 @@ std::map<std::string, int> tally(const std::string& text, int count,
 
 }  // namespace
 
+TEST_CASE("prompt: choices of which none is taken cost nothing", "[prompt]") {
+  const std::string countless = "{9$$a|b|c|d|e|f|g|h|i|j|k|l}";
+  CHECK(all("{0$$" + countless + "|m} x") == Texts{" x"});
+  CHECK(count_combinations("{0$$" + countless + "|m} x", {}) == 1);
+}
+
+TEST_CASE("prompt: even chances fall as by weights of 1", "[prompt]") {
+  // The weights of 2 are gone through one by one; those of 1 are not.
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    CHECK(expand_random("{2-4$$a|b|c|d|e}", {}, seed) ==
+          expand_random("{2-4$$2::a|2::b|2::c|2::d|2::e}", {}, seed));
+  }
+}
+
 TEST_CASE("prompt: dynamic prompts combine as the reference does", "[prompt]") {
   const std::filesystem::path data = SDX_TEST_DATA;
   const Wildcards wildcards = read_wildcards(data / "wildcards");

@@ -179,6 +179,16 @@ TEST_CASE("roster: one folder is not two people's", "[roster]") {
         "the folder of portraits is also that of team.csv, line 7 (Max)");
 }
 
+TEST_CASE("roster: of many doubles the first few are named", "[roster]") {
+  std::string text = "name,portraits\n";
+  for (int i = 0; i < 9; ++i) text += "Ada,folder" + std::to_string(i) + "\n";
+  const Roster roster = read(text);
+  REQUIRE(roster.problems.size() == 9);
+  CHECK(roster.problems[0].text ==
+        "the name is also that of team.csv, line 3 (Ada), team.csv, line 4 (Ada), team.csv, "
+        "line 5 (Ada), team.csv, line 6 (Ada), team.csv, line 7 (Ada), and 3 more");
+}
+
 TEST_CASE("roster: a row that is refused still takes its name", "[roster]") {
   const Roster roster = read("name,portraits,kind\nAda,a,dog\nada,b\n");
   CHECK(roster.members.empty());

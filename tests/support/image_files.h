@@ -245,6 +245,18 @@ inline std::string png_bytes(const Image& image, const std::string& before = "",
   return png_bytes(static_cast<std::uint32_t>(image.width_px), 8, kPngRgb, rows, before, after);
 }
 
+/// A picture whose transparency hides a text in its lowest bits, down the columns, as "stealth
+/// pnginfo" does.
+inline std::string stealth_png(const std::string& beginning = "stealth_pnginfo") {
+  constexpr std::size_t kSide = 16;
+  std::vector<std::string> rows(kSide, std::string(4 * kSide, '\xFE'));
+  for (std::size_t i = 0; i < 8 * beginning.size(); ++i) {
+    const unsigned bit = (static_cast<unsigned char>(beginning[i / 8]) >> (7 - i % 8)) & 1U;
+    if (bit != 0) rows[i % kSide][4 * (i / kSide) + 3] = '\xFF';
+  }
+  return png_bytes(kSide, 8, kPngRgba, rows);
+}
+
 // ---- WebP
 
 inline std::string take_webp(std::uint8_t* bytes, std::size_t size) {

@@ -64,7 +64,30 @@ const std::string kLegacyValue =
 const std::string kLegacyKeys = "]" + text("7") + "a";
 const std::string kLegacyStorage = raw(std::int64_t{4}) + kFourFloats;
 
+/// A pickle in another protocol, of what pickle() made; from 4 on it says how long it is.
+std::string in_protocol(int protocol, const std::string& of_protocol_2) {
+  const std::string opcodes = of_protocol_2.substr(2);
+  const std::string frame =
+      protocol < 4 ? "" : "\x95" + raw(static_cast<std::uint64_t>(opcodes.size()));
+  return "\x80" + std::string(1, static_cast<char>(protocol)) + frame + opcodes;
+}
+
 }  // namespace
+
+TEST_CASE("tensor: the old container is read in each protocol of pickle", "[tensor]") {
+  const TempFolder folder;
+  const std::string magic = pickle("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19");
+  const std::string machine = pickle("}" + text("little_endian") + "\x88s");
+  for (const int protocol : {2, 3, 4, 5}) {
+    INFO(protocol);
+    std::string bytes;
+    for (const std::string& part :
+         {magic, pickle("M\xe9\x03"), machine, kLegacyValue, pickle(kLegacyKeys)}) {
+      bytes += in_protocol(protocol, part);
+    }
+    CHECK(has_four_floats(sdx::read_torch_file(folder.file("made.pt", bytes + kLegacyStorage))));
+  }
+}
 
 TEST_CASE("tensor: a zip archive built by hand is read, 64-bit and misaligned too", "[tensor]") {
   const TempFolder folder;

@@ -266,6 +266,16 @@ TEST_CASE("tokenizer: a tokenizer.json that is not byte pairs, and added words, 
                  "added_tokens: expected objects"));
   CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":7})"),
                  "added_tokens.json: \"<cat-toy>\" (id 7) was added"));
+  CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":3})"),
+                 "the added \"<cat-toy>\" has the id 3 of"));
+  CHECK(contains(refusal("added_tokens.json", R"({"<cat-toy>":7.5})"),
+                 "\"<cat-toy>\": expected an id, found 7.5"));
+  CHECK(contains(refusal("added_tokens.json", "[1]"), "expected an object of words"));
+  CHECK(contains(
+      refusal("tokenizer_config.json", R"({"added_tokens_decoder":{"7":{"content":"<cat-toy>"}}})"),
+      "tokenizer_config.json: \"<cat-toy>\" (id 7) was added"));
+  CHECK(contains(refusal("tokenizer_config.json", R"({"added_tokens_decoder":{"x":{}}})"),
+                 "expected words by their ids, found \"x\""));
   small.folder.file("added_tokens.json", R"({"<|endoftext|>":6})");
   CHECK(sdx::load_tokenizer(small.path())->encode("ab") == Ids{4});
 }
@@ -289,4 +299,18 @@ TEST_CASE("tokenizer: what is wrong with CLIP's settings is said") {
   empty.file("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
   CHECK(contains(catch_message<sdx::DataError>([&] { sdx::load_tokenizer(empty.path()); }),
                  "CLIP's vocabulary beside it"));
+}
+
+TEST_CASE("tokenizer: of T5's folder it is said that its file of sentencepiece can be read") {
+  const TempFolder folder;
+  const auto refusal = [&folder] {
+    return catch_message<sdx::DataError>([&] { sdx::load_tokenizer(folder.path()); });
+  };
+  folder.file("tokenizer_config.json", R"({"tokenizer_class":"T5Tokenizer"})");
+  CHECK_FALSE(contains(refusal(), "can be read"));
+  const std::string file = folder.file("spiece.model", "").string();
+  CHECK(contains(refusal(), "Its spiece.model can be read: give " + file));
+  folder.file("tokenizer.json", R"({"model":{"type":"Unigram","vocab":[]}})");
+  CHECK(contains(refusal(), "expected byte pairs"));
+  CHECK(contains(refusal(), "Its spiece.model can be read: give " + file));
 }

@@ -3,6 +3,8 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 
+#include <cmath>
+
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -100,6 +102,23 @@ TEST_CASE("checkpoint: a damaged newest one is passed over with a warning", "[tr
   CHECK(found->state.inversion.steps == 10);
   CHECK_THAT(warnings, ContainsSubstring("000020.safetensors"));
   CHECK_FALSE(sdx::newest_checkpoint(folder.path() / "absent", [](const std::string&) {}));
+}
+
+TEST_CASE("checkpoint: steps that are no steps and shapes that do not fit are damage",
+          "[training]") {
+  const auto refusal = [](const std::string& key, const at::Tensor& tensor) {
+    return sdx::test::catch_message<sdx::DataError>(
+        [&] { read_changed([&](auto& tensors, auto&) { tensors[key] = tensor; }); });
+  };
+  const auto steps = [](double step) { return at::ones({1}, at::kDouble) * step; };
+  CHECK_THAT(refusal("milestones.step", steps(std::nan(""))), ContainsSubstring("found nan"));
+  CHECK_THAT(refusal("milestones.step", steps(1e300)), ContainsSubstring("a step of 0 or more"));
+  CHECK_THAT(refusal("milestones.step", steps(-1)), ContainsSubstring("found -1"));
+  CHECK_THAT(refusal("curve", at::ones({1, 2}, at::kDouble) * 1e10),
+             ContainsSubstring("000012.safetensors: expected a step"));
+  for (const char* key : {"start", "adam.mean", "adam.square", "best_vectors"}) {
+    CHECK_THAT(refusal(key, at::ones({3, 2})), ContainsSubstring("tensor \"" + std::string(key)));
+  }
 }
 
 TEST_CASE("checkpoint: the newest two are kept", "[training]") {

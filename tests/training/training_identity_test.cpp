@@ -292,3 +292,19 @@ TEST_CASE("training identity: an old record's words for the end, the crop, and t
   options["dtype"] = "fp32";
   CHECK(compare_old(options, now).other == Lines{"`dtype`: it had \"fp32\", found \"bf16\""});
 }
+
+TEST_CASE("training: two precisions are named, where both are known", "[training]") {
+  sdx::TrainingIdentity then = identify({});
+  then.precision = "fp16";
+  then.portraits_hash = "latents in fp16";
+  sdx::TrainingIdentity now = identify({});
+  now.precision = "fp32";
+  CHECK(sdx::compare(then, now).other ==
+        std::vector<std::string>{"`dtype`: it computed in fp16, found fp32, which makes other "
+                                 "latents of the pictures"});
+  CHECK(sdx::parse_training_identity(sdx::to_json_text(then), "x").precision == "fp16");
+  then.precision.clear();  // of a version that did not write it
+  CHECK(sdx::compare(then, now).other ==
+        std::vector<std::string>{"the pictures are others than before, or cut otherwise"});
+  CHECK(sdx::to_json_text(then).find("precision") == std::string::npos);
+}

@@ -80,7 +80,7 @@ TEST_CASE("util: this machine says its free memory, and what this process holds"
   CHECK(sdx::resident_memory_bytes() - before > (48 << 20));
 }
 
-TEST_CASE("util: freed memory is kept until it is given back", "[util]") {
+TEST_CASE("util: freed memory is kept until it is given back", "[util][needs-malloc]") {
 #if defined(__SANITIZE_ADDRESS__)
   SDX_SKIP("the sanitizer has a malloc of its own");
 #else

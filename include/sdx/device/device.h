@@ -4,6 +4,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ namespace sdx {
 struct ComputeTarget {
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   c10::ScalarType dtype = c10::ScalarType::Float;
+  /// Why it is the processor though there is a GPU; empty where there is nothing to say.
+  std::string remark = {};
 };
 
 /// What a model is loaded for.
@@ -31,18 +34,36 @@ inline constexpr const char* kPrecisionHelp =
 inline constexpr const char* kProcessor = "cpu";
 inline constexpr const char* kGpu = "cuda";
 
-/// @param device "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+/// What there is to compute on, as choose_target asks it. Tests describe machines of their own.
+struct Machine {
+  int gpus = 0;                 ///< that libtorch sees
+  bool has_gpu_driver = false;  ///< of which it need not see any GPU
+  bool processor_has_bfloat16 = false;
+  /// Makes a GPU the present one and does one small computation of the kind that models do, in the
+  /// target's type. A GPU may be there and have no kernels, too old a driver or no memory.
+  /// @throws what the GPU says if it cannot.
+  std::function<void(const ComputeTarget&)> try_out;
+
+  /// This machine.
+  static Machine present();
+};
+
+/// @param device "auto" (a GPU if there is one that computes, else the CPU), "cpu", "cuda" or
+///        "cuda:N".
 /// @param dtype  in which the models compute: "fp32", "bf16", "fp16" (CUDA only) or "auto", which
-///        is float32 on the CPU, the type that keeps the picture, and float16 on CUDA.
-/// @throws UsageError for another word; UnavailableError (69) for a device that is not there or a
-///         type that it cannot compute in.
-ComputeTarget choose_target(const std::string& device, const std::string& dtype);
+///        is float32 on the CPU, the type that keeps the picture, and float16 on CUDA. Float32 is
+///        float32: convolutions of a GPU do not round to TF32.
+/// @return a GPU with its index
+/// @throws UsageError for another word; UnavailableError (69) for a device that is not there or
+///         cannot compute in the type; TryAgainError (75) for a GPU whose memory is taken.
+ComputeTarget choose_target(const std::string& device, const std::string& dtype,
+                            const Machine& machine = Machine::present());
 
 /// A type as --dtype names it: "fp32", "bf16" or "fp16".
 std::string_view precision_name(c10::ScalarType dtype);
 
 /// Bytes that can still be taken on the device: for the processor available_memory_bytes() of
-/// util/memory.h, else what the device's driver says.
+/// util/memory.h, else what the device's driver says and what libtorch holds of it without using.
 std::int64_t available_bytes(const c10::Device& device);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.

@@ -60,4 +60,17 @@ class RecordedCall {
   std::list<Kind> kinds_;  ///< the latest first
 };
 
+/// While one lives, calls in its thread are plain ones and are not remembered: for whoever measures
+/// what a call takes, which a recording hides and a recording made meanwhile falsifies.
+class PlainCallsGuard {
+ public:
+  PlainCallsGuard();
+  ~PlainCallsGuard();
+  PlainCallsGuard(const PlainCallsGuard&) = delete;
+  PlainCallsGuard& operator=(const PlainCallsGuard&) = delete;
+
+ private:
+  bool was_plain_;
+};
+
 }  // namespace sdx

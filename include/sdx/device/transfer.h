@@ -5,6 +5,10 @@
 
 namespace sdx {
 
+/// The tensor as it can be copied to pinned memory: every value at a place of its own. libtorch
+/// pins an expanded tensor with its strides of 0, and then refuses to write into it.
+at::Tensor make_ready_to_pin(const at::Tensor& tensor);
+
 /// The tensor on the device, differentiable as Tensor::to. From the processor to another device it
 /// goes through pinned memory, so that nobody waits: neither the processor for the copy nor the
 /// device for the processor.

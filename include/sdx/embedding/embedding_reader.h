@@ -40,7 +40,7 @@ struct EmbeddingFile {
 /// inside).
 /// @throws DataError for a damaged file; for one that holds something else, a LoRA or kohya's XTI
 ///         for example, saying what; for vectors that are not [W] or [K,W] of finite floating-point
-///         numbers; for more than kMaxEmbeddingBytes. MissingInputError, IoError.
+///         numbers; for more than kMaxEmbeddingBytes of them. MissingInputError, IoError.
 EmbeddingFile inspect_embedding(const std::filesystem::path& file);
 
 /// The words of a file, for use in prompts.
@@ -51,7 +51,8 @@ std::vector<Embedding> read_embeddings(const std::filesystem::path& file);
 /// @throws as read_embeddings(); DataError for several.
 Embedding read_embedding(const std::filesystem::path& file);
 
-/// Embeddings have some ten to some hundred kilobytes; more is a checkpoint, and isn't looked into.
+/// Embeddings have some ten to some hundred kilobytes; tensors of more are a checkpoint's. A file
+/// of torch.save may be larger: a row of a token table is saved with the whole table.
 inline constexpr std::uint64_t kMaxEmbeddingBytes = std::uint64_t{64} << 20U;
 
 }  // namespace sdx

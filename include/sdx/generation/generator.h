@@ -72,10 +72,15 @@ class Generator {
             const TextEncoders& text_encoders, const UNet& unet);
   ~Generator();
 
-  /// Checks everything that can be checked before the work: sizes, steps, every placeholder.
-  /// @throws UsageError, DataError.
+  /// Checks everything that can be checked before the work: sizes, steps, every placeholder, and
+  /// for pictures of more than 16 times the model's native area the memory.
+  /// @throws UsageError, DataError; TryAgainError for a picture that the free memory cannot hold.
   /// @param embeddings a table, or names of some that are still to be made
   void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
+
+  /// Bytes that the denoising of one picture takes, by a measured evaluation at the model's native
+  /// size and in proportion to the area: attention may take more.
+  double estimate_bytes(const ImageSettings& settings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day.

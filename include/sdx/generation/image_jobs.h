@@ -67,7 +67,9 @@ JobSettings read_sources(const PromptSources& sources, const std::vector<ImageOp
 
 /// Reads a prompts file: on each line a prompt, or settings with `--prompt "…"` among them. The
 /// names are the keys of image_settings(), and those that AUTOMATIC1111's prompt files have
-/// (cfg_scale, negative_prompt, sampler_name, scheduler, width, height).
+/// (cfg_scale, negative_prompt, sampler_name, scheduler, width, height, subseed, tiling …). There
+/// --seed -1 is "random"; names that we lack are refused with what to do, unless
+/// their value changes nothing, as --batch_size 1.
 /// @param base what holds where a line says nothing.
 /// @throws UsageError naming the line; as read_prompt_lines.
 std::vector<ImageOptions> read_prompt_options(const std::string& file, const ImageOptions& base);

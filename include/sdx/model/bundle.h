@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,11 +88,12 @@ class Bundle {
   /// A bundle by its name or path, as `--model` takes it: a path if it is a folder with a
   /// bundle.json, else a folder of that name in `$SDX_MODELS`, `~/.local/share/sdx/models` or the
   /// toolkit's own models.
-  /// @throws MissingInputError listing where it looked and which models there are.
+  /// @throws MissingInputError listing where it looked and which models there are;
+  ///         PermissionError with the path of what may not be read, if it is not found elsewhere.
   static Bundle find(const std::string& name_or_path);
 
   /// The bundles in the folders that find() searches, by name; of one name, the one that it would
-  /// find.
+  /// find. Behind them the folders there that may not be read: open() says so of each.
   static std::vector<std::filesystem::path> installed();
 
   const BundleInfo& info() const { return info_; }
@@ -126,7 +128,10 @@ class Bundle {
 
 /// Writes `bundle.json` into `folder`, with the hash of every file that is there, and the stamps of
 /// the weights among them.
+/// @param heed  called now and then while they are hashed; may throw to stop
 /// @throws as write_file_atomically.
-void write_bundle_info(const std::filesystem::path& folder, BundleInfo info);
+void write_bundle_info(
+    const std::filesystem::path& folder, BundleInfo info,
+    const std::function<void()>& heed = [] {});
 
 }  // namespace sdx

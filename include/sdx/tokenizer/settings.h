@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "sdx/util/enum_text.h"
 
@@ -47,6 +49,18 @@ enum class ClipPadding {
 /// The settings of CLIP's own vocabulary of 49,408 entries, which `tokenizers/clip` of the
 /// toolkit's data holds, for models that bring none.
 TokenizerSettings clip_settings(ClipPadding padding);
+
+/// A word that somebody added to a finished vocabulary, as textual inversion in diffusers does.
+struct AddedWord {
+  std::string word;            ///< as it stands in prompts there: "<cat-toy>"
+  std::int64_t id = 0;         ///< its row in the text encoder's table, behind the vocabulary's
+  std::filesystem::path file;  ///< that lists it
+};
+
+/// The words that were added to the tokenizer in `folder`, by their ids; none for sentencepiece's.
+/// A vocabulary without them is what write_tokenizer() writes.
+/// @throws DataError naming the file and the word; MissingInputError.
+std::vector<AddedWord> list_added_words(const std::filesystem::path& folder);
 
 /// The settings of the tokenizer in `folder`, from its `tokenizer_config.json`:
 ///  - our own form: `tokenizer_class` = "sentencepiece", `bos`, `eos`, `pad` (ids),

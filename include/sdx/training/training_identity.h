@@ -29,6 +29,9 @@ struct TrainingIdentity {
   /// `previews`, and `names` where the start is "cross". A missing one is unknown, as in records of
   /// commit 4ce8870 and before, and equals every other one.
   std::map<std::string, std::string> contents;
+  /// What the models computed in, "fp32", which decides the latents of a checkpoint. `dtype` may be
+  /// auto, and that is another type on another device. Empty: unknown, and equal to every other one.
+  std::string precision;
 
   bool operator==(const TrainingIdentity&) const = default;
 };

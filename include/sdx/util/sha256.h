@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +15,9 @@ std::string sha256_hex(std::string_view text);
 
 /// The same of a regular file's content, which is read piece by piece: the memory needed does not
 /// depend on its size.
+/// @param heed  called after each piece; may throw to stop: a large file takes seconds
 /// @throws as read_file.
-std::string sha256_of_file(const std::filesystem::path& path);
+std::string sha256_of_file(
+    const std::filesystem::path& path, const std::function<void()>& heed = [] {});
 
 }  // namespace sdx

@@ -1,8 +1,10 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <random>
 #include <set>
@@ -12,6 +14,7 @@
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/embedding_names.h"
+#include "sdx/generation/foreign_infotext.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
@@ -19,10 +22,13 @@
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_remarks.h"
+#include "sdx/scheduler/sampler_names.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -52,15 +58,27 @@ struct GenerateOptions {
 /// The picture whose metadata hold where the command line says nothing.
 struct SourceImage {
   std::string file;
-  Infotext infotext;
+  ImageOrigin origin;
+  bool gives_prompt = true;  ///< false: the command line gives it
+  bool gives_size = true;
 };
 
 SourceImage read_source(const std::string& file) {
-  const auto text = read_parameters(file);
-  if (!text) {
-    throw DataError("--from-image " + file + ": the picture doesn't say how it was made");
+  std::optional<ImageOrigin> origin;
+  try {
+    origin = find_image_origin(read_image_texts(file));
+  } catch (const DataError& error) {
+    const std::string reason = error.what();
+    const bool is_named = reason.starts_with(file);  // what the file's reader throws
+    throw DataError("--from-image " + (is_named ? reason : file + ": " + reason));
   }
-  return {file, parse_infotext(*text)};
+  if (!origin) {
+    throw DataError("--from-image " + file + ": the picture doesn't say how it was made" +
+                    (hides_text(file) ? ", but for a text hidden in its transparency, as NovelAI's "
+                                        "have it, which is not read here"
+                                      : ""));
+  }
+  return {file, *std::move(origin)};
 }
 
 const SettingsTable<GenerateOptions>& generate_settings() {
@@ -180,8 +198,15 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
 
   const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
   std::vector<ImageJob> jobs;
+  std::map<std::string, std::uint64_t> repeats;
   for (ImageOptions prompt : prompts) {
-    if (!prompt.seed) prompt.seed = any_seed;
+    if (!prompt.seed) {
+      // The same asked for twice is to be two pictures.
+      const std::string asked = Settings(image_settings(), prompt)
+                                    .to_json()
+                                    .dump(-1, ' ', false, Json::error_handler_t::replace);
+      prompt.seed = any_seed + repeats[prompt.prompt + "\n" + asked]++;
+    }
     if (options.bare_names) {
       prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
       prompt.negative = bracket_bare_names(prompt.negative, embeddings);
@@ -203,10 +228,76 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
 
 void say_precision(const SourceImage& source, const ComputeTarget& target) {
   const std::string now(precision_name(target.dtype));
-  const std::string then = source.infotext.field("Precision").value_or("fp32");
-  if (then == now) return;
+  const std::string then = source.origin.infotext.field("Precision").value_or("fp32");
+  if (then == now || !is_plain_text(then)) return;
   say(source.file + " was computed in " + then + ", this is in " + now +
       ": pixels will differ a little; --dtype " + then + " makes the same ones");
+}
+
+/// Says what the picture states and the new one will not have.
+void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
+  const Infotext& text = source.origin.infotext;
+  if (was_made_from_image(text) && options.start_image.empty()) {
+    say(source.file +
+        " was made from another picture, which it does not hold: --init-image FILE "
+        "gives that back; without it the beginning is noise");
+  }
+  const std::vector<std::string> lacks = list_not_taken_over(text);
+  if (!lacks.empty()) {
+    say(source.file + ": not taken over from the picture: " + join(lacks, ", "));
+  }
+  const std::string variant = describe_sampler_variant(text.field("Sampler").value_or(""));
+  if (!variant.empty() && to_string(options.settings.sampler.sampler) ==
+                              to_string(find_sampler_name(*text.field("Sampler"))->sampler.kind)) {
+    say(source.file + ": " + variant);
+  }
+}
+
+/// Says which embeddings the picture used by names that stand in its prompts without < >.
+void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embeddings,
+                         const std::vector<ImageJob>& jobs) {
+  if (!source.gives_prompt) return;
+  std::set<std::string> used;
+  std::string texts;
+  for (const ImageJob& job : jobs) {
+    for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
+    texts = job.request.prompt + "\n" + job.request.negative_prompt;
+  }
+  for (const std::string& name : list_stated_embeddings(source.origin.infotext)) {
+    if (used.contains(name) || texts.find(name) == std::string::npos) continue;
+    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
+    say(source.file + " was made with the embedding " + shown +
+        (embeddings.contains(name)
+             ? ", whose name stands in its prompt without < >: here it is plain text; with "
+               "--bare-names it is the embedding"
+             : ", which is not known here: its name is plain text; --embeddings FOLDER says where "
+               "to look"));
+  }
+}
+
+/// A picture's own size is not one that anybody typed: where it is out of proportion to the model,
+/// a person is told before the work.
+void check_own_size(const SourceImage& source, const ImageSettings& settings,
+                    const BundleInfo& info, const Generator& generator) {
+  constexpr double kMostPixels = 4096.0 * 4096.0;
+  constexpr double kModestTimes = 16;
+  if (!source.gives_size || settings.width_px == 0) return;
+  const double pixels = static_cast<double>(settings.width_px) * settings.height_px;
+  const double native = static_cast<double>(info.native_size_px) * info.native_size_px;
+  if (pixels <= kModestTimes * native) return;
+  const std::string size =
+      std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
+  const std::string advised =
+      std::to_string(info.native_size_px) + "x" + std::to_string(info.native_size_px);
+  const std::string text =
+      source.file + ": its size is " + size + ", " + std::to_string(std::lround(pixels / native)) +
+      " times the pixels that " + info.name + " was made for, which takes about " +
+      bytes_text(static_cast<std::uint64_t>(generator.estimate_bytes(settings))) + " of memory";
+  if (pixels > kMostPixels) {
+    throw UsageError("--from-image " + text + "; type --size " + advised + ", or --size " + size +
+                     " if it is meant");
+  }
+  say(text + "; --size " + advised + " is quicker");
 }
 
 /// Thrown between two steps after Ctrl-C.
@@ -217,11 +308,12 @@ struct Stopped {
 void make_images(const GenerateOptions& options, const CommonOptions& common,
                  const ComputeTarget& target, const Bundle& bundle,
                  const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
-                 ImageWriter& writer) {
+                 const std::optional<SourceImage>& source, ImageWriter& writer) {
   const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
   const Generator generator(bundle, target);
   std::vector<ImageRequest> requests;
   for (const ImageJob& job : jobs) requests.push_back(job.request);
+  if (source) check_own_size(*source, options.image.settings, bundle.info(), generator);
   generator.check(requests, embeddings);
 
   std::vector<at::Tensor> final_latents;
@@ -286,15 +378,16 @@ void generate(GenerateOptions options, const CommonOptions& common,
   if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(std::to_string(jobs.size()) + " pictures will be made");
   }
-  if (source && was_made_from_image(source->infotext) && options.image.start_image.empty()) {
-    say(source->file +
-        " was made from another picture, which it does not hold: --init-image FILE "
-        "gives that back; without it the beginning is noise");
+  if (source) {
+    say_what_lacks(*source, options.image);
+    say_bare_embeddings(*source, embeddings, jobs);
+    say_precision(*source, target);
   }
-  if (source) say_precision(*source, target);
-  if (source && jobs.size() == 1) options.batches.replay = read_batch_place(source->infotext);
+  if (source && jobs.size() == 1) {
+    options.batches.replay = read_batch_place(source->origin.infotext);
+  }
   ImageWriter writer(options.output);
-  make_images(options, common, target, bundle, embeddings, jobs, writer);
+  make_images(options, common, target, bundle, embeddings, jobs, source, writer);
   report(options, common, jobs, writer);
 }
 
@@ -318,18 +411,31 @@ std::function<void()> define_generate(CommandLine& line) {
     if (!file) return;
     asked->source = read_source(*file);
     asked->options.sources.dynamic = DynamicPrompts::kOff;
+    asked->source->gives_prompt = !line.given("prompt") && !line.given("prompts");
+    asked->source->gives_size = !line.given("size");
+    const std::string& fault = asked->source->origin.prompt_fault;
+    if (asked->source->gives_prompt && !fault.empty()) {
+      throw DataError("--from-image " + *file + ": it says how it was made in " +
+                      asked->source->origin.program +
+                      "'s way, where the prompt cannot be read here: " + fault + "; type a prompt");
+    }
     try {
       // What is typed is not looked at in the picture, where it may be something unknown here.
-      read_infotext(asked->source->infotext, asked->options.image, [&line](const std::string& key) {
-        const auto typed = line.given(key);
-        // "--seed +1" counts on from the picture's.
-        const bool is_relative =
-            key == "seed" && typed && (typed->starts_with('+') || typed->starts_with('-'));
-        return typed.has_value() && !is_relative;
-      });
+      read_infotext(
+          asked->source->origin.infotext, asked->options.image, [&line](const std::string& key) {
+            const auto typed = line.given(key);
+            // "--seed +1" counts on from the picture's.
+            const bool is_relative =
+                key == "seed" && typed && (typed->starts_with('+') || typed->starts_with('-'));
+            return typed.has_value() && !is_relative;
+          });
     } catch (const Error& error) {
       throw UsageError("--from-image " + *file + ": " + error.what());
     }
+  });
+  line.after_values([&line] {
+    const std::string variant = describe_sampler_variant(line.given("sampler").value_or(""));
+    if (!variant.empty()) say(variant);
   });
   return [asked] { generate(asked->options, asked->common, asked->source); };
 }

@@ -1,14 +1,21 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
+#include "sdx/embedding/embedding_writer.h"
 #include "sdx/model/import/import.h"
 #include "sdx/model/inspect.h"
 #include "sdx/util/error.h"
+#include "sdx/util/file.h"
+#include "sdx/util/name.h"
+#include "sdx/util/remove.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -83,14 +90,64 @@ const SettingsTable<ImportArguments>& import_settings() {
   return kTable;
 }
 
+/// A name becomes a folder, which `--model` finds and `list` shows.
+void check_model_name(const std::string& name) {
+  if (name.empty() || name.starts_with('.') || name.find('/') != name.npos) {
+    throw SettingError("name",
+                       "a name that is not empty, is no path (`models-dir` says where) and does "
+                       "not begin with a dot",
+                       name);
+  }
+  if (name.size() > kMaxNameBytes) {
+    throw SettingError("name", "at most " + std::to_string(kMaxNameBytes) + " bytes", name);
+  }
+  if (!is_plain_text(name)) {
+    throw UsageError("`name`: expected UTF-8 without control characters, found " + in_quotes(name));
+  }
+}
+
+/// Where sdx-generate looks for embeddings when nothing is said.
+constexpr const char* kEmbeddings = "embeddings";
+
+/// Writes the words that a pipeline has learnt as embeddings of its model, never over a file.
+/// @return the files that were written
+std::vector<std::string> write_learnt(const ImportReport& report, const Bundle& bundle) {
+  std::vector<std::string> files;
+  if (report.learnt.empty()) return files;
+  prepare_output_folder(kEmbeddings);
+  for (const auto& [name, vectors] : report.learnt) {
+    const Embedding embedding{
+        name,
+        vectors,
+        {{"sdx.model", report.info.name}, {"sdx.model_hash", bundle.short_hash()}},
+        {}};
+    const fs::path file =
+        join_inside(kEmbeddings, name + std::string(find_extension(EmbeddingDialect::kDiffusers)),
+                    "the embedding");
+    // Written and proved beside its place first: another process may put a file there meanwhile.
+    const fs::path draft =
+        fs::path(kEmbeddings) / ("." + std::to_string(::getpid()) + ".safetensors");
+    write_embedding(draft, embedding);
+    const std::string bytes = read_file(draft);
+    fs::remove(draft);
+    if (create_file_atomically(file, bytes)) {
+      files.push_back(file.string());
+      say("Wrote " + file.string() + ": " + placeholder(name) +
+          ", which this model had learnt; it is not part of the model");
+    } else {
+      say(file.string() + " is there already and stays as it is, so " + placeholder(name) +
+          ", which this model had learnt, was not written; import again in another folder to get "
+          "it");
+    }
+  }
+  return files;
+}
+
 void import_model(const ImportArguments& arguments) {
   const ImportOptions& options = arguments.options;
   const CommonOptions& common = arguments.common;
-  if (options.name.find('/') != std::string::npos || options.name.starts_with('.')) {
-    throw UsageError("--name " + options.name +
-                     ": expected a name, found a path; --models-dir DIR says where");
-  }
-  const fs::path destination = models_folder(arguments.folder) / options.name;
+  check_model_name(options.name);
+  const fs::path destination = join_inside(models_folder(arguments.folder), options.name, "`name`");
   constexpr std::uint64_t kBytesPerTick = 1'000'000;
   std::unique_ptr<ProgressBar> bar;
   const auto observe = [&](std::uint64_t done, std::uint64_t total) {
@@ -119,10 +176,12 @@ void import_model(const ImportArguments& arguments) {
       std::to_string(info.native_size_px) + " px, " +
       std::string(to_string(info.noise_schedule.prediction_type)) + ", " + info.dtype +
       (options.link ? ", linked" : "") + ")");
+  const std::vector<std::string> embeddings = write_learnt(report, Bundle::open(destination));
   say_json(common, {{"model", info.name},
                     {"folder", destination.string()},
                     {"remarks", report.remarks},
-                    {"unused", report.unused}});
+                    {"unused", report.unused},
+                    {"embeddings", embeddings}});
   if (!common.json) std::puts(destination.c_str());
 }
 
@@ -140,7 +199,8 @@ void list_models(const CommonOptions& common) {
       const Bundle bundle = Bundle::open(folder);
       const BundleInfo& info = bundle.info();
       std::uint64_t bytes = 0;
-      for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      for (const auto& entry : fs::recursive_directory_iterator(
+               folder, fs::directory_options::skip_permission_denied)) {
         if (entry.is_regular_file()) bytes += entry.file_size();
       }
       say_json(common, {{"model", name},

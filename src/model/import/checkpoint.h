@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/import/programs.h"
+#include "model/import/tensor_names.h"
 #include "model/linked_weights.h"
 #include "sdx/model/bundle.h"
 #include "sdx/scheduler/noise_schedule.h"
@@ -16,7 +18,8 @@ namespace sdx {
 /// The weights of one part, under the names of diffusers and transformers.
 struct PartWeights {
   TensorMap tensors;
-  std::string source;  ///< the file, named in errors
+  std::string source;    ///< the file, named in errors
+  FileNames names = {};  ///< where they are called otherwise in the file
 };
 
 /// A checkpoint as its reader understood it, whatever its layout: this is all that a bundle is made
@@ -41,6 +44,8 @@ struct Checkpoint {
   std::vector<SourceFile> files;     ///< what links may lead into
   std::vector<std::string> unused;   ///< tensors that have no place in the model, by design
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
+  /// Embeddings [K,W] of words that the tokenizer was given in training, by their names.
+  std::map<std::string, at::Tensor> learnt;
 };
 
 }  // namespace sdx

@@ -4,9 +4,12 @@
 #include <array>
 #include <set>
 
+#include "model/import/learnt_words.h"
+#include "model/import/original_text.h"
 #include "model/import/tensor_file.h"
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -17,7 +20,11 @@ namespace {
 /// One config.json of the checkpoint, read with errors that name file and key.
 class Config {
  public:
-  explicit Config(fs::path file) : file_(std::move(file)), json_(read_json_file(file_)) {}
+  explicit Config(fs::path file) : file_(std::move(file)), json_(read_json_file(file_)) {
+    if (!json_.is_object()) {
+      throw DataError(file_.string() + ": expected an object, found " + describe_json(json_));
+    }
+  }
 
   template <typename T>
   T get(const std::string& key) const {
@@ -37,16 +44,47 @@ class Config {
     return get<Json>(key, Json(nullptr)).is_null() ? fallback : get_enum<E>(key);
   }
 
+  /// A value that may also be a list of the same for each level, as diffusers takes it.
+  template <typename T>
+  T get_uniform(const std::string& key) const {
+    const Json value = get<Json>(key);
+    if (!value.is_array() || value.empty()) return get<T>(key);
+    const auto list = get<std::vector<T>>(key);
+    if (std::ranges::any_of(list, [&](const T& item) { return item != list.front(); })) {
+      refuse(key, "the same for each level");
+    }
+    return list.front();
+  }
+  template <typename T>
+  T get_uniform(const std::string& key, T fallback) const {
+    return get<Json>(key, Json(nullptr)).is_null() ? fallback : get_uniform<T>(key);
+  }
+
   /// Refuses a value that this anatomy does not have; an absent key means the expected one.
   template <typename T>
   void expect(const std::string& key, const T& expected) const {
+    expect_one_of(key, std::vector<Json>{Json(expected)});
+  }
+  void expect_one_of(const std::string& key, const std::vector<Json>& expected) const {
+    const Json found = get<Json>(key, expected.front());
+    if (std::ranges::find(expected, found) != expected.end()) return;
+    std::vector<std::string> texts;
+    for (const Json& each : expected) texts.push_back(each.dump());
+    refuse(key, join(texts, " or "));
+  }
+  /// The same of a value that may also be a list of it.
+  template <typename T>
+  void expect_each(const std::string& key, const T& expected) const {
     const Json found = get<Json>(key, Json(expected));
-    if (found != Json(expected)) refuse(key, Json(expected).dump());
+    if (!found.is_array()) return expect(key, expected);
+    for (const Json& item : found) {
+      if (item != Json(expected)) refuse(key, Json(expected).dump());
+    }
   }
 
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const {
     throw DataError(file_.string() + ": " + key + ": expected " + expected + ", found " +
-                    get<Json>(key, Json(nullptr)).dump() +
+                    describe_json(get<Json>(key, Json(nullptr))) +
                     "; only the anatomy of Stable Diffusion 1 and 2 can be imported");
   }
 
@@ -58,15 +96,21 @@ class Config {
 /// A value that may be given once for all levels or as a list, one for each.
 std::vector<int> per_level(const Config& config, const std::string& key, std::size_t levels) {
   const Json value = config.get<Json>(key);
-  if (value.is_number_integer()) return std::vector<int>(levels, value.get<int>());
+  if (!value.is_array()) return std::vector<int>(levels, config.get<int>(key));
   const auto list = config.get<std::vector<int>>(key);
   if (list.size() != levels) config.refuse(key, std::to_string(levels) + " values");
   return list;
 }
 
-UNetConfig read_unet_config(const fs::path& file) {
-  const Config config(file);
-  config.expect("act_fn", "silu");
+/// diffusers knows the activation by two names.
+void expect_silu(const Config& config) { config.expect_one_of("act_fn", {"silu", "swish"}); }
+
+/// What a key of the UNet's config may say besides what read_unet_config() takes over. An absent
+/// key is the default of diffusers' UNet2DConditionModel (0.42), which is the value here. Keys that
+/// this anatomy does not look at (dropout, upcast_attention, sizes of what it does not have) may
+/// say anything.
+void require_known_unet(const Config& config) {
+  expect_silu(config);
   config.expect("in_channels", 4);
   config.expect("out_channels", 4);
   config.expect("center_input_sample", false);
@@ -77,20 +121,37 @@ UNetConfig read_unet_config(const fs::path& file) {
   config.expect("resnet_time_scale_shift", "default");
   config.expect("time_embedding_type", "positional");
   config.expect("mid_block_type", "UNetMidBlock2DCrossAttn");
-  config.expect("only_cross_attention", false);
-  for (const char* key : {"addition_embed_type", "class_embed_type", "encoder_hid_dim",
-                          "num_class_embeds", "time_cond_proj_dim"}) {
+  config.expect_each("only_cross_attention", false);
+  config.expect("mid_block_only_cross_attention", false);
+  config.expect("mid_block_scale_factor", 1);
+  config.expect("resnet_out_scale_factor", 1);
+  config.expect("resnet_skip_time_act", false);
+  config.expect("conv_in_kernel", 3);
+  config.expect("conv_out_kernel", 3);
+  config.expect("attention_type", "default");
+  for (const char* key :
+       {"addition_embed_type", "class_embed_type", "cross_attention_norm", "encoder_hid_dim",
+        "encoder_hid_dim_type", "num_class_embeds", "reverse_transformer_layers_per_block",
+        "time_cond_proj_dim", "time_embedding_act_fn", "timestep_post_act"}) {
     config.expect(key, nullptr);
   }
+}
 
+UNetConfig read_unet_config(const Config& config) {
+  require_known_unet(config);
   UNetConfig unet;
   unet.channels = config.get<std::vector<int>>("block_out_channels");
-  unet.layers_per_level = config.get<int>("layers_per_block");
-  unet.transformer_depth = config.get<int>("transformer_layers_per_block", 1);
-  unet.context_width = config.get<int>("cross_attention_dim");
+  if (unet.channels.empty() || std::ranges::min(unet.channels) < 1) {
+    config.refuse("block_out_channels", "the channels of each level");
+  }
+  unet.layers_per_level = config.get_uniform<int>("layers_per_block");
+  unet.transformer_depth = config.get_uniform<int>("transformer_layers_per_block", 1);
+  unet.context_width = config.get_uniform<int>("cross_attention_dim");
   unet.norm_groups = config.get<int>("norm_num_groups");
   unet.norm_epsilon = config.get<double>("norm_eps", 1e-5);
   unet.linear_projection = config.get<bool>("use_linear_projection", false);
+  constexpr int kTimeWidth = 4;  // times the channels of the first level
+  config.expect_one_of("time_embedding_dim", {nullptr, kTimeWidth * unet.channels.front()});
   // diffusers' Stable Diffusion 1 configs call the number of heads "attention_head_dim".
   const bool has_heads = !config.get<Json>("num_attention_heads", nullptr).is_null();
   unet.level_heads = per_level(config, has_heads ? "num_attention_heads" : "attention_head_dim",
@@ -114,22 +175,44 @@ UNetConfig read_unet_config(const fs::path& file) {
   return unet;
 }
 
+/// The side of the latents that the UNet was trained on; diffusers takes 64 where none is said.
+int read_sample_size(const Config& config) {
+  constexpr int kUsual = 64;
+  const Json value = config.get<Json>("sample_size", Json(kUsual));
+  if (!value.is_array()) return config.get<int>("sample_size", kUsual);
+  const auto sides = config.get<std::vector<int>>("sample_size");
+  if (sides.size() != 2 || std::ranges::min(sides) < 1) {
+    config.refuse("sample_size", "a number or two");
+  }
+  return std::ranges::min(sides);  // of images that are not square
+}
+
 VaeConfig read_vae_config(const Config& config) {
-  config.expect("act_fn", "silu");
+  expect_silu(config);
   config.expect("in_channels", 3);
   config.expect("out_channels", 3);
   config.expect("latent_channels", 4);
   config.expect("use_quant_conv", true);
   config.expect("use_post_quant_conv", true);
+  config.expect_each("down_block_types", "DownEncoderBlock2D");
+  config.expect_each("up_block_types", "UpDecoderBlock2D");
+  // What the latents are moved by.
+  config.expect_one_of("shift_factor", {nullptr, 0});
+  config.expect("latents_mean", nullptr);
+  config.expect("latents_std", nullptr);
   VaeConfig vae;
   vae.channels = config.get<std::vector<int>>("block_out_channels");
-  vae.layers_per_level = config.get<int>("layers_per_block");
+  if (vae.channels.empty() || std::ranges::min(vae.channels) < 1) {
+    config.refuse("block_out_channels", "the channels of each level");
+  }
+  vae.layers_per_level = config.get_uniform<int>("layers_per_block");
   vae.norm_groups = config.get<int>("norm_num_groups");
   vae.middle_attention = config.get<bool>("mid_block_add_attention", true);
   return vae;
 }
 
 TextEncoderConfig read_text_encoder_config(const Config& config) {
+  config.expect_one_of("model_type", {"clip_text_model", "clip"});
   TextEncoderConfig text;
   text.width = config.get<int>("hidden_size");
   text.inner_width = config.get<int>("intermediate_size");
@@ -146,15 +229,38 @@ TextEncoderConfig read_text_encoder_config(const Config& config) {
   return text;
 }
 
-NoiseScheduleConfig read_noise_schedule(const Config& config) {
+NoiseScheduleConfig read_noise_schedule(const Config& config, Checkpoint& checkpoint) {
+  // What the samplers here do not do. The other settings of a scheduler's class are the samplers'
+  // own here, and diffusers' pipeline switches clip_sample off itself.
+  config.expect("thresholding", false);
+  config.expect("use_flow_sigmas", false);
+  config.expect("timestep_type", "discrete");
+  config.expect_one_of("trained_betas", {nullptr, Json::array()});
   NoiseScheduleConfig schedule;
   schedule.beta_schedule = config.get_enum<BetaSchedule>("beta_schedule");
   schedule.beta_start = config.get<double>("beta_start");
   schedule.beta_end = config.get<double>("beta_end");
+  if (!(schedule.beta_start > 0 && schedule.beta_start < 1)) {
+    config.refuse("beta_start", "a number between 0 and 1");
+  }
+  if (!(schedule.beta_end > 0 && schedule.beta_end < 1)) {
+    config.refuse("beta_end", "a number between 0 and 1");
+  }
+  if (schedule.beta_start > schedule.beta_end) {
+    config.refuse("beta_end", "no less than beta_start");
+  }
   schedule.train_timesteps = config.get<int>("num_train_timesteps");
+  constexpr int kMostTimesteps = 1'000'000;
+  if (schedule.train_timesteps < 2 || schedule.train_timesteps > kMostTimesteps) {
+    config.refuse("num_train_timesteps", "2 to " + std::to_string(kMostTimesteps));
+  }
   schedule.prediction_type = config.get_enum("prediction_type", PredictionType::kEpsilon);
-  schedule.steps_offset = config.get<int>("steps_offset", 0);
-  config.expect("trained_betas", nullptr);
+  // diffusers' pipeline sets it to 1, whatever an old config says or leaves out.
+  schedule.steps_offset = 1;
+  if (const int stated = config.get<int>("steps_offset", 1); stated != 1) {
+    checkpoint.remarks.push_back("Its scheduler says steps_offset " + std::to_string(stated) +
+                                 ", which is outdated; 1 is used, as diffusers' pipeline does.");
+  }
   schedule.zero_terminal_snr = config.get<bool>("rescale_betas_zero_snr", false);
   // Only this one is the model's own: the others stand in every file as its class's default, and
   // the samplers here have theirs.
@@ -258,33 +364,83 @@ TensorMap canonical_vae_weights(const TensorMap& tensors) {
   return result;
 }
 
-/// transformers 4 writes CLIP's keys under "text_model.", transformers 5 without; some files hold a
-/// position_ids buffer, which is no weight.
+/// transformers 4 writes CLIP's keys under "text_model.", transformers 5 without.
 TensorMap canonical_text_weights(const TensorMap& tensors, std::vector<std::string>& unused) {
   constexpr std::string_view kPrefix = "text_model.";
   TensorMap result;
   for (const auto& [name, tensor] : tensors) {
-    if (name.ends_with("position_ids") || name == "text_projection.weight") {
+    const std::string inner = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+    if (is_unused_in_clip(inner)) {
       unused.push_back(name);
-      continue;
+    } else {
+      result[inner] = tensor;
     }
-    result[name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name] = tensor;
   }
   return result;
 }
 
+/// Pipelines that use the parts of StableDiffusionPipeline in another way.
+constexpr std::string_view kSameParts[] = {"StableDiffusionPipeline",
+                                           "StableDiffusionImg2ImgPipeline",
+                                           "StableDiffusionPanoramaPipeline",
+                                           "StableDiffusionPipelineSafe",
+                                           "StableDiffusionInpaintPipelineLegacy",
+                                           "StableDiffusionSAGPipeline",
+                                           "StableDiffusionPAGPipeline",
+                                           "StableDiffusionPAGImg2ImgPipeline",
+                                           "StableDiffusionAttendAndExcitePipeline",
+                                           "StableDiffusionDiffEditPipeline",
+                                           "StableDiffusionModelEditingPipeline",
+                                           "StableDiffusionParadigmsPipeline",
+                                           "StableDiffusionPix2PixZeroPipeline",
+                                           "StableDiffusionKDiffusionPipeline",
+                                           "StableDiffusionLongPromptWeightingPipeline",
+                                           "StableDiffusionMegaPipeline",
+                                           "SemanticStableDiffusionPipeline",
+                                           "CycleDiffusionPipeline"};
+
+/// What other pipelines are, by a part of their names; the first that fits.
+constexpr std::pair<std::string_view, std::string_view> kOtherPipelines[] = {
+    {"StableDiffusionXL", "Stable Diffusion XL, which comes in a later version"},
+    {"StableDiffusion3", "Stable Diffusion 3"},
+    {"Flux", "Flux"},
+    {"ControlNet", "a model with a ControlNet; import the model that it was made for"},
+    {"Inpaint", "an inpainting model, whose UNet reads 9 channels"},
+    {"InstructPix2Pix", "an image-editing model, whose UNet reads 8 channels"},
+    {"Depth2Img", "a depth-guided model, whose UNet reads 5 channels"},
+    {"Upscale", "a model that enlarges images"},
+    {"ImageVariation", "a model that takes an image in place of a prompt"},
+    {"CLIPPipeline", "a model that takes an image in place of a prompt"},
+    {"CLIPImg2Img", "a model that takes an image in place of a prompt"},
+    {"Adapter", "a model with an adapter; import the model that it was made for"},
+    {"GLIGEN", "a model whose UNet has layers for boxes"},
+    {"LDM3D", "a model that makes depths, too"},
+    {"LatentConsistency", "a model of few steps, whose UNet is told the guidance"},
+    {"AnimateDiff", "a model of films"},
+    {"Video", "a model of films"},
+    {"Onnx", "a model of ONNX; its original of PyTorch is needed"},
+    {"ORT", "a model of ONNX; its original of PyTorch is needed"},
+    {"Flax", "a model of Flax; its original of PyTorch is needed"},
+    {"AltDiffusion", "a model with another text encoder"},
+};
+
 /// Refuses what is in diffusers' layout but no text-to-image Stable Diffusion 1 or 2.
-void require_stable_diffusion(const fs::path& index_file) {
+void require_stable_diffusion(const fs::path& index_file, Checkpoint& checkpoint) {
   const auto kind = Config(index_file).get<std::string>("_class_name");
-  if (kind == "StableDiffusionPipeline") return;
-  std::string what = kind;
-  if (kind.starts_with("StableDiffusionXL")) {
-    what += " (Stable Diffusion XL, which comes in a later version)";
-  } else if (kind.find("Inpaint") != std::string::npos) {
-    what += " (an inpainting model)";
+  if (std::ranges::find(kSameParts, kind) != std::end(kSameParts)) {
+    if (kind == kSameParts[0]) return;
+    checkpoint.remarks.push_back("Its pipeline is " + kind +
+                                 ", whose parts are those of StableDiffusionPipeline.");
+    return;
+  }
+  std::string what = "a pipeline that is not known here";
+  for (const auto& [part, meaning] : kOtherPipelines) {
+    if (kind.find(part) == kind.npos) continue;
+    what = meaning;
+    break;
   }
   throw DataError(index_file.string() + ": _class_name: expected StableDiffusionPipeline, found " +
-                  what);
+                  in_quotes(kind) + ": this is " + what);
 }
 
 IdentityConfig read_identity_config(const Config& config) {
@@ -318,21 +474,26 @@ Checkpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& op
         folder.string() +
         ": no model_index.json here: expected a model in diffusers' folder layout");
   }
-  require_stable_diffusion(index_file);
-
   Checkpoint checkpoint;
+  require_stable_diffusion(index_file, checkpoint);
   checkpoint.text_config = read_text_encoder_config(Config(folder / "text_encoder/config.json"));
-  const fs::path unet_file = folder / "unet/config.json";
-  const Config unet_json(unet_file);
-  checkpoint.unet_config = read_unet_config(unet_file);
+  const Config unet_json(folder / "unet/config.json");
+  checkpoint.unet_config = read_unet_config(unet_json);
   const Config vae_json(folder / "vae/config.json");
   checkpoint.vae_config = read_vae_config(vae_json);
   checkpoint.noise_schedule =
-      read_noise_schedule(Config(folder / "scheduler/scheduler_config.json"));
+      read_noise_schedule(Config(folder / "scheduler/scheduler_config.json"), checkpoint);
   if (options.prediction) checkpoint.noise_schedule.prediction_type = *options.prediction;
+  if (checkpoint.noise_schedule.zero_terminal_snr &&
+      checkpoint.noise_schedule.prediction_type == PredictionType::kEpsilon) {
+    throw DataError(
+        (folder / "scheduler/scheduler_config.json").string() +
+        ": rescale_betas_zero_snr: a model of the noise (prediction_type epsilon) "
+        "cannot begin at pure noise; correct the file, or say `prediction` v_prediction");
+  }
   checkpoint.latent_scale = vae_json.get<double>("scaling_factor", 0.18215);
   const int factor = 1 << (checkpoint.vae_config.channels.size() - 1);
-  checkpoint.native_size_px = unet_json.get<int>("sample_size") * factor;
+  checkpoint.native_size_px = read_sample_size(unet_json) * factor;
 
   checkpoint.text_encoder =
       read_weights(folder / "text_encoder", "model", options.variant, checkpoint);
@@ -351,6 +512,7 @@ Checkpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& op
 
   checkpoint.tokenizer_folder = folder / "tokenizer";
   checkpoint.tokenizer = read_tokenizer_settings(checkpoint.tokenizer_folder);
+  take_learnt_words(list_added_words(checkpoint.tokenizer_folder), folder, checkpoint);
   read_card(folder / "sdx.json", checkpoint);
   return checkpoint;
 }

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <sstream>
+#include <system_error>
 #include <tuple>
 
 #include "model/import/diffusers.h"
 #include "model/import/single_file.h"
+#include "model/import/staging_folder.h"
 #include "model/linked_weights.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/util/error.h"
@@ -44,44 +46,6 @@ std::string dtype_text(at::ScalarType type) {
                   ": expected 16 or 32 bit floating point");
 }
 
-/// The bundle's folder while it is being made: beside its destination, removed unless committed.
-class StagingFolder {
- public:
-  explicit StagingFolder(const fs::path& destination)
-      : path_(destination.string() + ".partial"), destination_(destination) {
-    fs::remove_all(path_);
-    prepare_output_folder(path_);
-  }
-  ~StagingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-
-  /// An older bundle is out of the way only for as long as a rename takes, and comes back if the
-  /// new one cannot take its place.
-  void commit() {
-    const fs::path older = destination_.string() + ".replaced";
-    fs::remove_all(older);
-    const bool replaces = fs::exists(destination_);
-    if (replaces) fs::rename(destination_, older);
-    std::error_code failure;
-    fs::rename(path_, destination_, failure);
-    if (failure) {
-      if (replaces) fs::rename(older, destination_);
-      throw CannotCreateError("cannot create " + destination_.string() + ": " + failure.message());
-    }
-    fs::remove_all(older);
-  }
-
- private:
-  fs::path path_;
-  fs::path destination_;
-};
-
 /// A part of the model with the programs that compute it.
 struct ComposedPart {
   std::string name;  ///< of its files
@@ -95,7 +59,9 @@ void refuse_unknown_tensors(const ComposedPart& part) {
         part.programs.begin(), part.programs.end(),
         [&name = name](const auto& program) { return program.second.used.contains(name); });
     if (!used) {
-      throw DataError(part.weights.source + ": tensor \"" + name +
+      const auto in_file = part.weights.names.find(name);
+      throw DataError(part.weights.source + ": tensor \"" +
+                      (in_file == part.weights.names.end() ? name : in_file->second) +
                       "\" is unknown: this anatomy has no place for it");
     }
   }
@@ -172,7 +138,9 @@ void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& check
       }
       for (const auto& [name, tensor] : part.weights.tensors) observe(name, tensor);
       write_linked_weights(folder / (part.name + ".link.json"), part.weights.tensors,
-                           checkpoint.files);
+                           checkpoint.files, [&] {
+                             if (observer) observer(done, total);
+                           });
     } else {
       write_safetensors(folder / (part.name + ".safetensors"), part.weights.tensors, {},
                         {float_type, observe});
@@ -219,6 +187,19 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   return info;
 }
 
+/// @throws MissingInputError or PermissionError, before anything else is said of the checkpoint.
+void require_readable(const fs::path& source) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(source, failure);
+  if (fs::is_directory(status)) static_cast<void>(fs::directory_iterator(source, failure));
+  if (failure == std::errc::permission_denied) {
+    throw PermissionError("cannot read " + source.string() + ": " + failure.message());
+  }
+  if (!fs::exists(status)) {
+    throw MissingInputError(source.string() + ": no such file or folder");
+  }
+}
+
 }  // namespace
 
 ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
@@ -226,9 +207,12 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
   if (options.link && options.dtype != WeightsDtype::kKeep) {
     throw UsageError("`link` refers to the weights as they are; `dtype` needs a copy");
   }
-  if (!fs::exists(source)) throw MissingInputError(source.string() + ": no such file or folder");
-  if (fs::exists(destination) && !options.replace) {
-    throw CannotCreateError(destination.string() + ": exists already; `force` replaces it");
+  require_readable(source);
+  if (is_taken(destination)) {
+    if (!options.replace) {
+      throw CannotCreateError(destination.string() + ": exists already; `force` replaces it");
+    }
+    require_replaceable(destination);
   }
   const Checkpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
                                                          : read_single_file(source, options);
@@ -240,9 +224,12 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
   BundleInfo info = describe(checkpoint, options);
   const fs::path named = source.has_filename() ? source : source.parent_path();
   info.origin = named.filename().string();
-  write_bundle_info(staging.path(), info);
-  staging.commit();
-  return {Bundle::open(destination).info(), checkpoint.unused, checkpoint.remarks};
+  write_bundle_info(staging.path(), info, [&] {
+    if (observer) observer(1, 1);
+  });
+  staging.commit(options.replace);
+  return {Bundle::open(destination).info(), checkpoint.unused, checkpoint.remarks,
+          checkpoint.learnt};
 }
 
 }  // namespace sdx

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/import/programs.h"
+#include "model/import/tensor_names.h"
 #include "sdx/tensor/safetensors.h"
 
 namespace sdx {
@@ -14,11 +15,17 @@ namespace sdx {
 constexpr std::string_view kClipPrefix = "cond_stage_model.transformer.";
 constexpr std::string_view kOpenClipPrefix = "cond_stage_model.model.";
 
+/// Whether a tensor of CLIP is one that Stable Diffusion does not read: counters, the layer behind
+/// the text encoder, the half that sees images.
+/// @param name without what precedes it in the file
+bool is_unused_in_clip(std::string_view name);
+
 /// The text encoder of a single file: what it is, read off the shapes, and its tensors under
 /// transformers' names.
 struct OriginalText {
   TextEncoderConfig config;
   TensorMap tensors;
+  FileNames names;
   bool is_open_clip = false;
 };
 

@@ -39,10 +39,12 @@ class UNetReader {
     return config_;
   }
 
-  TensorMap renamed() const {
-    TensorMap result;
-    for (const auto& [name, tensor] : tensors_) result[new_name(name)] = tensor;
-    return result;
+  void rename(OriginalUNet& unet) const {
+    for (const auto& [name, tensor] : tensors_) {
+      const std::string renamed = new_name(name);
+      unet.tensors[renamed] = tensor;
+      unet.names[renamed] = std::string(kUNetPrefix) + name;
+    }
   }
 
  private:
@@ -137,8 +139,45 @@ class UNetReader {
 
 OriginalUNet read_original_unet(const TensorMap& tensors, const std::string& file) {
   UNetReader reader(tensors, file);
-  const UNetConfig config = reader.read_config();
-  return {config, reader.renamed()};
+  OriginalUNet unet{reader.read_config(), {}, {}};
+  reader.rename(unet);
+  return unet;
+}
+
+std::map<std::string, std::string> list_names_without_dots() {
+  constexpr int kMostBlocks = 40;
+  constexpr int kMostDepth = 10;
+  std::vector<std::string> layers = {"norm", "proj_in", "proj_out", "op", "conv"};
+  for (const auto& [from, to] : kResnetRenames) layers.push_back(from);
+  for (int depth = 0; depth < kMostDepth; ++depth) {
+    const std::string block = "transformer_blocks." + std::to_string(depth) + ".";
+    for (const char* layer :
+         {"attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0", "attn2.to_q", "attn2.to_k",
+          "attn2.to_v", "attn2.to_out.0", "ff.net.0.proj", "ff.net.2", "norm1", "norm2", "norm3"}) {
+      layers.push_back(block + layer);
+    }
+  }
+  std::vector<std::string> paths = {"time_embed.0", "time_embed.2", "input_blocks.0.0", "out.0",
+                                    "out.2"};
+  for (int index = 0; index < kMostBlocks; ++index) {
+    for (const char* group : {"input_blocks.", "output_blocks.", "middle_block"}) {
+      const bool is_middle = group == std::string_view("middle_block");
+      if (is_middle && index > 0) continue;
+      const std::string block = group + (is_middle ? "" : std::to_string(index));
+      for (const char* part : {".0.", ".1.", ".2."}) {
+        for (const std::string& layer : layers) paths.push_back(block + part + layer);
+      }
+    }
+  }
+  std::map<std::string, std::string> names;
+  for (const std::string& path : paths) {
+    for (const char* leaf : {".weight", ".bias"}) {
+      std::string flat = path + leaf;
+      std::erase(flat, '.');
+      names[flat] = path + leaf;
+    }
+  }
+  return names;
 }
 
 }  // namespace sdx

@@ -30,16 +30,16 @@ class VaeReader {
     return config_;
   }
 
-  TensorMap renamed() const {
-    TensorMap result;
+  void rename(OriginalVae& vae) const {
     for (const auto& [name, tensor] : tensors_) {
       const std::string renamed = new_name(name);
       // Attention's projections are 1 x 1 convolutions in the original, linear layers here.
       const bool projection = renamed.find(".attentions.") != std::string::npos &&
                               tensor.dim() == 4 && tensor.size(2) == 1 && tensor.size(3) == 1;
-      result[renamed] = projection ? tensor.view({tensor.size(0), tensor.size(1)}) : tensor;
+      // A reshape: a tensor of PyTorch's files need not be contiguous.
+      vae.tensors[renamed] = projection ? tensor.reshape({tensor.size(0), tensor.size(1)}) : tensor;
+      vae.names[renamed] = std::string(kVaePrefix) + name;
     }
-    return result;
   }
 
  private:
@@ -82,8 +82,9 @@ class VaeReader {
 
 OriginalVae read_original_vae(const TensorMap& tensors, const std::string& file) {
   VaeReader reader(tensors, file);
-  const VaeConfig config = reader.read_config();
-  return {config, reader.renamed()};
+  OriginalVae vae{reader.read_config(), {}, {}};
+  reader.rename(vae);
+  return vae;
 }
 
 }  // namespace sdx

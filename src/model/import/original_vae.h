@@ -3,6 +3,7 @@
 #include <string>
 
 #include "model/import/programs.h"
+#include "model/import/tensor_names.h"
 #include "sdx/tensor/safetensors.h"
 
 namespace sdx {
@@ -12,6 +13,7 @@ namespace sdx {
 struct OriginalVae {
   VaeConfig config;
   TensorMap tensors;
+  FileNames names;
 };
 
 /// @param tensors without the prefix `first_stage_model.`

@@ -11,7 +11,8 @@
 
 namespace sdx {
 
-/// All tensors of a `.safetensors` file or of one of PyTorch's own, nothing executed.
+/// All tensors of a safetensors file or of one of PyTorch's own, whatever it is called; nothing is
+/// executed. Of PyTorch's the dict that holds the weights, wherever training programs put it.
 struct TensorFile {
   TensorMap tensors;
   std::map<std::string, std::string> metadata;
@@ -19,7 +20,9 @@ struct TensorFile {
   std::optional<std::int64_t> global_step;  ///< of the training, where the file says it
 };
 
-/// @throws as map_safetensors and read_torch_file.
+/// @throws as find_container, map_safetensors and read_torch_file; DataError with the keys that
+/// there
+///         are if no dict holds tensors.
 TensorFile map_tensor_file(const std::filesystem::path& path);
 
 }  // namespace sdx

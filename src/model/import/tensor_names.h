@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,13 @@
 #include "sdx/tensor/safetensors.h"
 
 namespace sdx {
+
+/// Where a single file keeps its UNet and its VAE.
+inline constexpr std::string_view kUNetPrefix = "model.diffusion_model.";
+inline constexpr std::string_view kVaePrefix = "first_stage_model.";
+
+/// What tensors are called in their file, by the names that we give them.
+using FileNames = std::map<std::string, std::string>;
 
 /// Questions to a map of tensors whose names tell how a model is built, and changes of those names.
 

@@ -2,6 +2,9 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <tuple>
+#include <vector>
+
 #include "sdx/model/text_encoder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -26,7 +29,8 @@ struct Checkpoint {
 
   void change_config(const std::string& part, const std::string& key,
                      const sdx::Json& value) const {
-    const fs::path file = path / part / "config.json";
+    const fs::path file =
+        path / part / (part == "scheduler" ? "scheduler_config.json" : "config.json");
     sdx::Json config = sdx::read_json_file(file);
     config[key] = value;
     fs::remove(file);
@@ -41,12 +45,14 @@ struct Checkpoint {
     sdx::write_safetensors(file, tensors);
   }
 
-  sdx::BundleInfo import(bool replace = false) const {
+  sdx::ImportReport report(bool replace = false) const {
     sdx::ImportOptions options;
     options.name = "copy";
     options.replace = replace;
-    return sdx::import_checkpoint(path, folder.path() / "bundle", options).info;
+    return sdx::import_checkpoint(path, folder.path() / "bundle", options);
   }
+
+  sdx::BundleInfo import(bool replace = false) const { return report(replace).info; }
 
   /// The message with which the import is refused; nothing of it may stay behind.
   std::string refusal() const {
@@ -116,6 +122,187 @@ TEST_CASE("model: another anatomy is refused by its config", "[model]") {
              ContainsSubstring("cannot be cut into 5 heads"));
   CHECK_THAT(refused("vae", "latent_channels", 16), ContainsSubstring("latent_channels"));
   CHECK_THAT(refused("text_encoder", "hidden_act", "relu"), ContainsSubstring("hidden_act"));
+}
+
+TEST_CASE("model: every key that changes what a model computes is looked at", "[model]") {
+  struct Case {
+    const char* part;
+    const char* key;
+    sdx::Json value;
+  };
+  const std::vector<Case> cases = {
+      {"unet", "mid_block_scale_factor", 1.5},
+      {"unet", "timestep_post_act", "silu"},
+      {"unet", "time_embedding_act_fn", "silu"},
+      {"unet", "time_embedding_dim", 128},
+      {"unet", "resnet_out_scale_factor", 1.4},
+      {"unet", "resnet_skip_time_act", true},
+      {"unet", "conv_in_kernel", 1},
+      {"unet", "conv_out_kernel", 1},
+      {"unet", "attention_type", "gated"},
+      {"unet", "encoder_hid_dim_type", "text_proj"},
+      {"unet", "cross_attention_norm", "layer_norm"},
+      {"unet", "mid_block_only_cross_attention", true},
+      {"unet", "reverse_transformer_layers_per_block", {1, 1}},
+      {"unet", "only_cross_attention", {false, true}},
+      {"unet", "act_fn", "gelu"},
+      {"vae", "shift_factor", 0.1},
+      {"vae", "latents_mean", {0, 0, 0, 0}},
+      {"vae", "latents_std", {1, 1, 1, 1}},
+      {"vae", "down_block_types", {"DownEncoderBlock2D", "AttnDownEncoderBlock2D"}},
+      {"vae", "act_fn", "mish"},
+      {"text_encoder", "model_type", "t5"},
+      {"scheduler", "thresholding", true},
+      {"scheduler", "use_flow_sigmas", true},
+      {"scheduler", "timestep_type", "continuous"},
+      {"scheduler", "trained_betas", {0.1, 0.2}},
+      {"scheduler", "beta_start", 0},
+      {"scheduler", "beta_end", 1.5},
+      {"scheduler", "beta_end", 0.0001},
+      {"scheduler", "num_train_timesteps", 0},
+      {"scheduler", "rescale_betas_zero_snr", true},
+  };
+  for (const Case& each : cases) {
+    INFO(each.key);
+    const Checkpoint checkpoint;
+    checkpoint.change_config(each.part, each.key, each.value);
+    CHECK_THAT(checkpoint.refusal(), ContainsSubstring("config.json: " + std::string(each.key)));
+  }
+}
+
+TEST_CASE("model: keys of diffusers that say the same in another way are read", "[model]") {
+  const Checkpoint plain;
+  const auto expected = plain.import().sha256;
+  const std::vector<std::tuple<const char*, const char*, sdx::Json>> cases = {
+      {"unet", "only_cross_attention", {false, false}},
+      {"unet", "layers_per_block", {1, 1}},
+      {"unet", "transformer_layers_per_block", {1, 1}},
+      {"unet", "cross_attention_dim", {32, 32}},
+      {"unet", "attention_head_dim", {2, 2}},
+      {"unet", "sample_size", {8, 8}},
+      {"unet", "act_fn", "swish"},
+      {"unet", "time_embedding_dim", 64},
+      {"unet", "mid_block_scale_factor", 1.0},
+      {"unet", "mid_block_only_cross_attention", false},
+      {"unet", "dropout", 0.1},
+      {"unet", "upcast_attention", true},
+      {"unet", "something_new", 7},
+      {"vae", "act_fn", "swish"},
+      {"vae", "shift_factor", 0.0},
+      {"vae", "layers_per_block", {1}},
+      {"vae", "something_new", {{"a", nullptr}}},
+      {"text_encoder", "model_type", "clip"},
+      {"text_encoder", "projection_dim", 768},
+      {"scheduler", "trained_betas", sdx::Json::array()},
+      {"scheduler", "clip_sample", true},
+      {"scheduler", "set_alpha_to_one", true},
+      {"scheduler", "_class_name", "EulerDiscreteScheduler"}};
+  for (const auto& [part, key, value] : cases) {
+    INFO(part << " " << key);
+    const Checkpoint checkpoint;
+    checkpoint.change_config(part, key, value);
+    const sdx::BundleInfo info = checkpoint.import();
+    CHECK(info.sha256 == expected);
+    CHECK(info.native_size_px == 64);
+  }
+  const Checkpoint unsaid;
+  unsaid.change_config("unet", "sample_size", nullptr);
+  CHECK(unsaid.import().native_size_px == 512);
+  const Checkpoint wide;
+  wide.change_config("unet", "sample_size", {96, 64});
+  CHECK(wide.import().native_size_px == 512);
+}
+
+TEST_CASE("model: a value of another kind is named with its file and key", "[model]") {
+  const std::vector<std::tuple<const char*, const char*, sdx::Json>> cases = {
+      {"unet", "layers_per_block", {1, 2}},
+      {"unet", "layers_per_block", "1"},
+      {"unet", "layers_per_block", 1.5},
+      {"unet", "layers_per_block", nullptr},
+      {"unet", "layers_per_block", sdx::Json::array()},
+      {"unet", "block_out_channels", 32},
+      {"unet", "block_out_channels", sdx::Json::array()},
+      {"unet", "block_out_channels", {16.5, 32}},
+      {"unet", "block_out_channels", {0, 32}},
+      {"unet", "block_out_channels", nullptr},
+      {"unet", "cross_attention_dim", {{"a", 1}}},
+      {"unet", "norm_num_groups", nullptr},
+      {"unet", "norm_eps", "1e-5"},
+      {"unet", "use_linear_projection", 0},
+      {"unet", "sample_size", {8, 8, 8}},
+      {"unet", "sample_size", "8"},
+      {"unet", "down_block_types", "DownBlock2D"},
+      {"unet", "up_block_types", {1, 2}},
+      {"vae", "block_out_channels", "16"},
+      {"vae", "scaling_factor", {0.18}},
+      {"text_encoder", "hidden_size", {32}},
+      {"text_encoder", "hidden_act", {"gelu"}},
+      {"text_encoder", "num_hidden_layers", nullptr},
+      {"scheduler", "beta_schedule", {"linear"}},
+      {"scheduler", "beta_schedule", "cosine"},
+      {"scheduler", "beta_schedule", nullptr},
+      {"scheduler", "beta_start", "0.1"},
+      {"scheduler", "steps_offset", {1}},
+      {"scheduler", "prediction_type", 1},
+      {"scheduler", "prediction_type", "x"}};
+  for (const auto& [part, key, value] : cases) {
+    INFO(part << " " << key << " " << value.dump());
+    const Checkpoint checkpoint;
+    checkpoint.change_config(part, key, value);
+    const std::string message = checkpoint.refusal();
+    CHECK_THAT(message, ContainsSubstring("config.json: "));
+    CHECK_THAT(message, ContainsSubstring(key));
+    CHECK_THAT(message, !ContainsSubstring("exception"));
+  }
+  for (const char* config : {"[]", "null", "3", "\"x\""}) {
+    INFO(config);
+    const Checkpoint checkpoint;
+    sdx::write_file_atomically(checkpoint.path / "unet/config.json", config);
+    CHECK_THAT(checkpoint.refusal(), ContainsSubstring("unet/config.json: expected an object"));
+  }
+  for (const char* index : {"{}", "[]", R"({"_class_name": null})", R"({"_class_name": ["a"]})",
+                            R"({"_class_name": 3})"}) {
+    INFO(index);
+    const Checkpoint checkpoint;
+    sdx::write_file_atomically(checkpoint.path / "model_index.json", index);
+    const std::string message = checkpoint.refusal();
+    CHECK_THAT(message, ContainsSubstring("model_index.json: "));
+    CHECK_THAT(message, !ContainsSubstring("exception"));
+  }
+}
+
+TEST_CASE("model: pipelines that use the same parts in another way are imported, and said",
+          "[model]") {
+  const Checkpoint plain;
+  const auto expected = plain.import().sha256;
+  for (const char* kind : {"StableDiffusionImg2ImgPipeline", "StableDiffusionPanoramaPipeline",
+                           "StableDiffusionSAGPipeline"}) {
+    const Checkpoint checkpoint;
+    sdx::write_file_atomically(checkpoint.path / "model_index.json",
+                               sdx::Json{{"_class_name", kind}}.dump());
+    const sdx::ImportReport report = checkpoint.report();
+    CHECK(report.info.sha256 == expected);
+    REQUIRE(report.remarks.size() == 1);
+    CHECK_THAT(report.remarks.front(), ContainsSubstring(kind));
+  }
+}
+
+TEST_CASE("model: the scheduler's offset is diffusers' pipeline's, whatever is said", "[model]") {
+  const Checkpoint unsaid;
+  const fs::path file = unsaid.path / "scheduler/scheduler_config.json";
+  sdx::Json config = sdx::read_json_file(file);
+  config.erase("steps_offset");
+  sdx::write_file_atomically(file, config.dump());
+  const sdx::ImportReport report = unsaid.report();
+  CHECK(report.info.noise_schedule.steps_offset == 1);
+  CHECK(report.remarks.empty());
+  // StableDiffusionPipeline of diffusers 0.42 sets it to 1 with a warning.
+  const Checkpoint outdated;
+  outdated.change_config("scheduler", "steps_offset", 0);
+  const sdx::ImportReport corrected = outdated.report();
+  CHECK(corrected.info.noise_schedule.steps_offset == 1);
+  REQUIRE(corrected.remarks.size() == 1);
+  CHECK_THAT(corrected.remarks.front(), ContainsSubstring("steps_offset 0"));
 }
 
 TEST_CASE("model: files that are missing are named", "[model]") {

@@ -108,7 +108,7 @@ TEST_CASE("model: files that are something else are called by their name") {
              ContainsSubstring("Stable Diffusion XL, which comes in a later version"));
   CHECK_THAT(with("surprise.weight", one), ContainsSubstring("\"surprise.weight\" is unknown"));
   CHECK_THAT(with("first_stage_model.surprise.weight", one),
-             ContainsSubstring("\"surprise.weight\" is unknown"));
+             ContainsSubstring("\"first_stage_model.surprise.weight\" is unknown"));
   CHECK_THAT(refusal({{"lora_unet_down_blocks_0.lora_down.weight", one}}),
              ContainsSubstring("a LoRA"));
   CHECK_THAT(refusal({{"encoder.conv_in.weight", one}, {"decoder.conv_in.weight", one}}),
@@ -266,7 +266,13 @@ TEST_CASE("model: other pipelines in diffusers' layout are refused by their name
   const TempFolder folder;
   for (const auto& [kind, words] : std::map<std::string, std::string>{
            {"StableDiffusionXLPipeline", "comes in a later version"},
-           {"StableDiffusionInpaintPipeline", "an inpainting model"}}) {
+           {"StableDiffusionXLImg2ImgPipeline", "comes in a later version"},
+           {"StableDiffusionInpaintPipeline", "an inpainting model"},
+           {"StableDiffusionControlNetImg2ImgPipeline", "a model with a ControlNet"},
+           {"StableDiffusionInstructPix2PixPipeline", "an image-editing model"},
+           {"StableDiffusionUpscalePipeline", "enlarges"},
+           {"FlaxStableDiffusionPipeline", "a model of Flax"},
+           {"MyPipeline", "a pipeline that is not known here"}}) {
     sdx::write_file_atomically(folder.path() / "model_index.json",
                                sdx::Json{{"_class_name", kind}}.dump());
     CHECK_THAT(sdx::test::catch_message<sdx::DataError>(

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,26 +37,32 @@ struct ImportReport {
   BundleInfo info;
   std::vector<std::string> unused;   ///< tensors of the checkpoint that the model has no use for
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
+  /// Words that textual inversion has put into the checkpoint's tokenizer and text encoder: their
+  /// vectors [K,W] float32 by their names, without brackets. The bundle does not have them.
+  std::map<std::string, at::Tensor> learnt;
 };
 
 /// Bytes of weights written (or, with `link`, read) so far and in all; may throw to stop.
 using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Turns a Stable Diffusion 1 or 2 checkpoint, at any width, into a bundle: a folder in diffusers'
-/// layout, or a single `.safetensors` or `.ckpt` file in the original layout. The TorchScript
-/// programs are composed from what the checkpoint says of itself, the weights are copied tensor by
-/// tensor. Nothing of the checkpoint is executed, and no Python is needed.
+/// layout, or a single file in the original layout, of safetensors or of torch.save, whatever it is
+/// called. The TorchScript programs are composed from what the checkpoint says of itself, the
+/// weights are copied tensor by tensor. Nothing of the checkpoint is executed, and no Python is
+/// needed.
 ///
 /// A file `sdx.json` in a folder may recommend settings: `licence`, `guidance_scale`, `init_text`.
-/// The bundle appears whole or not at all. Memory stays below the checkpoint's size plus the
-/// largest tensor: weights are mapped.
+/// The bundle appears whole or not at all, and others can read it as the umask allows. What is
+/// replaced must be a bundle, and a process that makes the same one at the same time ends. Memory
+/// stays below the checkpoint's size plus the largest tensor: weights are mapped.
 ///
 /// With `link` the bundle holds no weights but the places of all tensors in the checkpoint's files,
 /// whose size, time and hash are recorded: it works as long as they stay what and where they are.
 /// @throws DataError for a config value that these anatomies do not have (key, found, expected), a
 ///         tensor that is missing, misshapen, unknown or not finite (name, expected and found), and
 ///         for files that are something else (SDXL, an inpainting model, a LoRA, a VAE), saying
-///         what; MissingInputError naming the file; CannotCreateError if `destination` exists;
+///         what; MissingInputError naming the file; CannotCreateError if `destination` exists, or
+///         is to be replaced and is no bundle; TryAgainError if another process makes it;
 ///         UsageError for `link` together with `dtype`.
 ImportReport import_checkpoint(const std::filesystem::path& checkpoint,
                                const std::filesystem::path& destination,
