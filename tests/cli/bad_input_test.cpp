@@ -169,7 +169,7 @@ TEST_CASE("cli: options that do not exist or cannot be") {
                 {"--size", "512x512"});
   check_refused(place.run("sdx-generate", {"a robot", "--sampler", "eular"}), 64,
                 {"--sampler: expected dpmpp_2m, euler_a", "eular"});
-  check_refused(place.run("sdx-generate", {"a robot", "--seed", "-1"}), 64, {"--seed"});
+  check_refused(place.run("sdx-generate", {"a robot", "--seed", "-2"}), 64, {"--seed"});
   check_refused(place.run("sdx-generate", {"a robot", "--cfg", "high"}), 64, {"--cfg", "high"});
   check_refused(place.run("sdx-generate", {"a robot", "--steps", "5000"}), 64,
                 {"--steps", "1 to 1000"});

@@ -59,7 +59,7 @@ TEST_CASE("cli: sdx-model embedding show says what a file is") {
   CHECK_THAT(embedding(folder, {"show", made("sdxl.safetensors")}).out,
              ContainsSubstring("<sdxl>, clip_g") && ContainsSubstring("made for SDXL"));
   fs::copy(made("a1111.pt"), folder.path() / "two words.pt");
-  CHECK_THAT(embedding(folder, {"show", "two words.pt"}).out, ContainsSubstring("--name NAME"));
+  CHECK_THAT(embedding(folder, {"show", "two words.pt"}).out, ContainsSubstring("<two words>"));
 }
 
 TEST_CASE("cli: sdx-model embedding show --json gives an object for each file") {

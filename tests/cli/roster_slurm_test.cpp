@@ -185,11 +185,11 @@ TEST_CASE("slurm: the script is bash, with a task for each person", "[cli]") {
 
 TEST_CASE("slurm: names, paths and prompts reach the program as they are", "[cli]") {
   const std::string odd = "a $(touch x) 'b' \"c\" `d` \\ 50% Ж";
-  const Job job({"$(touch${IFS}x)", "O'Neil", "\"Ж\"\"`q`\"", "-n", "a;b&c|d*"},
+  const Job job({"`touch$IFS$9x`", "O'Neil", "\"Ж\"\"`q`\"", "-n", "a;b&c*$PATH"},
                 {"--title", odd, "--negative", "line\nend", "--out", odd, "--threads", "3"}, odd);
   INFO(job.made().err);
   REQUIRE(job.made().exit_code == 0);
-  const Words as_read = {"$(touch${IFS}x)", "O'Neil", "Ж\"`q`", "-n", "a;b&c|d*"};
+  const Words as_read = {"`touch$IFS$9x`", "O'Neil", "Ж\"`q`", "-n", "a;b&c*$PATH"};
   job.program("sdx-roster", "printf '%s\\0' \"$PWD\" \"$@\" >record");
   for (std::size_t i = 0; i < as_read.size(); ++i) {
     REQUIRE(job.bash(static_cast<int>(i)).exit_code == 0);

@@ -36,7 +36,7 @@ std::optional<at::ScalarType> parse_dtype(const std::string& name);
 /// `max_header_bytes`, UTF-8 and JSON with no key twice and no NUL, known dtypes (F64 F32 F16 BF16
 /// I64 I32 I16 I8 U8 BOOL; others that the format has, float8 for example, are refused by name),
 /// shape × dtype = byte range, ranges that cover the data with no hole and no overlap. Time and
-/// memory grow with the header's length, and no faster; a stop_signal() ends the reading.
+/// memory grow with the header's length, and no faster; a stop_signal() ends that of a long one.
 /// Format: the safetensors project, version 0.x (8-byte length, JSON header, data).
 /// @throws DataError naming the file, the tensor and what is wrong; MissingInputError, IoError;
 ///         Error with 128 + signal.
