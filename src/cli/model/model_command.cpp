@@ -168,8 +168,8 @@ void import_model(const ImportArguments& arguments) {
     const std::size_t shown = std::min(kShown, report.unused.size());
     const std::vector<std::string> first(
         report.unused.begin(), report.unused.begin() + static_cast<std::ptrdiff_t>(shown));
-    say(std::to_string(report.unused.size()) + " tensors are not used: " + join(first, ", ") +
-        (shown < report.unused.size() ? ", …" : ""));
+    say(count_in_words(report.unused.size(), "tensor is", "tensors are") +
+        " not used: " + join(first, ", ") + (shown < report.unused.size() ? ", …" : ""));
   }
   const BundleInfo& info = report.info;
   say("Imported " + info.name + " (" + std::string(to_string(info.family)) + ", " +
