@@ -279,6 +279,10 @@ TEST_CASE("cli: --force replaces a model and nothing else") {
   check_refused(place.import("plain.safetensors", "mine"), 73, {"exists already", "--force"});
   CHECK(read_bytes(mine / "thesis.txt") == "years");
 
+  fs::create_directories(place.models() / "empty");
+  CHECK(place.import("plain.safetensors", "empty", {"--force"}).exit_code == 0);
+  CHECK(fs::exists(place.models() / "empty/bundle.json"));
+
   REQUIRE(place.import("plain.safetensors", "m").exit_code == 0);
   sdx::write_file_atomically(place.models() / "m/notes.txt", "mine");
   check_refused(place.import("plain.safetensors", "m", {"--force"}), 73,

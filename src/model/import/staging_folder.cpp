@@ -161,6 +161,7 @@ void require_replaceable(const fs::path& folder) {
   };
   if (fs::is_symlink(folder)) refuse("is a symbolic link");
   if (!fs::is_directory(folder)) refuse("is no folder");
+  if (fs::is_empty(folder)) return;  // build tools make the folder of what they will make
   if (!fs::is_regular_file(folder / kManifest)) refuse("is no model: it has no bundle.json");
   Json manifest;
   try {

@@ -122,7 +122,10 @@ TEST_CASE("model: only what is proved to be a bundle is replaced") {
   CHECK_THAT(refusal(place), ContainsSubstring("is no folder"));
   fs::remove(place);
   fs::create_directory(place);
+  CHECK_NOTHROW(sdx::require_replaceable(place));  // nothing is lost
+  sdx::write_file_atomically(place / "thesis.txt", "years");
   CHECK_THAT(refusal(place), ContainsSubstring("has no bundle.json"));
+  fs::remove(place / "thesis.txt");
   sdx::write_file_atomically(place / "bundle.json", "{");
   CHECK_THAT(refusal(place), ContainsSubstring("is no JSON"));
   for (const char* manifest : {"[]", R"({"format": 2})", R"({"format": 2, "sha256": []})"}) {
