@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "generation/origin_comfy.h"
+#include "generation/origin_programs.h"
 #include "sdx/util/error.h"
 #include "sdx/util/units.h"
-
-#include "generation/origin_texts.h"
 
 namespace sdx {
 

@@ -1,10 +1,8 @@
-// How ComfyUI says how an image was made: by the graph of its nodes.
+#include "generation/origin_comfy.h"
 
 #include <vector>
 
 #include "sdx/util/text.h"
-
-#include "generation/origin_texts.h"
 
 namespace sdx::origin {
 

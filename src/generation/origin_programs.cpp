@@ -1,10 +1,8 @@
-// How SwarmUI, Fooocus, InvokeAI, NovelAI and Easy Diffusion say how an image was made.
+#include "generation/origin_programs.h"
 
 #include <vector>
 
 #include "sdx/util/text.h"
-
-#include "generation/origin_texts.h"
 
 namespace sdx::origin {
 

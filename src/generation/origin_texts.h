@@ -13,8 +13,8 @@
 namespace sdx::origin {
 
 // What the readers of other programs' texts share. Each program has two functions, which are a row
-// of the table in foreign_infotext.cpp: is_x() tells whether an image's texts are its own, read_x()
-// reads them and throws Unreadable where that cannot be done.
+// of the table in foreign_infotext.cpp: is_x() tells whether an image's texts are its own; read_x()
+// reads them, and throws Unreadable where that cannot be done.
 
 /// An image's texts by keyword, see read_image_texts().
 using Texts = std::map<std::string, std::string>;
@@ -86,18 +86,5 @@ void add_field(Infotext& infotext, const std::string& key, const std::string& va
 void take_settings(const Tree& object, std::span<const Naming> namings, Infotext& infotext);
 
 void take_size(const Tree& object, Infotext& infotext);
-
-bool is_swarm(const Texts& texts);
-void read_swarm(const Texts& texts, ImageOrigin& origin);
-bool is_fooocus(const Texts& texts);
-void read_fooocus(const Texts& texts, ImageOrigin& origin);
-bool is_invoke(const Texts& texts);
-void read_invoke(const Texts& texts, ImageOrigin& origin);
-bool is_novel(const Texts& texts);
-void read_novel(const Texts& texts, ImageOrigin& origin);
-bool is_easy(const Texts& texts);
-void read_easy(const Texts& texts, ImageOrigin& origin);
-bool is_comfy(const Texts& texts);
-void read_comfy(const Texts& texts, ImageOrigin& origin);
 
 }  // namespace sdx::origin
