@@ -177,13 +177,14 @@ TEST_CASE("cli: a picture that another process wrote meanwhile is not replaced")
   const fs::path folder = place.path() / "pictures";
   sdx::test::Run command =
       place.command("sdx-generate", {"a robot", "--seed", "7", "-n", "2", "--batch", "1", "--steps",
-                                     "300", "--grid", "--out", "pictures"});
+                                     "300", "--grid", "--sidecar", "--out", "pictures"});
   command.meanwhile = [&](pid_t child) {
     // The second picture takes 300 steps from here.
     while (!fs::exists(folder / "0001-7-a-robot.png") && sdx::test::is_running(child)) {
     }
     std::ofstream(folder / "0002-8-a-robot.png") << "theirs";
     std::ofstream(folder / "0001-grid.png") << "theirs";
+    std::ofstream(folder / "0003-8-a-robot.json") << "theirs";
   };
   const RunResult result = sdx::test::run(command);
   INFO(result.err);
@@ -192,7 +193,9 @@ TEST_CASE("cli: a picture that another process wrote meanwhile is not replaced")
   CHECK(sdx::read_file(folder / "0001-grid.png") == "theirs");
   CHECK(sdx::decode_image(folder / "0003-8-a-robot.png").image.width_px == 64);
   CHECK(fs::exists(folder / "0001-7-a-robot.png"));
-  CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 5);
+  CHECK(sdx::read_file(folder / "0003-8-a-robot.json") == "theirs");
+  CHECK(sdx::read_json_file(folder / "0003-8-a-robot.png.json")["prompt"] == "a robot");
+  CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 8);
 }
 
 TEST_CASE("cli: files are named by their people, in every script") {
@@ -210,11 +213,11 @@ TEST_CASE("cli: files are named by their people, in every script") {
   for (const auto& entry : fs::directory_iterator(place.path() / "out")) {
     files.insert(entry.path().filename().string());
   }
-  CHECK(files == std::set<std::string>{
-                     "2147483647.png",
-                     "2147483648-1-harry-potter-hermione-granger-from-harry-ada.png",
-                     "2147483649-1-harry-potter-hermione-granger-from-harry-李雷.png",
-                     "2147483650-1-李雷.png"});
+  CHECK(files ==
+        std::set<std::string>{"2147483647.png",
+                              "2147483648-1-harry-potter-hermione-granger-from-harry-ada.png",
+                              "2147483649-1-harry-potter-hermione-granger-from-harry-李雷.png",
+                              "2147483650-1-李雷.png"});
 }
 
 TEST_CASE("cli: a prompt in brackets stays one") {

@@ -62,8 +62,13 @@ void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Ima
   const fs::path file = stem.string() + extension;
   Json line = {{"picture", file.string()}, {"prompt", request.prompt}, {"seed", request.seed}};
   if (options_.sidecar) {
-    const fs::path sidecar = stem.string() + ".json";
-    write_file_atomically(sidecar, to_json(infotext).dump(2) + "\n");
+    const std::string text = to_json(infotext).dump(2) + "\n";
+    // Another process may have made the picture of that name in another format.
+    fs::path sidecar = stem.string() + ".json";
+    if (!create_file_atomically(sidecar, text)) {
+      sidecar = file.string() + ".json";
+      write_file_atomically(sidecar, text);
+    }
     line["sidecar"] = sidecar.string();
   }
   written_.push_back(std::move(line));
