@@ -105,7 +105,10 @@ std::function<void()> define_roster_retry(CommandLine& line) {
   static const SettingsTable<Asked> kTable = [] {
     SettingsTable<Asked> table;
     table.group("Input");
-    table.add("team", &Asked::folder, "Folder of the team").positional().required();
+    table.add("team", &Asked::folder, "Folder of the team")
+        .names(SettingValue::kFolder)
+        .positional()
+        .required();
     table.add("keep-going", &Asked::keep_going,
               "Leave out whoever cannot be trained, in place of not starting");
     table.group("Model and device");
