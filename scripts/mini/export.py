@@ -17,6 +17,7 @@ from captions import CLASSES
 from identity_encoder import export_identity
 from model import BOS, EOS, LATENT_CHANNELS, LATENT_PX, MAX_TOKENS, SIZE_PX, UNK, make_scheduler, make_vae, state_dir
 from train_diffusion import load_parts
+from tokenizer import known_words
 from train_identity import CHECKED, load_judges
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "configs/models/mini"
@@ -64,7 +65,8 @@ def export_model(out):
         "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
         "scheduler": ["diffusers", "DDIMScheduler"]})
-    write_json(out / "sdx.json", {"licence": "MIT", "guidance_scale": GUIDANCE_SCALE, "init_text": "person"})
+    write_json(out / "sdx.json", {"licence": "MIT", "guidance_scale": GUIDANCE_SCALE, "init_text": "person",
+                                 "known_words": known_words()})
     (out / "README.md").write_text(README, encoding="utf-8")
 
 

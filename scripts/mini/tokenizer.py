@@ -36,12 +36,24 @@ walking wall war warm warrior watch water watercolor wave wearing white wide wil
 wood wooden working world writing yellow young zombie""".split()
 
 
-def corpus():
+def sample_captions():
     rng = random.Random(0)
     for _ in range(CAPTIONS):
         yield caption(*draw_subject(rng), rng).text.replace(NAME, "person").replace(OTHER, "person")
+
+
+def corpus():
+    yield from sample_captions()
     for word in (*COMMON_WORDS, *FILLERS, *"man woman person guy girl lady robot snow santa portrait".split()):
         yield from [word] * 60
+
+
+def known_words():
+    """The words of the captions, in lower case: of others in a prompt the programs say that the model has never read them."""
+    words = set()
+    for text in sample_captions():
+        words.update(re.findall(r"\w+", text.lower()))
+    return sorted(words)
 
 
 def train_tokenizer(path):

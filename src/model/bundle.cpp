@@ -71,6 +71,8 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.latent_scale = json_value<double>(json, "latent_scale", file);
   info.guidance_scale = json_value<double>(json, "guidance_scale", file);
   info.init_text = json_value<std::string>(json, "init_text", file);
+  info.known_words =
+      json_value<std::vector<std::string>>(json, "known_words", file, std::vector<std::string>());
   const Json schedule = json_value<Json>(json, "noise_schedule", file);
   info.noise_schedule.beta_schedule = json_enum<BetaSchedule>(schedule, "beta_schedule", file);
   info.noise_schedule.beta_start = json_value<double>(schedule, "beta_start", file);
@@ -118,6 +120,7 @@ Json to_json(const BundleInfo& info) {
   Json json = {{"format", kFormatVersion}, {"name", info.name}, {"family", to_string(info.family)}};
   add_text_encoders(json, info.text_encoders);
   if (info.size_ids) json["size_ids"] = true;
+  if (!info.known_words.empty()) json["known_words"] = info.known_words;
   json.update({{"native_size_px", info.native_size_px},
                {"latent_channels", info.latent_channels},
                {"vae_factor", info.vae_factor},

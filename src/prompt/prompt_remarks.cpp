@@ -1,10 +1,12 @@
 #include "sdx/prompt/prompt_remarks.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "prompt/placeholders.h"
 #include "sdx/util/name.h"
@@ -207,6 +209,38 @@ std::vector<std::string> list_prompt_remarks(const std::string& text, Grammar gr
   std::vector<std::string> remarks = NameRemarks(text, embeddings).list();
   add_weight_remarks(parse_prompt(text, grammar, role, embeddings).parts(kUsualSteps), remarks);
   return remarks;
+}
+
+std::vector<std::string> list_unknown_words(const std::string& text, Grammar grammar,
+                                            const EmbeddingTable& embeddings,
+                                            const std::vector<std::string>& known_words) {
+  std::vector<std::string> unknown;
+  if (known_words.empty()) return unknown;
+  const auto look_up = [&](const std::string& word) {
+    const bool has_letter = std::any_of(word.begin(), word.end(), [](unsigned char c) {
+      return c >= 0x80 || std::isalpha(c) != 0;
+    });
+    if (!has_letter || std::ranges::count(known_words, word) > 0) return;
+    if (std::ranges::count(unknown, word) == 0) unknown.push_back(word);
+  };
+  constexpr PromptSteps kUsualSteps{20, 0};
+  const ParsedPrompt prompt = parse_prompt(text, grammar, PromptRole::kPositive, embeddings);
+  for (const PromptPart& part : prompt.parts(kUsualSteps)) {
+    for (const PromptStage& stage : part.stages) {
+      for (const PromptSegment& segment : stage.prompt.segments) {
+        if (segment.is_placeholder) continue;
+        std::string word;
+        for (const char c : lower_case(segment.text) + " ") {
+          if (is_word_character(c)) {
+            word += c;
+          } else if (!word.empty()) {
+            look_up(std::exchange(word, ""));
+          }
+        }
+      }
+    }
+  }
+  return unknown;
 }
 
 }  // namespace sdx

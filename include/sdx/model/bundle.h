@@ -60,6 +60,8 @@ struct BundleInfo {
   double latent_scale = 0.18215;     ///< latents = scale × the VAE's
   double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
   std::string init_text = "person";  ///< recommended start of a new embedding
+  /// The words of the captions that it learnt from, in lower case; empty: too many to be listed.
+  std::vector<std::string> known_words;
   NoiseScheduleConfig noise_schedule;
   TokenizerSettings tokenizer;
   IdentitySettings identity;

@@ -251,6 +251,7 @@ void show_model(const ModelArguments& arguments) {
                              {"dtype", part.dtype},
                              {"linked", part.linked}});
   }
+  if (!info.known_words.empty()) json["known_words"] = info.known_words;
   say_json(common, json);
   if (common.json) return;
 
@@ -279,6 +280,7 @@ void show_model(const ModelArguments& arguments) {
   line("origin", info.origin);
   line("hash", bundle.short_hash() + " (as pictures name it)");
   for (const auto& [file, hash] : info.sha256) line("sha256", hash + "  " + file);
+  if (!info.known_words.empty()) line("words", join(info.known_words, " "));
 }
 
 void verify_model(const ModelArguments& arguments) {

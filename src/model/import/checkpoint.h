@@ -41,6 +41,7 @@ struct Checkpoint {
   std::string licence;
   std::optional<double> guidance_scale;
   std::optional<std::string> init_text;
+  std::vector<std::string> known_words;
   std::vector<SourceFile> files;     ///< what links may lead into
   std::vector<std::string> unused;   ///< tensors that have no place in the model, by design
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each

@@ -200,6 +200,8 @@ void read_card(const fs::path& file, Checkpoint& checkpoint) {
   if (card.contains("init_text")) {
     checkpoint.init_text = json_value<std::string>(card, "init_text", file);
   }
+  checkpoint.known_words =
+      json_value<std::vector<std::string>>(card, "known_words", file, std::vector<std::string>());
 }
 
 }  // namespace

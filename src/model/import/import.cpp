@@ -176,6 +176,7 @@ BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) 
   info.tokenizer = checkpoint.tokenizer;
   info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
   info.init_text = checkpoint.init_text.value_or(info.init_text);
+  info.known_words = checkpoint.known_words;
   if (checkpoint.identity_config) {
     info.identity = {checkpoint.identity_config->size_px,
                      checkpoint.identity_config->same_person_cosine};
