@@ -29,14 +29,10 @@ Run team_on(const TeamPlace& place, const std::string& gpus, std::vector<std::st
   return with_gpus(place.command("sdx-roster", place.run_arguments(std::move(more))), gpus);
 }
 
-/// Words, pictures, and the gallery with its thumbnails.
+/// Words, pictures, the gallery, and what was asked for.
 std::map<std::string, std::string> read_team(const TeamPlace& place) {
   std::map<std::string, std::string> files = place.results();
   const fs::path team = place.path() / "team";
-  for (const auto& entry : fs::recursive_directory_iterator(team / "thumbnails")) {
-    if (!entry.is_regular_file()) continue;
-    files[entry.path().lexically_relative(team).string()] = read_bytes(entry.path());
-  }
   files["index.html"] = read_bytes(team / "index.html");
   files["roster.json"] = read_bytes(team / "roster.json");
   return files;
@@ -212,7 +208,7 @@ TEST_CASE("roster on GPUs: Ctrl-C stops all, and the same command goes on to the
 TEST_CASE("roster on GPUs: the processes end with the one that started them") {
   const TeamPlace place;
   std::vector<pid_t> children;
-  Run command = team_on(place, "fine,fine", {"--steps", "50"});
+  Run command = team_on(place, "fine,fine");
   command.meanwhile = [&](pid_t parent) {
     while (is_running(parent) && !fs::exists(metrics_of(place, "Ada"))) std::this_thread::yield();
     children = list_children(parent);
@@ -251,7 +247,8 @@ TEST_CASE("roster on GPUs: what is asked for wrongly is said once, before anythi
   }
   refused({"--gpus", "none", "--device", "cuda"}, 64, "--gpus none and --device cuda contradict");
   // Found by the processes, and no fault of a GPU's.
-  refused({"--size", "60x60"}, 64, "error: --size: expected");
+  refused({"--size", "60x60"}, 64,
+          "sdx-roster: error: --size 60x60: both sides must be divisible by 8");
   CHECK_FALSE(fs::exists(place.path() / "team/roster.json"));
 
   const RunResult none = run(team_on(place, "", {"--gpus", "0"}));

@@ -27,7 +27,7 @@ void TeamShare::run(GpuTeam& team, const ReadyListener& on_ready) {
   team.run([&](std::size_t process, const Json& message) { take(team, process, message); },
            [&](std::size_t process) {
              at_work_.erase(process);
-             show(team);
+             if (bar_) show(team);
            });
   bar_.reset();
 }
@@ -44,7 +44,7 @@ void TeamShare::take(const GpuTeam& team, std::size_t process, const Json& messa
     reporter_.on_training(name, message["training"]);
   } else if (message.contains("step")) {
     steps_[name] = message["step"];
-    at_work_[process] = placeholder(name) + " " + message["figures"].get<std::string>();
+    at_work_[process] = trim(placeholder(name) + " " + message["figures"].get<std::string>());
     show(team);
   } else if (message.contains("drawing")) {
     at_work_[process] = "drawing " + (name.empty() ? "" : placeholder(name) + " ") +
@@ -60,6 +60,7 @@ void TeamShare::take(const GpuTeam& team, std::size_t process, const Json& messa
 
 void TeamShare::take_member(const GpuTeam& team, std::size_t process, const Json& message) {
   const std::string name = message["member"];
+  at_work_.erase(process);
   const auto trainer = trainers_.find(name);
   const bool is_trained_elsewhere =
       trainer != trainers_.end() && trainer->second != process && team.is_at_work(trainer->second);
