@@ -63,8 +63,11 @@ std::vector<char*> list_pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-LineReader::~LineReader() {
+LineReader::~LineReader() { close(); }
+
+void LineReader::close() {
   if (is_open()) ::close(descriptor_);
+  descriptor_ = -1;
 }
 
 void LineReader::fill() {
@@ -77,8 +80,7 @@ void LineReader::fill() {
     taken_.append(bytes.data(), static_cast<std::size_t>(count));
     return;
   }
-  ::close(descriptor_);
-  descriptor_ = -1;
+  close();
 }
 
 std::optional<std::string> LineReader::next() {
@@ -119,6 +121,9 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
 
 ChildProcess::~ChildProcess() {
   end_input();
+  // It may be writing what nobody reads any more.
+  answers_.close();
+  messages_.close();
   wait();
 }
 

@@ -35,6 +35,9 @@ class LineReader {
   /// Waits for more, and takes what is there; at the end of the pipe it is closed.
   void fill();
 
+  /// Who writes then is told that nobody reads.
+  void close();
+
   /// The next whole line of what was taken, without its end; after the pipe's end also a part of
   /// one.
   std::optional<std::string> next();

@@ -97,6 +97,7 @@ TEST_CASE("generate on GPUs: seeds by chance are drawn once, for all processes")
   const RunResult shared = run(place.command("pictures", "fine,fine"));
   INFO(shared.err);
   REQUIRE(shared.exit_code == 0);
+  CHECK_THAT(shared.err, ContainsSubstring("Sharing the work among 2 GPUs"));
   const auto files = place.read_folder("pictures");
   CHECK(files.size() == kPictures);
   const std::string first = files.begin()->first;  // 0001-<seed>-…

@@ -219,6 +219,7 @@ TEST_CASE("roster on GPUs: the processes end with the one that started them") {
   for (const pid_t child : children) {
     while (is_alive(child)) std::this_thread::yield();
   }
+  CHECK_FALSE(fs::exists(place.path() / "team/embeddings/Eve.safetensors"));
 }
 
 TEST_CASE("roster on GPUs: what is asked for wrongly is said once, before anything is started") {

@@ -1,12 +1,10 @@
 #include "cli/roster/team_part.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "cli/gpu_team.h"
 #include "cli/roster/roster_reporter.h"
-#include "cli/train/train_reporter.h"
 #include "sdx/roster/team_estimate.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
@@ -29,15 +27,7 @@ class PartReporter : public TeamObserver {
     at_work_ = name;
   }
   void on_step(const std::string& name, const StepResult& /*result*/, int done, int most) override {
-    tell_team(
-        {{"step", done}, {"most", most}, {"person", name}, {"figures", figures_[name].text()}});
-  }
-  void on_measurement(const std::string& name, const Measurement& one) override {
-    figures_[name].take(one);
-  }
-  void on_milestone(const std::string& name, const Milestone& one,
-                    const std::vector<Image>& /*images*/) override {
-    figures_[name].take(one);
+    tell_team({{"step", done}, {"most", most}, {"person", name}});
   }
   void on_image_step(int done, int total) override {
     tell_team({{"drawing", done}, {"most", total}, {"person", at_work_}});
@@ -55,7 +45,6 @@ class PartReporter : public TeamObserver {
   bool stop_requested() override { return stop_signal() != 0; }
 
  private:
-  std::map<std::string, TrainingFigures> figures_;
   std::string at_work_;
 };
 

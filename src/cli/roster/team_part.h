@@ -11,7 +11,7 @@ namespace sdx {
 ///     ready      all was well with what was asked for; usual_seconds, most_seconds of everything
 ///     note       a sentence; person, or "" if it concerns nobody in particular
 ///     training   why somebody is trained; person
-///     step       done in a training, of `most`; person, figures
+///     step       done in a training, of `most`; person
 ///     drawing    steps of the sampler that are done, of `most`; of whom
 ///     picture    a file within the team's folder
 ///     member     who is done or has failed; line, failed

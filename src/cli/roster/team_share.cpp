@@ -10,7 +10,7 @@ namespace sdx {
 
 namespace {
 
-constexpr std::size_t kMostShown = 2;  ///< processes whose figures a line of a terminal holds
+constexpr std::size_t kMostShown = 2;  ///< processes that a line of a terminal holds
 
 bool is_done(const TeamMember& member, const TeamStatus& status) {
   try {
@@ -27,7 +27,7 @@ void TeamShare::run(GpuTeam& team, const ReadyListener& on_ready) {
   team.run([&](std::size_t process, const Json& message) { take(team, process, message); },
            [&](std::size_t process) {
              at_work_.erase(process);
-             if (bar_) show(team);
+             if (bar_) show();
            });
   bar_.reset();
 }
@@ -44,13 +44,12 @@ void TeamShare::take(const GpuTeam& team, std::size_t process, const Json& messa
     reporter_.on_training(name, message["training"]);
   } else if (message.contains("step")) {
     steps_[name] = message["step"];
-    at_work_[process] = trim(placeholder(name) + " " + message["figures"].get<std::string>());
-    show(team);
-  } else if (message.contains("drawing")) {
-    at_work_[process] = "drawing " + (name.empty() ? "" : placeholder(name) + " ") +
-                        std::to_string(message["drawing"].get<int>()) + "/" +
+    at_work_[process] = placeholder(name) + " " + std::to_string(steps_[name]) + "/" +
                         std::to_string(message["most"].get<int>());
-    show(team);
+    show();
+  } else if (message.contains("drawing")) {
+    at_work_[process] = name.empty() ? "drawing" : "drawing " + placeholder(name);
+    show();
   } else if (message.contains("picture")) {
     reporter_.on_image(message["picture"].get<std::string>());
   } else if (message.contains("member")) {
@@ -71,23 +70,23 @@ void TeamShare::take_member(const GpuTeam& team, std::size_t process, const Json
   reporter_.show_member(name, message["line"], has_failed);
 }
 
-void TeamShare::show(const GpuTeam& team) {
+void TeamShare::show() {
   if (!bar_) {
     int most = 0;
     for (const TeamMember& member : plan_.members) most += member.training.inversion.steps;
     bar_.emplace(
-        "Training and drawing", most, common_.quiet,
+        "Training", most, common_.quiet,
         bar_text("People", reporter_.count_done(), static_cast<int>(plan_.members.size())));
   }
   int done = 0;
   for (const auto& [name, steps] : steps_) done += steps;
-  std::vector<std::string> figures;
-  for (const auto& [process, text] : at_work_) {
-    if (figures.size() < kMostShown) {
-      figures.push_back("GPU " + std::to_string(team.gpus()[process]) + " " + text);
-    }
-  }
-  bar_->update(done, join(figures, "  "));
+  std::vector<std::string> texts;
+  for (const auto& [process, text] : at_work_) texts.push_back(text);
+  const std::size_t shown = std::min(texts.size(), kMostShown);
+  const std::string more =
+      shown < texts.size() ? " and " + std::to_string(texts.size() - shown) + " more" : "";
+  texts.resize(shown);
+  bar_->update(done, join(texts, ", ") + more);
 }
 
 std::size_t count_useful_processes(const TeamPlan& plan, const Bundle& bundle) {

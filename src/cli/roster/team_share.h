@@ -40,7 +40,7 @@ class TeamShare {
  private:
   void take(const GpuTeam& team, std::size_t process, const Json& message);
   void take_member(const GpuTeam& team, std::size_t process, const Json& message);
-  void show(const GpuTeam& team);
+  void show();
 
   const TeamPlan& plan_;
   const CommonOptions& common_;
@@ -49,7 +49,7 @@ class TeamShare {
   bool is_ready_ = false;
   std::map<std::string, std::size_t> trainers_;  ///< which process has begun with whom, last
   std::map<std::string, int> steps_;             ///< of trainings, now or done
-  std::map<std::size_t, std::string> at_work_;   ///< of processes: "<Ada> loss 0.0312"
+  std::map<std::size_t, std::string> at_work_;   ///< of processes: "<Ada> 40/400"
   std::set<std::string> trained_;
   std::optional<ProgressBar> bar_;
   Stopwatch stopwatch_;
