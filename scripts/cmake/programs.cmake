@@ -8,15 +8,17 @@ set_target_properties(sdx_tools PROPERTIES OUTPUT_NAME sdx-tools LIBRARY_OUTPUT_
                                                                  "${PROJECT_BINARY_DIR}/lib/sdx")
 install(TARGETS sdx_tools LIBRARY DESTINATION lib/sdx)
 
-# What --help and --version say, asked of the tools themselves at every build.
+# What --help and --version say, asked of the tools themselves at every build; so are the manual
+# pages and the completions of shells, which lie where they are installed.
 set(sdx_answers "${PROJECT_BINARY_DIR}/generated/answers.cpp")
+set(sdx_texts "${PROJECT_BINARY_DIR}/share")
 add_executable(sdx-write-answers "${PROJECT_SOURCE_DIR}/tools/launcher/write_answers.cpp")
 target_link_libraries(sdx-write-answers PRIVATE sdx sdx_warnings)
 set_target_properties(sdx-write-answers PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                                                    "${PROJECT_BINARY_DIR}/generated")
 add_custom_command(
   OUTPUT "${sdx_answers}"
-  COMMAND sdx-write-answers "${sdx_answers}"
+  COMMAND sdx-write-answers "${sdx_answers}" "${sdx_texts}"
   DEPENDS sdx-write-answers
   COMMENT "Asking the tools for their help"
   VERBATIM)
@@ -36,4 +38,11 @@ foreach(source IN LISTS sdx_tools)
   if(NOT tool STREQUAL "sdx-bench")  # measures the build that it lies in
     install(TARGETS ${tool} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   endif()
+endforeach()
+
+# sdx-bench stays in the build tree, and so do its pages.
+foreach(folder IN ITEMS man/man1 bash-completion/completions zsh/site-functions
+                        fish/vendor_completions.d)
+  install(DIRECTORY "${sdx_texts}/${folder}/" DESTINATION "${CMAKE_INSTALL_DATADIR}/${folder}"
+          PATTERN "*sdx-bench*" EXCLUDE)
 endforeach()

@@ -20,9 +20,25 @@ namespace sdx {
 namespace {
 
 constexpr int kHelpWidth = 30;
+constexpr const char* kMessages = "Messages";
 
-const char* value_name(SettingType type) {
-  switch (type) {
+/// What stands for the value in help: "--steps INT".
+const char* value_name(const SettingInfo& info) {
+  switch (info.value) {
+    case SettingValue::kFile:
+      return "FILE";
+    case SettingValue::kFolder:
+      return "FOLDER";
+    case SettingValue::kModel:
+      return "MODEL";
+    case SettingValue::kEmbedding:
+      return "NAMES";
+    case SettingValue::kPack:
+      return "PACK";
+    case SettingValue::kAny:
+      break;
+  }
+  switch (info.type) {
     case SettingType::kWhole:
       return "INT";
     case SettingType::kNumber:
@@ -35,6 +51,34 @@ const char* value_name(SettingType type) {
   }
   return "TEXT";
 }
+
+SettingInfo make_question(const char* key, const char* help, char letter = 0) {
+  SettingInfo info;
+  info.key = key;
+  info.group = "Help";
+  info.help = help;
+  info.type = SettingType::kFlag;
+  info.letter = letter;
+  info.is_common = true;
+  return info;
+}
+
+// What every command is asked, besides its settings.
+const SettingInfo kAskHelp = make_question("help", "Show the options that matter most", 'h');
+const SettingInfo kAskHelpAll = make_question("help-all", "Show all options");
+const SettingInfo kAskVersion = make_question("version", "Show the versions of tool and libraries");
+const SettingInfo kAskConfig = [] {
+  SettingInfo info = make_question("print-config", "Show the configuration that would be used");
+  info.is_common = false;
+  return info;
+}();
+const SettingInfo kTakeConfig = [] {
+  SettingInfo info = make_question("config", "Take options from this JSON file");
+  info.type = SettingType::kText;
+  info.value = SettingValue::kFile;
+  info.is_common = false;
+  return info;
+}();
 
 std::string names_of_option(const SettingInfo& info) {
   if (info.is_positional) return info.key;
@@ -67,8 +111,7 @@ struct CommandLine::Impl {
   std::string list_key;                       ///< of the setting that takes them
   std::string config_file;
   Json config = Json::object();
-  bool print_config = false;
-  bool show_version = false;
+  std::map<std::string, bool> questions;  ///< by their keys: whether they were asked
   std::vector<std::function<void()>> before;
   std::vector<std::function<void()>> after;
 
@@ -118,7 +161,7 @@ void CommandLine::add_options(std::size_t first) {
       const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
       option = impl_->app->add_option(names_of_option(info), CLI::callback_t(keep),
                                       with_option_names(info.help));
-      option->type_name(value_name(info.type))->type_size(1)->expected(1, info.most_at_once);
+      option->type_name(value_name(info))->type_size(1)->expected(1, info.most_at_once);
       option->default_str(setting.to_text());
       if (info.type == SettingType::kTexts) {
         option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
@@ -139,10 +182,36 @@ class CommandTree {
     add(tool, root_, tool.name);
   }
 
+  CommandDescription describe(const Command& command, const std::string& path) const {
+    const CommandLine& line = *std::find_if(leaves_.begin(), leaves_.end(), [&](const Leaf& leaf) {
+                                 return leaf.line->impl_->path == path;
+                               })->line;
+    CommandDescription description{path, command.description, command.examples, {}, {}};
+    for (const bool is_positional : {true, false}) {
+      for (const BoundSetting& setting : line.settings_.all()) {
+        const SettingInfo& info = *setting.info;
+        if (!info.is_option || info.is_positional != is_positional) continue;
+        OptionDescription option{info, info.type == SettingType::kFlag ? "" : setting.to_text()};
+        option.info.help = with_option_names(info.help);
+        description.options.push_back(std::move(option));
+      }
+    }
+    for (const SettingInfo& info : questions(command)) description.options.push_back({info, ""});
+    if (command.parts != nullptr) {
+      for (const Command& part : command.parts()) {
+        description.parts.push_back(describe(part, path + " " + part.name));
+      }
+    }
+    return description;
+  }
+
   void run(const std::vector<std::string>& arguments) {
     // Asked for help, a person gets it whatever else the line lacks.
     for (const std::string& argument : arguments) {
-      if (argument == "-h" || argument == "--help") throw TextAnswer{find_help(arguments)};
+      const bool asks_all = argument == "--help-all";
+      if (asks_all || argument == "-h" || argument == "--help") {
+        throw TextAnswer{find_help(arguments, asks_all)};
+      }
     }
     std::vector<std::string> words = with_empty_values(arguments);
     std::reverse(words.begin(), words.end());  // as CLI11 wants a vector
@@ -173,19 +242,19 @@ class CommandTree {
     CommandLine::Impl& impl = *line->impl_;
     impl.app = &app;
     impl.path = path;
-    app.footer(std::string("\nExamples:\n") + command.examples);
     app.get_formatter()->column_width(kHelpWidth);
-    app.allow_extras();  // to name what is unknown ourselves
-    app.set_help_flag("-h,--help", "Show this text")->group("Help");
-    app.add_flag("--version", impl.show_version, "Show the versions of tool and libraries")
-        ->group("Help");
-    std::function<void()> action;
-    if (command.define != nullptr) {
-      app.add_flag("--print-config", impl.print_config, "Show the configuration that would be used")
-          ->group("Help");
-      app.add_option("--config", impl.config_file, "Options from a JSON file")->group("Help");
-      action = command.define(*line);
+    app.allow_extras();   // to name what is unknown ourselves
+    app.set_help_flag();  // which run() answers
+    for (const SettingInfo& info : questions(command)) {
+      CLI::Option* const option =
+          info.type == SettingType::kFlag
+              ? app.add_flag(names_of_option(info), impl.questions[info.key], info.help)
+              : app.add_option(names_of_option(info), impl.config_file, info.help)
+                    ->type_name(value_name(info));
+      option->group(info.group);
     }
+    std::function<void()> action;
+    if (command.define != nullptr) action = command.define(*line);
     const std::size_t place = leaves_.size();
     leaves_.push_back({&command, std::move(line), std::move(action)});
     if (command.parts == nullptr) return;
@@ -198,12 +267,37 @@ class CommandTree {
                 leaves_.begin() + static_cast<std::ptrdiff_t>(place) + 1, leaves_.end());
   }
 
-  /// The help of the command that the first arguments name.
-  std::string find_help(const std::vector<std::string>& arguments) {
-    const CLI::App* const app = app_named(arguments);
-    const std::string& path = find_leaf(app).line->impl_->path;
-    const std::size_t end = path.rfind(' ');
-    return app->help(end == std::string::npos ? "" : path.substr(0, end));
+  /// What a command is asked besides its settings.
+  static std::vector<SettingInfo> questions(const Command& command) {
+    std::vector<SettingInfo> all = {kAskHelp, kAskHelpAll, kAskVersion};
+    if (command.define != nullptr) all.insert(all.end(), {kAskConfig, kTakeConfig});
+    return all;
+  }
+
+  /// The help of the command that the first arguments name. It shows the common options; all of
+  /// them where that is asked for, or where none is called common.
+  std::string find_help(const std::vector<std::string>& arguments, bool asks_all) {
+    CLI::App* const app = app_named(arguments);
+    const Leaf& leaf = find_leaf(app);
+    const CommandLine::Impl& impl = *leaf.line->impl_;
+    const auto& settings = leaf.line->settings_.all();
+    const bool has_common = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+      return setting.info->is_option && setting.info->is_common && setting.info->group != kMessages;
+    });
+    std::string more;
+    if (has_common && !asks_all) {
+      for (const BoundSetting& setting : settings) {
+        const SettingInfo& info = *setting.info;
+        if (info.is_option && !info.is_common) impl.typed.at(info.key)->group("");
+      }
+      for (const SettingInfo& info : questions(*leaf.command)) {
+        if (!info.is_common) app->get_option("--" + info.key)->group("");
+      }
+      more = "\nAll options: " + impl.path + " --help-all\n";
+    }
+    app->footer(more + "\nExamples:\n" + leaf.command->examples);
+    const std::size_t end = impl.path.rfind(' ');
+    return app->help(end == std::string::npos ? "" : impl.path.substr(0, end));
   }
 
   /// The command that the first arguments name.
@@ -220,7 +314,7 @@ class CommandTree {
 
   void answer_version() const {
     for (const Leaf& leaf : leaves_) {
-      if (leaf.line->impl_->show_version) throw TextAnswer{version_text() + "\n"};
+      if (leaf.line->impl_->questions[kAskVersion.key]) throw TextAnswer{version_text() + "\n"};
     }
   }
 
@@ -301,13 +395,24 @@ class CommandTree {
       const SettingInfo& info = *setting.info;
       if (info.is_option && impl.is_typed(info.key)) setting.set_texts(impl.texts(info));
     }
-    if (impl.print_config) throw TextAnswer{line.settings_.to_json().dump(2) + "\n"};
+    if (impl.questions[kAskConfig.key]) throw TextAnswer{line.settings_.to_json().dump(2) + "\n"};
     for (const auto& action : impl.after) action();
   }
 
   CLI::App root_;
   std::vector<Leaf> leaves_;
 };
+
+CommandDescription describe_command(const Command& tool) {
+  return CommandTree(tool).describe(tool, tool.name);
+}
+
+std::string spell_option(const SettingInfo& info) {
+  if (info.is_positional) return info.key;
+  std::string text = info.letter == 0 ? "" : std::string("-") + info.letter + ", ";
+  text += "--" + info.key;
+  return info.type == SettingType::kFlag ? text : text + " " + value_name(info);
+}
 
 void run_command(const Command& tool, const std::vector<std::string>& arguments) {
   CommandTree(tool).run(arguments);
@@ -337,9 +442,9 @@ namespace {
 
 SettingsTable<CommonOptions> make_message_table(bool has_verbose) {
   SettingsTable<CommonOptions> table;
-  table.group("Messages");
+  table.group(kMessages);
   table.add("json", &CommonOptions::json, "Print one JSON object a line on stdout");
-  table.add("quiet", &CommonOptions::quiet, "Say nothing but errors").letter('q');
+  table.add("quiet", &CommonOptions::quiet, "Say nothing but errors").letter('q').common();
   if (has_verbose) {
     table
         .add("verbose", &CommonOptions::verbose,

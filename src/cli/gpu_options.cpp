@@ -22,8 +22,8 @@ const SettingsTable<GpuOptions>& gpu_settings() {
     table.group("Model and device");
     table
         .add("gpus", &GpuOptions::gpus,
-             "GPUs that share the work: all, none (the processor), or numbers, 0,1; one process "
-             "each")
+             "Share the work among GPUs: all, none (the processor), or their numbers, 0,1")
+        .common()
         .of_one_call();
     table.add("part-of", &GpuOptions::part_of, "The process whose work is shared")
         .for_lines_only()

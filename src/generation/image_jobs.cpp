@@ -224,7 +224,7 @@ const SettingsTable<PromptSources>& prompt_source_settings() {
     table
         .add("wildcards", &PromptSources::wildcards_folder,
              "Folder with the lists that __list__ in a prompt takes a line from")
-        .path();
+        .path(SettingValue::kFolder);
     table.add("dynamic", &PromptSources::dynamic,
               "{a|b} in a prompt: random by the seed, all combinations, or off");
     return table;

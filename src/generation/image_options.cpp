@@ -128,6 +128,7 @@ void add_sampling(Table& table) {
   table.group("Sampling");
   table.add("steps", sampler_member(&SamplerSettings::steps), "Evaluations of the model")
       .at_least(1)
+      .common()
       .in_images(kBeforeModel, "Steps");
   table
       .add_spelled(
@@ -136,6 +137,7 @@ void add_sampling(Table& table) {
             return std::string(to_string(options.settings.sampler.sampler));
           },
           parse_sampler_name, names_of_samplers() + "; `list-samplers` says more")
+      .may_be(enum_texts<SamplerKind>())
       .also({"sampler_name", "sampler_index"})
       .in_images(kBeforeModel, "Sampler")
       .shown_in_images([](const ImageOptions& options) {
@@ -151,6 +153,7 @@ void add_sampling(Table& table) {
             options.settings.sampler.schedule = parse_schedule(text);
           },
           "Which noise levels are visited; auto: what the sampler is used with")
+      .may_be(enum_texts<ScheduleKind>())
       .also({"scheduler"})
       .in_images(kBeforeModel, "Schedule type",
                  [](const ImageOptions& options) {
@@ -175,6 +178,7 @@ void add_sampling(Table& table) {
           "How strictly the prompt is followed (guidance scale); 1: unguided; auto: the model's "
           "advice")
       .also({"cfg_scale"})
+      .common()
       .in_images(kBeforeModel, "CFG scale");
   table
       .add("cfg-rescale", nested(kSettings, &ImageSettings::guidance_rescale),
@@ -208,10 +212,12 @@ void add_noise_and_size(Table& table) {
             return options.seed ? std::to_string(*options.seed) : std::string("random");
           },
           parse_seed, "Seed of the noise; +1 counts on from `from-image`")
+      .common()
       .in_images(kBeforeModel, "Seed");
   table
       .add_spelled("size", size_text, parse_size,
                    "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size")
+      .common()
       .in_images(kBeforeModel, "Size");
   const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
   table
@@ -282,7 +288,8 @@ void add_reading(Table& table) {
         return options.settings.grammar != Grammar::kA1111;
       });
   table.add("negative", &ImageOptions::negative, "What should not be seen")
-      .also({"negative_prompt"});
+      .also({"negative_prompt"})
+      .common();
   table.add("style", &ImageOptions::styles, "Names of styles from `styles`, in this order");
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
   table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels")

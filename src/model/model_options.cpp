@@ -11,9 +11,10 @@ const SettingsTable<ModelOptions>& model_settings() {
     table
         .add("model", &ModelOptions::model,
              "Model: the name or folder of a bundle; $SDX_MODEL comes before the default")
-        .path()
+        .path(SettingValue::kModel)
+        .common()
         .from_environment("SDX_MODEL");
-    table.add("device", &ModelOptions::device, kDeviceHelp);
+    table.add("device", &ModelOptions::device, kDeviceHelp).common();
     table.add("dtype", &ModelOptions::dtype, kPrecisionHelp);
     table.add("threads", &ModelOptions::threads, "CPU threads; 0: one for each core").at_least(0);
     return table;

@@ -1,6 +1,7 @@
 #include "sdx/roster/team_options.h"
 
 #include "sdx/roster/team_folder.h"
+#include "sdx/training/training_options.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 
@@ -46,25 +47,33 @@ const SettingsTable<TeamOptions>& team_settings() {
         .add("roster", &TeamOptions::roster,
              "CSV with a header, or JSON: name, portraits; init, kind, prompts, consent, until")
         .positional()
-        .path();
+        .path()
+        .common();
     table
         .add("prompts", &TeamOptions::prompts,
              "File with a prompt on each line, or a pack of ours: statcrew, portraits, …; {name} "
              "stands for each person")
-        .path();
+        .path(SettingValue::kPack)
+        .common();
     table
         .add("embeddings", &TeamOptions::embeddings,
              "Folders or files with further words, for prompts that name them")
         .path();
-    table.add(
-        "only", &TeamOptions::only,
-        "Comma-separated names; pictures of several people, gallery and summary are left out");
-    table.add("keep-going", &TeamOptions::keep_going,
-              "Leave out whoever cannot be trained, in place of not starting");
+    table
+        .add("only", &TeamOptions::only,
+             "Comma-separated names; pictures of several people, gallery and summary are left out")
+        .names(SettingValue::kEmbedding)
+        .common();
+    table
+        .add("keep-going", &TeamOptions::keep_going,
+             "Leave out whoever cannot be trained, in place of not starting")
+        .common();
     table.add("require-consent", &TeamOptions::require_consent,
               "Skip people without valid consent, even if the roster has no consent column");
     table.group("Training");
-    table.add("preset", &TeamOptions::preset, "As of sdx-train: fast, balanced, best");
+    table.add("preset", &TeamOptions::preset, "As of sdx-train: fast, balanced, best")
+        .may_be(preset_names())
+        .common();
     table
         .add("training", &TeamOptions::training_file,
              "Options of sdx-train as JSON, as its `print-config` shows them")
@@ -74,12 +83,13 @@ const SettingsTable<TeamOptions>& team_settings() {
              "People who are trained at once, in one pass of the UNet")
         .within(1, 64);
     table.group("Output");
-    table.add("out", &TeamOptions::out, "Folder of the team");
+    table.add("out", &TeamOptions::out, "Folder of the team").names(SettingValue::kFolder).common();
     table.add("title", &TeamOptions::title, "Title of the gallery; default: the roster's name");
     table.group("Picture");
     table.add("count", &TeamOptions::count, "Pictures of each prompt, seed + 0, 1, …")
         .letter('n')
-        .at_least(1);
+        .at_least(1)
+        .common();
     return table;
   }();
   return kTable;

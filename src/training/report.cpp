@@ -130,7 +130,7 @@ std::string curves(const RunRecord& run) {
                                           AxisScale::kLinear,
                                           run.best_step});
   const std::string small =
-      render_chart({"TrainingStep rate", "Adam", {{"learning rate", run.learning_rate}}}) +
+      render_chart({"Learning rate", "Adam", {{"learning rate", run.learning_rate}}}) +
       render_chart(
           {"Gradient norm",
            "of the loss in the vectors",

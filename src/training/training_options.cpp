@@ -44,39 +44,55 @@ constexpr const char* kNetworkHelp =
 
 void add_input(Table& table) {
   table.group("Input");
-  table.add("folder", &Options::portraits, "Folder with pictures (JPEG, PNG, WebP)").positional();
-  table.add("name", inversion_member(&InversionOptions::name), "The new word, without brackets");
-  table.add("kind", nested(&Options::subject, &SubjectOptions::kind),
-            "What the word stands for: person, object or style");
-  table.add("templates", nested(&Options::subject, &SubjectOptions::templates_file),
-            "File of sentences with {name} to learn from; default: those of the kind");
-  table.add_spelled(
-      "crop",
-      [](const Options& options) {
-        return options.subject.crop ? std::string(to_string(*options.subject.crop)) : "auto";
-      },
-      [](Options& options, const std::string& text) {
-        options.subject.crop =
-            text == "auto" ? std::nullopt : std::optional(parse_enum<Crop>(text, "crop"));
-      },
-      "How pictures become square: face, center, none (mirrored edges); auto: face for a person");
+  table.add("folder", &Options::portraits, "Folder with pictures (JPEG, PNG, WebP)")
+      .names(SettingValue::kFolder)
+      .positional()
+      .common();
+  table.add("name", inversion_member(&InversionOptions::name), "The new word, without brackets")
+      .common();
+  table
+      .add("kind", nested(&Options::subject, &SubjectOptions::kind),
+           "What the word stands for: person, object or style")
+      .common();
+  table
+      .add("templates", nested(&Options::subject, &SubjectOptions::templates_file),
+           "File of sentences with {name} to learn from; default: those of the kind")
+      .names(SettingValue::kFile);
+  table
+      .add_spelled(
+          "crop",
+          [](const Options& options) {
+            return options.subject.crop ? std::string(to_string(*options.subject.crop)) : "auto";
+          },
+          [](Options& options, const std::string& text) {
+            options.subject.crop =
+                text == "auto" ? std::nullopt : std::optional(parse_enum<Crop>(text, "crop"));
+          },
+          "How pictures become square: face, center, none (mirrored edges); auto: face for a "
+          "person")
+      .may_be({"auto", "face", "center", "none"});
   table.add("face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),
             "Whose face, of several: largest, center, match (who recurs in the folder)");
   table.add("mirror", nested(&Options::subject, &SubjectOptions::latents, &LatentOptions::mirror),
             "Learn from each picture's mirror image as well");
-  table.add_spelled(
-      "mask",
-      [](const Options& options) {
-        return std::string(options.subject.latents.mask_face ? "face" : "none");
-      },
-      [](Options& options, const std::string& text) {
-        if (text != "none" && text != "face") throw SettingError("mask", "none or face", text);
-        options.subject.latents.mask_face = text == "face";
-      },
-      "face: learn little from what is not face or hair; none");
-  table.add("face-detector", nested(&Options::subject, &SubjectOptions::face_detector),
-            kDetectorHelp);
-  table.add("face-network", nested(&Options::subject, &SubjectOptions::face_network), kNetworkHelp);
+  table
+      .add_spelled(
+          "mask",
+          [](const Options& options) {
+            return std::string(options.subject.latents.mask_face ? "face" : "none");
+          },
+          [](Options& options, const std::string& text) {
+            if (text != "none" && text != "face") throw SettingError("mask", "none or face", text);
+            options.subject.latents.mask_face = text == "face";
+          },
+          "face: learn little from what is not face or hair; none")
+      .may_be({"face", "none"});
+  table
+      .add("face-detector", nested(&Options::subject, &SubjectOptions::face_detector),
+           kDetectorHelp)
+      .names(SettingValue::kFile);
+  table.add("face-network", nested(&Options::subject, &SubjectOptions::face_network), kNetworkHelp)
+      .names(SettingValue::kFolder);
   table.add("strict",
             nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::strict),
             "Stop at a file that can't be used, in place of skipping it");
@@ -85,20 +101,25 @@ void add_input(Table& table) {
 void add_training(Table& table) {
   table.group("Training");
   table.add("preset", &Options::preset, "Where the defaults below are from: fast, balanced, best")
-      .of_one_call();
-  table.add("init", inversion_member(&InversionOptions::init),
-            "Start: a text, 'auto' (words that explain the pictures best), 'cross' (a mean name); "
-            "default: as the model advises");
+      .of_one_call()
+      .may_be(preset_names())
+      .common();
+  table
+      .add("init", inversion_member(&InversionOptions::init),
+           "Start: a text, 'auto' (words that explain the pictures best), 'cross' (a mean name); "
+           "default: as the model advises")
+      .common();
   table
       .add("vectors", inversion_member(&InversionOptions::vectors),
            "Positions of the prompt the word takes")
-      .at_least(1);
+      .at_least(1)
+      .common();
   table.add_spelled(
       "lr", [](const Options& options) { return options.inversion.learning_rate.text(); },
       [](Options& options, const std::string& text) {
         options.inversion.learning_rate = LearningRate::parse(text);
       },
-      "TrainingStep rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
+      "Learning rate of Adam: 0.01, '0.01 cosine' or '0.05:10, 0.02:20, 0.005'");
   table
       .add("batch", inversion_member(&InversionOptions::batch_size),
            "Pictures that go through the UNet at once")
@@ -131,7 +152,9 @@ void add_end(Table& table) {
   table.group("End and choice");
   table.add("stop", &Options::stop,
             "auto: when the loss on the fixed batch has settled; never: at `max-steps`");
-  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as `stop` says").at_least(0);
+  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as `stop` says")
+      .at_least(0)
+      .common();
   table.add("min-steps", trainer_member(&TrainerOptions::min_steps), "Never settle before")
       .at_least(0);
   table.add("max-steps", inversion_member(&InversionOptions::steps), "Steps at most").at_least(1);
@@ -148,18 +171,25 @@ void add_end(Table& table) {
 
 void add_output(Table& table) {
   table.group("Output");
-  table.add("embeddings", &Options::embeddings, "Folder for <Name>'s file");
-  table.add("runs", &Options::runs, "Folder for settings, measurements, previews, checkpoints");
-  table.add("force", &Options::force, "Replace an embedding or a run of the same name");
+  table.add("embeddings", &Options::embeddings, "Folder for <Name>'s file")
+      .names(SettingValue::kFolder)
+      .common();
+  table.add("runs", &Options::runs, "Folder for settings, measurements, previews, checkpoints")
+      .names(SettingValue::kFolder);
+  table.add("force", &Options::force, "Replace an embedding or a run of the same name").common();
   table.add("resume", &Options::resume, "Go on with the training in this folder: runs/<Name>")
-      .of_one_call();
+      .of_one_call()
+      .names(SettingValue::kFolder)
+      .common();
   table
       .add("resume-anyway", &Options::resume_anyway,
            "Go on even if options or pictures have changed")
       .of_one_call();
-  table.add("trace", &Options::trace_file,
-            "Write what the first steps computed to this file (safetensors), to replay them "
-            "elsewhere");
+  table
+      .add("trace", &Options::trace_file,
+           "Write what the first steps computed to this file (safetensors), to replay them "
+           "elsewhere")
+      .names(SettingValue::kFile);
   table.add("trace-steps", &Options::trace_steps, "How many steps `trace` records").at_least(1);
 }
 
@@ -181,18 +211,20 @@ const SettingsTable<FaceOptions>& face_settings() {
   static const SettingsTable<FaceOptions> kTable = [] {
     SettingsTable<FaceOptions> table;
     table.group("Input");
-    table.add("face-detector", &FaceOptions::detector, kDetectorHelp);
-    table.add("face-network", &FaceOptions::network, kNetworkHelp);
+    table.add("face-detector", &FaceOptions::detector, kDetectorHelp).names(SettingValue::kFile);
+    table.add("face-network", &FaceOptions::network, kNetworkHelp).names(SettingValue::kFolder);
     return table;
   }();
   return kTable;
 }
 
+std::vector<std::string> preset_names() { return {"fast", "balanced", "best"}; }
+
 void apply_preset(const std::string& name, TrainingOptions& options) {
   const fs::path file = data_folder() / "presets" / (name + ".json");
   const bool is_name = name.find('/') == std::string::npos && !name.empty();
   if (!is_name || !fs::exists(file)) {
-    throw SettingError("preset", "fast, balanced or best", name);
+    throw SettingError("preset", list_choices(preset_names()), name);
   }
   options.preset = name;
   Settings(training_settings(), options).read_json(read_json_file(file), file.string());

@@ -67,7 +67,7 @@ TEST_CASE("cli: --help and --version are answered without the library, in its ow
   CHECK(commands.size() == 20);
   for (const Words& command : commands) {
     INFO(command.front() << " " << command.back());
-    for (const char* question : {"--help", "--version"}) {
+    for (const char* question : {"--help", "--help-all", "--version"}) {
       const RunResult known = run(lonely.path(command.front()), parts_and(command, {question}));
       // Twice the same is no question that the program knows: the library answers.
       const RunResult asked = run(command.front(), parts_and(command, {question, question}));

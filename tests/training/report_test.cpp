@@ -82,8 +82,8 @@ TEST_CASE("training: a report shows curves, crops, previews, settings and outcom
   const TempFolder folder;
   write_full_run(folder);
   const std::string html = read_report(folder);
-  for (const char* title : {"How alike, how obedient", "Loss on the fixed batch",
-                            "TrainingStep rate", "Gradient norm", "Vector norm"}) {
+  for (const char* title : {"How alike, how obedient", "Loss on the fixed batch", "Learning rate",
+                            "Gradient norm", "Vector norm"}) {
     INFO(title);
     CHECK(contains(html, "<figcaption>" + std::string(title)));
   }

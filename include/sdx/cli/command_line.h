@@ -14,7 +14,7 @@
 namespace sdx {
 
 /// Thrown when a question on the command line is answered with a text and nothing else is to be
-/// done: --help, --version, --print-config.
+/// done: --help, --help-all, --version, --print-config.
 struct TextAnswer {
   std::string text;
 };
@@ -69,6 +69,27 @@ struct Command {
   std::function<void()> (*define)(CommandLine& line) = nullptr;
   std::span<const Command> (*parts)() = nullptr;  ///< nullptr: it has none
 };
+
+/// What can be typed behind a command: one of its settings, or a question such as --help.
+struct OptionDescription {
+  SettingInfo info;
+  std::string default_text;  ///< as it would be typed; empty where there is none
+};
+
+/// All that can be typed of a command, for its manual and for shells.
+struct CommandDescription {
+  std::string path;                        ///< "sdx-model import"
+  std::string description;                 ///< one line, in the imperative
+  std::string examples;                    ///< one a line
+  std::vector<OptionDescription> options;  ///< in the order of --help-all; positional ones first
+  std::vector<CommandDescription> parts;
+};
+
+/// What a tool and its parts offer.
+CommandDescription describe_command(const Command& tool);
+
+/// How an option is written: "-n, --count INT", "--grid"; of a positional one "FOLDER".
+std::string spell_option(const SettingInfo& info);
 
 /// Reads the arguments that follow the tool's name, and does what they ask for.
 /// @throws TextAnswer; UsageError with the nearest names for an unknown option; what the command

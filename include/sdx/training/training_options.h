@@ -52,6 +52,9 @@ struct FaceOptions {
 };
 const SettingsTable<FaceOptions>& face_settings();
 
+/// The presets, the quickest first.
+std::vector<std::string> preset_names();
+
 /// Takes the values of a preset, `presets/<name>.json` in the data folder: keys of
 /// training_settings().
 /// @throws SettingError for a name that is none of fast, balanced, best.

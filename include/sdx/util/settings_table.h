@@ -39,6 +39,16 @@ enum class SettingType {
 /// Where a setting stands among the fields of an image's text ("infotext").
 enum class InfotextPlace { kBeforeModel, kBehindModel, kLast };
 
+/// What a text is the name of: a shell completes it, and help shows it in place of TEXT.
+enum class SettingValue {
+  kAny,        ///< no name
+  kFile,       ///< a file or a folder
+  kFolder,     ///< a folder
+  kModel,      ///< an imported model, or a folder
+  kEmbedding,  ///< learnt names, with commas between them
+  kPack,       ///< a pack of prompts, or a file
+};
+
 /// A row without the struct that it belongs to.
 struct SettingInfo {
   std::string key;    ///< "steps": its name in JSON, in messages, and of the option
@@ -54,7 +64,10 @@ struct SettingInfo {
   bool is_kept = true;    ///< part of a configuration; false: of one call only
   bool is_option = true;  ///< offered on the command line; false: elsewhere only
   bool is_path = false;
-  int most_at_once = 1;  ///< of kTexts: values that may follow the name
+  SettingValue value = SettingValue::kAny;
+  std::vector<std::string> choices;  ///< all that it may be; empty where that is no short list
+  bool is_common = false;            ///< among the few that the short help shows
+  int most_at_once = 1;              ///< of kTexts: values that may follow the name
 };
 
 /// A row that is bound to a struct: the struct outlives it.
@@ -117,7 +130,14 @@ class SettingsTable {
       info.is_option = false;
       return of_one_call();
     }
-    Row& path() { return set(info.is_path, true); }
+    Row& path(SettingValue kind = SettingValue::kFile) {
+      info.is_path = true;
+      return set(info.value, kind);
+    }
+    /// A text that names something, but is not kept as a path.
+    Row& names(SettingValue kind) { return set(info.value, kind); }
+    Row& may_be(std::vector<std::string> texts) { return set(info.choices, std::move(texts)); }
+    Row& common() { return set(info.is_common, true); }
     Row& at_once(int most) { return set(info.most_at_once, most); }
 
     /// Written into images under this name, where `when` holds (empty: always).
@@ -327,7 +347,8 @@ typename SettingsTable<S>::Row& SettingsTable<S>::add(std::string key, Member me
           std::invoke(member, value) = parse_enum<T>(text, key);
         },
         std::move(help));
-    row.info.expected = list_choices(enum_texts<T>());
+    row.info.choices = enum_texts<T>();
+    row.info.expected = list_choices(row.info.choices);
     return row;
   }
 }

@@ -150,6 +150,7 @@ const SettingsTable<ConvertOptions>& convert_settings() {
     SettingsTable<ConvertOptions> table;
     table.group("Input");
     table.add("file", &ConvertOptions::file, "An embedding file of any tool")
+        .names(SettingValue::kFile)
         .positional()
         .required();
     table.group("Output");
@@ -157,7 +158,8 @@ const SettingsTable<ConvertOptions>& convert_settings() {
         .add("to", &ConvertOptions::dialect,
              "diffusers (ours too), a1111 (AUTOMATIC1111's .pt) or kohya (ComfyUI's too)")
         .required();
-    table.add("out", &ConvertOptions::out, "Default: <Name>.safetensors or <Name>.pt, here");
+    table.add("out", &ConvertOptions::out, "Default: <Name>.safetensors or <Name>.pt, here")
+        .names(SettingValue::kFile);
     table.add("name", &ConvertOptions::name, "What the word will be called; default: as it is");
     table.add("force", &ConvertOptions::replace, "Replace a file that is there already");
     return table;
@@ -187,6 +189,7 @@ std::function<void()> define_show(CommandLine& line) {
     SettingsTable<ShowArguments> table;
     table.group("Input");
     table.add("files", &ShowArguments::files, "Embedding files of any tool")
+        .names(SettingValue::kFile)
         .positional()
         .required();
     return table;

@@ -61,25 +61,30 @@ const SettingsTable<ImportArguments>& import_settings() {
     table
         .add("checkpoint", &Arguments::source,
              "A .safetensors or .ckpt file, or a folder in diffusers' layout")
+        .names(SettingValue::kFile)
         .positional()
         .required();
     table.add("variant", member(&ImportOptions::variant),
               "Variant of a folder's files, e.g. fp16; default: files without one, else the only "
               "one");
-    table.add_spelled(
-        "prediction",
-        [](const Arguments& arguments) {
-          const auto& type = arguments.options.prediction;
-          return type ? std::string(to_string(*type)) : std::string("auto");
-        },
-        [](Arguments& arguments, const std::string& text) {
-          arguments.options.prediction = parse_prediction_choice(text);
-        },
-        "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says");
+    table
+        .add_spelled(
+            "prediction",
+            [](const Arguments& arguments) {
+              const auto& type = arguments.options.prediction;
+              return type ? std::string(to_string(*type)) : std::string("auto");
+            },
+            [](Arguments& arguments, const std::string& text) {
+              arguments.options.prediction = parse_prediction_choice(text);
+            },
+            "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says")
+        .may_be({"auto", "epsilon", "v_prediction"});
     table.group("Output");
     table.add("name", member(&ImportOptions::name), "What the model will be called").required();
-    table.add("models-dir", &Arguments::folder,
-              "Where models are kept; default $SDX_MODELS, else ~/.local/share/sdx/models");
+    table
+        .add("models-dir", &Arguments::folder,
+             "Where models are kept; default $SDX_MODELS, else ~/.local/share/sdx/models")
+        .names(SettingValue::kFolder);
     table.add("dtype", member(&ImportOptions::dtype),
               "Type of the weights: keep, fp32, fp16 or bf16");
     table.add("link", member(&ImportOptions::link),
@@ -310,7 +315,10 @@ std::function<void()> define_for_model(CommandLine& line) {
   static const SettingsTable<ModelArguments> kTable = [] {
     SettingsTable<ModelArguments> table;
     table.group("Input");
-    table.add("model", &ModelArguments::model, "Name or folder of a model").positional().required();
+    table.add("model", &ModelArguments::model, "Name or folder of a model")
+        .names(SettingValue::kModel)
+        .positional()
+        .required();
     return table;
   }();
   auto arguments = std::make_shared<ModelArguments>();

@@ -194,7 +194,10 @@ std::function<void()> define_roster_retry(CommandLine& line) {
   static const SettingsTable<Retry> kTable = [] {
     SettingsTable<Retry> table;
     table.group("Input");
-    table.add("team", &Retry::folder, "Folder of the team").positional().required();
+    table.add("team", &Retry::folder, "Folder of the team")
+        .names(SettingValue::kFolder)
+        .positional()
+        .required();
     table.add("keep-going", &Retry::keep_going,
               "Leave out whoever cannot be trained, in place of not starting");
     table.group("Model and device");

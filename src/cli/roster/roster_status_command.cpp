@@ -65,7 +65,10 @@ struct TeamArguments {
 SettingsTable<TeamArguments> make_table(bool has_name) {
   SettingsTable<TeamArguments> table;
   table.group("Input");
-  table.add("team", &TeamArguments::folder, "Folder of the team").positional().required();
+  table.add("team", &TeamArguments::folder, "Folder of the team")
+      .names(SettingValue::kFolder)
+      .positional()
+      .required();
   if (has_name) {
     table.add("name", &TeamArguments::name, "Person to forget, as in the roster")
         .positional()

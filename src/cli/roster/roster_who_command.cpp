@@ -208,6 +208,7 @@ std::function<void()> define_roster_check(CommandLine& line) {
     SettingsTable<WhoOptions> table;
     table.group("Input");
     table.add("roster", &WhoOptions::team, "CSV or JSON; or the folder of a team")
+        .names(SettingValue::kFile)
         .positional()
         .required();
     return table;
@@ -225,9 +226,12 @@ std::function<void()> define_roster_who(CommandLine& line) {
     SettingsTable<WhoOptions> table;
     table.group("Input");
     table.add("photo", &WhoOptions::photo, "JPEG, PNG or WebP; of several faces the largest counts")
+        .names(SettingValue::kFile)
         .positional()
         .required();
-    table.add("team", &WhoOptions::team, "Folder of the team, or its roster").required();
+    table.add("team", &WhoOptions::team, "Folder of the team, or its roster")
+        .names(SettingValue::kFile)
+        .required();
     return table;
   }();
   auto options = std::make_shared<WhoOptions>();

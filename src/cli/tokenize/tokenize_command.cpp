@@ -201,10 +201,14 @@ const SettingsTable<TokenizeOptions>& tokenize_settings() {
     SettingsTable<TokenizeOptions> table;
     table.group("Input");
     table.add("text", &TokenizeOptions::texts, "Texts; none or -: the lines of stdin").positional();
-    table.add("tokenizer", &TokenizeOptions::tokenizer,
-              "A tokenizer folder or sentencepiece file instead of the model's");
-    table.add("embeddings", &TokenizeOptions::embeddings,
-              "Folders or files in which <Name> is looked up");
+    table
+        .add("tokenizer", &TokenizeOptions::tokenizer,
+             "A tokenizer folder or sentencepiece file instead of the model's")
+        .names(SettingValue::kFile);
+    table
+        .add("embeddings", &TokenizeOptions::embeddings,
+             "Folders or files in which <Name> is looked up")
+        .names(SettingValue::kFile);
     table.add("grammar", &TokenizeOptions::grammar,
               "a1111: weights, edits, AND, BREAK; plain: all but <Name> is text");
     table.add("as-negative", &TokenizeOptions::is_negative,
