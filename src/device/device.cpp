@@ -13,10 +13,13 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
+#include <vector>
 
 #include "sdx/util/error.h"
 #include "sdx/util/failure.h"
 #include "sdx/util/memory.h"
+#include "sdx/util/text.h"
 
 namespace sdx {
 
@@ -96,6 +99,7 @@ ComputeTarget target_gpu(const c10::Device& device, const std::optional<c10::Sca
   }
   const ComputeTarget target = {device, dtype.value_or(at::kHalf), {}};
   const auto hindrance = find_hindrance(machine, target);
+  if (!hindrance && machine.has_played_gpus) return target_processor(dtype, machine);
   if (!hindrance) return target;
   if (target.dtype != at::kHalf && !find_hindrance(machine, {device, at::kHalf, {}})) {
     throw UnavailableError("`dtype` " + std::string(precision_name(target.dtype)) +
@@ -116,6 +120,32 @@ void compute_once(const ComputeTarget& target) {
   at::conv2d(image, at::ones({8, 8, 3, 3}, options)).sum().item<double>();
 }
 
+/// What each of the played GPUs says, of those that are visible; see kPlayedGpus.
+std::vector<std::string> list_played_gpus() {
+  const char* const played = std::getenv(kPlayedGpus);
+  const std::vector<std::string> all = split_list(played == nullptr ? "" : played, ',');
+  const char* const visible = std::getenv(kVisibleGpus);
+  if (visible == nullptr) return all;
+  std::vector<std::string> seen;
+  for (const std::string& number : split_list(visible, ',')) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (std::to_string(i) == number) seen.push_back(all[i]);
+    }
+  }
+  return seen;
+}
+
+void add_played_gpus(Machine& machine) {
+  const std::vector<std::string> gpus = list_played_gpus();
+  if (gpus.empty()) return;
+  machine.gpus = static_cast<int>(gpus.size());
+  machine.has_played_gpus = true;
+  machine.try_out = [gpus](const ComputeTarget& target) {
+    const std::string& answer = gpus.at(static_cast<std::size_t>(target.device.index()));
+    if (answer != "fine") throw std::runtime_error(answer);
+  };
+}
+
 }  // namespace
 
 Machine Machine::present() {
@@ -124,13 +154,14 @@ Machine Machine::present() {
     machine.gpus = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
   }
   // Whoever hides the GPUs need not be told.
-  const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  const char* const visible = std::getenv(kVisibleGpus);
   const bool are_hidden = visible != nullptr && *visible == '\0';
   std::error_code ignored;
   machine.has_gpu_driver =
       !are_hidden && std::filesystem::exists("/proc/driver/nvidia/version", ignored);
   machine.processor_has_bfloat16 = cpu_computes_in_bfloat16();
   machine.try_out = compute_once;
+  add_played_gpus(machine);
   return machine;
 }
 

@@ -74,6 +74,21 @@ class Background {
   std::future<void> pending_;
 };
 
+/// All batches of the requests, one after the other.
+class AllBatches : public BatchSource {
+ public:
+  explicit AllBatches(std::size_t requests) : requests_(requests) {}
+
+  std::optional<std::size_t> next() override {
+    return next_ < requests_ ? std::optional(next_) : std::nullopt;
+  }
+  void on_batch(std::size_t first, std::size_t count) override { next_ = first + count; }
+
+ private:
+  std::size_t requests_;
+  std::size_t next_ = 0;
+};
+
 }  // namespace
 
 struct Generator::Impl {
@@ -343,6 +358,22 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
                          const EmbeddingTable& embeddings, const BatchOptions& options,
                          const ImageConsumer& consume, const StepObserver& observe,
                          const std::optional<at::Tensor>& initial_latents) const {
+  AllBatches all(requests.size());
+  make_batches(requests, embeddings, options, all, consume, observe, initial_latents);
+}
+
+void Generator::generate(const std::vector<ImageRequest>& requests,
+                         const EmbeddingTable& embeddings, const BatchOptions& options,
+                         BatchSource& source, const ImageConsumer& consume,
+                         const StepObserver& observe) const {
+  make_batches(requests, embeddings, options, source, consume, observe, std::nullopt);
+}
+
+void Generator::make_batches(const std::vector<ImageRequest>& requests,
+                             const EmbeddingTable& embeddings, const BatchOptions& options,
+                             BatchSource& source, const ImageConsumer& consume,
+                             const StepObserver& observe,
+                             const std::optional<at::Tensor>& initial_latents) const {
   check(requests, embeddings);
   if (requests.empty()) return;
   const Impl& impl = *impl_;
@@ -359,9 +390,10 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
   int done = 0;
   ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoders, impl.prompts);
   Background background;
-  for (std::size_t first = 0; first < requests.size();) {
+  while (const auto first = source.next()) {
     const Stopwatch stopwatch;
-    const Batch batch = impl.batches.next(requests, first, options, contexts);
+    const Batch batch = impl.batches.next(requests, *first, options, contexts);
+    source.on_batch(batch.first, batch.count);
     const auto after_step = [&] {
       done += static_cast<int>(batch.count);
       if (observe) observe(done, total);
@@ -374,7 +406,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     std::vector<bool> row_is_exact(batch.requests.size(), impl.is_exact());
     if (!impl.is_exact() && !is_finite(made.latents)) {
       spdlog::info("Pictures {} to {}: not finite in {}, so they are computed again in fp32",
-                   first + 1, first + batch.count, precision_name(impl.target.dtype));
+                   batch.first + 1, batch.first + batch.count, precision_name(impl.target.dtype));
       const Impl::Denoised exact = denoise(impl.exact(), [&] {
         if (observe) observe(done, total);
       });
@@ -389,7 +421,7 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
     }
 
     spdlog::debug("Pictures {} to {} of {}: text and {} steps of all together in {:.2f} s",
-                  first + 1, first + batch.count, requests.size(),
+                  batch.first + 1, batch.first + batch.count, requests.size(),
                   steps_to_take(batch.requests.front().settings, impl.schedule),
                   stopwatch.seconds());
     background.run([&impl, &consume, &embeddings, made, row_is_exact, batch] {
@@ -419,7 +451,6 @@ void Generator::generate(const std::vector<ImageRequest>& requests,
       spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
                     batch.first + batch.count, decoding.seconds());
     });
-    first += batch.count;
   }
   background.wait();
 }

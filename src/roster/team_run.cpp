@@ -75,7 +75,7 @@ class TeamRun : private ImageObserver {
 
   TeamOutcome run() {
     all_members();
-    if (!outcome_.was_stopped) images_of_several();
+    if (!outcome_.was_stopped && !plan_.is_part) images_of_several();
     count_images();
     finish();
     return std::move(outcome_);
@@ -276,7 +276,10 @@ class TeamRun : private ImageObserver {
   }
 
   void finish() {
-    outcome_.seconds = stopwatch_.seconds();
+    outcome_.seconds = plan_.seconds_in_parts + stopwatch_.seconds();
+    for (MemberOutcome& one : outcome_.members) {
+      if (plan_.trained_in_parts.contains(one.name)) one.was_trained = true;
+    }
     if (plan_.is_part) return;
     try {
       std::map<std::string, std::string> notes;

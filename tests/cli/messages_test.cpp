@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "support/mini_bundle.h"
+#include "support/played_gpus.h"
+#include "support/team_place.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
@@ -16,6 +18,7 @@ using Catch::Matchers::ContainsSubstring;
 using sdx::test::demo_folder;
 using sdx::test::Run;
 using sdx::test::RunResult;
+using sdx::test::TeamPlace;
 using sdx::test::TempFolder;
 using sdx::test::Workplace;
 
@@ -56,7 +59,10 @@ RunResult run_on_terminal(Run command) {
     throw std::runtime_error("no pseudo-terminal");
   }
   std::string written;
-  command.prepare = [slave] { ::dup2(slave, STDERR_FILENO); };
+  command.prepare = [slave, before = command.prepare] {
+    before();
+    ::dup2(slave, STDERR_FILENO);
+  };
   command.meanwhile = [&](pid_t) {
     ::close(slave);  // so that reading ends with the program
     char part[4096];
@@ -169,6 +175,29 @@ TEST_CASE("messages: on a terminal a team's bar has two lines, and takes no mess
   }
   CHECK(count_with(after_people, "Training <Ada> [") == 1);
   CHECK(count_with(after_people, "Training <Ben> [") == 1);
+  CHECK(count_with(after_people, " [") ==
+        count_with(screen, " [") - count_with(screen, "People ["));
+}
+
+TEST_CASE("messages: on a terminal all GPUs of a team have one bar") {
+  const TeamPlace place;
+  const RunResult result = run_on_terminal(
+      sdx::test::with_gpus(place.command("sdx-roster", place.run_arguments()), "fine,fine"));
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const std::vector<std::string> screen = screen_after(result.err);
+  for (const char* message : {"(1/3) <", "(2/3) <", "(3/3) <", "<Ada>: training, is new",
+                              "<Ben>: training, is new", "<Eve>: training, is new"}) {
+    CHECK(count_with(screen, message) == 1);
+  }
+  // One for each number of people who are done: 0, 1 and 2.
+  CHECK(count_with(screen, "Training [") >= 2);
+  CHECK(count_with(screen, "Training [") <= 3);
+  CHECK(count_with(screen, "/60") == count_with(screen, "Training ["));
+  std::vector<std::string> after_people;
+  for (std::size_t i = 0; i + 1 < screen.size(); ++i) {
+    if (screen[i].starts_with("People [")) after_people.push_back(screen[i + 1]);
+  }
   CHECK(count_with(after_people, " [") ==
         count_with(screen, " [") - count_with(screen, "People ["));
 }

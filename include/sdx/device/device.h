@@ -34,11 +34,22 @@ inline constexpr const char* kPrecisionHelp =
 inline constexpr const char* kProcessor = "cpu";
 inline constexpr const char* kGpu = "cuda";
 
+/// The variable that says which GPUs a process sees, in which order: numbers or names, as CUDA
+/// takes them.
+inline constexpr const char* kVisibleGpus = "CUDA_VISIBLE_DEVICES";
+
+/// For tests only: GPUs that the processor plays, so that what is done with several of them can be
+/// tried where there is none. The variable has a word for each, with commas between: "fine", or
+/// what the GPU says when it is tried out, "fine,out of order". $CUDA_VISIBLE_DEVICES chooses among
+/// them. They compute on the processor, with its bits.
+inline constexpr const char* kPlayedGpus = "SDX_PLAYED_GPUS";
+
 /// What there is to compute on, as choose_target asks it. Tests describe machines of their own.
 struct Machine {
   int gpus = 0;                 ///< that libtorch sees
   bool has_gpu_driver = false;  ///< of which it need not see any GPU
   bool processor_has_bfloat16 = false;
+  bool has_played_gpus = false;  ///< see kPlayedGpus
   /// Makes a GPU the present one and does one small computation of the kind that models do, in the
   /// target's type. A GPU may be there and have no kernels, too old a driver or no memory.
   /// @throws what the GPU says if it cannot.

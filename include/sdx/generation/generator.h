@@ -61,6 +61,19 @@ struct BatchOptions {
   std::optional<BatchPlace> replay;
 };
 
+/// Who says batch by batch which requests come next, for who makes a part of them.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  /// The first request of the next batch; nothing: there is no more to do. Batches are cut as those
+  /// of all requests are, so that a picture is the same whoever makes it. May wait.
+  virtual std::optional<std::size_t> next() = 0;
+
+  /// The batch that begins there was cut, and is made now.
+  virtual void on_batch(std::size_t first, std::size_t count) = 0;
+};
+
 /// Prompt and seed → picture. Loads text encoders, UNet and VAE decoder once.
 class Generator {
  public:
@@ -102,7 +115,18 @@ class Generator {
                 const StepObserver& observe = {},
                 const std::optional<at::Tensor>& initial_latents = std::nullopt) const;
 
+  /// Makes those batches that the source names. `observe` is told of the steps of all requests, of
+  /// which these batches may be few.
+  void generate(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
+                const BatchOptions& batches, BatchSource& source, const ImageConsumer& consume,
+                const StepObserver& observe = {}) const;
+
  private:
+  void make_batches(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
+                    const BatchOptions& batches, BatchSource& source, const ImageConsumer& consume,
+                    const StepObserver& observe,
+                    const std::optional<at::Tensor>& initial_latents) const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,13 @@ struct TeamPlan {
   std::vector<ImageRequest> group_images;  ///< that belong to no single member
   EmbeddingTable other_embeddings;         ///< that prompts may use as well
   KeepPolicy keep = KeepPolicy::kBest;
-  bool is_part = false;  ///< some members only: no gallery and no summary, others will see to that
-  int together = 1;      ///< people who are trained in one pass of the UNet
+  /// Some members only, or one of several processes: no pictures that need several members, no
+  /// gallery and no summary; others will see to that.
+  bool is_part = false;
+  /// What processes that did parts of this run have done before it, for the summary.
+  std::set<std::string> trained_in_parts;  ///< names of members
+  double seconds_in_parts = 0;
+  int together = 1;  ///< people who are trained in one pass of the UNet
   ImageEncoding encoding;
   std::string dtype = "auto";  ///< of the pictures, as it was asked for: TrainingSpec::dtype
   std::string version;         ///< of the program, for metadata

@@ -1,18 +1,28 @@
 #include <ATen/ops/cat.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
 #include <set>
 #include <utility>
 
+#include "cli/generate/image_ledger.h"
+#include "cli/generate/image_part.h"
+#include "cli/generate/image_share.h"
 #include "cli/generate/image_writer.h"
+#include "cli/generate/request_json.h"
+#include "cli/gpu_options.h"
+#include "cli/gpu_team.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
+#include "sdx/device/gpus.h"
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/foreign_infotext.h"
 #include "sdx/generation/generator.h"
@@ -244,8 +254,8 @@ std::optional<at::Tensor> read_latents(const std::string& file) {
   return found->second.to(at::kFloat);
 }
 
-void say_precision(const SourceImage& source, const ComputeTarget& target) {
-  const std::string now(precision_name(target.dtype));
+/// @param now in which type the networks compute
+void say_precision(const SourceImage& source, const std::string& now) {
   const std::string then = source.origin.infotext.field("Precision").value_or("fp32");
   if (then == now || !is_plain_text(then)) return;
   say(source.file + " was computed in " + then + ", this is in " + now +
@@ -295,14 +305,20 @@ void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embedd
 
 /// A picture's own size is not one that anybody typed: where it is out of proportion to the model,
 /// a person is told before the work.
+bool is_out_of_proportion(const SourceImage& source, const ImageSettings& settings,
+                          const BundleInfo& info) {
+  constexpr double kModestTimes = 16;
+  if (!source.gives_size || settings.width_px == 0) return false;
+  const double pixels = static_cast<double>(settings.width_px) * settings.height_px;
+  return pixels > kModestTimes * info.native_size_px * info.native_size_px;
+}
+
 void check_own_size(const SourceImage& source, const ImageSettings& settings,
                     const BundleInfo& info, const Generator& generator) {
   constexpr double kMostPixels = 4096.0 * 4096.0;
-  constexpr double kModestTimes = 16;
-  if (!source.gives_size || settings.width_px == 0) return;
+  if (!is_out_of_proportion(source, settings, info)) return;
   const double pixels = static_cast<double>(settings.width_px) * settings.height_px;
   const double native = static_cast<double>(info.native_size_px) * info.native_size_px;
-  if (pixels <= kModestTimes * native) return;
   const std::string size =
       std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
   const std::string advised =
@@ -323,42 +339,146 @@ struct Stopped {
   int signal;
 };
 
-void make_images(const GenerateOptions& options, const CommonOptions& common,
-                 const ComputeTarget& target, const Bundle& bundle,
-                 const EmbeddingTable& embeddings, const std::vector<ImageJob>& jobs,
-                 const std::optional<SourceImage>& source, ImageWriter& writer) {
-  const std::optional<at::Tensor> initial_latents = read_latents(options.latents_in);
-  const Generator generator(bundle, target);
-  std::vector<ImageRequest> requests;
-  for (const ImageJob& job : jobs) requests.push_back(job.request);
-  if (source) check_own_size(*source, options.image.settings, bundle.info(), generator);
-  generator.check(requests, embeddings);
+/// What is to be made, and what is known of it before a device is chosen.
+struct Plan {
+  const GenerateOptions& options;
+  const Bundle& bundle;
+  const EmbeddingTable& embeddings;
+  const std::vector<ImageJob>& jobs;
+  const std::optional<SourceImage>& source;
+  std::vector<ImageRequest> requests = {};  ///< of the jobs
+};
 
-  std::vector<at::Tensor> final_latents;
-  std::optional<ProgressBar> bar;
-  const std::string of_all = " of " + std::to_string(jobs.size()) + " pictures";
-  const auto consume = [&](std::size_t index, const GeneratedImage& made) {
-    writer.write(
-        jobs[index],
-        infotext(requests[index], bundle, embeddings, version_text(), made.generation_info),
-        made.image);
-    if (!options.latents_out.empty()) final_latents.push_back(made.latents);
-  };
-  const auto observe = [&](int done, int total) {
-    if (!bar) bar.emplace("Generating", total, common.quiet);
-    bar->update(done, std::to_string(writer.count()) + of_all);
-    if (const int signal = stop_signal(); signal != 0 && done < total) throw Stopped{signal};
-  };
-  try {
-    generator.generate(requests, embeddings, options.batches, consume, observe, initial_latents);
-  } catch (const Stopped& stopped) {
-    throw Error(
-        static_cast<ExitCode>(128 + stopped.signal),
-        "stopped; " + std::to_string(writer.count()) + of_all + " are in " + options.output.folder);
+/// Makes a plan's pictures, here or on several GPUs, and gives them to the writer.
+class ImageMaker {
+ public:
+  ImageMaker(const Plan& plan, const CommonOptions& common, ImageWriter& writer)
+      : plan_(plan), common_(common), writer_(writer) {}
+
+  void make_here(const ComputeTarget& target) {
+    const std::optional<at::Tensor> initial_latents = read_latents(plan_.options.latents_in);
+    const Generator generator(plan_.bundle, target);
+    if (plan_.source) {
+      check_own_size(*plan_.source, plan_.options.image.settings, plan_.bundle.info(), generator);
+    }
+    generator.check(plan_.requests, plan_.embeddings);
+    stoppable([&] {
+      generator.generate(plan_.requests, plan_.embeddings, plan_.options.batches, consumer(),
+                         observer(), initial_latents);
+    });
+    write_latents();
   }
-  if (!options.latents_out.empty()) {
-    write_safetensors(options.latents_out, {{"latents", at::cat(final_latents)}});
+
+  /// @return what is to be said at the end of the processes that were lost
+  std::vector<std::string> make_on(const std::vector<int>& gpus) {
+    say("Sharing the work among " + std::to_string(gpus.size()) + " GPUs");
+    GpuTeam team("sdx-generate", gpus, list_part_arguments(gpus.size()), common_);
+    ImageLedger ledger(plan_.requests.size(), consumer());
+    const auto on_ready = [&](const std::string& precision) {
+      if (plan_.source) say_precision(*plan_.source, precision);
+    };
+    stoppable([&] {
+      ImageShare sharing(plan_.requests, plan_.embeddings, ledger, on_ready,
+                         [&](int done, int total) { show(done, total); });
+      sharing.run(team);
+      if (const int signal = stop_signal(); signal != 0 && !ledger.is_done()) {
+        ledger.flush();
+        throw Stopped{signal};
+      }
+      if (!ledger.is_done()) make_rest(ledger, team.find_working_gpu());
+    });
+    write_latents();
+    return team.losses();
   }
+
+ private:
+  /// What the processes of the GPUs have left.
+  void make_rest(ImageLedger& ledger, std::optional<int> working_gpu) {
+    CommonOptions common = common_;
+    if (working_gpu) common.device = name_gpu(*working_gpu);
+    const Generator generator(plan_.bundle, compute_target(common));
+    LedgerSource rest(ledger, /*maker=*/std::numeric_limits<std::size_t>::max());
+    generator.generate(
+        plan_.requests, plan_.embeddings, plan_.options.batches, rest,
+        [&](std::size_t index, const GeneratedImage& made) { ledger.on_image(index, made); },
+        observer());
+  }
+
+  std::vector<std::string> list_part_arguments(std::size_t processes) const {
+    CommonOptions part = make_part_options(common_, processes);
+    std::vector<std::string> arguments = {"--batch=" + std::to_string(plan_.options.batches.size)};
+    const Settings settings(model_settings(), static_cast<ModelOptions&>(part));
+    for (const BoundSetting& setting : settings.all()) {
+      arguments.push_back("--" + setting.info->key + "=" + setting.to_text());
+    }
+    if (common_.quiet) arguments.emplace_back("--quiet");
+    if (common_.verbose) arguments.emplace_back("--verbose");
+    return arguments;
+  }
+
+  ImageConsumer consumer() {
+    return [this](std::size_t index, const GeneratedImage& made) {
+      writer_.write(plan_.jobs[index],
+                    infotext(plan_.requests[index], plan_.bundle, plan_.embeddings, version_text(),
+                             made.generation_info),
+                    made.image);
+      if (!plan_.options.latents_out.empty()) final_latents_.push_back(made.latents);
+    };
+  }
+
+  StepObserver observer() {
+    return [this](int done, int total) {
+      show(done, total);
+      if (const int signal = stop_signal(); signal != 0 && done < total) throw Stopped{signal};
+    };
+  }
+
+  void show(int done, int total) {
+    if (!bar_) bar_.emplace("Generating", total, common_.quiet);
+    bar_->update(done, count_text());
+  }
+
+  std::string count_text() const {
+    return std::to_string(writer_.count()) + " of " + std::to_string(plan_.jobs.size()) +
+           " pictures";
+  }
+
+  void stoppable(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Stopped& stopped) {
+      throw Error(static_cast<ExitCode>(128 + stopped.signal),
+                  "stopped; " + count_text() + " are in " + plan_.options.output.folder);
+    }
+    bar_.reset();
+  }
+
+  void write_latents() const {
+    if (plan_.options.latents_out.empty()) return;
+    write_safetensors(plan_.options.latents_out, {{"latents", at::cat(final_latents_)}});
+  }
+
+  const Plan& plan_;
+  const CommonOptions& common_;
+  ImageWriter& writer_;
+  std::vector<at::Tensor> final_latents_;
+  std::optional<ProgressBar> bar_;
+};
+
+/// How many processes can make a plan's pictures at once.
+std::size_t count_processes(const Plan& plan, const GpuOptions& gpus, std::size_t present) {
+  if (present < 2) return present;
+  const GenerateOptions& options = plan.options;
+  if (!options.latents_in.empty()) {
+    if (!gpus.is_given) return 1;
+    throw UsageError("`gpus` " + gpus.gpus +
+                     ": pictures that begin with `latents` are made on one; name that one");
+  }
+  const bool is_alone = options.batches.replay ||
+                        (plan.source && is_out_of_proportion(*plan.source, options.image.settings,
+                                                             plan.bundle.info()));
+  const std::size_t useful = is_alone ? 1 : count_useful_processes(plan.requests, options.batches);
+  return useful > 1 && survives_json(plan.requests) ? std::min(useful, present) : 1;
 }
 
 void report(const GenerateOptions& options, const CommonOptions& common,
@@ -380,13 +500,16 @@ void report(const GenerateOptions& options, const CommonOptions& common,
   }
 }
 
-void generate(GenerateOptions options, const CommonOptions& common,
+void generate(GenerateOptions options, CommonOptions common, const GpuOptions& asked_gpus,
               const std::optional<SourceImage>& source) {
   if (options.list_samplers) throw TextAnswer{sampler_list()};
   if (options.axes.size() > 2) throw UsageError("--xy: expected at most two axes");
   options.output.grid = options.output.grid || !options.axes.empty();
 
-  const ComputeTarget target = compute_target(common);
+  std::vector<int> gpus = share_among(asked_gpus, common);
+  // Opening a GPU takes memory on it, which its own process is to have.
+  std::optional<ComputeTarget> target;
+  if (gpus.size() < 2) target = compute_target(common);
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
@@ -396,17 +519,36 @@ void generate(GenerateOptions options, const CommonOptions& common,
   if (options.sources.dynamic == DynamicPrompts::kAll) {
     say(std::to_string(jobs.size()) + " pictures will be made");
   }
-  if (source) {
-    say_what_lacks(*source, options.image);
-    say_bare_embeddings(*source, embeddings, jobs);
-    say_precision(*source, target);
-  }
   if (source && jobs.size() == 1) {
     options.batches.replay = read_batch_place(source->origin.infotext);
   }
+  Plan plan{options, bundle, embeddings, jobs, source};
+  for (const ImageJob& job : jobs) plan.requests.push_back(job.request);
+  gpus.resize(count_processes(plan, asked_gpus, gpus.size()));
+  if (gpus.size() < 2 && !target) target = compute_target(common);
+  if (source) {
+    say_what_lacks(*source, options.image);
+    say_bare_embeddings(*source, embeddings, jobs);
+    if (target) say_precision(*source, std::string(precision_name(target->dtype)));
+  }
   ImageWriter writer(options.output);
-  make_images(options, common, target, bundle, embeddings, jobs, source, writer);
+  ImageMaker maker(plan, common, writer);
+  std::vector<std::string> losses;
+  if (target) {
+    maker.make_here(*target);
+  } else {
+    losses = maker.make_on(gpus);
+  }
   report(options, common, jobs, writer);
+  for (const std::string& loss : losses) spdlog::warn("{}", loss);
+}
+
+/// What a process does that was started by make_on().
+void generate_part(const GenerateOptions& options, const CommonOptions& common,
+                   const GpuOptions& gpus) {
+  begin_part(gpus);
+  const ComputeTarget target = compute_target(common);
+  make_part_of_images(Bundle::find(common.model), target, options.batches);
 }
 
 }  // namespace
@@ -415,6 +557,7 @@ std::function<void()> define_generate(CommandLine& line) {
   struct Asked {
     GenerateOptions options;
     CommonOptions common;
+    GpuOptions gpus;
     std::optional<SourceImage> source;
   };
   auto asked = std::make_shared<Asked>();
@@ -424,6 +567,7 @@ std::function<void()> define_generate(CommandLine& line) {
   line.add(image_settings(), options.image);
   line.add(encoding_settings(), options.output.encoding);
   add_common_options(line, asked->common);
+  add_gpu_options(line, asked->gpus);
   line.before_values([asked, &line] {
     const auto file = line.given("from-image");
     if (!file) return;
@@ -455,7 +599,12 @@ std::function<void()> define_generate(CommandLine& line) {
     const std::string variant = describe_sampler_variant(line.given("sampler").value_or(""));
     if (!variant.empty()) say(variant);
   });
-  return [asked] { generate(asked->options, asked->common, asked->source); };
+  return [asked] {
+    if (asked->gpus.part_of != 0) {
+      return generate_part(asked->options, asked->common, asked->gpus);
+    }
+    generate(asked->options, asked->common, asked->gpus, asked->source);
+  };
 }
 
 }  // namespace sdx

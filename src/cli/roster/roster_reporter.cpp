@@ -14,7 +14,9 @@ std::string of(int part, int whole) {
   return std::to_string(part) + " of " + std::to_string(whole);
 }
 
-std::string write_line(const MemberOutcome& one) {
+}  // namespace
+
+std::string describe_outcome(const MemberOutcome& one) {
   std::string line = placeholder(one.name) + ": ";
   if (one.failure) return line + "FAILED: " + one.failure->text;
   if (one.was_trained) {
@@ -29,12 +31,7 @@ std::string write_line(const MemberOutcome& one) {
   return line + "; " + of(one.images, one.images_planned) + " pictures";
 }
 
-}  // namespace
-
-RosterReporter::RosterReporter(const TeamPlan& plan, const CommonOptions& common)
-    : plan_(plan), common_(common) {}
-
-void RosterReporter::on_portraits(const std::string& name, const SubjectPortraits& subject) {
+std::vector<std::string> list_portrait_notes(const SubjectPortraits& subject) {
   std::vector<std::string> skipped;
   for (const Portrait& portrait : subject.portraits) {
     if (!portrait.used()) {
@@ -45,8 +42,17 @@ void RosterReporter::on_portraits(const std::string& name, const SubjectPortrait
   for (const std::size_t i : subject.strays) {
     strays.push_back(subject.portraits[i].file.filename().string());
   }
-  if (!skipped.empty()) on_note(name, "not used: " + join(skipped, ", "));
-  if (!strays.empty()) on_note(name, "shows someone else: " + join(strays, ", "));
+  std::vector<std::string> notes;
+  if (!skipped.empty()) notes.push_back("not used: " + join(skipped, ", "));
+  if (!strays.empty()) notes.push_back("shows someone else: " + join(strays, ", "));
+  return notes;
+}
+
+RosterReporter::RosterReporter(const TeamPlan& plan, const CommonOptions& common)
+    : plan_(plan), common_(common) {}
+
+void RosterReporter::on_portraits(const std::string& name, const SubjectPortraits& subject) {
+  for (const std::string& note : list_portrait_notes(subject)) on_note(name, note);
 }
 
 void RosterReporter::on_note(const std::string& name, const std::string& sentence) {
@@ -80,7 +86,8 @@ void RosterReporter::on_training(const std::string& name, const std::string& why
 void RosterReporter::show(const std::string& what, int total) {
   if (bar_ && shown_ == what) return;
   bar_.emplace(what, total, common_.quiet,
-               bar_text("People", people_done_, static_cast<int>(plan_.members.size())));
+               bar_text("People", static_cast<int>(shown_people_.size()),
+                        static_cast<int>(plan_.members.size())));
   shown_ = what;
 }
 
@@ -105,18 +112,31 @@ void RosterReporter::on_image_step(int done, int total) {
 }
 
 void RosterReporter::on_member(const MemberOutcome& outcome) {
-  bar_.reset();
-  ++people_done_;
   at_work_.clear();
   steps_.clear();
   figures_.clear();
-  say("(" + std::to_string(people_done_) + "/" + std::to_string(plan_.members.size()) + ") " +
-      write_line(outcome));
+  show_member(outcome.name, describe_outcome(outcome), outcome.failure.has_value());
+}
+
+void RosterReporter::show_member(const std::string& name, const std::string& line,
+                                 bool has_failed) {
+  bar_.reset();
+  std::erase(at_work_, name);
+  bool& is_done = shown_people_[name];
+  if (is_done && !has_failed) return;
+  is_done = !has_failed;
+  say("(" + std::to_string(shown_people_.size()) + "/" + std::to_string(plan_.members.size()) +
+      ") " + line);
+}
+
+int RosterReporter::count_done() const {
+  return static_cast<int>(std::count_if(shown_people_.begin(), shown_people_.end(),
+                                        [](const auto& one) { return one.second; }));
 }
 
 void RosterReporter::finish(const TeamOutcome& outcome) {
   bar_.reset();
-  for (const MemberOutcome& one : outcome.members) say("  " + write_line(one));
+  for (const MemberOutcome& one : outcome.members) say("  " + describe_outcome(one));
   for (const Failure& failure : outcome.failures) say("  FAILED: " + failure.text);
   if (outcome.group_images_planned > 0) {
     say("  " + of(outcome.group_images, outcome.group_images_planned) +

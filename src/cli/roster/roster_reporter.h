@@ -22,6 +22,13 @@ class RosterReporter : public TeamObserver {
   /// The table of everybody.
   void finish(const TeamOutcome& outcome);
 
+  /// A line for a person who is done, or failed, here or in another process; once for each who is
+  /// done.
+  void show_member(const std::string& name, const std::string& line, bool has_failed);
+
+  /// Whom a line has said to be done.
+  int count_done() const;
+
   void on_portraits(const std::string& name, const SubjectPortraits& subject) override;
   void on_note(const std::string& name, const std::string& sentence) override;
   void on_step(const std::string& name, const StepResult& result, int done, int most) override;
@@ -40,7 +47,7 @@ class RosterReporter : public TeamObserver {
 
   const TeamPlan& plan_;
   const CommonOptions& common_;
-  int people_done_ = 0;
+  std::map<std::string, bool> shown_people_;  ///< by name: whether they are done
   int images_ = 0;
   std::vector<std::string> at_work_;
   std::map<std::string, int> steps_;  ///< of who is at work
@@ -48,6 +55,12 @@ class RosterReporter : public TeamObserver {
   std::optional<ProgressBar> bar_;
   std::string shown_;  ///< what the bar is of
 };
+
+/// What came of a person: "<Ada>: 120 steps in 35 s, likeness 0.71; 8 of 8 pictures".
+std::string describe_outcome(const MemberOutcome& outcome);
+
+/// What a person should know of portraits: who is not used, who shows someone else.
+std::vector<std::string> list_portrait_notes(const SubjectPortraits& subject);
 
 /// A line for each row that cannot be used.
 void show_problems(const std::vector<RosterProblem>& problems, const CommonOptions& common);
