@@ -220,7 +220,8 @@ class CommandTree {
 
   void answer_version() const {
     for (const Leaf& leaf : leaves_) {
-      if (leaf.line->impl_->show_version) throw TextAnswer{version_text() + "\n"};
+      if (leaf.line->impl_->show_version)
+        throw TextAnswer{version_text() + ", " + recordings_text() + "\n"};
     }
   }
 
