@@ -54,74 +54,9 @@ set(SDX_CUDA_INCLUDE_DIR "" CACHE PATH "CUDA's headers; empty: found beside libt
 option(SDX_GPU_RECORDINGS "Record the work of a GPU where CUDA's headers are; OFF to measure without" ON)
 mark_as_advanced(SDX_CUDA_INCLUDE_DIR SDX_GPU_RECORDINGS)
 
-# sdx_cuda_headers_fault(VARIABLE MAJOR FOLDER...): why the folders together are not CUDA's headers of
-# that major version; empty if they are.
-function(sdx_cuda_headers_fault variable major)
-  set(${variable} "" PARENT_SCOPE)
-  foreach(header IN ITEMS cuda.h cuda_runtime_api.h crt/host_config.h)
-    sdx_find_in(found_${header} ${header} ${ARGN})
-    if(NOT found_${header})
-      set(${variable} "there is no ${header}" PARENT_SCOPE)
-      return()
-    endif()
-  endforeach()
-  sdx_read_version(version "${found_cuda.h}" "define CUDA_VERSION ([0-9]+)")
-  math(EXPR found_major "${version} / 1000")
-  if(NOT found_major EQUAL major)
-    set(${variable} "they are of CUDA ${found_major}, and libtorch's are of ${major}" PARENT_SCOPE)
-  elseif(version LESS 12040)  # libtorch's CUDAGraph has other members before
-    set(${variable} "they are older than CUDA 12.4" PARENT_SCOPE)
-  endif()
-endfunction()
-
-# sdx_find_in(VARIABLE FILE FOLDER...): the file in the first of the folders that has it; empty if none has.
-function(sdx_find_in variable file)
-  set(${variable} "" PARENT_SCOPE)
-  foreach(folder IN LISTS ARGN)
-    if(EXISTS "${folder}/${file}")
-      set(${variable} "${folder}/${file}" PARENT_SCOPE)
-      return()
-    endif()
-  endforeach()
-endfunction()
-
 if(SDX_GPU_RECORDINGS AND EXISTS "${SDX_LIBTORCH}/lib/libc10_cuda.so")
-  # The one that it was linked with.
-  file(STRINGS "${SDX_LIBTORCH}/lib/libc10_cuda.so" sdx_cudart REGEX "^libcudart[^@]*\\.so\\.[0-9]+")
-  list(GET sdx_cudart 0 sdx_cudart)
-  string(REGEX REPLACE ".*\\.so\\.([0-9]+).*" "\\1" sdx_cuda_major "${sdx_cudart}")
-
-  # Each a list of folders that belong together. The system's own include folder is none of them: it
-  # must come last for the compiler, not before its own.
-  get_filename_component(sdx_wheels "${SDX_LIBTORCH}/../nvidia" ABSOLUTE)
-  set(sdx_cuda_places "${sdx_wheels}/cu${sdx_cuda_major}/include"
-                      "${sdx_wheels}/cuda_runtime/include|${sdx_wheels}/cuda_nvcc/include")
-  foreach(toolkit IN ITEMS "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}" "/usr/local/cuda-${sdx_cuda_major}"
-                           /usr/local/cuda /opt/cuda)
-    if(toolkit)
-      list(APPEND sdx_cuda_places "${toolkit}/include")
-    endif()
-  endforeach()
-  if(SDX_CUDA_INCLUDE_DIR)
-    set(sdx_cuda_places "${SDX_CUDA_INCLUDE_DIR}")
-  endif()
-  set(sdx_cuda_headers "")
-  foreach(place IN LISTS sdx_cuda_places)
-    string(REPLACE "|" ";" folders "${place}")
-    sdx_cuda_headers_fault(sdx_cuda_fault "${sdx_cuda_major}" ${folders})
-    if(NOT sdx_cuda_fault)
-      set(sdx_cuda_headers ${folders})
-      break()
-    endif()
-    list(GET folders 0 folder)
-    if(EXISTS "${folder}/cuda.h")
-      message(STATUS "CUDA's headers in ${folder} are not taken: ${sdx_cuda_fault}")
-    endif()
-  endforeach()
-  if(SDX_CUDA_INCLUDE_DIR AND NOT sdx_cuda_headers)
-    message(FATAL_ERROR "SDX_CUDA_INCLUDE_DIR names '${SDX_CUDA_INCLUDE_DIR}', which cannot be used: "
-                        "${sdx_cuda_fault}.")
-  endif()
+  include("${CMAKE_CURRENT_LIST_DIR}/cuda_headers.cmake")
+  sdx_find_cuda_headers(sdx_cuda_headers "${SDX_LIBTORCH}" "${SDX_CUDA_INCLUDE_DIR}")
   if(sdx_cuda_headers)
     set(sdx_cuda_options "")
     foreach(folder IN LISTS sdx_cuda_headers)
@@ -134,8 +69,8 @@ if(SDX_GPU_RECORDINGS AND EXISTS "${SDX_LIBTORCH}/lib/libc10_cuda.so")
     message(STATUS "CUDA's headers: ${sdx_cuda_headers}")
   else()
     message(STATUS "CUDA's headers: none, so the work of a GPU is not recorded as a graph, which is slower; "
-                   "run scripts/setup.sh, or install the toolkit of CUDA ${sdx_cuda_major}, or name its include "
-                   "folder with -DSDX_CUDA_INCLUDE_DIR=")
+                   "run scripts/setup.sh, or install the toolkit of libtorch's CUDA, or name its include folder "
+                   "with -DSDX_CUDA_INCLUDE_DIR=")
   endif()
 endif()
 

@@ -68,11 +68,11 @@ double seconds_of_product(const at::Tensor& left, const at::Tensor& right) {
 }  // namespace
 
 const std::vector<ProductShape>& ceiling_shapes(c10::Device device) {
-  static const std::vector<ProductShape> kProcessor = {
+  static const std::vector<ProductShape> kForProcessor = {
       {4096, 4096, 4096}, {8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}};
-  static const std::vector<ProductShape> kGpu = {
+  static const std::vector<ProductShape> kForGpu = {
       {8192, 8192, 8192}, {8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}};
-  return device.is_cpu() ? kProcessor : kGpu;
+  return device.is_cpu() ? kForProcessor : kForGpu;
 }
 
 std::vector<c10::ScalarType> ceiling_types(const ComputeTarget& target) {
