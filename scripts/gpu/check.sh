@@ -120,6 +120,7 @@ sdx() { env LD_LIBRARY_PATH="$libraries" PATH="$bin:$PATH" "$@"; }
 step() {
   local code="$1" limit="$2" name="$3" got=0 begin=$SECONDS
   shift 3
+  ((on_gpu)) || limit=$((limit * 10))
   env LD_LIBRARY_PATH="$libraries" PATH="$bin:$PATH" timeout "$limit" "$@" \
     >"$out/$name.out" 2>"$out/$name.err" </dev/null || got=$?
   if ((got == code)); then

@@ -171,7 +171,7 @@ TEST_CASE("e2e: a GPU's first gradient is the processor's") {
   REQUIRE(size > 0);
   const auto check_near = [&](const char* dtype, double most, const char* memory) {
     INFO(dtype << ", " << memory);
-    CHECK((gradient_on({"cuda", dtype}, memory) - expected).norm().item<double>() < most * size);
+    CHECK(gradient_on({"cuda", dtype}, memory).sub(expected).norm().item<double>() < most * size);
   };
   check_near("fp32", 0.01, "normal");
   check_near("fp16", 0.03, "normal");
