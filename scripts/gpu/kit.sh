@@ -48,15 +48,16 @@ scripts/check_cuda_build.sh --torch "$version"
 stage="$(mktemp -d "$out/.kit.XXXXXX")"
 trap 'rm -rf "$stage"' EXIT
 
-# configure_and_build TARGET CMAKE-ARGUMENT…
+# configure_and_build ON|OFF TARGET…: with or without recordings.
 configure_and_build() {
-  local target="$1"
+  local recordings="$1"
   shift
   {
-    cmake -B "$build" "$@" && cmake --build "$build" --target "$target" --parallel "$(jobs_count)"
+    cmake -B "$build" -DSDX_BUILD_TESTS=ON -DSDX_GPU_RECORDINGS="$recordings" &&
+      cmake --build "$build" --target "$@" --parallel "$(jobs_count)"
   } >"$log" 2>&1 || {
     tail -n 30 "$log" >&2
-    die "$target could not be built (see above)."
+    die "$* could not be built (see above)."
   }
 }
 
@@ -71,14 +72,13 @@ add_program() {
 }
 
 stage_begin "without recordings, to measure what they are worth"
-configure_and_build sdx_tools -DSDX_GPU_RECORDINGS=OFF -DSDX_BUILD_TESTS=OFF
+configure_and_build OFF sdx-bench
 add_program "$stage/plain/lib/sdx" "$build/lib/sdx/libsdx-tools.so"
 add_program "$stage/plain/bin" "$build/bin/sdx-bench"
 stage_end ""
 
 stage_begin "with recordings, and the test"
-configure_and_build sdx-cli-tests -DSDX_GPU_RECORDINGS=ON -DSDX_BUILD_TESTS=ON
-configure_and_build sdx_tools
+configure_and_build ON sdx-cli-tests sdx-bench sdx-generate sdx-model sdx-roster sdx-tokenize sdx-train
 add_program "$stage/bin" "$build"/bin/sdx-*
 add_program "$stage/lib/sdx" "$build/lib/sdx/libsdx-tools.so"
 stage_end ""
