@@ -69,16 +69,16 @@ struct Loaded {
 };
 
 std::pair<Rect, Crop> choose_area(const Image& image, const std::optional<Face>& face,
-                                  Crop wanted) {
+                                  Crop requested) {
   const int width_px = image.width_px;
   const int height_px = image.height_px;
   const int longer_px = std::max(width_px, height_px);
   const bool is_square = width_px == height_px;
   const bool is_small = face && face->box.height_px < kSmallFace * longer_px;
-  if (wanted == Crop::kFace && face && (!is_square || is_small)) {
+  if (requested == Crop::kFace && face && (!is_square || is_small)) {
     return {portrait_square(face->box, width_px, height_px), Crop::kFace};
   }
-  if (wanted == Crop::kNone || is_square) {
+  if (requested == Crop::kNone || is_square) {
     return {{(width_px - longer_px) / 2, (height_px - longer_px) / 2, longer_px, longer_px},
             Crop::kNone};
   }
@@ -232,14 +232,14 @@ std::vector<Portrait> load_portraits(const fs::path& folder, const PortraitOptio
   for (const fs::path& file : visible_files(folder)) {
     all.push_back(load_portrait(file, options, faces, identity));
   }
-  std::vector<std::size_t> chosen;
-  for (const Loaded& loaded : all) chosen.push_back(best_match(all, loaded));
+  std::vector<std::size_t> selected;
+  for (const Loaded& loaded : all) selected.push_back(best_match(all, loaded));
   std::vector<Portrait> portraits;
   std::vector<Fingerprint> prints;
   for (std::size_t i = 0; i < all.size(); ++i) {
     Portrait portrait = std::move(all[i].portrait);
     if (portrait.used()) {
-      portrait = with_candidate(std::move(portrait), std::move(all[i].candidates[chosen[i]]),
+      portrait = with_candidate(std::move(portrait), std::move(all[i].candidates[selected[i]]),
                                 options.size_px);
       if (options.strict && !portrait.used()) {
         throw DataError(portrait.file.string() + ": " + portrait.problem);

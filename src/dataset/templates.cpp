@@ -13,4 +13,8 @@ std::vector<std::string> load_templates(SubjectKind kind) {
   return load_templates(data_folder() / "templates" / (std::string(to_string(kind)) + ".txt"));
 }
 
+std::vector<std::string> load_previews() {
+  return load_templates(data_folder() / "templates" / "previews.txt");
+}
+
 }  // namespace sdx

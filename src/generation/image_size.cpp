@@ -5,8 +5,8 @@
 namespace sdx {
 
 ImageSize image_size(const ImageSettings& settings, const BundleInfo& info) {
-  const auto chosen = [&](int px) { return px > 0 ? px : info.native_size_px; };
-  return {chosen(settings.width_px), chosen(settings.height_px)};
+  const auto choose = [&](int px) { return px > 0 ? px : info.native_size_px; };
+  return {choose(settings.width_px), choose(settings.height_px)};
 }
 
 LatentSize latent_size(const ImageSettings& settings, const BundleInfo& info, double scale) {

@@ -191,8 +191,8 @@ FaceFinder FaceFinder::cascade(const fs::path& file) {
 std::optional<FaceFinder> FaceFinder::installed(const fs::path& file,
                                                 const fs::path& bundle_folder) {
   if (!file.empty()) return yunet(file);
-  const char* const chosen = std::getenv("SDX_FACE_DETECTOR");
-  if (chosen != nullptr && *chosen != '\0') return yunet(chosen);
+  const char* const path = std::getenv("SDX_FACE_DETECTOR");
+  if (path != nullptr && *path != '\0') return yunet(path);
   const char* const model = "face_detector.onnx";
   std::vector<fs::path> models = {data_folder() / "face" / model};
   if (!bundle_folder.empty()) models.insert(models.begin(), bundle_folder / model);

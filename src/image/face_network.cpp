@@ -32,11 +32,11 @@ constexpr const char* kLandmarksFile = "shape_predictor_5_face_landmarks.dat";
 
 }  // namespace
 
-std::optional<FaceNetwork> FaceNetwork::installed(const fs::path& folder) {
+std::optional<FaceNetwork> FaceNetwork::load_installed(const fs::path& folder) {
   if (!folder.empty()) return FaceNetwork(folder);
   if (!is_built_in()) return std::nullopt;
-  const char* const chosen = std::getenv("SDX_FACE_NETWORK");
-  if (chosen != nullptr && *chosen != '\0') return FaceNetwork(chosen);
+  const char* const path = std::getenv("SDX_FACE_NETWORK");
+  if (path != nullptr && *path != '\0') return FaceNetwork(path);
   const fs::path usual = data_folder() / "face";
   std::error_code ignored;
   if (!fs::exists(usual / kNetworkFile, ignored) || !fs::exists(usual / kLandmarksFile, ignored)) {
@@ -102,11 +102,11 @@ void load(Model& model, const fs::path& file) {
 
 Image at_search_size(const Image& image) {
   const int longer = std::max(image.width_px, image.height_px);
-  const int wanted = std::clamp(longer, kSmallestSide_px, kLargestSide_px);
-  if (wanted == longer) return image;
+  const int target = std::clamp(longer, kSmallestSide_px, kLargestSide_px);
+  if (target == longer) return image;
   const auto scaled = [&](int length) {
     return std::max(1,
-                    static_cast<int>(std::lround(static_cast<double>(length) * wanted / longer)));
+                    static_cast<int>(std::lround(static_cast<double>(length) * target / longer)));
   };
   return resize(image, scaled(image.width_px), scaled(image.height_px));
 }

@@ -90,9 +90,9 @@ Rect centre_square(int width_px, int height_px) {
 }
 
 Rect portrait_square(const Rect& face, int width_px, int height_px) {
-  const double wanted = std::max(1.0, std::round(kPortraitHeightInFaces * face.height_px));
+  const double requested = std::max(1.0, std::round(kPortraitHeightInFaces * face.height_px));
   const int side = static_cast<int>(
-      std::min({wanted, static_cast<double>(width_px), static_cast<double>(height_px)}));
+      std::min({requested, static_cast<double>(width_px), static_cast<double>(height_px)}));
   const double left = face.x_px + (face.width_px - side) / 2.0;
   const double top = face.y_px - kRoomAbove * (side - face.height_px);
   // A little rounding must not push the square out again, so it is clamped as an integer.

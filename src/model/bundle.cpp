@@ -158,7 +158,7 @@ Json to_json(const BundleInfo& info) {
 /// Folders that hold bundles by name, in the order in which they are searched.
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
-  if (const char* chosen = std::getenv("SDX_MODELS")) folders.emplace_back(chosen);
+  if (const char* folder = std::getenv("SDX_MODELS")) folders.emplace_back(folder);
   if (const char* home = std::getenv("HOME")) {
     folders.push_back(fs::path(home) / ".local/share/sdx/models");
   }

@@ -26,10 +26,10 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
 
   static variable_list backward(AutogradContext* context, const variable_list& output_gradients) {
     variable_list inputs;
-    variable_list wanted;
+    variable_list differentiable;
     for (const at::Tensor& saved : context->get_saved_variables()) {
       inputs.push_back(saved.detach().set_requires_grad(saved.requires_grad()));
-      if (saved.requires_grad()) wanted.push_back(inputs.back());
+      if (saved.requires_grad()) differentiable.push_back(inputs.back());
     }
     variable_list outputs;
     {
@@ -45,9 +45,10 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
     }
     outputs.clear();
     const variable_list found =
-        reached.empty() ? variable_list(wanted.size())
-                        : torch::autograd::grad(reached, wanted, gradients, /*retain_graph=*/false,
-                                                /*create_graph=*/false, /*allow_unused=*/true);
+        reached.empty()
+            ? variable_list(differentiable.size())
+            : torch::autograd::grad(reached, differentiable, gradients, /*retain_graph=*/false,
+                                    /*create_graph=*/false, /*allow_unused=*/true);
     variable_list result{at::Tensor()};  // for `held`
     std::size_t next = 0;
     for (const at::Tensor& input : inputs) {

@@ -14,7 +14,7 @@ struct IdentityNetwork::Impl {
   c10::Device device;
 };
 
-std::unique_ptr<IdentityNetwork> IdentityNetwork::of(const Bundle& bundle, c10::Device device) {
+std::unique_ptr<IdentityNetwork> IdentityNetwork::load(const Bundle& bundle, c10::Device device) {
   if (bundle.info().identity.size_px == 0) return nullptr;
   auto module =
       load_script_part(bundle, "identity", "identity", {device, at::kFloat}, ModelUse::kTraining);
@@ -35,5 +35,17 @@ std::optional<std::vector<float>> IdentityNetwork::encode(const Image& image) co
 }
 
 double IdentityNetwork::same_person_cosine() const { return impl_->settings.same_person_cosine; }
+
+Identities Identities::load_installed(const Bundle& bundle, c10::Device device,
+                                      const std::filesystem::path& face_network) {
+  return {FaceNetwork::load_installed(face_network), IdentityNetwork::load(bundle, device)};
+}
+
+std::vector<const IdentityEncoder*> Identities::all() const {
+  std::vector<const IdentityEncoder*> encoders;
+  if (photographs) encoders.push_back(&*photographs);
+  if (own) encoders.push_back(own.get());
+  return encoders;
+}
 
 }  // namespace sdx

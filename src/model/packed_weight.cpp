@@ -33,13 +33,13 @@ constexpr PrivateOperator kPackLinear = {"mkldnn::_reorder_linear_weight", "", 2
 constexpr PrivateOperator kLinear = {"mkldnn::_linear_pointwise", "", 6};
 constexpr PrivateOperator kLinearTimes = {"mkldnn::_linear_pointwise", "binary", 5};
 
-bool is_as_expected(const PrivateOperator& wanted) {
-  const auto found = c10::Dispatcher::singleton().findSchema({wanted.name, wanted.overload});
-  return found && found->schema().arguments().size() == wanted.arguments;
+bool is_as_expected(const PrivateOperator& requested) {
+  const auto found = c10::Dispatcher::singleton().findSchema({requested.name, requested.overload});
+  return found && found->schema().arguments().size() == requested.arguments;
 }
 
-c10::OperatorHandle find(const PrivateOperator& wanted) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(wanted.name, wanted.overload);
+c10::OperatorHandle find(const PrivateOperator& requested) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(requested.name, requested.overload);
 }
 
 c10::List<std::optional<at::Scalar>> no_scalars() { return c10::List<std::optional<at::Scalar>>(); }

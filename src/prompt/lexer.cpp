@@ -5,7 +5,6 @@
 
 #include "prompt/placeholders.h"
 #include "sdx/util/text.h"
-#include "sdx/util/word.h"
 
 namespace sdx {
 

@@ -6,7 +6,6 @@
 
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
-#include "sdx/util/word.h"
 
 namespace sdx {
 

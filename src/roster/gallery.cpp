@@ -78,12 +78,12 @@ std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Galler
   return there;
 }
 
-void remove_other_thumbnails(const fs::path& team_folder, const std::set<fs::path>& wanted) {
+void remove_other_thumbnails(const fs::path& team_folder, const std::set<fs::path>& kept) {
   const fs::path place = team_folder / kThumbnails;
   if (!fs::exists(place)) return;
   if (!fs::is_directory(place)) throw IoError(place.string() + ": expected a folder, found a file");
   for (const fs::path& file : list_inside(team_folder, kThumbnails)) {
-    if (wanted.contains(file)) continue;
+    if (kept.contains(file)) continue;
     remove_inside(team_folder, file);
     // And the folders that are empty now, from the inmost outwards.
     for (fs::path folder = file.parent_path(); folder != kThumbnails;

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kEnding = ".txt";
 
 /// "fantasy, holidays, …", those most like `wanted` first.
-std::string list_packs(const fs::path& folder, const std::string& wanted) {
+std::string list_packs(const fs::path& folder, const std::string& requested) {
   std::vector<std::string> packs;
   std::error_code failure;
   for (const auto& entry : fs::directory_iterator(folder, failure)) {
@@ -25,7 +25,7 @@ std::string list_packs(const fs::path& folder, const std::string& wanted) {
   }
   if (packs.empty()) return "there are no packs in " + folder.string();
   const std::size_t count = packs.size();
-  return "the packs are " + join(nearest_words(wanted, std::move(packs), count), ", ");
+  return "the packs are " + join(nearest_words(requested, std::move(packs), count), ", ");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sdx/dataset/templates.h"
 #include "sdx/device/recorded_call.h"
 #include "sdx/training/judge.h"
 #include "sdx/training/training_spec.h"

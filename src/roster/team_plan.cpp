@@ -75,7 +75,7 @@ class TeamCheck {
  private:
   std::vector<Member> chosen_members() const {
     if (options_.only.empty()) return roster_.members;
-    std::vector<Member> chosen;
+    std::vector<Member> selected;
     for (const Member& member : roster_.members) {  // a name may have a comma in it
       if (is_same_name(member.name, options_.only)) return {member};
     }
@@ -88,9 +88,9 @@ class TeamCheck {
                          "; the nearest are " +
                          join(nearest_words(name, names_in_roster(), 3), ", "));
       }
-      chosen.push_back(*found);
+      selected.push_back(*found);
     }
-    return chosen;
+    return selected;
   }
 
   std::vector<std::string> names_in_roster() const {

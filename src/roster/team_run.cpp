@@ -221,25 +221,25 @@ class TeamRun : private ImageObserver {
 
   /// Pictures that need the words of several members, when all are there; one process makes them.
   void images_of_several() {
-    std::vector<ImageRequest> wanted = plan_.group_images;
+    std::vector<ImageRequest> requested = plan_.group_images;
     for (const TeamMember& one : plan_.members) {
       for (const ImageRequest& request : one.images) {
-        if (needs_others(request, find_name(one))) wanted.push_back(request);
+        if (needs_others(request, find_name(one))) requested.push_back(request);
       }
     }
-    if (wanted.empty()) return;
+    if (requested.empty()) return;
     const std::unique_ptr<FileLock> lock = wait_for(plan_.folder.images() / ".lock");
     if (!lock) return;
     try {
       const EmbeddingTable embeddings = all_embeddings();
-      for (const ImageRequest& request : wanted) {
+      for (const ImageRequest& request : requested) {
         const std::string missing = find_missing_embedding(request, embeddings);
         if (missing.empty()) continue;
         outcome_.failures.push_back(
             {ExitCode::kData,
              "\"" + request.prompt + "\": " + placeholder(missing) + " is not trained"});
       }
-      make(wanted, embeddings);
+      make(requested, embeddings);
     } catch (const std::exception&) {
       outcome_.failures.push_back(to_failure(std::current_exception()));
     }

@@ -26,12 +26,12 @@ double lower_beta_integral(double x, double shape) {
 /// Where the regularized incomplete beta function of Beta(shape, shape) is `probability`, 0 … 1.
 double symmetric_beta_quantile(double probability, double shape) {
   if (probability > 0.5) return 1 - symmetric_beta_quantile(1 - probability, shape);
-  const double wanted = probability * 2 * lower_beta_integral(0.5, shape);
+  const double target = probability * 2 * lower_beta_integral(0.5, shape);
   double low = 0;
   double high = 0.5;
   while (high - low > 1e-14) {
     const double middle = (low + high) / 2;
-    (lower_beta_integral(middle, shape) < wanted ? low : high) = middle;
+    (lower_beta_integral(middle, shape) < target ? low : high) = middle;
   }
   return (low + high) / 2;
 }

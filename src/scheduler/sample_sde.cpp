@@ -1,7 +1,6 @@
 #include <cmath>
 #include <optional>
 
-#include "scheduler/ancestral.h"
 #include "scheduler/walk.h"
 
 // Solvers of the reverse stochastic differential equation, with η = 1. The noise of a step stands

@@ -138,22 +138,22 @@ std::vector<double> custom_levels(const SamplerSettings& settings) {
 std::vector<SamplingPoint> automatic_points(const NoiseSchedule& schedule,
                                             const SamplerSettings& settings) {
   const SamplerSpacing spacing = sampler_info(settings.sampler).spacing;
-  const auto wanted = schedule.config().timestep_spacing;
+  const auto requested = schedule.config().timestep_spacing;
   if (spacing == SamplerSpacing::kConsistency) {
     const int original_steps = std::min(settings.lcm_original_steps, schedule.train_timesteps());
     return points_at_timesteps(schedule,
                                consistency_timesteps(schedule, settings.steps, original_steps));
   }
-  if (spacing == SamplerSpacing::kKarras && !wanted) {
+  if (spacing == SamplerSpacing::kKarras && !requested) {
     return points_at_levels(schedule, settings, karras_levels(schedule, settings.steps));
   }
-  if (spacing == SamplerSpacing::kExponential && !wanted) {
+  if (spacing == SamplerSpacing::kExponential && !requested) {
     return points_at_levels(schedule, settings, exponential_levels(schedule, settings.steps));
   }
   const TimestepSpacing usual =
       spacing == SamplerSpacing::kDiscrete ? TimestepSpacing::kLeading : TimestepSpacing::kLinspace;
   return points_at_timesteps(
-      schedule, spaced_timesteps(schedule, spacing, wanted.value_or(usual), settings.steps));
+      schedule, spaced_timesteps(schedule, spacing, requested.value_or(usual), settings.steps));
 }
 
 std::vector<SamplingPoint> step_points(const NoiseSchedule& schedule,

@@ -36,4 +36,9 @@ at::Tensor straight_to(double to, double from, const at::Tensor& sample,
   return original + (sample - original) * (to / from);
 }
 
+AncestralSplit ancestral_split(double from, double to) {
+  const double up = std::min(to, to * std::sqrt(from * from - to * to) / from);
+  return {std::sqrt(to * to - up * up), up};
+}
+
 }  // namespace sdx

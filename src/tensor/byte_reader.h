@@ -49,8 +49,8 @@ class ByteReader {
   }
 
  private:
-  [[noreturn]] void fail(std::uint64_t wanted) const {
-    throw DataError("truncated or damaged: " + std::to_string(wanted) + " bytes are needed at " +
+  [[noreturn]] void fail(std::uint64_t needed) const {
+    throw DataError("truncated or damaged: " + std::to_string(needed) + " bytes are needed at " +
                     std::to_string(position_) + ", there are " + std::to_string(left()));
   }
 

@@ -85,8 +85,8 @@ double taps(const std::vector<at::Tensor>& inputs, std::size_t weight) {
 double convolution_backward_flops(const at::RecordFunction& call) {
   const std::vector<at::Tensor> inputs =
       collect_tensors(collect_arguments(call));  // gradient, input, weight
-  const auto wanted = call.inputs()[call.inputs().size() - 1].toBoolList();
-  const int products = static_cast<int>(wanted.get(0)) + static_cast<int>(wanted.get(1));
+  const auto requested = call.inputs()[call.inputs().size() - 1].toBoolList();
+  const int products = static_cast<int>(requested.get(0)) + static_cast<int>(requested.get(1));
   return 2 * products * values_in(inputs.at(0)) * taps(inputs, 2);
 }
 

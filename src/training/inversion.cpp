@@ -57,9 +57,9 @@ int fixed_batch_rows(const InversionOptions& options) {
 
 struct Inversion::Impl {
   Impl(Model parts, PortraitLatents portraits, const std::vector<std::string>& templates,
-       const InversionOptions& chosen, const std::optional<InversionState>& resumed)
+       const InversionOptions& selected, const std::optional<InversionState>& resumed)
       : model(parts),
-        options(chosen),
+        options(selected),
         data{std::move(portraits), {}, NoiseSchedule(parts.bundle.info().noise_schedule)} {
     check_options(options, model.tokenizer, data.schedule);
     if (options.init.empty()) options.init = model.bundle.info().init_text;

@@ -42,10 +42,10 @@ bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& 
 
 struct Judge::Impl {
   Impl(Inversion::Model parts, const ComputeTarget& target, const IdentityEncoder* encoder,
-       const std::vector<Image>& portraits, JudgeOptions chosen)
+       const std::vector<Image>& portraits, JudgeOptions selected)
       : model(parts),
         identity(encoder),
-        options(std::move(chosen)),
+        options(std::move(selected)),
         generator(parts.bundle, target, parts.tokenizer, parts.text_encoders, parts.unet),
         schedule(parts.bundle.info().noise_schedule) {
     plain = plain_conditioning();

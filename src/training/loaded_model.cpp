@@ -9,7 +9,7 @@ LoadedModel::LoadedModel(const Bundle& used, const ComputeTarget& where,
       tokenizer(bundle.load_tokenizer()),
       text_encoders(bundle, where.device),
       unet(bundle, where),
-      identities(Identities::installed(bundle, where.device, face_network)),
+      identities(Identities::load_installed(bundle, where.device, face_network)),
       generator(bundle, where, *tokenizer, text_encoders, unet) {}
 
 }  // namespace sdx

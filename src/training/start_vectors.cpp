@@ -85,7 +85,7 @@ FoundWords best_words(const EmbeddingVectors& start, const VectorLoss& cost,
   if (ids.empty()) return best;
   const EmbeddingVectors words = token_vectors(ids, encoders);
   double lowest = cost.loss(best.vectors);
-  std::vector<std::string> chosen;
+  std::vector<std::string> selected;
   for (std::int64_t row = 0; row < start.count(); ++row) {
     const at::Tensor order = at::argsort(gains(words, cost.gradient(best.vectors), row));
     std::string taken = "·";
@@ -100,9 +100,9 @@ FoundWords best_words(const EmbeddingVectors& start, const VectorLoss& cost,
       taken = trim(tokenizer.decode({ids[static_cast<std::size_t>(index)]}));
     }
     best.vectors = vectors;
-    chosen.push_back(taken);
+    selected.push_back(taken);
   }
-  best.words = join(chosen, " ");
+  best.words = join(selected, " ");
   return best;
 }
 

@@ -50,13 +50,13 @@ class Training {
 
   /// Where the next step's trace is to be put.
   StepTrace* trace() {
-    StepTrace* wanted = nullptr;
+    StepTrace* requested = nullptr;
     attempt([&] {
       for (TrainingObserver* const one : observers()) {
-        if (wanted == nullptr) wanted = one->trace(name(), done());
+        if (requested == nullptr) requested = one->trace(name(), done());
       }
     });
-    return wanted;
+    return requested;
   }
 
   void take(const StepResult& result) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "sdx/dataset/templates.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/sha256.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sdx/dataset/templates.h"
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/image/contact_sheet.h"
 #include "sdx/image/png.h"

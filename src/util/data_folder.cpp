@@ -8,8 +8,8 @@
 namespace sdx {
 
 std::filesystem::path data_folder() {
-  const char* const chosen = std::getenv("SDX_DATA");
-  if (chosen != nullptr && *chosen != '\0') return chosen;
+  const char* const folder = std::getenv("SDX_DATA");
+  if (folder != nullptr && *folder != '\0') return folder;
   std::error_code failure;
   const std::filesystem::path binary = std::filesystem::read_symlink("/proc/self/exe", failure);
   if (failure) {

@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "sdx/util/error.h"
+#include "sdx/util/text.h"
 #include "sdx/util/utf8.h"
-#include "sdx/util/word.h"
 
 namespace sdx {
 
@@ -226,8 +226,8 @@ std::size_t find_name_length(std::string_view text, std::string_view name) {
     const std::size_t last = name.size() - 1;
     return letter_length(text.substr(last)) == 1 ? name.size() : 0;
   }
-  const std::string wanted = normalised(name, UTF8PROC_DECOMPOSE).value_or(std::string(name));
-  for (std::string_view left = wanted; !left.empty();) {
+  const std::string requested = normalised(name, UTF8PROC_DECOMPOSE).value_or(std::string(name));
+  for (std::string_view left = requested; !left.empty();) {
     if (rest.empty()) return 0;
     // With its accents, since a letter with another accent is another letter.
     const std::string_view letter = rest.substr(0, letter_length(rest));

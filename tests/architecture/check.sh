@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks that the modules depend on each other in one direction only and by their public headers,
-# that public headers stay light, that headers and sources mirror each other, and that the library
-# does not speak of options of the command line. Run by CTest as unit.architecture:
+# that public headers stay light, that headers, sources and tests mirror each other, and that the
+# library does not speak of options of the command line. Run by CTest as unit.architecture:
 #   check.sh SOURCE_FOLDER      the check
 #   check.sh --self-test        shows that each rule can fail
 set -euo pipefail
@@ -26,7 +26,7 @@ rank_of() {
 }
 
 check() {
-  local root="$1" faults=0 rest file line from to private rank_from rank_to ban header source
+  local root="$1" faults=0 rest file line from to private rank_from rank_to ban header source name
   fault() {
     printf '%s\n' "$*"
     faults=$((faults + 1))
@@ -104,6 +104,22 @@ check() {
     fi
   done < <(find "$root/src" -name '*.cpp' 2>/dev/null | sort)
 
+  # A test says in its name what it tests: the source's name, or that and a topic
+  # (generator_parity_test.cpp). Tests of the programs stand in tests/cli.
+  while IFS= read -r source; do
+    file="${source#"$root"/tests/}"
+    file="${file%_test.cpp}"
+    [[ -d "$root/src/${file%/*}" && "$file" != cli/* ]] || continue
+    name="$file"
+    until [[ -f "$root/src/$name.cpp" || -f "$root/src/$name.h" || -f "$root/include/sdx/$name.h" ]]; do
+      if [[ "${name##*/}" != *_* ]]; then
+        fault "$source: tests no source of its name; call it as a source of src/${file%/*}, with or without a topic behind"
+        break
+      fi
+      name="${name%_*}"
+    done
+  done < <(find "$root/tests" -name '*_test.cpp' 2>/dev/null | sort)
+
   if ((faults)); then
     echo "architecture: $faults faults"
     return 1
@@ -164,6 +180,12 @@ self_test() {
   fresh
   touch "$root/src/util/lonely.cpp"
   expect_fault "source without header" "has no header"
+  fresh
+  mkdir -p "$root/tests/util"
+  touch "$root/tests/util/a_test.cpp" "$root/tests/util/a_topic_test.cpp"
+  check "$root" >/dev/null || { echo "self-test: a good test's name is refused"; exit 1; }
+  touch "$root/tests/util/other_test.cpp"
+  expect_fault "test without a source" "tests no source of its name"
   echo "architecture: every rule can fail"
 }
 

@@ -166,9 +166,9 @@ TEST_CASE("resume: portraits that are elsewhere, and other threads, are said") {
   fs::rename(place.path() / "faces", place.path() / "moved");
   const RunResult lost = place.run("sdx-train", {"--resume", "runs/Ada"});
   CHECK(lost.exit_code == 66);
-  CHECK_THAT(lost.err, ContainsSubstring("faces: no such folder of portraits in " +
-                                         place.path().string()) &&
-                           ContainsSubstring("sdx-train FOLDER --resume runs/Ada"));
+  CHECK_THAT(lost.err,
+             ContainsSubstring("faces: no such folder of portraits in " + place.path().string()) &&
+                 ContainsSubstring("sdx-train FOLDER --resume runs/Ada"));
   CHECK(place.run("sdx-train", {"moved", "--resume", "runs/Ada"}).exit_code == 0);
 }
 

@@ -32,9 +32,9 @@ fs::path network_folder() {
 TEST_CASE("image: a folder without the face network is refused", "[image][needs-dlib]") {
   const TempFolder folder;
   if (!FaceNetwork::is_built_in()) {
-    CHECK_FALSE(FaceNetwork::installed().has_value());
+    CHECK_FALSE(FaceNetwork::load_installed().has_value());
     const auto message =
-        catch_message<UnavailableError>([&] { FaceNetwork::installed(folder.path()); });
+        catch_message<UnavailableError>([&] { FaceNetwork::load_installed(folder.path()); });
     CHECK(contains(message, "SDX_WITH_DLIB"));
     SDX_SKIP("this build has no dlib");
   }
@@ -42,13 +42,14 @@ TEST_CASE("image: a folder without the face network is refused", "[image][needs-
   for (const std::string& content :
        {std::string(), std::string("a text"), std::string(4000, '\7')}) {
     folder.file(kNetworkFile, content);
-    const auto message = catch_message<DataError>([&] { FaceNetwork::installed(folder.path()); });
+    const auto message =
+        catch_message<DataError>([&] { FaceNetwork::load_installed(folder.path()); });
     CHECK(contains(message, kNetworkFile));
   }
   ::setenv("SDX_DATA", folder.path().c_str(), 1);
   const fs::path before = network_folder();
   ::unsetenv("SDX_FACE_NETWORK");
-  CHECK_FALSE(FaceNetwork::installed().has_value());
+  CHECK_FALSE(FaceNetwork::load_installed().has_value());
   if (!before.empty()) ::setenv("SDX_FACE_NETWORK", before.c_str(), 1);
   ::unsetenv("SDX_DATA");
 }

@@ -45,7 +45,7 @@ TEST_CASE("judge: the built-in model knows who is who, and whether it did as ask
   const auto tokenizer = bundle.load_tokenizer();
   const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
-  const auto identity = sdx::IdentityNetwork::of(bundle, c10::DeviceType::CPU);
+  const auto identity = sdx::IdentityNetwork::load(bundle, c10::DeviceType::CPU);
   REQUIRE(identity);
   sdx::JudgeOptions options;
   options.prompts = {"a photo of {name}", "{name} as an astronaut", "a pencil sketch of {name}"};
@@ -74,7 +74,7 @@ TEST_CASE("judge: knows nobody without a network, or in pictures of several peop
   const auto tokenizer = bundle.load_tokenizer();
   const sdx::TextEncoders text_encoders(bundle, c10::DeviceType::CPU);
   const sdx::UNet unet(bundle, {});
-  const auto identity = sdx::IdentityNetwork::of(bundle, c10::DeviceType::CPU);
+  const auto identity = sdx::IdentityNetwork::load(bundle, c10::DeviceType::CPU);
   const sdx::Inversion::Model model = {bundle, *tokenizer, text_encoders, unet};
   const sdx::JudgeOptions options = {{"{name}"}};
   CHECK_FALSE(sdx::Judge(model, {}, nullptr, demo_portraits("ada"), options).knows_the_person());

@@ -70,3 +70,12 @@ TEST_CASE("util: counted things", "[util]") {
   CHECK(sdx::count_in_words(1, "row", "rows") == "1 row");
   CHECK(sdx::count_in_words(0, "row", "rows") == "0 rows");
 }
+
+TEST_CASE("util: a word is found where it stands alone", "[util]") {
+  CHECK(sdx::find_word("a AND b", "AND") == 2);
+  CHECK(sdx::find_word("AND", "AND") == 0);
+  CHECK(sdx::find_word("BAND AND", "AND") == 5);
+  CHECK(sdx::find_word("A-AND-B", "AND") == 2);
+  CHECK(sdx::find_word("AND AND", "AND", 1) == 4);
+  CHECK(sdx::find_word("ANDx _AND \u00E9AND", "AND") == std::string_view::npos);
+}

@@ -21,7 +21,7 @@ struct SubjectOptions {
   PortraitOptions portraits;  ///< size_px and crop are set by load_subject()
   LatentOptions latents;
   std::string templates_file;  ///< empty: those of the kind
-  std::string face_network;    ///< folder; empty: see FaceNetwork::installed()
+  std::string face_network;    ///< folder; empty: see FaceNetwork::load_installed()
   std::string face_detector;   ///< YuNet's file; empty: see FaceFinder::installed()
 };
 

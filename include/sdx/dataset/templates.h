@@ -27,4 +27,9 @@ std::vector<std::string> load_templates(const std::filesystem::path& file);
 /// styles are the lists of the reference implementation (Gal et al. 2022), as diffusers has them.
 std::vector<std::string> load_templates(SubjectKind kind);
 
+/// The prompts with {name} that an embedding is evaluated by, `templates/previews.txt` in the data
+/// folder.
+/// @throws as load_templates.
+std::vector<std::string> load_previews();
+
 }  // namespace sdx

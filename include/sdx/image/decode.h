@@ -9,8 +9,8 @@ namespace sdx {
 /// Pictures with more pixels than this are refused by their header, before anything is decoded.
 inline constexpr int kMaxImageMegapixels = 64;
 
-/// The same of a JPEG, as telephones with 108 and 200 megapixels write them: one that is larger than
-/// kMaxImageMegapixels is decoded at half its width and height, which costs no more memory.
+/// The same of a JPEG, as telephones with 108 and 200 megapixels write them: one that is larger
+/// than kMaxImageMegapixels is decoded at half its width and height, which costs no more memory.
 inline constexpr int kMaxJpegMegapixels = 256;
 
 /// A picture as it was on the disk, and how it was turned.

@@ -35,7 +35,7 @@ class FaceNetwork : public IdentityEncoder {
   /// The network from `folder` if it is not empty, else from `$SDX_FACE_NETWORK`, else from
   /// data_folder()/face; nothing if the latter lacks a file or this build has no dlib.
   /// @throws as the constructor for a folder that was named.
-  static std::optional<FaceNetwork> installed(const std::filesystem::path& folder = {});
+  static std::optional<FaceNetwork> load_installed(const std::filesystem::path& folder = {});
 
   /// 128 numbers. Pictures are searched at 400 to 800 px, in which a face must have 80 px.
   std::optional<std::vector<float>> encode(const Image& image) const override;

@@ -6,6 +6,7 @@
 #include "sdx/image/format.h"
 #include "sdx/image/image.h"
 #include "sdx/image/metadata.h"
+#include "sdx/util/settings_table.h"
 
 namespace sdx {
 
@@ -32,5 +33,8 @@ std::string encode_image(const Image& image, const ImageEncoding& encoding,
 ///         picture is empty.
 void write_image(const std::filesystem::path& path, const Image& image,
                  const ImageEncoding& encoding, const ImageMetadata& metadata);
+
+/// How images are written: format and quality.
+const SettingsTable<ImageEncoding>& encoding_settings();
 
 }  // namespace sdx

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "sdx/device/device.h"
+#include "sdx/image/face_network.h"
 #include "sdx/image/identity.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/identity_network.h"
 
 namespace sdx {
 
@@ -13,7 +18,7 @@ class IdentityNetwork : public IdentityEncoder {
  public:
   /// The bundle's, or nothing if it has none (bundles of published models have none).
   /// @throws DataError if a file of the bundle is damaged.
-  static std::unique_ptr<IdentityNetwork> of(const Bundle& bundle, c10::Device device);
+  static std::unique_ptr<IdentityNetwork> load(const Bundle& bundle, c10::Device device);
   ~IdentityNetwork() override;
 
   /// Scales the picture to the network's size; sees a person in every picture.
@@ -24,6 +29,20 @@ class IdentityNetwork : public IdentityEncoder {
   struct Impl;
   explicit IdentityNetwork(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+/// The networks of this machine that tell people apart: one for photographs, and the model's own
+/// for its cartoons.
+struct Identities {
+  std::optional<FaceNetwork> photographs;
+  std::unique_ptr<IdentityNetwork> own;
+
+  /// @param face_network its folder; empty: see FaceNetwork::load_installed()
+  static Identities load_installed(const Bundle& bundle, c10::Device device,
+                                   const std::filesystem::path& face_network = {});
+
+  /// Those that are there, the one for photographs first.
+  std::vector<const IdentityEncoder*> all() const;
 };
 
 }  // namespace sdx

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "sdx/generation/image_jobs.h"
-#include "sdx/image/encoding_settings.h"
+#include "sdx/image/write.h"
 #include "sdx/model/model_options.h"
 #include "sdx/util/settings_table.h"
 

@@ -4,14 +4,14 @@
 #include <memory>
 
 #include "sdx/generation/generator.h"
-#include "sdx/model/identities.h"
+#include "sdx/model/identity_network.h"
 #include "sdx/training/inversion.h"
 
 namespace sdx {
 
 /// A model in use, loaded once to train and to make pictures.
 struct LoadedModel {
-  /// @param face_network see Identities::installed()
+  /// @param face_network see Identities::load_installed()
   /// @throws as Bundle::checked_file.
   LoadedModel(const Bundle& bundle, const ComputeTarget& target,
               const std::filesystem::path& face_network = {});

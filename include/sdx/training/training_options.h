@@ -48,7 +48,7 @@ const SettingsTable<TrainingOptions>& training_settings();
 /// How a person's portraits are looked at, for commands that train nobody.
 struct FaceOptions {
   std::string detector;  ///< YuNet's file; empty: see FaceFinder::installed()
-  std::string network;   ///< folder; empty: see FaceNetwork::installed()
+  std::string network;   ///< folder; empty: see FaceNetwork::load_installed()
 };
 const SettingsTable<FaceOptions>& face_settings();
 

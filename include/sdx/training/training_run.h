@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sdx/device/device.h"
-#include "sdx/model/identities.h"
+#include "sdx/model/identity_network.h"
 #include "sdx/training/run_folder.h"
 #include "sdx/training/training_observer.h"
 #include "sdx/training/training_spec.h"

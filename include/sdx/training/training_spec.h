@@ -47,9 +47,4 @@ struct TrainingSpec {
   std::string configuration;  ///< what config.json shall hold, JSON text of all settings
 };
 
-/// The prompts with {name} that an embedding is evaluated by, `templates/previews.txt` in the data
-/// folder.
-/// @throws as load_templates.
-std::vector<std::string> load_previews();
-
 }  // namespace sdx

@@ -18,7 +18,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext.h"
-#include "sdx/image/encoding_settings.h"
+#include "sdx/image/write.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/prompt/prompt_remarks.h"

@@ -10,7 +10,7 @@
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/image/decode.h"
-#include "sdx/model/identities.h"
+#include "sdx/model/identity_network.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/team_options.h"
 #include "sdx/roster/who.h"
@@ -84,8 +84,8 @@ struct Detectors {
 
   explicit Detectors(const WhoOptions& options)
       : bundle(open_model(options.common)),
-        identities(Identities::installed(bundle, compute_target(options.common).device,
-                                         options.faces.network)),
+        identities(Identities::load_installed(bundle, compute_target(options.common).device,
+                                              options.faces.network)),
         finder(FaceFinder::installed(options.faces.detector, bundle.folder())) {}
 
   const FaceFinder* faces() const { return finder ? &*finder : nullptr; }

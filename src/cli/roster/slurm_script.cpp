@@ -25,17 +25,17 @@ void check_characters(const std::string& option, const std::string& value,
 std::string directives(const SlurmOptions& options, const SlurmJob& job) {
   std::string array = "0-" + std::to_string(job.tasks.size() - 1);
   if (options.parallel > 0) array += "%" + std::to_string(options.parallel);
-  std::vector<std::string> wanted = {"job-name=" + job.name, "array=" + array, "nodes=1"};
-  if (!options.partition.empty()) wanted.push_back("partition=" + options.partition);
-  if (options.gpus > 0) wanted.push_back("gres=gpu:" + std::to_string(options.gpus));
-  wanted.push_back("cpus-per-task=" + std::to_string(options.cpus));
-  wanted.push_back("mem=" + options.memory);
-  wanted.push_back("time=" + options.time);
-  wanted.push_back("signal=B:USR1@" + std::to_string(kSecondsBeforeTheLimit));
-  wanted.emplace_back("requeue");
-  wanted.emplace_back("open-mode=append");
+  std::vector<std::string> directives = {"job-name=" + job.name, "array=" + array, "nodes=1"};
+  if (!options.partition.empty()) directives.push_back("partition=" + options.partition);
+  if (options.gpus > 0) directives.push_back("gres=gpu:" + std::to_string(options.gpus));
+  directives.push_back("cpus-per-task=" + std::to_string(options.cpus));
+  directives.push_back("mem=" + options.memory);
+  directives.push_back("time=" + options.time);
+  directives.push_back("signal=B:USR1@" + std::to_string(kSecondsBeforeTheLimit));
+  directives.emplace_back("requeue");
+  directives.emplace_back("open-mode=append");
   std::string lines;
-  for (const std::string& one : wanted) lines += "#SBATCH --" + one + "\n";
+  for (const std::string& one : directives) lines += "#SBATCH --" + one + "\n";
   return lines;
 }
 

@@ -107,7 +107,7 @@ void run_training(const TrainingOptions& options, const CommonOptions& common) {
   prepare_output_folder(options.embeddings);
 
   const Identities identities =
-      Identities::installed(bundle, target.device, options.subject.face_network);
+      Identities::load_installed(bundle, target.device, options.subject.face_network);
   TrainReporter reporter(options, common);
   PreparedTraining prepared =
       prepare_training(bundle, target, identities, spec, folder, resume_policy(options), reporter);

@@ -242,12 +242,12 @@ void remark_on_rows(const TokenizerSettings& tokenizer, Checkpoint& checkpoint) 
 /// Stable Diffusion 2 comes in two kinds with the same shapes; only hints tell them apart.
 /// @param states_velocity  whether the file has the tensor "v_pred", a mark without values
 void decide_prediction(const TensorFile& content, bool states_velocity,
-                       std::optional<PredictionType> chosen, Checkpoint& checkpoint) {
+                       std::optional<PredictionType> selected, Checkpoint& checkpoint) {
   const auto stated = content.metadata.find("modelspec.prediction_type");
   const bool is_second = checkpoint.unet_config.linear_projection;
   PredictionType type = is_second ? PredictionType::kVelocity : PredictionType::kEpsilon;
-  if (chosen) {
-    type = *chosen;
+  if (selected) {
+    type = *selected;
   } else if (stated != content.metadata.end()) {
     type = stated->second.starts_with("v") ? PredictionType::kVelocity : PredictionType::kEpsilon;
     checkpoint.remarks.push_back(

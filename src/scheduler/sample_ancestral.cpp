@@ -1,4 +1,4 @@
-#include "scheduler/ancestral.h"
+#include "sdx/scheduler/sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,11 +26,6 @@ at::Tensor sample_ancestral(const Walk& walk, const at::Tensor& sample, const Wa
 }
 
 }  // namespace
-
-AncestralSplit ancestral_split(double from, double to) {
-  const double up = std::min(to, to * std::sqrt(from * from - to * to) / from);
-  return {std::sqrt(to * to - up * up), up};
-}
 
 /// Euler's method down. Draws noise once a step, not in the last.
 /// Source: k-diffusion; diffusers' EulerAncestralDiscreteScheduler.
