@@ -5,9 +5,10 @@
 # capability. Where only the driver is known, or not even nvidia-smi works, the rest is "?". Nothing
 # without a GPU.
 find_gpu() {
-  local root="${1:-}" version
+  local root="${1:-}" version said
   if have nvidia-smi &&
-    nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>/dev/null; then
+    said="$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>/dev/null)"; then
+    printf '%s\n' "$said"
     return
   fi
   version="$root/proc/driver/nvidia/version"

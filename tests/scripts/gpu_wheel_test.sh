@@ -55,6 +55,17 @@ echo "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Releas
   >"$root/proc/driver/nvidia/version"
 check "an open driver" "a GPU, 580.65.06, ?" "$(find_gpu "$root")"
 
+# An nvidia-smi that cannot tell says so on stdout.
+have() { true; }
+nvidia-smi() {
+  echo "NVIDIA-SMI has failed, 999.1, 9.9"
+  return 9
+}
+check "nvidia-smi fails" "a GPU, 580.65.06, ?" "$(find_gpu "$root")"
+[[ "$(find_gpu "$root")" != *failed* ]] || check "nvidia-smi fails" "a GPU" "its words"
+nvidia-smi() { echo "Quadro RTX 8000, 580.95.05, 7.5"; }
+check "nvidia-smi" "Quadro RTX 8000, 580.95.05, 7.5" "$(find_gpu "$root")"
+
 # What a person reads: what is fetched, and how to have another.
 check "no GPU" "SDX_PIP_ARGS with the --index-url of PyTorch's CPU builds" "$(explain_wheel "cpu: no NVIDIA GPU is here" "")"
 check "an old driver" "put the --index-url of PyTorch's builds for cu126 into SDX_PIP_ARGS" "$(explain_wheel "cu126: x" "")"
