@@ -76,5 +76,18 @@ for pair in "default 13.0 yes" "default 12.6 yes" "default - no" "cu126 13.0 no"
   check "suits $pair" "$expected" "$(suits "$kind: x" "${cuda#-}" && echo yes || echo no)"
 done
 
+# Which CUDA a libtorch is for: as version.py says it since 2.11, before, and in a CPU build.
+# shellcheck source-path=SCRIPTDIR source=../../scripts/fetch.sh
+source "$1/scripts/fetch.sh"
+while IFS='|' read -r line expected; do
+  printf '%s\n' "__version__ = '2.11.0'" "$line" "git_version = '70d99e'" >"$root/version.py"
+  found="$(cuda_version "$root")"
+  [[ "$found" == "$expected" ]] || check "version.py: $line" "$expected" "'$found'"
+done <<'LINES'
+cuda: Optional[str] = '13.0'|13.0
+cuda = '12.6'|12.6
+cuda: Optional[str] = None|
+LINES
+
 ((faults == 0)) || { echo "gpu wheel: $faults faults"; exit 1; }
 echo "gpu wheel: every rule holds"
