@@ -3,6 +3,7 @@
 # weights (no download), and compares with diffusers where a Python with it is there.
 #   --sd15 FOLDER   diffusers folder of the full-size model (default: FOLDER/sd15; made if absent)
 #   --out FOLDER    where models and JSON files go (default: build/bench)
+#   --device NAME   cpu or a GPU as cuda or cuda:N (default: cpu, as the comparison computes there)
 #   --quick         without the slow parts of the full-size model, and without the comparison
 #   SDX_PYTHON      a Python with torch, diffusers, transformers (scripts/bench/requirements.txt), for
 #                   the comparison only
@@ -12,6 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 out="$SDX_SOURCE/build/bench"
 sd15=""
+device=cpu
 quick=0
 peers=()
 while (($#)); do
@@ -23,6 +25,11 @@ while (($#)); do
     --sd15 | --out)
       [[ -n "${2:-}" ]] || die "$1 needs a folder (--help)."
       if [[ "$1" == --out ]]; then out="$2"; else sd15="$2"; fi
+      shift
+      ;;
+    --device)
+      [[ "${2:-}" =~ ^(cpu|cuda(:[0-9]+)?)$ ]] || die "--device needs cpu, cuda or cuda:N, found '${2:-}'."
+      device="$2"
       shift
       ;;
     --quick) quick=1 ;;
@@ -40,7 +47,7 @@ if [[ ! -x "$bin/sdx-bench" || ! -x "$bin/sdx-model" ]]; then
   build_release -DSDX_BUILD_TESTS=OFF
 fi
 mkdir -p "$out"
-"$bin/sdx-bench" --model mini --json "$out/mini.json"
+"$bin/sdx-bench" --model mini --device "$device" --json "$out/mini.json"
 
 has_diffusers=0
 if "$python" -c 'import diffusers, transformers' 2>/dev/null; then has_diffusers=1; fi
@@ -56,12 +63,19 @@ models="$(dirname "$sd15")/models"
 
 phases="ceiling,start,load,text,unet,vae,write,step,evaluation"
 ((quick)) && phases="ceiling,start,load,text,unet"
-for dtype in fp32 bf16; do
-  "$bin/sdx-bench" --model "$models/sd15" --dtype "$dtype" --phases "$phases" --repeats 2 \
+# What half precision is on each of them.
+dtypes=(fp32 bf16)
+[[ "$device" == cpu ]] || dtypes=(fp32 fp16)
+for dtype in "${dtypes[@]}"; do
+  "$bin/sdx-bench" --model "$models/sd15" --device "$device" --dtype "$dtype" --phases "$phases" --repeats 2 \
     --json "$out/sd15-$dtype.json"
 done
 
 if ((quick)); then exit 0; fi
+if [[ "$device" != cpu ]]; then
+  say "no comparison with diffusers: it is made on the processor; all numbers are in $out"
+  exit 0
+fi
 if ((has_diffusers)); then
   "$python" "$SDX_SOURCE/scripts/bench_peers.py" --sd15 "$sd15" --model "$models/sd15" \
     --json "$out/peers.json" "${peers[@]}"

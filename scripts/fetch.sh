@@ -76,22 +76,52 @@ install_cuda_libraries() {
     die "NVIDIA's libraries for libtorch could not be fetched with pip (see above); use a CPU build (SDX_PIP_ARGS) or an unpacked libtorch (SDX_LIBTORCH)."
 }
 
+# cuda_version TORCH_FOLDER: of a libtorch for NVIDIA GPUs, as "13.0"; nothing for another one.
+cuda_version() {
+  sed -n "s/^cuda\(: *Optional\[str\]\)\? *= *'\([0-9]*\.[0-9]*\).*/\2/p" "$1/version.py" 2>/dev/null || true
+}
+
+# The headers of CUDA's compiler (crt/), a few hundred kB, which no library needs but a build that
+# records a GPU's work (docs/gpu.md). In a folder of their own: pip does not add to one that is there.
+# They are worth having and not needed: without them, a GPU's work is started kernel by kernel.
+fetch_cuda_headers() {
+  local target="$1" version requirement
+  shift
+  version="$(cuda_version "$target/torch")"
+  [[ -n "$version" ]] || return 0
+  ! compgen -G "$target/nvidia/*/include/crt/host_config.h" >/dev/null || return 0
+  requirement="nvidia-cuda-crt==$version.*"
+  ((${version%%.*} >= 13)) || requirement="nvidia-cuda-nvcc-cu${version%%.*}==$version.*"
+  make_pip
+  say "fetching the headers of CUDA $version's compiler as well, so that a GPU's work can be recorded"
+  if run_pip install --no-deps --no-compile --target "$scratch/headers" "$requirement" "$@"; then
+    (cd "$scratch/headers" && find nvidia -path '*/include/*' -type f -print0 |
+      xargs -0 cp --parents --target-directory "$target")
+  else
+    say "they could not be fetched (see above): sdx works without them, but slower on a GPU; run this again when they can be"
+  fi
+}
+
 # fetch_libtorch VERSION: puts it into $(torch_cache VERSION)/torch, if it is not there.
 fetch_libtorch() {
   local version="$1" fault target stage
   local -a pip_args
   target="$(torch_cache "$version")"
-  [[ ! -f "$target/.complete" ]] || return 0
+  read -r -a pip_args <<<"${SDX_PIP_ARGS:-}"
+  if [[ -f "$target/.complete" ]]; then
+    fetch_cuda_headers "$target" "${pip_args[@]}"
+    return
+  fi
 
   say "libtorch $version will be fetched with pip, as the wheel 'torch' without its Python dependencies"
   say "  (CPU build: 0.2 GB to fetch, 0.8 GB on disk; a GPU build is several times that), into $target"
   make_pip
   stage="$scratch/libtorch"
-  read -r -a pip_args <<<"${SDX_PIP_ARGS:-}"
   run_pip install --no-deps --no-compile --target "$stage" "torch==$version" "${pip_args[@]}" ||
     die "libtorch could not be fetched: pip found no 'torch==$version' for this Python and system (see above). Check the network, name another package index in SDX_PIP_ARGS, or unpack a libtorch and name its folder in SDX_LIBTORCH."
   if [[ -e "$stage/torch/lib/libtorch_cuda.so" ]]; then
     install_cuda_libraries "$stage" "${pip_args[@]}"
+    fetch_cuda_headers "$stage" "${pip_args[@]}"
   fi
   fault="$(torch_fault "$stage/torch")"
   [[ -z "$fault" ]] || die "the wheel torch==$version is not usable as a libtorch: $fault."

@@ -4,7 +4,8 @@
 # nothing. Environment:
 #   SDX_LIBTORCH      an unpacked libtorch to use instead of fetching one
 #   SDX_PIP_ARGS      more arguments for the pip that fetches libtorch, for example the --index-url
-#                     of PyTorch's CPU builds (else it may be a build for NVIDIA GPUs, several GB)
+#                     of PyTorch's CPU builds (else it may be a build for NVIDIA GPUs, several GB), or
+#                     of those for an older CUDA; which one suits this machine is said (docs/gpu.md)
 #   SDX_CACHE         where libtorch and sentencepiece are kept (default: ~/.cache/sdx)
 #   SDX_SENTENCEPIECE_SDIST  sentencepiece's source archive, if it cannot be fetched
 #   SDX_DLIB=1        install dlib as well, for the face network (CMake: SDX_WITH_DLIB); its two model
@@ -15,6 +16,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=fetch.sh
 source "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
+# shellcheck source-path=SCRIPTDIR source=gpu_wheel.sh
+source "$(dirname "${BASH_SOURCE[0]}")/gpu_wheel.sh"
 
 case "${1:-}" in
   -h | --help)
@@ -142,7 +145,8 @@ install_system_packages() {
 # ---------------------------------------------------------------- libtorch
 
 install_libtorch() {
-  local fault
+  local fault choice
+  choice="$(choose_wheel "$(find_gpu "")")"
   if [[ -n "${SDX_LIBTORCH:-}" ]]; then
     [[ -d "$SDX_LIBTORCH" ]] || die "SDX_LIBTORCH names '$SDX_LIBTORCH', which is not a folder."
     torch_dir="$(cd "$SDX_LIBTORCH" && pwd)"
@@ -151,8 +155,13 @@ install_libtorch() {
       die "SDX_LIBTORCH names '$SDX_LIBTORCH', which is not an unpacked libtorch: $fault."
     return
   fi
+  [[ -f "$(torch_cache)/.complete" ]] || explain_wheel "$choice" "${SDX_PIP_ARGS:-}"
   fetch_libtorch "$SDX_TORCH_VERSION"
   torch_dir="$(torch_cache)/torch"
+  suits "$choice" "$(cuda_version "$torch_dir")" || {
+    explain_wheel "$choice" "${SDX_PIP_ARGS:-}"
+    say "the libtorch in $(torch_cache) does not suit this GPU, so sdx computes on the processor; for another one remove that folder and run this again"
+  }
 }
 
 # ---------------------------------------------------------------- sentencepiece

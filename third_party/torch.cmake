@@ -47,22 +47,30 @@ foreach(library IN ITEMS libtorch_cuda.so libc10_cuda.so)
   endif()
 endforeach()
 
-# Recording graphs of a GPU's work needs CUDA's headers as well, of a toolkit of the same major version.
-# The wheels that come with libtorch lack those of the compiler (crt/). One file of ours uses them.
-if(EXISTS "${SDX_LIBTORCH}/lib/libtorch_cuda.so")
-  file(GLOB sdx_cuda_wheels "${SDX_LIBTORCH}/../nvidia/cu*/include")
-  find_path(SDX_CUDA_INCLUDE_DIR crt/host_config.h
-            PATHS ${sdx_cuda_wheels} ENV CUDA_HOME /usr/local/cuda /usr/lib/cuda PATH_SUFFIXES include)
-  mark_as_advanced(SDX_CUDA_INCLUDE_DIR)
-  if(SDX_CUDA_INCLUDE_DIR)
+# Recording graphs of a GPU's work needs CUDA's headers as well: those of libtorch's own CUDA, as its
+# classes have other members with others. The wheels that come with libtorch lack those of the
+# compiler (crt/); scripts/setup.sh fetches them. One file of ours uses them.
+set(SDX_CUDA_INCLUDE_DIR "" CACHE PATH "CUDA's headers; empty: found beside libtorch or in a toolkit")
+option(SDX_GPU_RECORDINGS "Record the work of a GPU where CUDA's headers are; OFF to measure without" ON)
+mark_as_advanced(SDX_CUDA_INCLUDE_DIR SDX_GPU_RECORDINGS)
+
+if(SDX_GPU_RECORDINGS AND EXISTS "${SDX_LIBTORCH}/lib/libc10_cuda.so")
+  include("${CMAKE_CURRENT_LIST_DIR}/cuda_headers.cmake")
+  sdx_find_cuda_headers(sdx_cuda_headers "${SDX_LIBTORCH}" "${SDX_CUDA_INCLUDE_DIR}")
+  if(sdx_cuda_headers)
+    set(sdx_cuda_options "")
+    foreach(folder IN LISTS sdx_cuda_headers)
+      list(APPEND sdx_cuda_options "-isystem" "${folder}")
+    endforeach()
     set_source_files_properties(
       "${PROJECT_SOURCE_DIR}/src/device/graph.cpp"
-      PROPERTIES COMPILE_DEFINITIONS SDX_WITH_CUDA_GRAPHS
-                 COMPILE_OPTIONS "-isystem;${SDX_CUDA_INCLUDE_DIR}" SKIP_PRECOMPILE_HEADERS ON)
-    message(STATUS "CUDA's headers: ${SDX_CUDA_INCLUDE_DIR}")
+      PROPERTIES COMPILE_DEFINITIONS SDX_WITH_CUDA_GRAPHS COMPILE_OPTIONS "${sdx_cuda_options}"
+                 SKIP_PRECOMPILE_HEADERS ON)
+    message(STATUS "CUDA's headers: ${sdx_cuda_headers}")
   else()
     message(STATUS "CUDA's headers: none, so the work of a GPU is not recorded as a graph, which is slower; "
-                   "install the toolkit, or name its include folder with -DSDX_CUDA_INCLUDE_DIR=")
+                   "run scripts/setup.sh, or install the toolkit of libtorch's CUDA, or name its include folder "
+                   "with -DSDX_CUDA_INCLUDE_DIR=")
   endif()
 endif()
 

@@ -49,7 +49,7 @@ def write_json(path, value):
 def export_model(out):
     networks = load_parts()
     vae = make_vae()
-    vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
+    vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
     vae.register_to_config(scaling_factor=1.)  # see latents.py
     for name, network in (("unet", networks["unet"]), ("vae", vae), ("text_encoder", networks["text"])):
         network.half().save_pretrained(out / name)

@@ -88,7 +88,7 @@ def main():
     info.write_text(json.dumps({"drawings": digest()}) + "\n", encoding="utf-8")
     with multiprocessing.Pool(args.workers) as pool:
         vae = make_vae().eval()
-        vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
+        vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
         vae.to(device=args.device, memory_format=memory_format(args.device))
         paths = [folder / f"{k:03}.npy" for k in range(-(-args.pictures // SHARD))]
         if not paths[0].exists():

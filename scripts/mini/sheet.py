@@ -70,7 +70,7 @@ def main():
     args = parser.parse_args()
     tokenizer, networks = load_tokenizer(), load_parts()
     vae = make_vae().eval()
-    vae.load_state_dict(torch.load(state_dir() / "vae.pt"))
+    vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
     people = list(PEOPLE.values())[:args.people]
     rows = []
     for k, identity in enumerate(people):

@@ -111,7 +111,7 @@ def main():
     parts, checkpoint, step = Parts(tokenizer), Checkpoint("diffusion.pt", args.save_every), 0
     saved = checkpoint.load()
     if not saved:
-        for name, values in torch.load(state / "text.pt").items():
+        for name, values in torch.load(state / "text.pt", map_location="cpu").items():
             parts.networks[name].load_state_dict(values)
     for network in parts.networks.values():
         network.to(device)

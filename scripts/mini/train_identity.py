@@ -199,7 +199,7 @@ def make_judges():
 
 
 def load_judges():
-    saved = torch.load(state_dir() / "judges.pt")
+    saved = torch.load(state_dir() / "judges.pt", map_location="cpu")
     encoder, classifier = make_judges()
     encoder.load_state_dict(saved["identity"])
     classifier.load_state_dict(saved["attributes"])

@@ -86,7 +86,7 @@ def main():
     if saved:
         vae.load_state_dict(saved["vae"])
     elif (state / "vae.pt").exists():
-        vae.load_state_dict(torch.load(state / "vae.pt"))
+        vae.load_state_dict(torch.load(state / "vae.pt", map_location="cpu"))
     vae.to(**layout)
     named = [(n, p) for n, p in vae.named_parameters() if p.requires_grad]
     trained = [p for _, p in named]

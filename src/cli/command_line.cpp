@@ -314,7 +314,9 @@ class CommandTree {
 
   void answer_version() const {
     for (const Leaf& leaf : leaves_) {
-      if (leaf.line->impl_->questions[kAskVersion.key]) throw TextAnswer{version_text() + "\n"};
+      if (leaf.line->impl_->questions[kAskVersion.key]) {
+        throw TextAnswer{version_text() + ", " + recordings_text() + "\n"};
+      }
     }
   }
 

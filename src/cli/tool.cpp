@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sdx/cli/progress.h"
+#include "sdx/device/graph.h"
 #include "sdx/util/failure.h"
 #include "sdx/util/stop.h"
 #include "sdx/version.h"
@@ -117,6 +118,12 @@ ComputeTarget compute_target(const CommonOptions& options) {
   if (!target.remark.empty()) say(target.remark);
   spdlog::debug("Computing on {} in {}, processor threads: {}", target.device.str(),
                 precision_name(target.dtype), compute_threads());
+  if (!target.device.is_cpu()) {
+    spdlog::debug("{}: {}", recordings_text(),
+                  has_device_graphs()
+                      ? "passes of the UNet are started as a whole"
+                      : "kernels are started one by one, which is slower (docs/gpu.md)");
+  }
   return target;
 }
 
@@ -128,6 +135,10 @@ Bundle open_model(const CommonOptions& options) {
         "Bring in a real one: sdx-model import FOLDER --name NAME");
   }
   return bundle;
+}
+
+std::string recordings_text() {
+  return has_device_graphs() ? "GPU recordings built in" : "no GPU recordings built in";
 }
 
 std::string version_text() {

@@ -146,6 +146,24 @@ void add_played_gpus(Machine& machine) {
   };
 }
 
+/// The device, and if none is named of its type, the present one.
+c10::Device with_index(const c10::Device& device) {
+  return device.has_index() ? device : c10::impl::VirtualGuardImpl(device.type()).getDevice();
+}
+
+/// Of a device's memory, by libtorch's count.
+struct MemoryUse {
+  c10::CachingAllocator::Stat reserved;  ///< taken from the device
+  c10::CachingAllocator::Stat active;    ///< of that, what tensors hold
+};
+
+MemoryUse memory_use(const c10::Device& device) {
+  constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto stats =
+      c10::getDeviceAllocator(device.type())->getDeviceStats(with_index(device).index());
+  return {stats.reserved_bytes.at(kAll), stats.active_bytes.at(kAll)};
+}
+
 }  // namespace
 
 Machine Machine::present() {
@@ -203,15 +221,29 @@ std::string_view precision_name(c10::ScalarType dtype) {
 
 std::int64_t available_bytes(const c10::Device& device) {
   if (device.is_cpu()) return available_memory_bytes();
-  const c10::Device known =
-      device.has_index() ? device : c10::impl::VirtualGuardImpl(device.type()).getDevice();
-  c10::DeviceAllocator* const allocator = c10::getDeviceAllocator(known.type());
-  const auto [free, total] = allocator->getMemoryInfo(known.index());
+  const c10::Device known = with_index(device);
+  const auto [free, total] = c10::getDeviceAllocator(known.type())->getMemoryInfo(known.index());
   // What was freed stays with libtorch's allocator, and the driver calls it taken.
-  constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-  const auto stats = allocator->getDeviceStats(known.index());
-  return static_cast<std::int64_t>(free) + stats.reserved_bytes.at(kAll).current -
-         stats.active_bytes.at(kAll).current;
+  const MemoryUse use = memory_use(known);
+  return static_cast<std::int64_t>(free) + use.reserved.current - use.active.current;
+}
+
+std::int64_t total_bytes(const c10::Device& device) {
+  const auto [free, total] =
+      c10::getDeviceAllocator(device.type())->getMemoryInfo(with_index(device).index());
+  return static_cast<std::int64_t>(total);
+}
+
+std::int64_t used_bytes(const c10::Device& device) {
+  return device.is_cpu() ? resident_memory_bytes() : memory_use(device).active.current;
+}
+
+std::int64_t peak_bytes(const c10::Device& device) {
+  return device.is_cpu() ? peak_memory_bytes() : memory_use(device).reserved.peak;
+}
+
+void release_unused_memory(const c10::Device& device) {
+  if (!device.is_cpu()) c10::getDeviceAllocator(device.type())->emptyCache();
 }
 
 void set_compute_threads(int threads) {

@@ -13,7 +13,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "sdx/device/device.h"
 #include "sdx/util/error.h"
+#include "sdx/util/failure.h"
 
 namespace sdx {
 
@@ -22,9 +24,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A batch of two for the halves of guidance, one without; sizes of two passes: more kinds in turn
-/// are rare, and each holds memory.
-constexpr std::size_t kMostKinds = 4;
+/// Training has four kinds in turn: its step, the fixed batch, looks, obedience. A last, smaller
+/// batch and a group that shrinks are two more. With fewer places all of them would be recorded
+/// again at each milestone; each holds memory.
+constexpr std::size_t kMostKinds = 6;
 
 /// Kernels add up in another order from run to run, which in half precision shows in the third
 /// digit. What a wrong recording gives is off by far more.
@@ -68,6 +71,8 @@ void copy_into(const std::vector<at::Tensor>& places, at::TensorList values) {
     places[i].copy_(values[i], /*non_blocking=*/true);
   }
 }
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 thread_local bool calls_are_plain = false;
 
@@ -158,6 +163,33 @@ RecordedCall::Tensors RecordedCall::operator()(const Tensors& inputs) {
   return Replay::apply(hold(recording), at::TensorList(inputs));
 }
 
+bool RecordedCall::has_recordings() const {
+  return std::any_of(kinds_.begin(), kinds_.end(),
+                     [](const Kind& kind) { return kind.recording != nullptr; });
+}
+
+void RecordedCall::drop_recordings() { kinds_.clear(); }
+
+RecordedCall::Tensors with_room(const std::vector<RecordedCall*>& holders,
+                                const c10::Device& device,
+                                const std::function<RecordedCall::Tensors()>& work) {
+  std::string reason;
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    const bool can_drop =
+        std::any_of(holders.begin(), holders.end(),
+                    [](const RecordedCall* holder) { return holder->has_recordings(); });
+    if (!can_drop || !out_of_memory(error)) throw;
+    reason = first_line(error.what());
+  }
+  // Outside the handler, as the exception may hold tensors.
+  spdlog::debug("Memory ran out, so recordings are let go: {}", reason);
+  for (RecordedCall* const holder : holders) holder->drop_recordings();
+  release_unused_memory(device);
+  return work();
+}
+
 std::shared_ptr<RecordedCall::Recording> RecordedCall::find_recording(const Tensors& inputs,
                                                                       bool wants_gradient) {
   const std::string key = make_key(inputs, wants_gradient);
@@ -175,9 +207,8 @@ std::shared_ptr<RecordedCall::Recording> RecordedCall::find_recording(const Tens
     spdlog::debug("{}: recorded, its kernels are started together from now on", name_);
     return found->recording;
   } catch (const std::exception& error) {
-    const std::string text = error.what();
     spdlog::warn("{}: its kernels are started one by one, which is slower: {}", name_,
-                 text.substr(0, text.find('\n')));
+                 first_line(error.what()));
     graphs_ = {};
     kinds_.clear();
     return nullptr;

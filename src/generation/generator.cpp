@@ -15,12 +15,14 @@
 
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
+#include "generation/fitting_batch.h"
 #include "generation/image_size.h"
 #include "generation/not_finite.h"
 #include "generation/pass_plan.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
 #include "generation/tile.h"
+#include "sdx/device/pace.h"
 #include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
@@ -168,6 +170,7 @@ struct Generator::Impl {
                   ContextCache& contexts, const std::function<void()>& after_step) const {
     const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
     Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, image, unet, contexts);
+    Pace pace(target.device);
     const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)
@@ -187,7 +190,10 @@ struct Generator::Impl {
           }
           return to_device(at::cat(rows), target.device);
         },
-        [&](int, const at::Tensor&) { after_step(); });
+        [&](int, const at::Tensor&) {
+          pace.end_round();
+          after_step();
+        });
   }
 
   /// The same picture larger, as latents of the second pass.
@@ -351,7 +357,12 @@ double Generator::estimate_bytes(const ImageSettings& settings) const {
 }
 
 int Generator::steady_batch_size(const ImageSettings& settings) const {
-  return impl_->batches.steady_size(settings);
+  const int useful = impl_->batches.steady_size(settings);
+  const c10::Device device = impl_->target.device;
+  if (device.is_cpu()) return useful;
+  // Half of all memory, as what is free differs from run to run.
+  return fitting_batch(useful, impl_->estimate_bytes(settings),
+                       static_cast<double>(total_bytes(device)) / 2);
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,

@@ -68,10 +68,19 @@ RecordedCall ScriptUNet::recorded(const char* method) const {
           graph_factory(target_.device)};
 }
 
+/// A pass, once more without any recording if memory runs out.
+std::vector<at::Tensor> ScriptUNet::with_room(
+    const std::function<std::vector<at::Tensor>()>& work) {
+  return sdx::with_room({&forward_, &forward_keeping_, &forward_reusing_}, target_.device, work);
+}
+
 at::Tensor ScriptUNet::forward(const UNetInputs& inputs, GradientMemory memory) {
   const std::vector<at::Tensor> given = arguments(inputs);
-  if (memory == GradientMemory::kNormal) return forward_(given).front();
-  return forward_in_segments(given).to(at::kFloat).contiguous();
+  const auto pass = [&]() -> std::vector<at::Tensor> {
+    if (memory == GradientMemory::kNormal) return forward_(given);
+    return {forward_in_segments(given).to(at::kFloat).contiguous()};
+  };
+  return with_room(pass).front();
 }
 
 /// How many `up_…` segments the program has.
@@ -137,14 +146,15 @@ void ScriptUNet::require_feature_reuse() const {
 }
 
 KeptPass ScriptUNet::forward_keeping(const UNetInputs& inputs) {
-  const std::vector<at::Tensor> made = forward_keeping_(arguments(inputs));
+  const std::vector<at::Tensor> given = arguments(inputs);
+  const std::vector<at::Tensor> made = with_room([&] { return forward_keeping_(given); });
   return {made.at(0), made.at(1)};
 }
 
 at::Tensor ScriptUNet::forward_reusing(const UNetInputs& inputs, const at::Tensor& features) {
   std::vector<at::Tensor> given = arguments(inputs);
   given.push_back(features);
-  return forward_reusing_(given).front();
+  return with_room([&] { return forward_reusing_(given); }).front();
 }
 
 std::vector<at::Tensor> ScriptUNet::parameters() const { return collect_parameters(module_); }

@@ -2,7 +2,9 @@
 
 #include <torch/csrc/jit/api/module.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "model/unet_program.h"
 #include "sdx/device/device.h"
@@ -31,6 +33,7 @@ class ScriptUNet : public UNetProgram {
   at::Tensor forward_in_segments(const std::vector<at::Tensor>& arguments) const;
   int count_up_blocks() const;
   RecordedCall recorded(const char* method) const;
+  std::vector<at::Tensor> with_room(const std::function<std::vector<at::Tensor>()>& work);
 
   torch::jit::Module module_;
   ComputeTarget target_;

@@ -9,8 +9,8 @@ namespace {
 
 constexpr double kRoundBracketFactor = 1.1;
 
-/// Brackets that are open at once. Each costs time for all that stands in it; a hundred are a weight
-/// of 13,781, so deeper ones are text.
+/// Brackets that are open at once. Each costs time for all that stands in it; a hundred are a
+/// weight of 13,781, so deeper ones are text.
 constexpr std::size_t kMaxOpenBrackets = 100;
 
 /// Collects stretches of text while brackets open and close around them.

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sdx/device/device.h"
 #include "sdx/device/recorded_call.h"
 #include "sdx/tensor/allocation_meter.h"
-#include "sdx/util/memory.h"
 
 namespace sdx {
 
@@ -76,7 +76,7 @@ MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& un
   const double copy = largest_parameter_bytes(unet);
   const double evaluation_on_one = peak_bytes_for(parts, area, /*with_gradient=*/false);
   const double look = copy + shape.without_gradient * std::max(0.0, evaluation_on_one - copy);
-  return {resident_memory_bytes(), std::llround(std::max(step, look))};
+  return {used_bytes(unet.parameters().front().device()), std::llround(std::max(step, look))};
 }
 
 }  // namespace sdx

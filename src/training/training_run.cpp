@@ -13,7 +13,6 @@
 #include "sdx/training/report.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
-#include "sdx/util/memory.h"
 #include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -309,7 +308,7 @@ class RunningTraining : public TrainingObserver {
     summary.skipped_steps = state_.skipped_steps;
     summary.start = state_.inversion.start_words;
     summary.seconds = stopwatch_.seconds();
-    summary.peak_memory_gb = static_cast<double>(peak_memory_bytes()) / 1e9;
+    summary.peak_memory_gb = static_cast<double>(peak_bytes(parts_->target.device)) / 1e9;
     if (!state_.curve.empty()) {
       summary.loss = BeforeAfter{state_.curve.front().loss, state_.curve.back().loss};
     }

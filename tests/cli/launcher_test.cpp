@@ -83,6 +83,7 @@ TEST_CASE("cli: --help and --version are answered without the library, in its ow
     const RunResult version = run(lonely.path(command.front()), parts_and(command, {"--version"}));
     CHECK_THAT(version.out, Catch::Matchers::StartsWith("sdx 0."));
     CHECK_THAT(version.out, ContainsSubstring("libtorch"));
+    CHECK_THAT(version.out, ContainsSubstring("GPU recordings built in\n"));
   }
 }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "sdx/util/error.h"
+#include "sdx/util/failure.h"
 #include "support/tensors.h"
 #include "support/throws.h"
 
@@ -57,14 +58,22 @@ struct FakeDevice {
   int calls = 0;   ///< of the function itself
   int graphs = 0;  ///< that were made
   int replays = 0;
+  int live_graphs = 0;
   bool cannot_record = false;
+  bool cannot_record_backward = false;
   double error = 0;  ///< of what is replayed
 
   struct Graph final : DeviceGraph {
-    Graph(FakeDevice& on, bool is_backward) : device(on), backward(is_backward) {}
+    Graph(FakeDevice& on, bool is_backward) : device(on), backward(is_backward) {
+      ++device.live_graphs;
+    }
+    ~Graph() override { --device.live_graphs; }
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
     void rehearse(const Work& work) override { work(); }
     void record(const Work& work) override {
-      if (device.cannot_record) throw std::runtime_error("operation not permitted\nsomewhere");
+      if (device.cannot_record || (backward && device.cannot_record_backward))
+        throw std::runtime_error("operation not permitted\nsomewhere");
       work();
       recorded = places;
     }
@@ -146,20 +155,122 @@ TEST_CASE("device: a call is recorded at its second time, and then only replayed
   CHECK(at::equal(kept, third[0] * third[1]));
 }
 
-TEST_CASE("device: every shape has a recording of its own, the latest four", "[device]") {
+TEST_CASE("device: every shape has a recording of its own, the latest six", "[device]") {
   FakeDevice device;
   RecordedCall call = device.product();
-  for (const std::int64_t size : {1, 2, 3, 4, 5}) {
+  for (const std::int64_t size : {1, 2, 3, 4, 5, 6, 7}) {
     check_product(call, pair(1, size));
     check_product(call, pair(2, size));
   }
-  CHECK(device.graphs == 5);
+  CHECK(device.graphs == 7);
+  CHECK(device.live_graphs == 6);
   check_product(call, pair(3, 2));
-  CHECK(device.graphs == 5);
+  CHECK(device.graphs == 7);
   check_product(call, pair(3, 1));  // was let go, so it is plain
-  CHECK(device.graphs == 5);
+  CHECK(device.graphs == 7);
   check_product(call, pair(4, 1));
-  CHECK(device.graphs == 6);
+  CHECK(device.graphs == 8);
+}
+
+TEST_CASE("device: what training and its looks do in turn is recorded once", "[device]") {
+  FakeDevice device;
+  RecordedCall call = device.product();
+  // A step, the fixed batch, a look and its last, smaller batch, obedience.
+  for (int milestone = 0; milestone < 4; ++milestone) {
+    for (int step = 0; step < 2; ++step) {
+      const Tensors inputs = pair(1, 1, true);
+      torch::autograd::grad({call(inputs).front().sum()}, inputs);
+    }
+    const at::NoGradGuard no_grad;
+    for (const std::int64_t rows : {16, 8, 6, 4}) check_product(call, pair(2, rows));
+  }
+  CHECK(device.graphs == 2 + 4);
+}
+
+TEST_CASE("device: a recording that fails leaves nothing behind", "[device]") {
+  FakeDevice device;
+  RecordedCall call = device.product();
+  check_product(call, pair(1, 3));
+  check_product(call, pair(2, 3));
+  CHECK(device.live_graphs == 1);
+  const auto learn = [&] {
+    const Tensors inputs = pair(3, 5, true);
+    const Tensors outputs = call(inputs);
+    CHECK(at::equal(torch::autograd::grad({outputs[0].sum()}, inputs)[0], inputs[1].detach()));
+  };
+  SECTION("forward") { device.cannot_record = true; }
+  SECTION("backward, when forward is recorded") { device.cannot_record_backward = true; }
+  SECTION("it gives something else") { device.error = 0.5; }
+  for (int i = 0; i < 3; ++i) learn();
+  CHECK(device.live_graphs == 0);
+  CHECK_FALSE(call.has_recordings());
+}
+
+namespace {
+
+/// A call with one recording, and one that runs out of memory while the first one holds any.
+struct FullDevice {
+  FullDevice() {
+    check_product(recorded, pair(1, 4));
+    check_product(recorded, pair(2, 4));
+    REQUIRE(device.live_graphs == 1);
+  }
+
+  Tensors work() {
+    ++tries;
+    const bool is_full = always_full || device.live_graphs > 0;
+    if (is_full) throw std::runtime_error(reason);
+    return {at::Tensor()};
+  }
+
+  FakeDevice device;
+  RecordedCall recorded = device.product();
+  int tries = 0;
+  bool always_full = false;
+  std::string reason = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has";
+};
+
+}  // namespace
+
+TEST_CASE("device: where memory runs out, recordings are let go first", "[device]") {
+  FullDevice full;
+  const auto run = [&] {
+    return sdx::with_room({&full.recorded}, c10::Device("cpu"), [&] { return full.work(); });
+  };
+  SECTION("then there is room, and the calls go on as before") {
+    CHECK(run().size() == 1);
+    CHECK(full.tries == 2);
+    CHECK_FALSE(full.recorded.has_recordings());
+    check_product(full.recorded, pair(3, 4));
+    check_product(full.recorded, pair(4, 4));
+    CHECK(full.device.live_graphs == 1);
+  }
+  SECTION("then there is still none: a matter of time for who runs it") {
+    full.always_full = true;
+    sdx::Failure failure;
+    try {
+      run();
+    } catch (...) {
+      failure = sdx::to_failure(std::current_exception());
+    }
+    CHECK(failure.code == sdx::ExitCode::kTryAgain);
+    CHECK(contains(failure.text, "2.00 GiB more were wanted"));
+    CHECK(full.tries == 2);
+    CHECK(full.device.live_graphs == 0);
+    // With nothing left to drop there is no second time.
+    CHECK_THROWS_AS(run(), std::runtime_error);
+    CHECK(full.tries == 3);
+  }
+  SECTION("cuBLAS has other words for it") {
+    full.reason = "CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate";
+    CHECK(run().size() == 1);
+  }
+  SECTION("another error is none of this") {
+    full.reason = "an illegal memory access was encountered";
+    CHECK_THROWS_AS(run(), std::runtime_error);
+    CHECK(full.tries == 1);
+    CHECK(full.recorded.has_recordings());
+  }
 }
 
 TEST_CASE("device: recorded gradients", "[device]") {

@@ -40,7 +40,11 @@ ComputeTarget compute_target(const CommonOptions& options);
 /// The bundle that --model names; says so in a line when it is the small built-in one by default.
 Bundle open_model(const CommonOptions& options);
 
-/// Tool version and git revision: "sdx 0.1.0 (1a2b3c4)".
+/// Tool version and git revision, as pictures and embeddings carry it: "sdx 0.1.0 (1a2b3c4), …".
 std::string version_text();
+
+/// Whether a GPU's work is recorded in this build (device/graph.h): "GPU recordings built in" or
+/// "no GPU recordings built in".
+std::string recordings_text();
 
 }  // namespace sdx

@@ -77,6 +77,21 @@ std::string_view precision_name(c10::ScalarType dtype);
 /// util/memory.h, else what the device's driver says and what libtorch holds of it without using.
 std::int64_t available_bytes(const c10::Device& device);
 
+/// Bytes of a GPU's memory, whoever uses them.
+std::int64_t total_bytes(const c10::Device& device);
+
+/// Bytes of the device's memory that this process uses now: for the processor
+/// resident_memory_bytes() of util/memory.h, else what lies in libtorch's tensors there.
+std::int64_t used_bytes(const c10::Device& device);
+
+/// The most of the device's memory that this process ever took: for the processor
+/// peak_memory_bytes() of util/memory.h, else what libtorch held there at one time, used or not.
+std::int64_t peak_bytes(const c10::Device& device);
+
+/// Gives back what libtorch holds of a device's memory without using it; of the processor's it
+/// holds nothing. Not while another thread records (graph.h).
+void release_unused_memory(const c10::Device& device);
+
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.
 void set_compute_threads(int threads);
 int compute_threads();

@@ -20,7 +20,8 @@ class DeviceGraph {
 
   /// Records the work without doing it: its tensors have their places, but no values yet. It must
   /// not wait for the device.
-  /// @throws what the work throws, and c10::Error for what cannot be recorded.
+  /// @throws what the work throws, and c10::Error for what cannot be recorded. The graph is of no
+  ///         use then, and nothing is left of the attempt: no memory, and no recording under way.
   virtual void record(const Work& work) = 0;
 
   /// Does the recorded work, in the order of what else the device is given, on the same places in
@@ -35,5 +36,8 @@ using GraphFactory = std::function<std::unique_ptr<DeviceGraph>(DeviceGraph* aft
 
 /// Empty for a device that records nothing, as the processor, and in a build without its headers.
 GraphFactory graph_factory(const c10::Device& device);
+
+/// Whether this build can record at all: libtorch is one for GPUs, and CUDA's headers were there.
+bool has_device_graphs();
 
 }  // namespace sdx

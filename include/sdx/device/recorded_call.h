@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <functional>
 #include <list>
@@ -41,6 +42,12 @@ class RecordedCall {
   ///         the latest.
   Tensors operator()(const Tensors& inputs);
 
+  bool has_recordings() const;
+
+  /// Lets the recordings go, with their memory; the next calls are as the first ones. A gradient of
+  /// the latest call can still be asked for.
+  void drop_recordings();
+
  private:
   struct Recording;
   class Replay;
@@ -59,6 +66,15 @@ class RecordedCall {
   GraphFactory graphs_;    ///< empty also after a failure
   std::list<Kind> kinds_;  ///< the latest first
 };
+
+/// Does the work; if memory runs out, once more without the recordings, which hold what they need
+/// between two calls. What libtorch holds without using it is given back before. Where nothing was
+/// recorded there is no second time: libtorch has then tried all that can be tried.
+/// @param holders whose recordings go, of one thread.
+/// @throws what the work throws, at the second time too.
+RecordedCall::Tensors with_room(const std::vector<RecordedCall*>& holders,
+                                const c10::Device& device,
+                                const std::function<RecordedCall::Tensors()>& work);
 
 /// While one lives, calls in its thread are plain ones and are not remembered: for whoever measures
 /// what a call takes, which a recording hides and a recording made meanwhile falsifies.

@@ -96,7 +96,7 @@ class Generator {
   double estimate_bytes(const ImageSettings& settings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
-  /// for who needs the same bits another day.
+  /// for who needs the same bits another day. On a GPU as many as half of its memory holds.
   int steady_batch_size(const ImageSettings& settings) const;
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each

@@ -27,7 +27,8 @@ std::string today();
 /// back ("not", "nicht", "pas", …). The day `until` still counts.
 /// @param consent of a Member: `until` is empty or a date (is_date).
 /// @param today   YYYY-MM-DD
-/// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData for a
+/// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData
+/// for a
 ///         text that is neither a clear yes nor a clear no, with what to write.
 std::optional<Failure> why_refused(const Consent& consent, std::string_view today);
 

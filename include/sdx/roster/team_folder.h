@@ -54,7 +54,8 @@ std::vector<std::filesystem::path> list_files_of_person(const TeamFolder& team,
 
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
 /// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery
-/// anew. The portraits and the roster are not touched. If it is interrupted, it can be called again.
+/// anew. The portraits and the roster are not touched. If it is interrupted, it can be called
+/// again.
 /// @return every file that was removed, within the team's folder, in order.
 /// @throws TryAgainError if somebody works on that person now; what list_files_of_person throws.
 std::vector<std::filesystem::path> forget_person(const TeamFolder& team, const std::string& name);

@@ -18,15 +18,16 @@ struct StepShape {
 
 /// What training will take.
 struct MemoryEstimate {
-  std::int64_t resident_bytes = 0;  ///< the process as it is: libraries, and the weights in use
-  std::int64_t step_bytes = 0;      ///< on top of that, at the peak of a step
+  /// The process as it is: libraries, and the weights in use; on a GPU, what it uses there.
+  std::int64_t resident_bytes = 0;
+  std::int64_t step_bytes = 0;  ///< on top of that, at the peak of a step
   std::int64_t total_bytes() const { return resident_bytes + step_bytes; }
 };
 
-/// Estimates the memory of training on the CPU from two real steps on small pictures, one at a
-/// time: what lives at their peaks grows linearly with the area (attention is computed in pieces)
-/// and the batch. Takes about half the time of a step on one picture of 512 × 512 (three quarters
-/// with kLow); call it when the models are loaded. Compared with the truth in
+/// Estimates the memory of training on the device of its models from two real steps on small
+/// pictures, one at a time: what lives at their peaks grows linearly with the area (attention is
+/// computed in pieces) and the batch. Takes about half the time of a step on one picture of 512 ×
+/// 512 (three quarters with kLow); call it when the models are loaded. Compared with the truth in
 /// docs/training-memory.md.
 /// @throws DataError as UNet::forward.
 MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& unet,

@@ -30,7 +30,8 @@ struct TrainingIdentity {
   /// commit 4ce8870 and before, and equals every other one.
   std::map<std::string, std::string> contents;
   /// What the models computed in, "fp32", which decides the latents of a checkpoint. `dtype` may be
-  /// auto, and that is another type on another device. Empty: unknown, and equal to every other one.
+  /// auto, and that is another type on another device. Empty: unknown, and equal to every other
+  /// one.
   std::string precision;
 
   bool operator==(const TrainingIdentity&) const = default;

@@ -21,11 +21,12 @@ struct TrainingSummary {
   std::filesystem::path embedding;  ///< the file that was written
   int steps = 0;                    ///< done, those that were skipped included
   StopReason reason = StopReason::kAllSteps;
-  int best_step = 0;                    ///< after which the vectors were as they are kept
-  int skipped_steps = 0;                ///< their loss was not finite
-  std::string start;                    ///< what the start vectors say
-  double seconds = 0;                   ///< of this process, without reading the portraits
-  double peak_memory_gb = 0;            ///< of this process, in units of 1e9 bytes
+  int best_step = 0;      ///< after which the vectors were as they are kept
+  int skipped_steps = 0;  ///< their loss was not finite
+  std::string start;      ///< what the start vectors say
+  double seconds = 0;     ///< of this process, without reading the portraits
+  double peak_memory_gb =
+      0;  ///< of this process, of the GPU's where it computes on one; in 1e9 bytes
   std::optional<BeforeAfter> loss;      ///< on the fixed batch; nothing if it was never measured
   std::optional<BeforeAfter> likeness;  ///< 0 … 1; nothing where it could not be told
 };

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sdx/device/device.h"
+
 namespace sdx {
 
 /// A matrix product: [rows, depth] × [depth, columns].
@@ -15,8 +17,13 @@ struct ProductShape {
   std::int64_t columns;
 };
 
-/// A large square and the feed-forward layers of a UNet of Stable Diffusion 1.5 for two rows.
-const std::vector<ProductShape>& ceiling_shapes();
+/// A large square, larger for a GPU, which is only busy with much; and the feed-forward layers of a
+/// UNet of Stable Diffusion 1.5 for two rows.
+const std::vector<ProductShape>& ceiling_shapes(c10::Device device);
+
+/// In which products are measured: float32, which text encoders compute in, and what the UNet does;
+/// on the processor bfloat16 always.
+std::vector<c10::ScalarType> ceiling_types(const ComputeTarget& target);
 
 /// The best rate that any of the library's ways to multiply reaches with any of the shapes, in
 /// TFLOP/s: a ceiling that a whole model comes near, not one that it cannot miss. On the CPU also

@@ -19,21 +19,22 @@ namespace sdx {
 
 namespace {
 
-Json timed(const BenchWork& work) {
+Json timed(const BenchWork& work, const c10::Device& device) {
   const Stopwatch watch;
   Json answer = work();
   const double seconds = watch.seconds();
   if (answer.is_null()) answer = Json::object();
   if (!answer.contains("seconds")) answer["seconds"] = seconds;
   if (!answer.contains("cpu_seconds")) answer["cpu_seconds"] = watch.cpu_seconds();
-  answer["peak_memory_bytes"] = peak_memory_bytes();
+  answer["peak_memory_bytes"] = peak_bytes(device);
+  if (!device.is_cpu()) answer["peak_host_memory_bytes"] = peak_memory_bytes();
   return answer;
 }
 
 /// The first repetition is the warm-up of whoever asks, so it can be slowed down by counting.
-Json counted(const BenchWork& work) {
+Json counted(const BenchWork& work, const c10::Device& device) {
   const FlopMeter meter;
-  Json answer = timed(work);
+  Json answer = timed(work, device);
   answer["tflop"] = meter.flops() / 1e12;
   return answer;
 }
@@ -41,10 +42,11 @@ Json counted(const BenchWork& work) {
 void serve(const BenchOptions& options) {
   const BenchPhase phase = options.phases.front();
   set_compute_threads(options.threads);
+  const c10::Device device = read_target(options).device;
   const BenchWork work = prepare_work(phase, options);
   bool is_first = true;
   for (std::string line; std::getline(std::cin, line) && stop_signal() == 0;) {
-    const Json answer = is_first ? counted(work) : timed(work);
+    const Json answer = is_first ? counted(work, device) : timed(work, device);
     is_first = false;
     std::puts(answer.dump().c_str());
     std::fflush(stdout);

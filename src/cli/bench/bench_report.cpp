@@ -82,9 +82,14 @@ std::string report_table(const Json& report) {
   text += "\n";
   const Json ceiling = report.value("ceiling", Json::object());
   if (!ceiling.empty()) {
-    text += "ceiling: " + cell(ceiling, "fp32_tflop_per_s", 1000, 3) + " GFLOP/s fp32, " +
-            cell(ceiling, "bf16_tflop_per_s", 1000, 3) + " GFLOP/s bf16, copy " +
-            cell(ceiling, "copy_gb_per_s", 1, 3) + " GB/s\n";
+    text += "ceiling: ";
+    for (const char* const dtype : {"fp32", "bf16", "fp16"}) {
+      const std::string key = std::string(dtype) + "_tflop_per_s";
+      if (ceiling.contains(key)) {
+        text += cell(ceiling, key.c_str(), 1000, 3) + " GFLOP/s " + dtype + ", ";
+      }
+    }
+    text += "copy " + cell(ceiling, "copy_gb_per_s", 1, 3) + " GB/s\n";
   }
   text += row(
       {"phase", "seconds", "least - most", "CPU s", "TFLOP", "GFLOP/s", "share", "peak GB", ""});

@@ -71,9 +71,9 @@ void finish(const at::Tensor& result) { result.flatten()[0].item<float>(); }
 
 Json ceiling(const ComputeTarget& target) {
   Json answer;
-  for (const auto dtype : {c10::ScalarType::Float, c10::ScalarType::BFloat16}) {
+  for (const c10::ScalarType dtype : ceiling_types(target)) {
     answer[std::string(precision_name(dtype)) + "_tflop_per_s"] =
-        best_product_rate(target.device, dtype, ceiling_shapes());
+        best_product_rate(target.device, dtype, ceiling_shapes(target.device));
   }
   answer["copy_gb_per_s"] = best_copy_rate(target.device, kCopiedBytes);
   return answer;

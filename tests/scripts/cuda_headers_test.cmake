@@ -1,0 +1,72 @@
+# Which headers of CUDA are taken: cmake -DSOURCE=CHECKOUT -P cuda_headers_test.cmake. Run by CTest.
+cmake_minimum_required(VERSION 3.22)
+include("${SOURCE}/third_party/cuda_headers.cmake")
+set(SDX_CUDA_TOOLKITS "")  # whatever this machine has
+string(RANDOM LENGTH 12 name)
+set(root "/tmp/sdx-cuda-headers-${name}")
+foreach(variable IN ITEMS CUDA_HOME CUDA_PATH)
+  set(ENV{${variable}} "")
+endforeach()
+
+function(check what expected found)
+  if(NOT found STREQUAL expected)
+    file(REMOVE_RECURSE "${root}")
+    message(FATAL_ERROR "${what}: expected '${expected}', found '${found}'")
+  endif()
+endfunction()
+
+# fresh MAJOR: a libtorch that was linked with that CUDA, and nothing else.
+function(fresh major)
+  file(REMOVE_RECURSE "${root}")
+  file(WRITE "${root}/torch/lib/libc10_cuda.so" "cudaFree@libcudart.so.${major}\nlibcudart.so.${major}\n")
+endfunction()
+
+function(add_headers folder version)
+  file(WRITE "${root}/${folder}/cuda.h" "#define CUDA_VERSION ${version}\n")
+  file(WRITE "${root}/${folder}/cuda_runtime_api.h" "")
+  file(WRITE "${root}/${folder}/crt/host_config.h" "")
+endfunction()
+
+function(find_headers variable)
+  sdx_find_cuda_headers(found "${root}/torch" "")
+  string(REPLACE "${root}/" "" found "${found}")
+  set(${variable} "${found}" PARENT_SCOPE)
+endfunction()
+
+fresh(13)
+add_headers(nvidia/cu13/include 13000)
+find_headers(found)
+check("those beside libtorch" "nvidia/cu13/include" "${found}")
+file(REMOVE_RECURSE "${root}/nvidia/cu13/include/crt")
+find_headers(found)
+check("without the compiler's" "" "${found}")
+
+# A toolkit in a place of its own, of this CUDA and of others.
+foreach(case IN ITEMS "13020 toolkit/include" "12000 " "12080 " "11080 ")
+  string(REGEX MATCH "^([0-9]+) (.*)$" _ "${case}")
+  set(version "${CMAKE_MATCH_1}")
+  set(expected "${CMAKE_MATCH_2}")
+  add_headers(toolkit/include "${version}")
+  set(ENV{CUDA_HOME} "${root}/toolkit")
+  find_headers(found)
+  check("a toolkit ${version} for CUDA 13" "${expected}" "${found}")
+endforeach()
+
+# The two folders of older wheels; a library's name with a hash, as unpacked builds have it.
+fresh(12)
+file(WRITE "${root}/torch/lib/libc10_cuda.so" "libcudart-8774224f.so.12\n")
+add_headers(nvidia/cuda_runtime/include 12060)
+file(RENAME "${root}/nvidia/cuda_runtime/include/crt" "${root}/crt")
+find_headers(found)
+check("CUDA 12 without the compiler's" "" "${found}")
+file(WRITE "${root}/nvidia/cuda_nvcc/include/crt/host_config.h" "")
+find_headers(found)
+check("CUDA 12" "nvidia/cuda_runtime/include;nvidia/cuda_nvcc/include" "${found}")
+file(WRITE "${root}/nvidia/cuda_runtime/include/cuda.h" "#define CUDA_VERSION 12010\n")
+find_headers(found)
+check("a CUDA 12 before 12.4" "" "${found}")
+
+sdx_cuda_headers_fault(fault 13 "${root}/nvidia/cuda_runtime/include" "${root}/nvidia/cuda_nvcc/include")
+check("why" "they are of CUDA 12, and libtorch's are of 13" "${fault}")
+file(REMOVE_RECURSE "${root}")
+message(STATUS "CUDA's headers: every rule holds")
