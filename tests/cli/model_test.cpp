@@ -101,6 +101,34 @@ TEST_CASE("cli: a checkpoint is imported, listed, shown, verified and used") {
   CHECK_THAT(damaged.err, ContainsSubstring("vae.safetensors") && ContainsSubstring("1 problem"));
 }
 
+TEST_CASE("cli: a small model says which words of a prompt it has never read") {
+  const Place place;
+  const fs::path tiny = place.path() / "checkpoint";
+  fs::copy(std::string(SDX_TEST_DATA) + "/tiny", tiny, fs::copy_options::recursive);
+  sdx::write_file_atomically(tiny / "sdx.json", R"({"known_words": ["a", "robot", "snow"]})");
+  REQUIRE(place.model({"import", tiny.string(), "--name", "small"}).exit_code == 0);
+  CHECK(sdx::Json::parse(place.model({"show", "small", "--json"}).out)["known_words"] ==
+        sdx::Json({"a", "robot", "snow"}));
+  CHECK_THAT(place.model({"show", "small"}).out, ContainsSubstring("a robot snow"));
+  const auto say = [&](const std::string& prompt) {
+    const RunResult made = place.run(
+        "sdx-generate", {prompt, "--model", "small", "--steps", "1", "--seed", "1", "-n", "2"});
+    INFO(made.err);
+    REQUIRE(made.exit_code == 0);
+    return made.err;
+  };
+  CHECK_THAT(
+      say("a zebra, (robot:1.2) [snow:harvester:0.5]"),
+      ContainsSubstring("The model small has never read: zebra, harvester. It knows 3 words, "
+                        "which sdx-model show small lists"));
+  CHECK_THAT(say("a Robot, snow"), !ContainsSubstring("never read"));
+
+  sdx::write_file_atomically(tiny / "sdx.json", R"({"known_words": "robot"})");
+  const RunResult wrong = place.model({"import", tiny.string(), "--name", "wrong"});
+  CHECK(wrong.exit_code == 65);
+  CHECK_THAT(wrong.err, ContainsSubstring("sdx.json") && ContainsSubstring("known_words"));
+}
+
 TEST_CASE("cli: sdx-model says what a file is that is no model of ours") {
   const Place place;
   const at::Tensor one = at::zeros({1});

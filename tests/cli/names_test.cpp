@@ -156,6 +156,19 @@ TEST_CASE("names: a picture of a name with blanks is made again, bit for bit") {
   CHECK(sdx::read_file(bare) == sdx::read_file(given));
 }
 
+TEST_CASE("names: a file is called by a name with blanks, even behind a long prompt") {
+  const Workplace place;
+  add_word(place, "By bad artist -neg");
+  const RunResult result =
+      place.run("sdx-generate", {"a robot in the snow at night with a red cap and a box and "
+                                 "<By bad artist -neg>",
+                                 "--seed", "3", "--steps", "1"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK_THAT(images_in(place.path() / "pictures").at(0).filename().string(),
+             ContainsSubstring("by-bad-artist-neg"));
+}
+
 TEST_CASE("names: the two forms of an accent are one name, wherever it is looked up") {
   const Workplace place;
   const fs::path file = add_word(place, kDecomposed);

@@ -33,7 +33,8 @@ std::int64_t find_free_number(const fs::path& folder) {
 
 }  // namespace
 
-ImageWriter::ImageWriter(const OutputOptions& options) : options_(options) {
+ImageWriter::ImageWriter(const OutputOptions& options, const EmbeddingSizes& known)
+    : options_(options), known_(known) {
   prepare_output_folder(options_.folder);
   first_number_ = find_free_number(options_.folder);
 }
@@ -50,8 +51,9 @@ void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Ima
   ImageMetadata metadata;
   metadata.parameters = format_infotext(infotext);
   const std::string bytes = encode_image(image, options_.encoding, metadata);
-  const std::string rest = std::to_string(request.seed) + "-" +
-                           make_file_name(request.prompt, placeholder_names(request.prompt));
+  const std::string rest =
+      std::to_string(request.seed) + "-" +
+      make_file_name(request.prompt, placeholder_names(request.prompt, known_));
   const std::string extension(file_extension(options_.encoding.format));
   // Another process may have taken the number since this one began: then the next one.
   fs::path stem = numbered(count_, rest);

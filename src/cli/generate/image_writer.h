@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sdx/embedding/embedding_sizes.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/infotext_format.h"
@@ -26,8 +27,9 @@ struct OutputOptions {
 class ImageWriter {
  public:
   /// Makes the folder.
+  /// @param known the embeddings that prompts may use: their names stand in the files' names
   /// @throws as prepare_output_folder.
-  explicit ImageWriter(const OutputOptions& options);
+  ImageWriter(const OutputOptions& options, const EmbeddingSizes& known);
 
   void write(const ImageJob& job, const Infotext& infotext, const Image& image);
 
@@ -45,6 +47,7 @@ class ImageWriter {
   std::filesystem::path numbered(std::size_t index, const std::string& rest) const;
 
   OutputOptions options_;
+  EmbeddingSizes known_;
   std::int64_t first_number_;
   std::atomic<std::size_t> count_ = 0;
   std::vector<SheetCell> cells_;

@@ -1,0 +1,72 @@
+#include "cli/generate/generate_options.h"
+
+namespace sdx {
+
+namespace {
+
+// A list of more would fill the memory before the first picture, and nobody looks at them.
+constexpr int kMostImagesOfOnePrompt = 100'000;
+
+}  // namespace
+
+const SettingsTable<GenerateOptions>& generate_settings() {
+  using Options = GenerateOptions;
+  static const SettingsTable<Options> kTable = [] {
+    SettingsTable<Options> table;
+    table.group("Input");
+    table.add("prompt", &Options::prompts, "Prompts").positional().common();
+    table
+        .add("prompts", &Options::prompt_file,
+             "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7")
+        .names(SettingValue::kFile)
+        .common();
+    table.add("names", &Options::names, "Comma-separated names, for {name} in prompts")
+        .names(SettingValue::kEmbedding)
+        .common();
+    table
+        .add("from-image", &Options::source_image,
+             "Prompt and settings of this picture; options on the command line come before")
+        .names(SettingValue::kFile)
+        .common();
+    table.add("embeddings", &Options::embeddings, "Folders or files in which <Name> is looked up")
+        .names(SettingValue::kFile);
+    table.add("bare-names", &Options::bare_names,
+              "A learnt name means its embedding without < > as well");
+    table.add("list-samplers", &Options::list_samplers, "Show what --sampler can be").of_one_call();
+    table.group("Picture");
+    table.add("count", &Options::count, "Pictures of each prompt, seed + 0, 1, …")
+        .letter('n')
+        .within(1, kMostImagesOfOnePrompt)
+        .common();
+    table.group("Output");
+    table.add("out", nested(&Options::output, &OutputOptions::folder), "Folder for the pictures")
+        .names(SettingValue::kFolder)
+        .common();
+    table
+        .add("grid", nested(&Options::output, &OutputOptions::grid),
+             "Also write a labelled contact sheet")
+        .common();
+    table
+        .add("xy", &Options::axes,
+             "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
+        .at_once(2);
+    table.add("sidecar", nested(&Options::output, &OutputOptions::sidecar),
+              "Also write prompt and settings as JSON");
+    table
+        .add("batch", nested(&Options::batches, &BatchOptions::size),
+             "Pictures that are made at once; 0: what is fastest, if the memory allows")
+        .at_least(0);
+    table
+        .add("latents", &Options::latents_in,
+             "Start from these latents (safetensors, \"latents\" [B,4,h,w]) instead of noise")
+        .names(SettingValue::kFile);
+    table
+        .add("save-latents", &Options::latents_out,
+             "Write the final latents (safetensors) to this file")
+        .names(SettingValue::kFile);
+    return table;
+  }();
+  return kTable;
+}
+
+}  // namespace sdx

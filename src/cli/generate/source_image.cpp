@@ -1,0 +1,113 @@
+#include "cli/generate/source_image.h"
+
+#include <cmath>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "sdx/cli/tool.h"
+#include "sdx/generation/embedding_names.h"
+#include "sdx/generation/infotext.h"
+#include "sdx/image/metadata.h"
+#include "sdx/scheduler/sampler_names.h"
+#include "sdx/util/error.h"
+#include "sdx/util/text.h"
+#include "sdx/util/units.h"
+#include "sdx/util/utf8.h"
+
+namespace sdx {
+
+SourceImage read_source(const std::string& file) {
+  std::optional<ImageOrigin> origin;
+  try {
+    origin = find_image_origin(read_image_texts(file));
+  } catch (const DataError& error) {
+    const std::string reason = error.what();
+    const bool is_named = reason.starts_with(file);  // what the file's reader throws
+    throw DataError("--from-image " + (is_named ? reason : file + ": " + reason));
+  }
+  if (!origin) {
+    throw DataError("--from-image " + file + ": the picture doesn't say how it was made" +
+                    (hides_text(file) ? ", but for a text hidden in its transparency, as NovelAI's "
+                                        "have it, which is not read here"
+                                      : ""));
+  }
+  return {file, *std::move(origin)};
+}
+
+void say_precision(const SourceImage& source, const std::string& now) {
+  const std::string then = source.origin.infotext.field("Precision").value_or("fp32");
+  if (then == now || !is_plain_text(then)) return;
+  say(source.file + " was computed in " + then + ", this is in " + now +
+      ": pixels will differ a little; --dtype " + then + " makes the same ones");
+}
+
+void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
+  const Infotext& text = source.origin.infotext;
+  if (was_made_from_image(text) && options.start_image.empty()) {
+    say(source.file +
+        " was made from another picture, which it does not hold: --init-image FILE "
+        "gives that back; without it the beginning is noise");
+  }
+  const std::vector<std::string> lacks = list_not_taken_over(text);
+  if (!lacks.empty()) {
+    say(source.file + ": not taken over from the picture: " + join(lacks, ", "));
+  }
+  const std::string variant = describe_sampler_variant(text.field("Sampler").value_or(""));
+  if (!variant.empty() && to_string(options.settings.sampler.sampler) ==
+                              to_string(find_sampler_name(*text.field("Sampler"))->sampler.kind)) {
+    say(source.file + ": " + variant);
+  }
+}
+
+void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embeddings,
+                         const std::vector<ImageJob>& jobs) {
+  if (!source.gives_prompt) return;
+  std::set<std::string> used;
+  std::string texts;
+  for (const ImageJob& job : jobs) {
+    for (const std::string& name : list_embedding_names(job.request)) used.insert(name);
+    texts = job.request.prompt + "\n" + job.request.negative_prompt;
+  }
+  for (const std::string& name : list_stated_embeddings(source.origin.infotext)) {
+    if (used.contains(name) || texts.find(name) == std::string::npos) continue;
+    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
+    say(source.file + " was made with the embedding " + shown +
+        (embeddings.contains(name)
+             ? ", whose name stands in its prompt without < >: here it is plain text; with "
+               "--bare-names it is the embedding"
+             : ", which is not known here: its name is plain text; --embeddings FOLDER says where "
+               "to look"));
+  }
+}
+
+bool is_out_of_proportion(const SourceImage& source, const ImageSettings& settings,
+                          const BundleInfo& info) {
+  constexpr double kModestTimes = 16;
+  if (!source.gives_size || settings.width_px == 0) return false;
+  const double pixels = static_cast<double>(settings.width_px) * settings.height_px;
+  return pixels > kModestTimes * info.native_size_px * info.native_size_px;
+}
+
+void check_own_size(const SourceImage& source, const ImageSettings& settings,
+                    const BundleInfo& info, const Generator& generator) {
+  constexpr double kMostPixels = 4096.0 * 4096.0;
+  if (!is_out_of_proportion(source, settings, info)) return;
+  const double pixels = static_cast<double>(settings.width_px) * settings.height_px;
+  const double native = static_cast<double>(info.native_size_px) * info.native_size_px;
+  const std::string size =
+      std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
+  const std::string advised =
+      std::to_string(info.native_size_px) + "x" + std::to_string(info.native_size_px);
+  const std::string text =
+      source.file + ": its size is " + size + ", " + std::to_string(std::lround(pixels / native)) +
+      " times the pixels that " + info.name + " was made for, which takes about " +
+      bytes_text(static_cast<std::uint64_t>(generator.estimate_bytes(settings))) + " of memory";
+  if (pixels > kMostPixels) {
+    throw UsageError("--from-image " + text + "; type --size " + advised + ", or --size " + size +
+                     " if it is meant");
+  }
+  say(text + "; --size " + advised + " is quicker");
+}
+
+}  // namespace sdx
