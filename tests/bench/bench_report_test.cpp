@@ -44,3 +44,19 @@ TEST_CASE("bench: the table shows the ceilings that were measured") {
   CHECK(contains(table, "ceiling: 50000 GFLOP/s fp32, 700000 GFLOP/s fp16, copy 4000 GB/s"));
   CHECK_FALSE(contains(table, "bf16"));
 }
+
+TEST_CASE("bench: a GPU's rates are read as they are") {
+  const Json answer = {{"seconds", 0.002},
+                       {"cpu_seconds", 0.01},
+                       {"peak_memory_bytes", 3'000'000'000},
+                       {"tflop", 1.25}};
+  const Json summary =
+      sdx::summarize(sdx::BenchPhase::kUnet, {answer}, {answer}, ceiling_of_a_gpu(), "fp16");
+  const Json report = {{"model", "sd15"},    {"size_px", 512},     {"steps", 20},
+                       {"dtype", "fp16"},    {"device", "cuda:0"}, {"threads", 2},
+                       {"phases", {summary}}};
+  const std::string table = sdx::report_table(report);
+  CHECK(contains(table, " 625000 "));
+  CHECK(contains(table, " 89 % "));
+  CHECK(contains(table, " 1.25 "));
+}

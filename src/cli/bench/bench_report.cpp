@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "sdx/util/text.h"
@@ -25,7 +26,9 @@ std::string choose_dtype(BenchPhase phase, const std::string& dtype) {
 /// A cell of the table; "-" where there is nothing to say.
 std::string cell(const Json& summary, const char* key, double factor, int digits) {
   if (!summary.contains(key)) return "-";
-  return short_number(summary[key].get<double>() * factor, digits);
+  const double value = summary[key].get<double>() * factor;
+  // A GPU's rates are long numbers, of which the exponents would be hard to read.
+  return value < std::pow(10, digits) ? short_number(value, digits) : fixed_number(value, 0);
 }
 
 std::string row(const std::array<std::string, 9>& cells) {
