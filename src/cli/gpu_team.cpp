@@ -146,14 +146,25 @@ void GpuTeam::end(std::size_t process, const EndListener& on_end) {
     if (!member.last_words.empty()) {
       what += ": " + replace_all(member.last_words, name_gpu(0), name_gpu(gpus_[process]));
     }
+    if (code == static_cast<int>(ExitCode::kUnavailable)) {
+      what += "; --gpus " + name_others(process) + " leaves it out";
+    }
     lose(process, what);
   }
   on_end(process);
 }
 
+std::string GpuTeam::name_others(std::size_t process) const {
+  std::vector<std::string> numbers;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (i != process) numbers.push_back(std::to_string(gpus_[i]));
+  }
+  return join(numbers, ",");
+}
+
 void GpuTeam::lose(std::size_t process, const std::string& what) {
   losses_.push_back(name(process) + ": its process " + what);
-  spdlog::warn("{}; what it leaves is done without it", losses_.back());
+  spdlog::warn("{}; others do its work", losses_.back());
 }
 
 void GpuTeam::tell(std::size_t process, const Json& message) {

@@ -66,6 +66,7 @@ class GpuTeam {
   };
 
   std::string name(std::size_t process) const;
+  std::string name_others(std::size_t process) const;  ///< their numbers, "0,2"
   void take_answers(std::size_t process, const Listener& listen);
   void take_messages(std::size_t process);
   void end(std::size_t process, const EndListener& on_end);

@@ -123,6 +123,17 @@ Image from_cmyk(const std::vector<std::uint8_t>& cmyk, int width, int height, bo
   return image;
 }
 
+/// A few hundred bytes may claim to be a picture of a gigabyte. Huffman's code takes a bit or more
+/// for each block of 8 × 8 values; a sixteenth of that leaves room for components that have fewer.
+void require_data(const jpeg_decompress_struct& info, std::size_t size) {
+  constexpr std::uint64_t kMostPixelsInByte = std::uint64_t{8} * 64 * 16;
+  const std::uint64_t pixels = std::uint64_t{info.image_width} * info.image_height;
+  if (info.arith_code || pixels / kMostPixelsInByte <= size) return;
+  throw DataError("truncated: " + std::to_string(size) + " bytes cannot hold the " +
+                  std::to_string(info.image_width) + "x" + std::to_string(info.image_height) +
+                  " pixels that the JPEG claims to have");
+}
+
 }  // namespace
 
 DecodedImage decode_jpeg(std::string_view file) {
@@ -130,6 +141,7 @@ DecodedImage decode_jpeg(std::string_view file) {
   if (!read_jpeg_header(reader, unsigned_bytes(file), file.size())) reader.throw_failure();
   jpeg_decompress_struct& info = reader.info;
   require_size(info.image_width, info.image_height, kMaxJpegMegapixels);
+  require_data(info, file.size());
   constexpr std::uint64_t kMostPixels = std::uint64_t{kMaxImageMegapixels} * 1000000;
   if (std::uint64_t{info.image_width} * info.image_height > kMostPixels) {
     info.scale_num = 1;

@@ -451,6 +451,16 @@ TEST_CASE("image: a bomb is refused by its header", "[image]") {
                  "too large"));
 }
 
+TEST_CASE("image: a JPEG that claims more pixels than its bytes can hold is refused", "[image]") {
+  const std::string small = jpeg_bytes(quartered_image(64, 32));
+  const std::string bytes = std::to_string(small.size());
+  CHECK(catch_refusal(with_jpeg_size(small, 15000, 15000)) ==
+        "truncated: " + bytes +
+            " bytes cannot hold the 15000x15000 pixels that the JPEG claims to "
+            "have");
+  CHECK(contains(catch_refusal(with_jpeg_size(small, 64000, 1000)), "cannot hold"));
+}
+
 TEST_CASE("image: the limit is 64 megapixels, and they are read", "[image]") {
   const std::string pixels = png_chunk("IDAT", "x") + png_chunk("IEND", "");
   CHECK_FALSE(contains(catch_refusal(png_header(8160, 6144, 8, kPngRgb) + pixels), "too large"));

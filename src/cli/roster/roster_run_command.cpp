@@ -197,13 +197,17 @@ std::function<void()> define_roster_retry(CommandLine& line) {
     table.add("team", &Retry::folder, "Folder of the team")
         .names(SettingValue::kFolder)
         .positional()
-        .required();
-    table.add("keep-going", &Retry::keep_going,
-              "Leave out whoever cannot be trained, in place of not starting");
+        .required()
+        .common();
+    table
+        .add("keep-going", &Retry::keep_going,
+             "Leave out whoever cannot be trained, in place of not starting")
+        .common();
     table.group("Model and device");
-    table.add("device", &Retry::device, "Another device than the team's run had");
+    table.add("device", &Retry::device, "Another device than the team's run had").common();
     table.add("threads", &Retry::threads, "Another number of threads than the team's run had")
-        .at_least(0);
+        .at_least(0)
+        .common();
     return table;
   }();
   auto retry = std::make_shared<Retry>();

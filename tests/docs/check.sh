@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Checks the pages: each link to a file leads to one, and each link to a heading to one that is there.
+# Run by CTest as unit.docs:
+#   check.sh SOURCE_FOLDER      the check
+#   check.sh --self-test        shows that each rule can fail
+set -euo pipefail
+
+# The anchors of a page's headings, as GitHub makes them: small letters, a hyphen for a blank, no marks.
+list_anchors() {
+  sed -n 's/^##* *//p' "$1" | sed 's/`//g; s/\[\([^]]*\)\]([^)]*)/\1/g' | tr '[:upper:] ' '[:lower:]-' |
+    sed 's/[^a-z0-9_-]//g'
+}
+
+check() {
+  local root="$1" faults=0 page link file anchor
+  fault() {
+    printf '%s\n' "$*"
+    faults=$((faults + 1))
+  }
+  while IFS= read -r page; do
+    # Links in code are examples.
+    while IFS= read -r link; do
+      case "$link" in
+        http://* | https://* | mailto:*) continue ;;
+      esac
+      file="${link%%#*}"
+      anchor=""
+      [[ "$link" != *#* ]] || anchor="${link#*#}"
+      [[ -n "$file" ]] && file="$(dirname "$page")/$file" || file="$page"
+      if [[ ! -e "$file" ]]; then
+        fault "$page: links to '$link', which is not there"
+      elif [[ -n "$anchor" && "$file" == *.md ]] && ! list_anchors "$file" | grep -qxF -- "$anchor"; then
+        fault "$page: links to '$link', but that page has no such heading"
+      fi
+    done < <(sed '/^```/,/^```/d; s/`[^`]*`//g' "$page" | grep -oE '\]\([^) ]+\)|src="[^"]+"' |
+      sed -E 's/^\]\(//; s/\)$//; s/^src="//; s/"$//' || true)
+  done < <(find "$root" -name '*.md' -not -path '*/build/*' -not -path '*/.git/*' | sort)
+  if ((faults)); then
+    echo "docs: $faults dead links"
+    return 1
+  fi
+  echo "docs: all links lead somewhere"
+}
+
+self_test() {
+  root="$(mktemp -d)"  # global: the trap runs after this function has returned
+  trap 'rm -rf "$root"' EXIT
+  printf '# A Page of `code`\n[b](b.md), [here](#a-page-of-code), `[x](none)`\n' >"$root/a.md"
+  printf '# B\n[a](a.md#a-page-of-code) [net](https://example.org/none)\n' >"$root/b.md"
+  check "$root" >/dev/null || { echo "self-test: good pages are refused"; exit 1; }
+  local line
+  for line in '[x](none.md)' '[x](a.md#none)' '[x](#none)' '<img src="none.png">'; do
+    printf '%s\n' "$line" >"$root/c.md"
+    ! check "$root" >/dev/null || { echo "self-test: not noticed: $line"; exit 1; }
+  done
+  echo "docs: every rule can fail"
+}
+
+case "${1:-}" in
+  --self-test) self_test ;;
+  "") echo "usage: check.sh SOURCE_FOLDER | --self-test" >&2; exit 64 ;;
+  *) check "$1" ;;
+esac
