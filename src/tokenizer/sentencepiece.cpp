@@ -2,6 +2,9 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
+#include <new>
+
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 
@@ -15,9 +18,20 @@ constexpr std::string_view kWordStart = "\u2581";
 std::unique_ptr<sentencepiece::SentencePieceProcessor> load_processor(
     const std::filesystem::path& model_file) {
   auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-  const auto status = processor->LoadFromSerializedProto(read_file(model_file));
-  if (!status.ok()) {
-    throw DataError(model_file.string() + ": not a sentencepiece model: " + status.ToString());
+  const auto refuse = [&model_file](const std::string& reason) {
+    throw DataError(model_file.string() + ": not a sentencepiece model: " + reason);
+  };
+  const std::string model = read_file(model_file);
+  try {
+    const auto status = processor->LoadFromSerializedProto(model);
+    if (!status.ok()) refuse(status.ToString());
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    // What it builds its index with throws, for example for a piece without letters.
+    refuse(error.what());
   }
   return processor;
 }
