@@ -10,6 +10,8 @@
 #include <map>
 #include <regex>
 
+#include "cli/option_text.h"
+#include "sdx/cli/common_options.h"
 #include "sdx/cli/tool.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -20,71 +22,6 @@ namespace sdx {
 namespace {
 
 constexpr int kHelpWidth = 30;
-constexpr const char* kMessages = "Messages";
-
-/// What stands for the value in help: "--steps INT".
-const char* value_name(const SettingInfo& info) {
-  switch (info.value) {
-    case SettingValue::kFile:
-      return "FILE";
-    case SettingValue::kFolder:
-      return "FOLDER";
-    case SettingValue::kModel:
-      return "MODEL";
-    case SettingValue::kEmbedding:
-      return "NAMES";
-    case SettingValue::kPack:
-      return "PACK";
-    case SettingValue::kAny:
-      break;
-  }
-  switch (info.type) {
-    case SettingType::kWhole:
-      return "INT";
-    case SettingType::kNumber:
-      return "NUMBER";
-    case SettingType::kFlag:
-    case SettingType::kText:
-    case SettingType::kTexts:
-    case SettingType::kSpelled:
-      break;
-  }
-  return "TEXT";
-}
-
-SettingInfo make_question(const char* key, const char* help, char letter = 0) {
-  SettingInfo info;
-  info.key = key;
-  info.group = "Help";
-  info.help = help;
-  info.type = SettingType::kFlag;
-  info.letter = letter;
-  info.is_common = true;
-  return info;
-}
-
-// What every command is asked, besides its settings.
-const SettingInfo kAskHelp = make_question("help", "Show the options that matter most", 'h');
-const SettingInfo kAskHelpAll = make_question("help-all", "Show all options");
-const SettingInfo kAskVersion = make_question("version", "Show the versions of tool and libraries");
-const SettingInfo kAskConfig = [] {
-  SettingInfo info = make_question("print-config", "Show the configuration that would be used");
-  info.is_common = false;
-  return info;
-}();
-const SettingInfo kTakeConfig = [] {
-  SettingInfo info = make_question("config", "Take options from this JSON file");
-  info.type = SettingType::kText;
-  info.value = SettingValue::kFile;
-  info.is_common = false;
-  return info;
-}();
-
-std::string names_of_option(const SettingInfo& info) {
-  if (info.is_positional) return info.key;
-  const std::string name = "--" + info.key;
-  return info.letter == 0 ? name : std::string("-") + info.letter + "," + name;
-}
 
 /// "--name=" says that the value is empty; CLI11 2.1 would take the next argument for it.
 std::vector<std::string> with_empty_values(const std::vector<std::string>& arguments) {
@@ -196,7 +133,8 @@ class CommandTree {
         description.options.push_back(std::move(option));
       }
     }
-    for (const SettingInfo& info : questions(command)) description.options.push_back({info, ""});
+    for (const SettingInfo& info : list_questions(command.define != nullptr))
+      description.options.push_back({info, ""});
     if (command.parts != nullptr) {
       for (const Command& part : command.parts()) {
         description.parts.push_back(describe(part, path + " " + part.name));
@@ -245,7 +183,7 @@ class CommandTree {
     app.get_formatter()->column_width(kHelpWidth);
     app.allow_extras();   // to name what is unknown ourselves
     app.set_help_flag();  // which run() answers
-    for (const SettingInfo& info : questions(command)) {
+    for (const SettingInfo& info : list_questions(command.define != nullptr)) {
       CLI::Option* const option =
           info.type == SettingType::kFlag
               ? app.add_flag(names_of_option(info), impl.questions[info.key], info.help)
@@ -267,13 +205,6 @@ class CommandTree {
                 leaves_.begin() + static_cast<std::ptrdiff_t>(place) + 1, leaves_.end());
   }
 
-  /// What a command is asked besides its settings.
-  static std::vector<SettingInfo> questions(const Command& command) {
-    std::vector<SettingInfo> all = {kAskHelp, kAskHelpAll, kAskVersion};
-    if (command.define != nullptr) all.insert(all.end(), {kAskConfig, kTakeConfig});
-    return all;
-  }
-
   /// The help of the command that the first arguments name. It shows the common options; all of
   /// them where that is asked for, or where none is called common.
   std::string find_help(const std::vector<std::string>& arguments, bool asks_all) {
@@ -282,7 +213,8 @@ class CommandTree {
     const CommandLine::Impl& impl = *leaf.line->impl_;
     const auto& settings = leaf.line->settings_.all();
     const bool has_common = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
-      return setting.info->is_option && setting.info->is_common && setting.info->group != kMessages;
+      return setting.info->is_option && setting.info->is_common &&
+             setting.info->group != kMessageGroup;
     });
     std::string more;
     if (has_common && !asks_all) {
@@ -290,7 +222,7 @@ class CommandTree {
         const SettingInfo& info = *setting.info;
         if (info.is_option && !info.is_common) impl.typed.at(info.key)->group("");
       }
-      for (const SettingInfo& info : questions(*leaf.command)) {
+      for (const SettingInfo& info : list_questions(leaf.command->define != nullptr)) {
         if (!info.is_common) app->get_option("--" + info.key)->group("");
       }
       more = "\nAll options: " + impl.path + " --help-all\n";
@@ -409,13 +341,6 @@ CommandDescription describe_command(const Command& tool) {
   return CommandTree(tool).describe(tool, tool.name);
 }
 
-std::string spell_option(const SettingInfo& info) {
-  if (info.is_positional) return info.key;
-  std::string text = info.letter == 0 ? "" : std::string("-") + info.letter + ", ";
-  text += "--" + info.key;
-  return info.type == SettingType::kFlag ? text : text + " " + value_name(info);
-}
-
 void run_command(const Command& tool, const std::vector<std::string>& arguments) {
   CommandTree(tool).run(arguments);
 }
@@ -438,47 +363,6 @@ std::string to_terminal_text(const std::string& message) {
     text += escaped;
   }
   return text;
-}
-
-namespace {
-
-SettingsTable<CommonOptions> make_message_table(bool has_verbose) {
-  SettingsTable<CommonOptions> table;
-  table.group(kMessages);
-  table.add("json", &CommonOptions::json, "Print one JSON object a line on stdout");
-  table.add("quiet", &CommonOptions::quiet, "Say nothing but errors").letter('q').common();
-  if (has_verbose) {
-    table
-        .add("verbose", &CommonOptions::verbose,
-             "Say what is chosen, loaded and measured, and how long it takes")
-        .letter('v');
-  }
-  return table;
-}
-
-void add_messages(CommandLine& line, const SettingsTable<CommonOptions>& table,
-                  CommonOptions& options) {
-  line.add(table, options);
-  line.after_values([&options] {
-    if (options.quiet) {
-      spdlog::set_level(spdlog::level::err);
-    } else if (options.verbose) {
-      spdlog::set_level(spdlog::level::debug);
-    }
-  });
-}
-
-}  // namespace
-
-void add_common_options(CommandLine& line, CommonOptions& options) {
-  static const SettingsTable<CommonOptions> kMessages = make_message_table(true);
-  line.add(model_settings(), static_cast<ModelOptions&>(options));
-  add_messages(line, kMessages, options);
-}
-
-void add_message_options(CommandLine& line, CommonOptions& options) {
-  static const SettingsTable<CommonOptions> kMessages = make_message_table(false);
-  add_messages(line, kMessages, options);
 }
 
 }  // namespace sdx

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "cli/option_text.h"
 #include "sdx/cli/tool.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"

@@ -252,6 +252,26 @@ TEST_CASE("cli: a prompts file may have options on its lines") {
                                "Seed: 9, Size: 72x64"));
 }
 
+TEST_CASE("cli: final latents of pictures of two sizes are refused before the work") {
+  const Workplace place;
+  sdx::write_file_atomically(place.path() / "p.txt",
+                             "a robot\n--prompt \"snow\" --width 72 --height 64\n");
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"--prompts", "p.txt",  "--seed",         "1",
+                                          "--steps",   "1",      "--save-latents", "final.st",
+                                          "--out",     "latents"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return place.run("sdx-generate", arguments);
+  };
+  const sdx::test::RunResult refused = run({});
+  CHECK(refused.exit_code == 64);
+  CHECK_THAT(refused.err,
+             ContainsSubstring("--save-latents: expected pictures of one size, found ") &&
+                 ContainsSubstring(" and 72x64; make those of each size"));
+  CHECK((!fs::exists(place.path() / "latents") || fs::is_empty(place.path() / "latents")));
+  CHECK(run({"--size", "72x64"}).exit_code == 0);  // one size, said in two ways
+}
+
 TEST_CASE("cli: a bad line of a prompts file is named") {
   const Workplace place;
   sdx::write_file_atomically(place.path() / "p.txt", "a robot\n\n--prompt snow --stepps 3\n");

@@ -7,6 +7,7 @@
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "support/bare_unet.h"
 #include "support/mini_bundle.h"
 #include "support/tensors.h"
 #include "support/throws.h"
@@ -91,14 +92,8 @@ TEST_CASE("model: shallow layers around the features of the same input are the w
 }
 
 TEST_CASE("model: reusing features needs the program's passes for it", "[model]") {
-  const sdx::test::TempFolder folder;
-  torch::jit::Module program("unet");
-  program.define(
-      "def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:\n"
-      "    return sample\n");
-  program.save((folder.path() / "unet.ts").string());
-  sdx::write_bundle_info(folder.path(), tiny_bundle().info());
-  const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
+  const sdx::test::BareUNet bare;
+  const sdx::UNet& unet = bare.unet;
   const at::Tensor sample = noise(1, {1, 4, 8, 8});
   const std::string message = sdx::test::catch_message<sdx::DataError>(
       [&] { unet.forward_keeping(sample, sample, {sample}); });

@@ -14,6 +14,7 @@
 
 #include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
+#include "support/bare_unet.h"
 #include "support/tensors.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
@@ -80,14 +81,8 @@ TEST_CASE("model: low gradient memory without a gradient is the plain forward", 
 }
 
 TEST_CASE("model: low gradient memory needs the program's segments", "[model]") {
-  const sdx::test::TempFolder folder;
-  torch::jit::Module program("unet");
-  program.define(
-      "def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:\n"
-      "    return sample\n");
-  program.save((folder.path() / "unet.ts").string());
-  sdx::write_bundle_info(folder.path(), tiny_bundle().info());
-  const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
+  const sdx::test::BareUNet bare;
+  const sdx::UNet& unet = bare.unet;
   const at::Tensor sample = noise(1, {1, 4, 8, 8});
   CHECK(at::equal(unet.forward(sample, sample, {sample}), sample));
   const std::string message = sdx::test::catch_message<sdx::DataError>(

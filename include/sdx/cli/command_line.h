@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sdx/model/model_options.h"
 #include "sdx/util/settings_table.h"
 
 namespace sdx {
@@ -88,9 +87,6 @@ struct CommandDescription {
 /// What a tool and its parts offer.
 CommandDescription describe_command(const Command& tool);
 
-/// How an option is written: "-n, --count INT", "--grid"; of a positional one "FOLDER".
-std::string spell_option(const SettingInfo& info);
-
 /// Reads the arguments that follow the tool's name, and does what they ask for.
 /// @throws TextAnswer; UsageError with the nearest names for an unknown option; what the command
 ///         throws.
@@ -103,18 +99,5 @@ std::string with_option_names(const std::string& message);
 /// A message as it may be shown on a terminal: with_option_names, and control characters (which may
 /// stand in a file's name) as "\x1b", so that they do nothing there.
 std::string to_terminal_text(const std::string& message);
-
-/// What every tool with a model is given.
-struct CommonOptions : ModelOptions {
-  bool json = false;  ///< one JSON object a line on stdout
-  bool quiet = false;
-  bool verbose = false;
-};
-
-/// The model, the device, and the messages.
-void add_common_options(CommandLine& line, CommonOptions& options);
-
-/// Of these --json and -q, for what computes nothing.
-void add_message_options(CommandLine& line, CommonOptions& options);
 
 }  // namespace sdx

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "sdx/cli/command_line.h"
+#include "sdx/cli/common_options.h"
 #include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
 

@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "cli/generate/image_share.h"
@@ -14,6 +15,7 @@
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stop.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -40,6 +42,7 @@ ImageMaker::ImageMaker(const ImagePlan& plan, const CommonOptions& common, Image
     : plan_(plan), common_(common), writer_(writer) {}
 
 void ImageMaker::make_here(const ComputeTarget& target) {
+  check_latents_file();
   const std::optional<at::Tensor> initial_latents = read_latents(plan_.options.latents_in);
   const Generator generator(plan_.bundle, target);
   if (plan_.source) {
@@ -54,6 +57,7 @@ void ImageMaker::make_here(const ComputeTarget& target) {
 }
 
 std::vector<std::string> ImageMaker::make_on(const std::vector<int>& gpus) {
+  check_latents_file();
   say("Sharing the work among " + std::to_string(gpus.size()) + " GPUs");
   GpuTeam team("sdx-generate", gpus, list_part_arguments(gpus.size()), common_);
   ImageLedger ledger(plan_.requests.size(), consumer());
@@ -132,6 +136,27 @@ void ImageMaker::stoppable(const std::function<void()>& work) {
                 "stopped; " + count_text() + " are in " + plan_.options.output.folder);
   }
   bar_.reset();
+}
+
+/// The file of final latents holds one tensor, so the pictures must have one size.
+void ImageMaker::check_latents_file() const {
+  if (plan_.options.latents_out.empty()) return;
+  const auto size = [this](const ImageSettings& settings) {
+    const int native = plan_.bundle.info().native_size_px;
+    return std::array{settings.width_px > 0 ? settings.width_px : native,
+                      settings.height_px > 0 ? settings.height_px : native};
+  };
+  const ImageSettings& first = plan_.requests.front().settings;
+  for (const ImageRequest& request : plan_.requests) {
+    const ImageSettings& settings = request.settings;
+    if (size(settings) == size(first) && settings.hires.scale == first.hires.scale) continue;
+    const auto text = [&](const ImageSettings& one) {
+      return std::to_string(size(one)[0]) + "x" + std::to_string(size(one)[1]) +
+             (one.hires.scale == 1 ? "" : " times " + exact_number(one.hires.scale));
+    };
+    throw UsageError("`save-latents`: expected pictures of one size, found " + text(first) +
+                     " and " + text(settings) + "; make those of each size by themselves");
+  }
 }
 
 void ImageMaker::write_latents() const {

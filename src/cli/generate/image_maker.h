@@ -10,7 +10,7 @@
 #include "cli/generate/image_writer.h"
 #include "cli/generate/source_image.h"
 #include "cli/gpu_options.h"
-#include "sdx/cli/command_line.h"
+#include "sdx/cli/common_options.h"
 #include "sdx/cli/progress.h"
 
 namespace sdx {
@@ -46,6 +46,7 @@ class ImageMaker {
   void show(int done, int total);
   std::string count_text() const;
   void stoppable(const std::function<void()>& work);
+  void check_latents_file() const;
   void write_latents() const;
 
   const ImagePlan& plan_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sdx/cli/command_line.h"
+#include "sdx/cli/common_options.h"
 #include "sdx/model/bundle.h"
 #include "sdx/roster/team_plan.h"
 

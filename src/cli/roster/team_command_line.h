@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sdx/cli/command_line.h"
+#include "sdx/cli/common_options.h"
 #include "sdx/roster/team_options.h"
 
 namespace sdx {
