@@ -80,13 +80,13 @@ const SettingsTable<ImportArguments>& import_settings() {
             "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says")
         .may_be({"auto", "epsilon", "v_prediction"});
     table.group("Output");
-    table.add("name", member(&ImportOptions::name), "What the model will be called").required();
+    table.add("name", member(&ImportOptions::name), "Name of the model").required();
     table
         .add("models-dir", &Arguments::folder,
-             "Where models are kept; default $SDX_MODELS, else ~/.local/share/sdx/models")
+             "Folder of the models; default: $SDX_MODELS, else ~/.local/share/sdx/models")
         .names(SettingValue::kFolder);
     table.add("dtype", member(&ImportOptions::dtype),
-              "Type of the weights: keep, fp32, fp16 or bf16");
+              "Number format of the weights on disk: keep, fp32, fp16 or bf16");
     table.add("link", member(&ImportOptions::link),
               "Do not copy the weights: use them where they lie, as long as they stay there");
     table.add("force", member(&ImportOptions::replace), "Replace a model of the same name");
