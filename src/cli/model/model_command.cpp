@@ -341,7 +341,7 @@ std::span<const Command> model_parts() {
       {"show", "Show what a model is", "  sdx-model show mini\n", define_for_model<show_model>},
       {"verify", "Check whether a model is what was imported, byte for byte",
        "  sdx-model verify mini\n", define_for_model<verify_model>},
-      {"embedding", "Look into embedding files, and convert them",
+      {"embedding", "Show or convert embedding files",
        "  sdx-model embedding show embeddings/Ada.pt\n"
        "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n",
        nullptr, embedding_parts}};

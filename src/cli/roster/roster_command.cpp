@@ -21,9 +21,9 @@ std::span<const Command> roster_parts() {
        define_roster_slurm},
       {"status", "Show which people of a team are done, and what is left",
        "  sdx-roster status team\n", define_roster_status},
-      {"retry", "Do what is missing or failed, as the team was asked for",
+      {"retry", "Do what is missing or failed, with the options of the team's run",
        "  sdx-roster retry team\n", define_roster_retry},
-      {"forget", "Remove all that was derived from a person: word, records, crops, pictures",
+      {"forget", "Remove all that was derived from a person: embedding, records, crops, pictures",
        "  sdx-roster forget team Johannes\n", define_roster_forget},
       {"who",
        "Find the person in a photograph: name the five nearest people of a team. Write "
