@@ -21,6 +21,18 @@ STRUCK_OUT=(
   'refuse who'
   'no such column'
   '(^|[.:;] )who (has|gave|wants|knows) '
+  '(^|[.:;] )whoever (has|gave|wants|knows) '
+  'what cannot be used is'
+  'none has none'
+  'trains whom'
+  'whose face, of'
+  'of all picks'
+  'the word takes'
+  'in which encodings'
+  'says? nothing but'
+  'exactly so many'
+  'no accident to be'
+  '(nobody disturbed|(undisturbed|calm) run)'
 )
 
 check() {
@@ -73,7 +85,11 @@ self_test() {
     printf '%s\n' "$line" >"$root/c.md"
     ! check "$root" >/dev/null || { echo "self-test: not noticed: $line"; exit 1; }
   done
-  for line in 'Killed at any moment' '/// Of everything random' 'It works. Who has none is refused.'; do
+  for line in 'Killed at any moment' '/// Of everything random' 'It works. Who has none is refused.' \
+    'Fine. Whoever gave none is out.' 'What cannot be used is said, each with its line' 'as of a calm run' \
+    'trains whom it must' 'Whose face, of several' 'of all picks and all noise' 'positions the word takes' \
+    'CSV (in which encodings)' 'Say nothing but errors' 'Exactly so many steps' 'who has none has none' \
+    'is no accident to be quiet about'; do
     printf '%s\n' "$line" >"$root/c.md"
     ! check "$root" >/dev/null || { echo "self-test: not noticed: $line"; exit 1; }
   done

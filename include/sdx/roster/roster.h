@@ -52,12 +52,12 @@ struct Roster {
 /// may be true or false.
 ///
 /// Other columns ("department") are passed over. But one that looks like a known column which is
-/// missing ("potraits", "consent until") is no accident to be quiet about: whoever's consent ended
-/// would be drawn all the same. In CSV it makes the file unusable, in JSON the entry.
+/// missing ("potraits", "consent until") is refused: otherwise people whose consent has ended would
+/// be drawn all the same. In CSV it makes the file unusable, in JSON the entry.
 ///
-/// A row can have a problem without stopping the others. It is not UTF-8, has more fields than there
-/// are columns, or has JSON values of a wrong type. Its name or portraits are empty, its name is
-/// impossible (name_fault), or its kind is unknown. Its `until` is no date or stands without
+/// A row can have a problem without stopping the others. It is not UTF-8, has more fields than
+/// there are columns, or has JSON values of a wrong type. Its name or portraits are empty, its name
+/// is impossible (name_fault), or its kind is unknown. Its `until` is no date or stands without
 /// `consent`. Two rows with the same name (caseless_name) or the same folder of portraits both have
 /// a problem, which names the other row: only the author can tell which of them is right.
 /// @throws as read_file and read_json_file; DataError for a file that names nobody, is no text, has

@@ -12,9 +12,10 @@
 
 namespace sdx {
 
-/// A value out of a Python pickle, as plain data: None, a truth value, a number, text, bytes, a
-/// list (tuples and sets are lists too), a dict in its order with keys of any kind, a tensor, or an
-/// *opaque* thing. Of an opaque thing, only the name of its Python class or function is kept.
+/// A value out of a Python pickle, as plain data. It is None, a truth value, a number, text, bytes,
+/// or a list (tuples and sets are lists too). It may also be a dict in its order with keys of any
+/// kind, a tensor, or an *opaque* thing. An opaque thing keeps only the name of its Python class or
+/// function.
 ///
 /// Copies share their containers, as Python's names do: what a file refers to twice is in memory
 /// once, so no small file unfolds into a huge value. Containers never contain themselves and are at

@@ -41,7 +41,7 @@ struct InversionOptions {
   /// The start: a text, "auto" (best_words) or "cross" (cross_vectors); empty: the model's own
   /// advice.
   std::string init;
-  int vectors = 2;     ///< K, positions of the prompt that the word takes
+  int vectors = 2;     ///< K, positions that the embedding takes
   int batch_size = 4;  ///< pictures × templates that go through the UNet at once
   int accumulate = 1;  ///< batches in a step
   LearningRate learning_rate = LearningRate::parse("0.01");
@@ -51,7 +51,7 @@ struct InversionOptions {
   double offset_noise = 0;  ///< noise that a whole channel shares, as a share of the noise's size
   int first_timestep = 0;   ///< least noise that is trained on
   int last_timestep = 999;  ///< most noise
-  std::uint64_t seed = 0;   ///< of all picks and all noise
+  std::uint64_t seed = 0;   ///< random seed of choices and noise
   GradientMemory memory = GradientMemory::kNormal;
 };
 
