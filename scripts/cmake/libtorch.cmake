@@ -14,8 +14,8 @@ set_target_properties(sdx_tools PROPERTIES INSTALL_RPATH "$ORIGIN/torch/lib;$ORI
 
 # All but what serves Python and libtorch's own tests.
 set(sdx_unneeded "")
-foreach(name IN ITEMS libtorch_python libshm libaoti_custom_ops libbackend_with_compiler
-                      libjitbackend_test libtorchbind_test)
+foreach(name IN ITEMS libtorch_python libtorch_global_deps libshm libaoti_custom_ops
+                      libbackend_with_compiler libjitbackend_test libtorchbind_test)
   list(APPEND sdx_unneeded PATTERN "${name}*" EXCLUDE)
 endforeach()
 install(
