@@ -54,9 +54,9 @@ if ((with_build)); then
   run_setup
   build_release -DSDX_BUILD_TESTS=OFF
 fi
-[[ -f "$build/generated/release.txt" && -f "$build/share/sdx/models/mini/bundle.json" ]] ||
+[[ -f "$build/generated/sdx/release.txt" && -f "$build/share/sdx/models/mini/bundle.json" ]] ||
   die "'$build' holds no complete build; run this again without --no-build."
-version="$(<"$build/generated/release.txt")"
+version="$(<"$build/generated/sdx/release.txt")"
 read_cache() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 project="$(read_cache CMAKE_PROJECT_VERSION)"
 [[ "$version" == "$project" || "$version" == "$project"[-+]* ]] ||

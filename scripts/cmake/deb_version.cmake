@@ -2,7 +2,7 @@
 # distribution it is.
 
 include("${CPACK_SDX_FOUND}")
-file(READ "${SDX_GENERATED}/release.txt" release)
+file(READ "${SDX_GENERATED}/sdx/release.txt" release)
 string(STRIP "${release}" release)
 # "~" sorts before everything: 0.1.0~dev.5+abc is older than 0.1.0.
 string(REPLACE "-dev" "~dev" CPACK_DEBIAN_PACKAGE_VERSION "${release}")
@@ -10,9 +10,12 @@ set(CPACK_PACKAGE_VERSION "${release}")
 
 set(distribution unknown)
 if(EXISTS /etc/os-release)
-  file(STRINGS /etc/os-release lines REGEX "^(ID|VERSION_ID)=")
-  string(REGEX REPLACE "(^|;)(ID|VERSION_ID)=" "" distribution "${lines}")
-  string(REGEX REPLACE "[\";]" "" distribution "${distribution}")
+  set(distribution "")
+  foreach(key IN ITEMS ID VERSION_ID)
+    file(STRINGS /etc/os-release line REGEX "^${key}=")
+    string(REGEX REPLACE "^${key}=|\"" "" line "${line}")
+    string(APPEND distribution "${line}")
+  endforeach()
 endif()
 execute_process(COMMAND dpkg --print-architecture OUTPUT_VARIABLE architecture
                 OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
