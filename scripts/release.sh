@@ -135,7 +135,7 @@ make_archive() {
 
 make_package() {
   local compression=xz
-  ((!quick)) || compression=gzip
+  ((!quick)) || compression=zstd
   stage_begin "package"
   (cd "$work" && cpack -G DEB --config "$build/CPackConfig.cmake" -B "$work/cpack" \
     -D "CPACK_DEBIAN_COMPRESSION_TYPE=$compression") >"$work/cpack.log" 2>&1 || {

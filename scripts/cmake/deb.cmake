@@ -26,13 +26,13 @@ set(CPACK_SDX_FOUND "${PROJECT_BINARY_DIR}/generated/found.cmake")
 set(CPACK_THREADS 0)
 
 set(CPACK_DEBIAN_PACKAGE_SECTION graphics)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "avatars of yourself and your team by textual inversion")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-    "avatars of yourself and your team by textual inversion
- Command-line programs that teach a frozen Stable Diffusion one new word per
- person, from a folder of portraits, and draw that person in any prompt. A small
- model and example people are included, so that everything can be tried.
- .
- libtorch is included, in a folder of its own.")
+    "Command-line programs that teach a frozen Stable Diffusion one new word per
+person, from a folder of portraits, and draw that person in any prompt. A small
+model and example people are included, so that everything can be tried.
+
+libtorch is included, in a folder of its own.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # Where dpkg-shlibdeps finds libtorch's libraries while the package is made.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${SDX_LIBTORCH}/lib")

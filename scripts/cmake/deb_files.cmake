@@ -33,6 +33,14 @@ file(WRITE "${doc}/copyright"
      "${licence}\nLicences of the libraries inside (libtorch, sentencepiece and others) are in "
      "/usr/share/doc/sdx/third-party.\n")
 file(REMOVE "${doc}/LICENSE")
-file(COPY_FILE "${SDX_SOURCE}/CHANGELOG.md" "${doc}/changelog")
+file(COPY_FILE "${SDX_SOURCE}/CHANGELOG.md" "${doc}/CHANGELOG.md")
+# The package's own, in Debian's form.
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)  # of SOURCE_DATE_EPOCH, if set
+file(WRITE "${doc}/changelog"
+     "sdx (${CPACK_DEBIAN_PACKAGE_VERSION}) unstable; urgency=medium\n\n"
+     "  * See CHANGELOG.md.\n\n -- ${CPACK_PACKAGE_CONTACT}  ${now}\n")
 execute_process(COMMAND gzip -9n "${doc}/changelog" COMMAND_ERROR_IS_FATAL ANY)
+# libtorch's makers link this one with nothing but the library that it stands for.
+file(WRITE "${usr}/share/lintian/overrides/sdx"
+     "sdx: library-not-linked-against-libc [usr/lib/sdx/torch/lib/libtorch.so]\n")
 execute_process(COMMAND chmod -R u=rwX,go=rX "${usr}" COMMAND_ERROR_IS_FATAL ANY)

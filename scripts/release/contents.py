@@ -22,8 +22,8 @@ import shutil
 import subprocess
 import sys
 
-# Licences of the distribution's source packages, as SPDX calls them. One that is not here is listed
-# as NOASSERTION, with its text; add a row.
+# Licences of the distribution's source packages, as SPDX calls them, or of a package where it differs
+# from its source's. One that is not here is listed as NOASSERTION, with its text; add a row.
 LICENCES = {
     "cli11": "BSD-3-Clause",
     "fmtlib": "MIT",
@@ -35,6 +35,7 @@ LICENCES = {
     "libjpeg-turbo": "IJG AND BSD-3-Clause AND Zlib",
     "libmd": "BSD-3-Clause",
     "libpng1.6": "libpng-2.0",
+    "libquadmath0": "LGPL-2.1-or-later",
     "libwebp": "BSD-3-Clause",
     "libx11": "MIT",
     "libxau": "MIT",
@@ -151,17 +152,23 @@ class Contents:
         relationships.append(("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Package-sdx"))
         for part in self.parts:
             identity = "SPDXRef-Package-" + re.sub(r"[^A-Za-z0-9.-]", "-", part["name"])
-            packages.append({
+            package = {
                 "SPDXID": identity,
                 "name": part["name"],
                 "versionInfo": part["version"],
                 "downloadLocation": "NOASSERTION",
-                "filesAnalyzed": False,
+                "filesAnalyzed": bool(part["files"]),
                 "licenseConcluded": "NOASSERTION",
                 "licenseDeclared": part["licence"],
                 "copyrightText": "NOASSERTION",
                 "comment": part["comment"],
-            })
+            }
+            if part["files"]:
+                # As SPDX defines it: the hash of the sorted hashes.
+                hashes = sorted(hash_file(self.prefix / file, "sha1") for file in part["files"])
+                package["packageVerificationCode"] = {
+                    "packageVerificationCodeValue": hashlib.sha1("".join(hashes).encode()).hexdigest()}
+            packages.append(package)
             if part["link"]:
                 relationships.append(("SPDXRef-Package-sdx", part["link"], identity))
             for file in part["files"]:
@@ -230,9 +237,10 @@ def main():
         if description is None:
             fail(f"the package {package} is not installed, so its licence is not known (scripts/setup.sh)")
         source, version, text = description
-        if source not in LICENCES:
+        licence = LICENCES.get(package, LICENCES.get(source, "NOASSERTION"))
+        if licence == "NOASSERTION":
             print(f"sdx: the licence of {source} has no row in {pathlib.Path(__file__).name}", file=sys.stderr)
-        contents.add(package, version, LICENCES.get(source, "NOASSERTION"), [text],
+        contents.add(package, version, licence, [text],
                      COMPILED_IN.get(package, f"of the distribution's source package {source}"), files)
 
     listed = {file for part in contents.parts for file in part["files"]}
