@@ -122,10 +122,10 @@ make_archive() {
   sed "s/@VERSION@/$version/" "$SDX_SOURCE/scripts/release/README.txt" >"$stage/README.txt"
   # Readable by all, whatever the umask here.
   chmod -R u=rwX,go=rX "$stage"
-  local level=-9
+  local level=-9  # two threads of it take 2 GB of memory; more would take more, and pack worse
   ((!quick)) || level=-0
   tar --create --directory "$work" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
-    --mtime="@$SOURCE_DATE_EPOCH" "$name" | xz "$level" --threads=0 >"$work/$name.tar.xz"
+    --mtime="@$SOURCE_DATE_EPOCH" "$name" | xz "$level" --threads=2 >"$work/$name.tar.xz"
   cp "$stage/share/doc/sdx/sbom.spdx.json" "$work/sdx-$version.spdx.json"
   unpacked="$(du -sm "$stage" | cut -f 1)"
   stage_end "$unpacked MB unpacked"

@@ -91,10 +91,11 @@ chmod -R a-w "$work/opt of all"
 check_files "$prefix" sdx-train.1 zsh/site-functions
 check_libraries "$prefix" "$bare"
 
-# The commands of README.txt, the programs reached by links.
+# README's commands, the programs reached by links.
 mkdir "$work/links"
 ln -s "$prefix"/bin/* "$work/links/"
-stranger "$work/links/sdx-train" "$prefix/share/sdx/demo/portraits/ada" --name Ada -q ||
+ln -s "$prefix/share/sdx" "$work/home/pictures/configs"
+stranger "$work/links/sdx-train" configs/demo/portraits/ada --name Ada -q ||
   fail "the archive's sdx-train failed"
 stranger "$work/links/sdx-generate" "<Ada> in the snow" --seed 7 -q >"$work/picture.txt" ||
   fail "the archive's sdx-generate failed"
