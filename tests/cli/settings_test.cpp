@@ -142,7 +142,7 @@ TEST_CASE("settings: parts of a tool are listed with a line each, and an unknown
   command.tool = "sdx-roster";
   command.arguments = {"--help"};
   const std::string help = sdx::test::run(command).out;
-  for (const char* part : {"check", "run", "slurm", "status", "retry", "forget", "who"}) {
+  for (const char* part : {"check", "run", "slurm", "status", "retry", "page", "forget", "who"}) {
     CHECK_THAT(help, ContainsSubstring(std::string("\n  ") + part + " "));
   }
   command.arguments = {"runn", "team.csv"};
