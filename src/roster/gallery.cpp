@@ -1,7 +1,6 @@
 #include "sdx/roster/gallery.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,8 +15,8 @@
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
 #include "sdx/util/json.h"
+#include "sdx/util/page.h"
 #include "sdx/util/remove.h"
-#include "sdx/util/sha256.h"
 
 namespace sdx {
 
@@ -113,19 +112,6 @@ std::string make_url(const fs::path& file) {
   return url;
 }
 
-/// JSON that can stand in a <script>: ASCII without "<", so that nothing in it ends the element.
-std::string script_json(const Json& value) {
-  std::string text;
-  for (const char c : value.dump(-1, ' ', true, Json::error_handler_t::replace)) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
 Json describe_person(const GalleryPerson& person) {
   return {{"name", person.name}, {"note", person.note}};
 }
@@ -156,7 +142,7 @@ std::string write_data(const Gallery& gallery, const std::set<fs::path>& thumbna
     const fs::path thumbnail = choose_thumbnail(gallery_image);
     if (thumbnails.contains(thumbnail)) images.back()["thumbnail"] = make_url(thumbnail);
   }
-  return script_json({{"people", std::move(people)}, {"pictures", std::move(images)}});
+  return to_script_json({{"people", std::move(people)}, {"pictures", std::move(images)}});
 }
 
 /// A picture's file as an address that holds it; nothing if it is missing or no picture.
@@ -205,36 +191,6 @@ std::string plain_list(const Gallery& gallery) {
   return list;
 }
 
-/// The source expression of a content policy that allows this style sheet or script alone.
-std::string allowed_by_hash(const std::string& text) {
-  const std::string hex = sha256_hex(text);
-  std::string bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
-  return "'sha256-" + to_base64(bytes) + "'";
-}
-
-/// `skeleton` with each {{key}} replaced by its value, in which nothing is replaced again: a prompt
-/// may hold "{{script}}".
-std::string fill(const std::string& skeleton, const std::map<std::string, std::string>& values,
-                 const fs::path& where) {
-  std::string page;
-  std::size_t done = 0;
-  for (std::size_t at = 0; (at = skeleton.find("{{", done)) != std::string::npos;) {
-    const std::size_t end = skeleton.find("}}", at);
-    if (end == std::string::npos) break;
-    const std::string key = skeleton.substr(at + 2, end - at - 2);
-    const auto value = values.find(key);
-    if (value == values.end()) {
-      throw DataError(where.string() + ": unknown placeholder {{" + key + "}}");
-    }
-    page.append(skeleton, done, at - done).append(value->second);
-    done = end + 2;
-  }
-  return page.append(skeleton, done);
-}
-
 /// What differs between the page of a team and that of a person.
 struct PageContent {
   std::string title;
@@ -245,20 +201,11 @@ struct PageContent {
 };
 
 std::string make_page(const PageContent& content) {
-  const fs::path parts = data_folder() / "gallery";
-  const std::string style = read_file(parts / "style.css");
-  const std::string script = read_file(parts / "script.js");
-  return fill(read_file(parts / "index.html"),
-              {{"title", escape_html(content.title)},
-               {"image_sources", content.image_sources},
-               {"connections", content.connections},
-               {"style", style},
-               {"style_hash", allowed_by_hash(style)},
-               {"script", script},
-               {"script_hash", allowed_by_hash(script)},
-               {"data", content.data},
-               {"list", content.list}},
-              parts / "index.html");
+  return sdx::make_page(data_folder() / "gallery", {{"title", escape_html(content.title)},
+                                                    {"image_sources", content.image_sources},
+                                                    {"connections", content.connections},
+                                                    {"data", content.data},
+                                                    {"list", content.list}});
 }
 
 /// Whether a picture and its texts are about this person and nobody else of the gallery.
@@ -330,8 +277,9 @@ std::size_t write_person_page(const fs::path& team_folder, const Gallery& galler
   const Json data = {{"person", name},
                      {"people", Json::array({std::move(shown)})},
                      {"pictures", std::move(images)}};
-  write_file_atomically(page, make_page({name, "data:", "'none'", script_json(data),
-                                         "<p>This page needs scripts to show its pictures.</p>\n"}));
+  write_file_atomically(page,
+                        make_page({name, "data:", "'none'", to_script_json(data),
+                                   "<p>This page needs scripts to show its pictures.</p>\n"}));
   return count;
 }
 
