@@ -32,7 +32,8 @@ sdx::Json read_data(const fs::path& page) {
 
 sdx::Json find_portraits(const fs::path& page) {
   sdx::Json found = sdx::Json::object();
-  for (const sdx::Json& person : read_data(page)["people"]) {
+  const sdx::Json data = read_data(page);
+  for (const sdx::Json& person : data["people"]) {
     if (person.contains("portrait")) found[person["name"].get<std::string>()] = person["portrait"];
   }
   return found;
