@@ -21,6 +21,13 @@ done
 run_setup
 build_release -DSDX_BUILD_TESTS=ON
 
+# Continuous integration checks the site of the pages too; elsewhere its generator is not asked for.
+if is_ci || ((all)); then
+  stage_begin "the site of the pages"
+  "$SDX_SOURCE/scripts/docs/site.sh" >"$SDX_SOURCE/build/site.log" 2>&1 || cat "$SDX_SOURCE/build/site.log" >&2
+  stage_end ""
+fi
+
 stage_begin "tests"
 log="$SDX_SOURCE/build/release/ctest.log"
 status=0
