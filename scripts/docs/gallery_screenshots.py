@@ -1,5 +1,5 @@
 """Photographs a gallery: PAGE FOLDER → gallery.png (wide), phone.png (a picture enlarged) and
-compare.png (a portrait over an avatar). With REPORT FILE also the report of a run, into that file.
+compare.png (a portrait over an avatar). With REPORT FILE also the top of a run's report, into that file.
 """
 
 import pathlib
@@ -25,14 +25,15 @@ def main():
         phone.get_by_role("dialog").wait_for()
         phone.wait_for_load_state("networkidle")
         phone.screenshot(path=folder / "phone.png")
-        wide.get_by_role("link", name="unicorn").first.click()
+        wide.get_by_role("link", name="Robot").first.click()
         wide.get_by_role("button", name="Compare with portrait").click()
-        wide.keyboard.press("Tab")  # no mark of the focus in the picture
+        wide.evaluate("document.activeElement.blur()")  # no mark of the focus in the picture
         wide.screenshot(path=folder / "compare.png")
         if len(sys.argv) > 3:
-            report = browser.new_page(viewport={"width": 1100, "height": 900})
+            report = browser.new_page(viewport={"width": 1100, "height": 1780})
             report.goto(pathlib.Path(sys.argv[3]).resolve().as_uri())
-            report.screenshot(path=sys.argv[4], full_page=True)
+            report.wait_for_load_state("networkidle")
+            report.screenshot(path=sys.argv[4])
         browser.close()
 
 

@@ -84,9 +84,19 @@ void copy_portrait(const TeamFolder& team, const std::string& name) {
   const fs::path target = team.portrait(name);
   if (!fs::exists(sheet_file)) return;
   if (fs::exists(target) && fs::last_write_time(target) >= fs::last_write_time(sheet_file)) return;
-  const Image sheet = decode_image(sheet_file).image;
+  Image sheet;
+  try {
+    sheet = decode_image(sheet_file).image;
+  } catch (const DataError&) {
+    return;  // one damaged file must not cost everybody the page
+  }
+  const Rect place = place_in_first_row(0);
+  if (sheet.width_px < place.x_px + place.width_px ||
+      sheet.height_px < place.y_px + place.height_px) {
+    return;  // made by something else
+  }
   prepare_output_folder(target.parent_path());
-  write_image(target, crop(sheet, place_in_first_row(0)), {ImageFormat::kWebp}, {});
+  write_image(target, crop(sheet, place), {ImageFormat::kWebp}, {});
 }
 
 }  // namespace

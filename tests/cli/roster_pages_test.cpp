@@ -107,7 +107,9 @@ TEST_CASE("roster: a portrait comes into the gallery with consent, and goes with
   REQUIRE(place.run_team().exit_code == 0);
   CHECK(read_bytes(team / "index.html") == page);
 
-  place.write("team.csv", "name,portraits,show_portrait\nAda,ada,yes\nBen,ben,no\nEve,eve,\n");
+  // A sheet of portraits that is damaged costs nobody the page.
+  place.write("team/people/Eve/training/portraits.png", "no picture");
+  place.write("team.csv", "name,portraits,show_portrait\nAda,ada,yes\nBen,ben,no\nEve,eve,yes\n");
   REQUIRE(place.run_team().exit_code == 0);
   CHECK(find_portraits(team / "index.html") ==
         sdx::Json{{"Ada", "gallery-portraits/Ada/portrait.webp"}});
