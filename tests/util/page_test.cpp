@@ -20,11 +20,13 @@ TEST_CASE("util: a page holds its parts, and a policy that allows them alone", "
   CHECK(make_page(parts.path(), {{"a", "{{b}}"}, {"b", "{{script}}"}}) ==
         "'sha256-7yqHVAesot11p6HczDsgKRipvI5UPgs97z80zNXlans=' "
         "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' b{}|{{b}}|{{script}} }} {{");
-  CHECK(contains(catch_message<sdx::DataError>([&] { make_page(parts.path(), {{"a", ""}}); }),
+  CHECK(contains(catch_message<sdx::DataError>([&] {
+                   make_page(parts.path(), {{"a", ""}});
+                 }),
                  "index.html: unknown placeholder {{b}}"));
   const TempFolder nothing;
-  CHECK(contains(
-      catch_message<sdx::MissingInputError>([&] { make_page(nothing.path(), {}); }), "style.css"));
+  CHECK(contains(catch_message<sdx::MissingInputError>([&] { make_page(nothing.path(), {}); }),
+                 "style.css"));
 }
 
 TEST_CASE("util: data in a page ends no script and keeps every text", "[util]") {
