@@ -45,7 +45,8 @@ const SettingsTable<TeamOptions>& team_settings() {
     table.group("Input");
     table
         .add("roster", &TeamOptions::roster,
-             "CSV with a header, or JSON: name, portraits; init, kind, prompts, consent, until")
+             "CSV with a header, or JSON: name, portraits; init, kind, prompts, consent, until, "
+             "show_portrait")
         .positional()
         .path()
         .common();

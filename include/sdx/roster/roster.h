@@ -22,6 +22,7 @@ struct Member {
   /// folder; empty: none of their own.
   std::string prompts;
   Consent consent;
+  bool shows_portrait = false;  ///< the gallery may show a portrait of this person
   int line = 0;  ///< in the roster: the row's first line; in JSON the number of the entry, from 1
 };
 
@@ -46,10 +47,10 @@ struct Roster {
 /// Reads a roster: JSON if its name ends in ".json", else CSV.
 ///
 /// CSV: the first line names the columns `name`, `portraits` and, at will, `init`, `kind`,
-/// `prompts`, `consent`, `until` (YYYY-MM-DD), in any order and case. Fields may stand in quotes;
-/// blanks around them, a byte-order mark, blank rows and kinds of line ends don't matter.
-/// JSON: an array of objects with these keys, or an object with that array as `members`; `consent`
-/// may be true or false.
+/// `prompts`, `consent`, `until` (YYYY-MM-DD), `show_portrait`, in any order and case. Fields may
+/// stand in quotes; blanks around them, a byte-order mark, blank rows and kinds of line ends don't
+/// matter. JSON: an array of objects with these keys, or an object with that array as `members`;
+/// `consent` and `show_portrait` may be true or false.
 ///
 /// Other columns ("department") are passed over. But one that looks like a known column which is
 /// missing ("potraits", "consent until") is no accident to be quiet about: whoever's consent ended
@@ -57,7 +58,8 @@ struct Roster {
 ///
 /// A row has a problem, and the others go on, if it has more fields than there are columns, is not
 /// UTF-8, in JSON has values of a wrong type; if its name or portraits are empty, its name can't be
-/// one (name_fault), its kind is unknown, `until` is no date or stands without `consent`. Two rows
+/// one (name_fault), its kind is unknown, `until` is no date or stands without `consent`,
+/// `show_portrait` is neither a clear yes nor a clear no (why_refused). Two rows
 /// with the same name (caseless_name), or whose portraits are the same folder, have a problem both,
 /// which names the other: nobody but the author can tell which of them is right.
 /// @throws as read_file and read_json_file; DataError for a file that names nobody, is no text, has
