@@ -9,12 +9,12 @@ namespace {
 SettingsTable<CommonOptions> make_message_table(bool has_verbose) {
   SettingsTable<CommonOptions> table;
   table.group(kMessageGroup);
-  table.add("json", &CommonOptions::json, "Print one JSON object a line on stdout");
-  table.add("quiet", &CommonOptions::quiet, "Say nothing but errors").letter('q').common();
+  table.add("json", &CommonOptions::json, "Print one JSON object on each line of stdout");
+  table.add("quiet", &CommonOptions::quiet, "Print errors only").letter('q').common();
   if (has_verbose) {
     table
         .add("verbose", &CommonOptions::verbose,
-             "Say what is chosen, loaded and measured, and how long it takes")
+             "Print what is chosen, loaded and measured, and how long it takes")
         .letter('v');
   }
   return table;

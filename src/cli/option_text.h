@@ -13,8 +13,8 @@ const char* value_name(const SettingInfo& info);
 /// An option's names as CLI11 takes them, with commas between; of a positional one its key.
 std::string names_of_option(const SettingInfo& info);
 
-/// An option as a manual shows it: its short and its long name, and what stands for its value; of a
-/// positional one its key.
+/// An option as a manual shows it: its short and long name, and the placeholder of its value. A
+/// positional option shows its key.
 std::string spell_option(const SettingInfo& info);
 
 // What every command is asked, besides its settings.

@@ -60,13 +60,13 @@ int run_tool(const char* tool, const std::function<void()>& action) {
 
 std::span<const Command> tools() {
   static constexpr Command kTools[] = {
-      {"sdx-train", "Teach the model a new word, <Name>, from a folder of at least three pictures",
+      {"sdx-train", "Train an embedding, <Name>, from a folder of at least three pictures",
        "  sdx-train portraits/johannes --name Johannes\n"
        "  sdx-train portraits/johannes --name Johannes --init \"a man with glasses\" --vectors 4\n"
        "  sdx-train styles/watercolour --name watercolour2 --kind style\n"
        "  sdx-train --resume runs/Johannes\n",
        define_train},
-      {"sdx-generate", "Make pictures from prompts; <Name> stands for a learnt person",
+      {"sdx-generate", "Make pictures from prompts, in which <Name> stands for a trained person",
        "  sdx-generate \"<Johannes> riding a unicorn, digital art\" -n 4 --seed 7\n"
        "  sdx-generate --prompts prompts.txt --names Johannes,Markus --grid\n"
        "  sdx-generate --from-image pictures/0001-7-johannes.png --seed +1\n"
@@ -78,14 +78,14 @@ std::span<const Command> tools() {
        "  sdx-tokenize --tokenizer spiece.model \"Grüße\"\n"
        "  sdx-tokenize --decode 320 1125\n",
        define_tokenize},
-      {"sdx-model", "Bring models in, and see what is there",
+      {"sdx-model", "Import models, and show or check those that are there",
        "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
        "  sdx-model list\n"
        "  sdx-model show sd15\n"
        "  sdx-model verify sd15\n"
        "  sdx-model embedding show embeddings/Ada.pt\n",
        nullptr, model_parts},
-      {"sdx-roster", "A whole team: a list of people in, everybody's pictures out",
+      {"sdx-roster", "Train a whole team from a list of people, and make everybody's pictures",
        "  sdx-roster check team.csv\n"
        "  sdx-roster run team.csv --prompts statcrew --out team\n"
        "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"

@@ -11,9 +11,9 @@ namespace sdx {
 /// What decoding one latent takes at its peak, measured on a small picture; memory grows with area.
 double decode_bytes_per_latent(const VaeDecoder& decoder, int channels);
 
-/// The side of the pieces, in latents, in which a picture of h × w latents is decoded so that it
-/// takes no more than `bytes`; 0 if it may be decoded whole. Never below kSmallestPiece, which may
-/// then take more.
+/// Chooses the side of the pieces, in latents, so that decoding h × w latents takes no more than
+/// `bytes`. It is 0 if the picture may be decoded whole. Never below kSmallestPiece, which may then
+/// take more.
 int piece_side(std::int64_t height, std::int64_t width, double bytes_per_latent, double bytes);
 
 /// Decodes pieces of `side` latents and blends them where they overlap, by a quarter of their side.

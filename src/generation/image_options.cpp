@@ -126,7 +126,8 @@ auto hires_member(Pointer pointer) {
 
 void add_sampling(Table& table) {
   table.group("Sampling");
-  table.add("steps", sampler_member(&SamplerSettings::steps), "Evaluations of the model")
+  table
+      .add("steps", sampler_member(&SamplerSettings::steps), "Number of denoising steps, 1 or more")
       .at_least(1)
       .common()
       .in_images(kBeforeModel, "Steps");
@@ -136,7 +137,7 @@ void add_sampling(Table& table) {
           [](const ImageOptions& options) {
             return std::string(to_string(options.settings.sampler.sampler));
           },
-          parse_sampler_name, names_of_samplers() + "; `list-samplers` says more")
+          parse_sampler_name, "Sampler: " + names_of_samplers() + "; `list-samplers` explains them")
       .may_be(enum_texts<SamplerKind>())
       .also({"sampler_name", "sampler_index"})
       .in_images(kBeforeModel, "Sampler")
@@ -152,7 +153,7 @@ void add_sampling(Table& table) {
           [](ImageOptions& options, const std::string& text) {
             options.settings.sampler.schedule = parse_schedule(text);
           },
-          "Which noise levels are visited; auto: what the sampler is used with")
+          "Noise levels to visit; auto: the usual schedule of the sampler")
       .may_be(enum_texts<ScheduleKind>())
       .also({"scheduler"})
       .in_images(kBeforeModel, "Schedule type",
@@ -165,7 +166,7 @@ void add_sampling(Table& table) {
       });
   table
       .add_spelled("sigmas", sigmas_text, parse_sigmas,
-                   "Noise levels of your own, falling, for example 14.6,7.1,2.1,0.5")
+                   "Use these noise levels, from high to low, for example 14.6,7.1,2.1,0.5")
       .in_images(kBeforeModel, "Sigmas", is_custom);
   table
       .add_spelled(
@@ -175,14 +176,14 @@ void add_sampling(Table& table) {
                                           : std::string("auto");
           },
           parse_guidance,
-          "How strictly the prompt is followed (guidance scale); 1: unguided; auto: the model's "
+          "Guidance scale: how strictly to follow the prompt; 1: no guidance; auto: the model's "
           "advice")
       .also({"cfg_scale"})
       .common()
       .in_images(kBeforeModel, "CFG scale");
   table
       .add("cfg-rescale", nested(kSettings, &ImageSettings::guidance_rescale),
-           "Against washed-out or burnt colours at a high `cfg`, 0 to 1")
+           "Reduce burnt colours at a high `cfg`, from 0 (off) to 1")
       .within(0, 1)
       .in_images(kBeforeModel, "CFG Rescale", [](const ImageOptions& options) {
         return options.settings.guidance_rescale != 0;
@@ -190,13 +191,13 @@ void add_sampling(Table& table) {
   table.group("Nearly the same picture, sooner");
   table
       .add("cfg-end", nested(kSettings, &ImageSettings::guidance_end),
-           "Share of the steps that are guided, from the first; the others take half as long")
+           "Guide only this share of the steps, from 0 to 1; the others take half as long")
       .within(0, 1)
       .in_images(kBeforeModel, "CFG end",
                  [](const ImageOptions& options) { return options.settings.guidance_end != 1; });
   table
       .add("reuse-features", nested(kSettings, &ImageSettings::feature_interval),
-           "Compute the whole UNet once in so many evaluations, else its shallow layers; 1: always")
+           "Compute the deep layers of the UNet once in N evaluations; 1: in each")
       .within(1, 1000)
       .in_images(kBeforeModel, "DeepCache interval", [](const ImageOptions& options) {
         return options.settings.feature_interval != 1;
@@ -211,23 +212,23 @@ void add_noise_and_size(Table& table) {
           [](const ImageOptions& options) {
             return options.seed ? std::to_string(*options.seed) : std::string("random");
           },
-          parse_seed, "Seed of the noise; +1 counts on from `from-image`")
+          parse_seed, "Random seed of the noise; +1: the next seed after that of `from-image`")
       .common()
       .in_images(kBeforeModel, "Seed");
   table
       .add_spelled("size", size_text, parse_size,
-                   "WIDTHxHEIGHT in pixels, divisible by 8; auto: the model's native size")
+                   "Size in pixels, WIDTHxHEIGHT, divisible by 8; auto: the model's native size")
       .common()
       .in_images(kBeforeModel, "Size");
   const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
   table
       .add("variation-seed", &ImageOptions::variation_seed,
-           "The noise towards which `variation-strength` goes")
+           "Seed of the noise to mix in by `variation-strength`")
       .also({"subseed"})
       .in_images(kBehindModel, "Variation seed", is_varied);
   table
       .add("variation-strength", &ImageOptions::variation_strength,
-           "0: the noise of `seed`; 1: that of `variation-seed`")
+           "Mix in the noise of `variation-seed`, from 0 (none) to 1 (nothing else)")
       .also({"subseed_strength"})
       .within(0, 1)
       .in_images(kBehindModel, "Variation seed strength", is_varied);
@@ -235,12 +236,12 @@ void add_noise_and_size(Table& table) {
 
 void add_start(Table& table) {
   table.group("From pictures");
-  table.add("init-image", &ImageOptions::start_image, "Begin with this picture, cropped to `size`")
+  table.add("init-image", &ImageOptions::start_image, "Start from this picture, cropped to `size`")
       .path();
   // AUTOMATIC1111 has one strength: of the second pass, if there is one.
   table
       .add("hires-strength", hires_member(&HiresSettings::strength),
-           "How much the second pass may change, 0 to 1")
+           "How much the second pass may change, from 0 to 1")
       .within(0, 1)
       .in_images(kBehindModel, "Denoising strength", has_second_pass)
       .named_in_images([](const ImageOptions& options) {
@@ -248,7 +249,7 @@ void add_start(Table& table) {
       });
   table
       .add("strength", nested(kSettings, &ImageSettings::strength),
-           "How much of `init-image` may change, 0 to 1")
+           "How much of `init-image` may change, from 0 to 1")
       .within(0, 1)
       .in_images(kBehindModel, "Start strength",
                  [](const ImageOptions& options) { return options.settings.start != nullptr; })
@@ -257,7 +258,7 @@ void add_start(Table& table) {
       });
   table
       .add("mask", &ImageOptions::mask,
-           "White where `init-image` is to be made anew, black where it stays")
+           "Picture: white areas of `init-image` are made anew, black areas stay")
       .path()
       .in_images(kBehindModel, "Mask",
                  [](const ImageOptions& options) {
@@ -271,12 +272,14 @@ void add_reading(Table& table) {
   table.group("Sampling");
   table
       .add("clip-skip", nested(kSettings, &ImageSettings::clip_skip),
-           "Layer of the text encoder, counted from its end")
+           "Layer of the text encoder to use, counted from its end; 1: the last")
       .at_least(1)
       .in_images(kBehindModel, "Clip skip",
                  [](const ImageOptions& options) { return options.settings.clip_skip != 1; });
   table.group("Picture");
-  table.add("tile", nested(kSettings, &ImageSettings::tile), "A picture whose edges fit each other")
+  table
+      .add("tile", nested(kSettings, &ImageSettings::tile),
+           "Make a seamless tile, whose opposite edges fit each other")
       .also({"tiling"})
       .in_images(kBehindModel, "Tiling",
                  [](const ImageOptions& options) { return options.settings.tile; })
@@ -287,10 +290,12 @@ void add_reading(Table& table) {
       .in_images(kBehindModel, "Grammar", [](const ImageOptions& options) {
         return options.settings.grammar != Grammar::kA1111;
       });
-  table.add("negative", &ImageOptions::negative, "What should not be seen")
+  table
+      .add("negative", &ImageOptions::negative, "Negative prompt: what the picture should not show")
       .also({"negative_prompt"})
       .common();
-  table.add("style", &ImageOptions::styles, "Names of styles from `styles`, in this order");
+  table.add("style", &ImageOptions::styles,
+            "Apply these styles from the file `styles`, in this order");
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
   table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels")
       .within(0, kMostPixels)
@@ -309,7 +314,7 @@ void add_second_pass(Table& table) {
       .in_images(kLast, "Hires upscale", has_second_pass);
   table
       .add("hires-steps", hires_member(&HiresSettings::steps),
-           "Steps of the second pass; 0: as `steps`")
+           "Number of steps of the second pass; 0: as `steps`")
       .at_least(0)
       .in_images(kLast, "Hires steps", [](const ImageOptions& options) {
         return has_second_pass(options) && options.settings.hires.steps != 0;

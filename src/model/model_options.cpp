@@ -10,13 +10,14 @@ const SettingsTable<ModelOptions>& model_settings() {
     table.group("Model and device");
     table
         .add("model", &ModelOptions::model,
-             "Model: the name or folder of a bundle; $SDX_MODEL comes before the default")
+             "Name or folder of a model; $SDX_MODEL changes the default")
         .path(SettingValue::kModel)
         .common()
         .from_environment("SDX_MODEL");
     table.add("device", &ModelOptions::device, kDeviceHelp).common();
     table.add("dtype", &ModelOptions::dtype, kPrecisionHelp);
-    table.add("threads", &ModelOptions::threads, "CPU threads; 0: one for each core").at_least(0);
+    table.add("threads", &ModelOptions::threads, "Number of CPU threads; 0: one for each core")
+        .at_least(0);
     return table;
   }();
   return kTable;

@@ -47,7 +47,8 @@ struct Alternation {
 ///     alternation = "[" prompt "|" prompt { "|" prompt } "]"
 ///     plain      = any but "\[]():|", or "\" and any
 ///
-/// A prompt that is none of this, for a "|" without brackets or a "\" at its end, is one node.
+/// A prompt that has none of these forms is one node. Examples are a "|" without brackets and a "\"
+/// at the end.
 EditNodes parse_edits(const PromptTokens& tokens);
 
 /// What holds until a step.

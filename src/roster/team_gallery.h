@@ -33,7 +33,7 @@ class TeamGallery {
   void refresh(std::chrono::seconds at_most_every);
 
   /// Writes the page with a line on each person, when nobody else does.
-  /// @param notes by person; who has none has none.
+  /// @param notes a line for each person who has one, by name
   void write(std::map<std::string, std::string> notes);
 
   /// What is known of each person, as write() takes it.

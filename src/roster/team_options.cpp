@@ -45,8 +45,8 @@ const SettingsTable<TeamOptions>& team_settings() {
     table.group("Input");
     table
         .add("roster", &TeamOptions::roster,
-             "CSV with a header, or JSON: name, portraits; init, kind, prompts, consent, until, "
-             "show_portrait")
+             "CSV file with a header, or JSON: name, portraits; init, kind, prompts, consent, "
+             "until, show_portrait")
         .positional()
         .path()
         .common();
@@ -58,21 +58,24 @@ const SettingsTable<TeamOptions>& team_settings() {
         .common();
     table
         .add("embeddings", &TeamOptions::embeddings,
-             "Folders or files with further words, for prompts that name them")
+             "Folders or files with more embeddings, for prompts that name them")
         .path();
     table
-        .add("only", &TeamOptions::only,
-             "Comma-separated names; pictures of several people, gallery and summary are left out")
+        .add(
+            "only", &TeamOptions::only,
+            "Work on these people only (comma-separated names), without group pictures and gallery")
         .names(SettingValue::kEmbedding)
         .common();
     table
         .add("keep-going", &TeamOptions::keep_going,
-             "Leave out whoever cannot be trained, in place of not starting")
+             "Skip people who cannot be trained, instead of not starting")
         .common();
     table.add("require-consent", &TeamOptions::require_consent,
               "Skip people without valid consent, even if the roster has no consent column");
     table.group("Training");
-    table.add("preset", &TeamOptions::preset, "As of sdx-train: fast, balanced, best")
+    table
+        .add("preset", &TeamOptions::preset,
+             "Set of training defaults, as of sdx-train: fast, balanced, best")
         .may_be(preset_names())
         .common();
     table
@@ -81,13 +84,14 @@ const SettingsTable<TeamOptions>& team_settings() {
         .path();
     table
         .add("together", &TeamOptions::together,
-             "People who are trained at once, in one pass of the UNet")
+             "Number of people to train at once, in one pass of the UNet")
         .within(1, 64);
     table.group("Output");
     table.add("out", &TeamOptions::out, "Folder of the team").names(SettingValue::kFolder).common();
     table.add("title", &TeamOptions::title, "Title of the gallery; default: the roster's name");
     table.group("Picture");
-    table.add("count", &TeamOptions::count, "Pictures of each prompt, seed + 0, 1, …")
+    table
+        .add("count", &TeamOptions::count, "Number of pictures of each prompt, with seed + 0, 1, …")
         .letter('n')
         .at_least(1)
         .common();

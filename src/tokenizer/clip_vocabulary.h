@@ -44,9 +44,10 @@ bool has_clip_files(const std::filesystem::path& folder);
 /// `vocab.json`, else from `merges.txt` alone: the 256 byte characters, the same with `</w>`, what
 /// each merge makes, `<|startoftext|>`, `<|endoftext|>`. Words that were added to it stand in
 /// `tokenizer.json`, `added_tokens.json` or `tokenizer_config.json`.
-/// @throws DataError with file, line or entry: ids that are not 0 … n − 1, each once; a merge that
-///         is not two symbols, stands twice, or whose parts or result are no entries; no entry that
-///         ends in `</w>`; an added word with the id of another. MissingInputError.
+/// @throws DataError with file, line or entry. Each id from 0 to n − 1 must stand once. A merge must
+///         be two symbols, stand once, and have entries as parts and result. Some entry must end in
+///         `</w>`. An added word must have an id of its own.
+/// @throws MissingInputError if a file is missing.
 ClipVocabulary read_clip_vocabulary(const std::filesystem::path& folder);
 
 /// Writes `vocab.json`, one entry a line in the order of ids, and `merges.txt`.

@@ -33,7 +33,8 @@ struct Chart {
 /// in words serves those who cannot see it. Nothing where no curve has a point.
 std::string render_chart(const Chart& chart);
 
-/// The marks of an axis from `low` to `high`: about `count` multiples of 1, 2 or 5 × 10ⁿ within it.
+/// Chooses the marks of an axis from `low` to `high`. They are about `count` multiples of 1, 2 or 5
+/// × 10ⁿ.
 std::vector<double> axis_ticks(double low, double high, int count);
 
 }  // namespace sdx

@@ -48,11 +48,13 @@ void add_input(Table& table) {
       .names(SettingValue::kFolder)
       .positional()
       .common();
-  table.add("name", inversion_member(&InversionOptions::name), "The new word, without brackets")
+  table
+      .add("name", inversion_member(&InversionOptions::name),
+           "Name of the new embedding, without brackets")
       .common();
   table
       .add("kind", nested(&Options::subject, &SubjectOptions::kind),
-           "What the word stands for: person, object or style")
+           "What the embedding stands for: person, object or style")
       .common();
   table
       .add("templates", nested(&Options::subject, &SubjectOptions::templates_file),
@@ -71,8 +73,9 @@ void add_input(Table& table) {
           "How pictures become square: face, center, none (mirrored edges); auto: face for a "
           "person")
       .may_be({"auto", "face", "center", "none"});
-  table.add("face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),
-            "Whose face, of several: largest, center, match (who recurs in the folder)");
+  table.add(
+      "face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),
+      "Face to use if a picture shows several: largest, center, match (the recurring person)");
   table.add("mirror", nested(&Options::subject, &SubjectOptions::latents, &LatentOptions::mirror),
             "Learn from each picture's mirror image as well");
   table
@@ -85,7 +88,7 @@ void add_input(Table& table) {
             if (text != "none" && text != "face") throw SettingError("mask", "none or face", text);
             options.subject.latents.mask_face = text == "face";
           },
-          "face: learn little from what is not face or hair; none")
+          "face: learn little outside of face and hair; none: learn from the whole picture")
       .may_be({"face", "none"});
   table
       .add("face-detector", nested(&Options::subject, &SubjectOptions::face_detector),
@@ -95,23 +98,25 @@ void add_input(Table& table) {
       .names(SettingValue::kFolder);
   table.add("strict",
             nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::strict),
-            "Stop at a file that can't be used, in place of skipping it");
+            "Stop at a file that cannot be used, instead of skipping it");
 }
 
 void add_training(Table& table) {
   table.group("Training");
-  table.add("preset", &Options::preset, "Where the defaults below are from: fast, balanced, best")
+  table
+      .add("preset", &Options::preset,
+           "Set of defaults for the options below: fast, balanced, best")
       .of_one_call()
       .may_be(preset_names())
       .common();
   table
       .add("init", inversion_member(&InversionOptions::init),
-           "Start: a text, 'auto' (words that explain the pictures best), 'cross' (a mean name); "
-           "default: as the model advises")
+           "Start from a text, 'auto' (words that explain the pictures best) or 'cross' (a mean "
+           "name); default: the model's advice")
       .common();
   table
       .add("vectors", inversion_member(&InversionOptions::vectors),
-           "Positions of the prompt the word takes")
+           "Number of positions that the embedding takes in a prompt, 1 or more")
       .at_least(1)
       .common();
   table.add_spelled(
@@ -124,10 +129,12 @@ void add_training(Table& table) {
       .add("batch", inversion_member(&InversionOptions::batch_size),
            "Pictures that go through the UNet at once")
       .at_least(1);
-  table.add("accumulate", inversion_member(&InversionOptions::accumulate), "Batches in a step")
+  table
+      .add("accumulate", inversion_member(&InversionOptions::accumulate),
+           "Number of batches in a step")
       .at_least(1);
   table.add("norm", inversion_member(&InversionOptions::norm),
-            "Length of the vectors: free, vocab (as the vocabulary's), init (as at the start)");
+            "Length of the vectors: free, vocab (as in the vocabulary), init (as at the start)");
   table
       .add("min-snr", inversion_member(&InversionOptions::min_snr),
            "Gamma of the min-SNR weighting of timesteps; 0: all alike")
@@ -142,7 +149,7 @@ void add_training(Table& table) {
         return std::to_string(options.inversion.first_timestep) + ":" +
                std::to_string(options.inversion.last_timestep);
       },
-      parse_timesteps, "Least and most noise that is trained on, MIN:MAX");
+      parse_timesteps, "Range of timesteps (noise) to train on, MIN:MAX");
   table.add("memory", &Options::memory,
             "auto, normal, or low: compute the UNet a second time instead of keeping it");
   table.add("seed", inversion_member(&InversionOptions::seed), "Random seed");
@@ -150,47 +157,54 @@ void add_training(Table& table) {
 
 void add_end(Table& table) {
   table.group("End and choice");
-  table.add("stop", &Options::stop,
-            "auto: when the loss on the fixed batch has settled; never: at `max-steps`");
-  table.add("steps", &Options::exact_steps, "Exactly so many steps; 0: as `stop` says")
+  table.add(
+      "stop", &Options::stop,
+      "When to stop: auto (when the loss on the fixed batch has settled), never (at `max-steps`)");
+  table.add("steps", &Options::exact_steps, "Train exactly this number of steps; 0: as `stop` says")
       .at_least(0)
       .common();
-  table.add("min-steps", trainer_member(&TrainerOptions::min_steps), "Never settle before")
+  table
+      .add("min-steps", trainer_member(&TrainerOptions::min_steps),
+           "Train at least this number of steps")
       .at_least(0);
-  table.add("max-steps", inversion_member(&InversionOptions::steps), "Steps at most").at_least(1);
+  table
+      .add("max-steps", inversion_member(&InversionOptions::steps),
+           "Train at most this number of steps")
+      .at_least(1);
   table
       .add("patience", trainer_member(&TrainerOptions::patience),
            "Steps over which the loss must be flat")
       .at_least(1);
   table
       .add("milestone-steps", trainer_member(&TrainerOptions::milestone_steps),
-           "Steps between two evaluations of pictures; 0: only at the end")
+           "Number of steps between two milestones, with previews; 0: only at the end")
       .at_least(0);
-  table.add("keep", &Options::keep, "Embeddings that are kept: best, or all (of every milestone)");
+  table.add("keep", &Options::keep, "Embeddings to keep: best, or all (one for every milestone)");
 }
 
 void add_output(Table& table) {
   table.group("Output");
-  table.add("embeddings", &Options::embeddings, "Folder for <Name>'s file")
+  table.add("embeddings", &Options::embeddings, "Folder for the embedding's file")
       .names(SettingValue::kFolder)
       .common();
-  table.add("runs", &Options::runs, "Folder for settings, measurements, previews, checkpoints")
+  table.add("runs", &Options::runs, "Folder for settings, measurements, previews and checkpoints")
       .names(SettingValue::kFolder);
   table.add("force", &Options::force, "Replace an embedding or a run of the same name").common();
-  table.add("resume", &Options::resume, "Go on with the training in this folder: runs/<Name>")
+  table.add("resume", &Options::resume, "Resume the training in this folder: runs/<Name>")
       .of_one_call()
       .names(SettingValue::kFolder)
       .common();
   table
       .add("resume-anyway", &Options::resume_anyway,
-           "Go on even if options or pictures have changed")
+           "Resume even if options or pictures have changed")
       .of_one_call();
   table
       .add("trace", &Options::trace_file,
            "Write what the first steps computed to this file (safetensors), to replay them "
            "elsewhere")
       .names(SettingValue::kFile);
-  table.add("trace-steps", &Options::trace_steps, "How many steps `trace` records").at_least(1);
+  table.add("trace-steps", &Options::trace_steps, "Number of steps that `trace` records")
+      .at_least(1);
 }
 
 }  // namespace

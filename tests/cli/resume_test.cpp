@@ -73,7 +73,7 @@ RunResult run_and_kill(const Workplace& place, const std::vector<std::string>& a
 }  // namespace
 
 // SDX_KILLS=200 was run for docs/training.md.
-TEST_CASE("resume: killed at any moment, the result is that of an undisturbed run") {
+TEST_CASE("resume: a killed training gives the result of an uninterrupted run") {
   const char* asked = std::getenv("SDX_KILLS");
   const int kills = asked != nullptr ? std::atoi(asked) : 6;
   const Workplace calm;

@@ -33,7 +33,7 @@ std::size_t read_progress(const TeamPlace& place) {
 }  // namespace
 
 // SDX_KILLS=50 was run for docs/roster.md.
-TEST_CASE("roster: killed at any moment and run again, the results are those of a calm run") {
+TEST_CASE("roster: a run that is killed and run again gives the results of an uninterrupted run") {
   const char* asked = std::getenv("SDX_KILLS");
   const int kills = asked != nullptr ? std::atoi(asked) : 4;
   const TeamPlace calm;

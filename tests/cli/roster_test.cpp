@@ -233,7 +233,7 @@ TEST_CASE("roster: prompts are checked before the start") {
   CHECK(place.run_team({"--only", "Adda"}).exit_code == 64);
 }
 
-TEST_CASE("roster: who gave no consent is refused by name, and nothing is trained") {
+TEST_CASE("roster: people without consent are refused by name, and nothing is trained") {
   const TeamPlace place;
   place.write(
       "team.csv",
@@ -252,7 +252,7 @@ TEST_CASE("roster: who gave no consent is refused by name, and nothing is traine
   CHECK(sdx::read_embedding(word).metadata.at("sdx.consent") == "2026-01-12 by e-mail");
   CHECK_FALSE(fs::exists(place.path() / "team/people/Ben"));
 
-  const TeamPlace unasked;  // its roster has no such column
+  const TeamPlace unasked;  // its roster has no consent column
   CHECK(unasked.run_team({"--require-consent"}).exit_code == 78);
 }
 

@@ -14,8 +14,8 @@ namespace sdx {
 /// prompt that the embedding takes, is the same for all; W is the encoder's width. Optimisers keep
 /// their moments, and gradients come, in the same form.
 ///
-/// A model with one text encoder has one matrix, and its code may go on as if that were all: an
-/// at::Tensor converts to EmbeddingVectors, and they convert back to their only matrix.
+/// A model with one text encoder has one matrix. Its code may treat that as all there is: an
+/// at::Tensor converts to EmbeddingVectors, which convert back to their only matrix.
 class EmbeddingVectors {
  public:
   /// None yet: not defined().

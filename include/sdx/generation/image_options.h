@@ -10,9 +10,9 @@
 
 namespace sdx {
 
-/// What a person says about an image: on the command line, in a line of a prompts file, as a value
-/// of a grid's axis, or by another image's text. What is left open here is decided when a request
-/// is made of it.
+/// The options of an image, as a person gives them. They come from the command line, a line of a
+/// prompts file, a value of a grid's axis, or another image's text. What is left open here is
+/// decided when a request is made of it.
 struct ImageOptions {
   std::string prompt;
   std::string negative;

@@ -21,8 +21,8 @@ inline constexpr double kMostUsualWeight = 3;
 std::vector<std::string> list_prompt_remarks(const std::string& text, Grammar grammar,
                                              PromptRole role, const EmbeddingTable& embeddings);
 
-/// The words of a prompt that a model has never read, each once, in lower case, in the order of its
-/// stages. Names of embeddings and numbers are no words.
+/// Lists the words of a prompt that a model has never read. Each comes once, in lower case, in the
+/// order of the stages. Names of embeddings and numbers are no words.
 /// @param known_words BundleInfo::known_words; where it is empty, nothing is unknown
 std::vector<std::string> list_unknown_words(const std::string& text, Grammar grammar,
                                             const EmbeddingTable& embeddings,

@@ -22,14 +22,13 @@ std::string today();
 
 /// Why nothing may be made of a person's images; nothing if it may.
 ///
-/// What is not a clear yes is no. A clear yes begins with a yes of the languages of office programs
-/// ("yes", "ja", "TRUE", "WAHR", "1", "x", "✓") or with a date, and has no word in it that takes it
-/// back ("not", "nicht", "pas", …). The day `until` still counts.
+/// What is not a clear yes is no. A clear yes begins with a date, or with a yes in the language of an
+/// office program ("yes", "ja", "TRUE", "WAHR", "1", "x", "✓"). It has no word that takes it back
+/// ("not", "nicht", "pas", …). The day `until` still counts.
 /// @param consent of a Member: `until` is empty or a date (is_date).
 /// @param today   YYYY-MM-DD
-/// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData
-/// for a
-///         text that is neither a clear yes nor a clear no, with what to write.
+/// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData for
+///         a text that is neither a clear yes nor a clear no, with what to write.
 std::optional<Failure> why_refused(const Consent& consent, std::string_view today);
 
 }  // namespace sdx

@@ -6,8 +6,8 @@
 
 namespace sdx {
 
-/// Whether a text that names prompts can only be a file's path: it has a '/' in it or ends in
-/// ".txt". Otherwise it may be the name of a pack, too.
+/// Whether a text that names prompts must be a path. It then has a '/' in it or ends in ".txt".
+/// Otherwise it may be the name of a pack, too.
 bool is_prompt_path(std::string_view text);
 
 /// The file of prompts that `--prompts` or a roster means: a file that exists, else the toolkit's

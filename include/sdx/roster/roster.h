@@ -56,12 +56,12 @@ struct Roster {
 /// missing ("potraits", "consent until") is no accident to be quiet about: whoever's consent ended
 /// would be drawn all the same. In CSV it makes the file unusable, in JSON the entry.
 ///
-/// A row has a problem, and the others go on, if it has more fields than there are columns, is not
-/// UTF-8, in JSON has values of a wrong type; if its name or portraits are empty, its name can't be
-/// one (name_fault), its kind is unknown, `until` is no date or stands without `consent`,
-/// `show_portrait` is neither a clear yes nor a clear no (why_refused). Two rows
-/// with the same name (caseless_name), or whose portraits are the same folder, have a problem both,
-/// which names the other: nobody but the author can tell which of them is right.
+/// A row can have a problem without stopping the others. It is not UTF-8, has more fields than there
+/// are columns, or has JSON values of a wrong type. Its name or portraits are empty, its name is
+/// impossible (name_fault), or its kind is unknown. Its `until` is no date or stands without
+/// `consent`. Its `show_portrait` is neither a clear yes nor a clear no (why_refused). Two rows with
+/// the same name (caseless_name) or the same folder of portraits both have a problem, which names
+/// the other row: only the author can tell which of them is right.
 /// @throws as read_file and read_json_file; DataError for a file that names nobody, is no text, has
 ///         no column `name` or `portraits`, one of them twice, one that looks like a missing one,
 ///         or damaged quotes (with the line: what follows them can't be told apart).

@@ -82,12 +82,13 @@ class TeamObserver : public TrainingObserver {
   virtual void on_member(const MemberOutcome& /*outcome*/) {}
 };
 
-/// Trains whom it must, makes the pictures that are missing, writes the gallery and summary.json.
+/// Trains the people who need it, makes the missing pictures, and writes the gallery and
+/// summary.json.
 ///
-/// Killed at any time and run again, it goes on where it was, to the same bytes (with one person at
-/// a time, on one machine at one number of threads). Several processes, on several machines too,
-/// may do this in one folder at once: a person is locked while somebody works on them; who finds
-/// nothing else to do waits for the others and then takes over what they left undone. What fails
+/// If it is interrupted, run it again: it resumes and produces the same bytes. This holds for one
+/// person at a time, on one machine at one number of threads. Several processes, also on several
+/// machines, may do this in one folder at once. A process locks a person while it works on them. A
+/// process without work waits for the others, and then takes over what they left undone. A failure
 /// for one person stops nobody else.
 /// @throws only what concerns everybody: an output folder that cannot be made, for example.
 TeamOutcome run_team(const TeamPlan& plan, const LoadedModel& model, TeamObserver& observer);

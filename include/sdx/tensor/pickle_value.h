@@ -14,7 +14,7 @@ namespace sdx {
 
 /// A value out of a Python pickle, as plain data: None, a truth value, a number, text, bytes, a
 /// list (tuples and sets are lists too), a dict in its order with keys of any kind, a tensor, or an
-/// *opaque* thing, of which nothing is kept but the name of its Python class or function.
+/// *opaque* thing. Of an opaque thing, only the name of its Python class or function is kept.
 ///
 /// Copies share their containers, as Python's names do: what a file refers to twice is in memory
 /// once, so no small file unfolds into a huge value. Containers never contain themselves and are at

@@ -9,9 +9,9 @@ class ClipModel;
 /// CLIP's byte-pair tokenizer, with the ids that transformers' CLIPTokenizer gives (docs/parity.md
 /// says what was compared). Thread-safe. A text becomes ids in these steps:
 ///
-///  1. Special tokens spelt in the text are cut out and become their ids: the padding token before
-///     step 2 (so where `!` pads, every `!` of a text is id 0), the begin token after it, and the
-///     end token before it where it also pads, else after it. After it means: in any case.
+///  1. Special tokens spelt in the text are cut out and become their ids. The padding token is cut
+///     out before step 2, so where `!` pads, every `!` of a text is id 0. The begin token is cut out
+///     after step 2, when its case does not matter. So is the end token, unless it also pads.
 ///  2. Cleaning: Unicode's NFC, every run of white space one blank, each character in lower case.
 ///     HTML entities stay as they are typed.
 ///  3. Words: 's 't 're 've 'm 'll 'd, runs of letters, single digits, runs of anything else;

@@ -22,9 +22,9 @@
 namespace sdx {
 
 // Settings are defined once, in a table for each struct: a row says what a setting is called, which
-// member holds it, what it may be, and what it is for. Command line, configuration files, records
-// of a run, lines of a prompts file, axes of a grid and the text inside of an image read and write
-// the struct through its table. To add a setting is to add a row.
+// member holds it, what it may be, and what it is for. Everything reads and writes the struct through
+// its table: command line, configuration files, records of a run and the text inside of an image.
+// So do lines of a prompts file and axes of a grid. To add a setting is to add a row.
 
 /// What a setting is in JSON.
 enum class SettingType {

@@ -22,13 +22,13 @@ const SettingsTable<BenchOptions>& bench_settings() {
     SettingsTable<BenchOptions> table;
     table.group("Measurements");
     table.add("phases", &BenchOptions::phase_names,
-              "What is measured, each in a process of its own");
+              "Parts to measure, each in a process of its own");
     table.add("size", &BenchOptions::size_px, "Side of the square pictures; 0: the model's own")
         .at_least(0);
-    table.add("steps", &BenchOptions::steps, "Steps of a whole picture").at_least(1);
+    table.add("steps", &BenchOptions::steps, "Number of steps of a whole picture").at_least(1);
     table
         .add("repeats", &BenchOptions::repeats,
-             "Measurements of which the median counts, after a warm-up")
+             "Number of measurements after a warm-up; the median counts")
         .at_least(1);
     table.add("json", &BenchOptions::json_file, "Also write all numbers to this file");
     table.add("serve", &BenchOptions::serve,

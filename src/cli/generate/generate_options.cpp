@@ -20,21 +20,23 @@ const SettingsTable<GenerateOptions>& generate_settings() {
              "File with a prompt on each line, or options: --prompt \"…\" --steps 30 --seed 7")
         .names(SettingValue::kFile)
         .common();
-    table.add("names", &Options::names, "Comma-separated names, for {name} in prompts")
+    table
+        .add("names", &Options::names,
+             "Replace {name} in prompts by each of these comma-separated names")
         .names(SettingValue::kEmbedding)
         .common();
     table
         .add("from-image", &Options::source_image,
-             "Prompt and settings of this picture; options on the command line come before")
+             "Take prompt and settings from this picture; options that you type override them")
         .names(SettingValue::kFile)
         .common();
     table.add("embeddings", &Options::embeddings, "Folders or files in which <Name> is looked up")
         .names(SettingValue::kFile);
-    table.add("bare-names", &Options::bare_names,
-              "A learnt name means its embedding without < > as well");
-    table.add("list-samplers", &Options::list_samplers, "Show what --sampler can be").of_one_call();
+    table.add("bare-names", &Options::bare_names, "Read a name as its embedding even without < >");
+    table.add("list-samplers", &Options::list_samplers, "List the samplers with advice")
+        .of_one_call();
     table.group("Picture");
-    table.add("count", &Options::count, "Pictures of each prompt, seed + 0, 1, …")
+    table.add("count", &Options::count, "Number of pictures of each prompt, with seed + 0, 1, …")
         .letter('n')
         .within(1, kMostImagesOfOnePrompt)
         .common();
@@ -48,13 +50,13 @@ const SettingsTable<GenerateOptions>& generate_settings() {
         .common();
     table
         .add("xy", &Options::axes,
-             "A grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
+             "Make a grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
         .at_once(2);
     table.add("sidecar", nested(&Options::output, &OutputOptions::sidecar),
               "Also write prompt and settings as JSON");
     table
         .add("batch", nested(&Options::batches, &BatchOptions::size),
-             "Pictures that are made at once; 0: what is fastest, if the memory allows")
+             "Number of pictures to make at once; 0: the fastest number that fits the memory")
         .at_least(0);
     table
         .add("latents", &Options::latents_in,

@@ -160,7 +160,7 @@ const SettingsTable<ConvertOptions>& convert_settings() {
         .required();
     table.add("out", &ConvertOptions::out, "Default: <Name>.safetensors or <Name>.pt, here")
         .names(SettingValue::kFile);
-    table.add("name", &ConvertOptions::name, "What the word will be called; default: as it is");
+    table.add("name", &ConvertOptions::name, "Name of the new embedding; default: as it is");
     table.add("force", &ConvertOptions::replace, "Replace a file that is there already");
     return table;
   }();

@@ -103,14 +103,14 @@ const SettingsTable<ImportArguments>& import_settings() {
             "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says")
         .may_be({"auto", "epsilon", "v_prediction"});
     table.group("Output");
-    table.add("name", member(&ImportOptions::name), "What the model will be called").required();
+    table.add("name", member(&ImportOptions::name), "Name of the model").required();
     table
         .add("models-dir", &Arguments::folder,
-             "Where models are kept; default: $SDX_MODELS if you may write there, else your own "
-             "folder, ~/.local/share/sdx/models")
+             "Folder of the models; default: $SDX_MODELS if you may write there, else your own, "
+             "~/.local/share/sdx/models")
         .names(SettingValue::kFolder);
     table.add("dtype", member(&ImportOptions::dtype),
-              "Type of the weights: keep, fp32, fp16 or bf16");
+              "Number format of the weights on disk: keep, fp32, fp16 or bf16");
     table.add("link", member(&ImportOptions::link),
               "Do not copy the weights: use them where they lie, as long as they stay there");
     table.add("force", member(&ImportOptions::replace), "Replace a model of the same name");
@@ -366,7 +366,7 @@ std::span<const Command> model_parts() {
       {"show", "Show what a model is", "  sdx-model show mini\n", define_for_model<show_model>},
       {"verify", "Check whether a model is what was imported, byte for byte",
        "  sdx-model verify mini\n", define_for_model<verify_model>},
-      {"embedding", "Look into embedding files, and convert them",
+      {"embedding", "Show or convert embedding files",
        "  sdx-model embedding show embeddings/Ada.pt\n"
        "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n",
        nullptr, embedding_parts}};

@@ -201,11 +201,14 @@ std::function<void()> define_roster_retry(CommandLine& line) {
         .common();
     table
         .add("keep-going", &Retry::keep_going,
-             "Leave out whoever cannot be trained, in place of not starting")
+             "Skip people who cannot be trained, instead of not starting")
         .common();
     table.group("Model and device");
-    table.add("device", &Retry::device, "Another device than the team's run had").common();
-    table.add("threads", &Retry::threads, "Another number of threads than the team's run had")
+    table.add("device", &Retry::device, "Use this device instead of that of the team's run")
+        .common();
+    table
+        .add("threads", &Retry::threads,
+             "Use this number of threads instead of that of the team's run")
         .at_least(0)
         .common();
     return table;
