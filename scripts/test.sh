@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs the tests. Arguments go to ctest: scripts/test.sh -L unit -R model
 # With --all also those of full-size models (12 GB of disk, 16 GB of memory, about half an hour), and
-# unless arguments choose tests, each fuzz target for 30 seconds, where there is clang.
+# unless arguments choose tests, each fuzz target for 30 seconds, where there is clang, and the pages
+# in Chromium, where there is one: tests/cli/requirements.txt is installed in build/browser for it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -19,6 +20,13 @@ done
 
 run_setup
 build_release -DSDX_BUILD_TESTS=ON
+
+# Continuous integration checks the site of the pages too; elsewhere its generator is not asked for.
+if is_ci || ((all)); then
+  stage_begin "the site of the pages"
+  "$SDX_SOURCE/scripts/docs/site.sh" >"$SDX_SOURCE/build/site.log" 2>&1 || cat "$SDX_SOURCE/build/site.log" >&2
+  stage_end ""
+fi
 
 stage_begin "tests"
 log="$SDX_SOURCE/build/release/ctest.log"
@@ -41,6 +49,18 @@ if ((all && ${#arguments[@]} == 0)); then
   # 69: this machine has no clang, which was said.
   ((status != 0 || fuzz_status == 69)) || status="$fuzz_status"
   stage_end ""
+  if have chromium || have chromium-browser || have google-chrome; then
+    stage_begin "pages in Chromium"
+    browser="$SDX_SOURCE/build/browser"
+    if "${SDX_PYTHON:-python3}" -m venv "$browser" &&
+      "$browser/bin/pip" install --quiet --requirement "$SDX_SOURCE/tests/cli/requirements.txt"; then
+      (cd "$SDX_SOURCE" && SDX_PYTHON="$browser/bin/python" ctest --preset release --no-tests=error \
+        --tests-regex '^cli\.gallery_browser$' --verbose) || status="$?"
+    else
+      say "the pages are not tested: tests/cli/requirements.txt could not be installed"
+    fi
+    stage_end ""
+  fi
 fi
 stage_summary
 # CTest's verdict once more, as the last words.

@@ -33,7 +33,10 @@ foreach(source IN LISTS sdx_tools)
   get_filename_component(tool "${source}" NAME_WE)
   add_executable(${tool} "${source}")
   target_link_libraries(${tool} PRIVATE sdx_launcher sdx_warnings)
-  set_target_properties(${tool} PROPERTIES INSTALL_RPATH "")
+  # For libraries that lie beside theirs (scripts/release.sh) and know of no path. The old tag, since
+  # the new one would hold for the program's own libraries only, not for those that they need.
+  set_target_properties(${tool} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/sdx")
+  target_link_options(${tool} PRIVATE "-Wl,--disable-new-dtags")
   add_dependencies(${tool} sdx_tools)
   if(NOT tool STREQUAL "sdx-bench")  # measures the build that it lies in
     install(TARGETS ${tool} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")

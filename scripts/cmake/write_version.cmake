@@ -1,6 +1,9 @@
-# Run by version.cmake at every build: writes sdx/version.h.
+# Run by version.cmake at every build: writes sdx/version.h, and beside it release.txt, the version of
+# what scripts/release.sh and CPack make: that of the tag on HEAD ("v0.1.0": "0.1.0"), else
+# "0.1.0-dev.<commits so far>+<revision>"; ".dirty" behind it where files differ from HEAD's.
 
 set(revision "unknown")
+set(release "${VERSION}-dev")
 find_program(git_program git)
 if(git_program)
   execute_process(
@@ -11,11 +14,29 @@ if(git_program)
   if(NOT failed)
     set(revision "${found}")
     execute_process(
+      COMMAND "${git_program}" -C "${SOURCE}" tag --points-at HEAD --list "v[0-9]*"
+      OUTPUT_VARIABLE tags
+      ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+    execute_process(
+      COMMAND "${git_program}" -C "${SOURCE}" rev-list --count HEAD
+      OUTPUT_VARIABLE commits
+      ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(tags MATCHES "^v([^\n]+)")
+      set(release "${CMAKE_MATCH_1}")
+    else()
+      set(release "${VERSION}-dev.${commits}+${revision}")
+    endif()
+    execute_process(
       COMMAND "${git_program}" -C "${SOURCE}" status --porcelain --untracked-files=no
       OUTPUT_VARIABLE changes
       ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
     if(changes)
       string(APPEND revision "-dirty")
+      if(release MATCHES "[+]")
+        string(APPEND release ".dirty")
+      else()
+        string(APPEND release "+dirty")
+      endif()
     endif()
   endif()
 endif()
@@ -34,10 +55,16 @@ inline constexpr char kBuildType[] = "@BUILD_TYPE@";
 
 }  // namespace sdx
 ]==] text @ONLY)
-set(old "")
-if(EXISTS "${OUTPUT}")
-  file(READ "${OUTPUT}" old)
-endif()
-if(NOT text STREQUAL old)
-  file(WRITE "${OUTPUT}" "${text}")
-endif()
+# Written only if something in it changed.
+function(write_changed file text)
+  set(old "")
+  if(EXISTS "${file}")
+    file(READ "${file}" old)
+  endif()
+  if(NOT text STREQUAL old)
+    file(WRITE "${file}" "${text}")
+  endif()
+endfunction()
+write_changed("${OUTPUT}" "${text}")
+get_filename_component(folder "${OUTPUT}" DIRECTORY)
+write_changed("${folder}/release.txt" "${release}\n")

@@ -69,8 +69,8 @@ _sdx_list() {
   data=${SDX_DATA:-${program%/bin/*}/share/sdx}
   case $1 in
     models)
-      for file in ${SDX_MODELS:+"$SDX_MODELS"/*/bundle.json} ~/.local/share/sdx/models/*/bundle.json \
-        "$data"/models/*/bundle.json; do
+      for file in ${SDX_MODELS:+"$SDX_MODELS"/*/bundle.json} \
+        "${XDG_DATA_HOME:-$HOME/.local/share}"/sdx/models/*/bundle.json "$data"/models/*/bundle.json; do
         [[ -e $file ]] && file=${file%/bundle.json} && printf '%s\n' "${file##*/}"
       done
       ;;
@@ -96,7 +96,7 @@ _sdx_list() {
   data=${SDX_DATA:-${program%/bin/*}/share/sdx}
   case $1 in
     models)
-      found=(~/.local/share/sdx/models/*/bundle.json(N:h:t) $data/models/*/bundle.json(N:h:t))
+      found=(${XDG_DATA_HOME:-~/.local/share}/sdx/models/*/bundle.json(N:h:t) $data/models/*/bundle.json(N:h:t))
       [[ -n $SDX_MODELS ]] && found+=($SDX_MODELS/*/bundle.json(N:h:t))
       ;;
     embeddings) found=(embeddings/*.(safetensors|pt|bin)(N:t:r)) ;;
@@ -113,9 +113,13 @@ function __sdx_list
     if test -z "$data"
         set data (string replace -r '/bin/[^/]*$' /share/sdx (realpath (command -s sdx-generate)))
     end
+    set -l home $XDG_DATA_HOME
+    if test -z "$home"
+        set home ~/.local/share
+    end
     switch $argv[1]
         case models
-            for file in $SDX_MODELS/*/bundle.json ~/.local/share/sdx/models/*/bundle.json $data/models/*/bundle.json
+            for file in $SDX_MODELS/*/bundle.json $home/sdx/models/*/bundle.json $data/models/*/bundle.json
                 basename (dirname $file)
             end
         case embeddings

@@ -40,8 +40,14 @@ struct VariableText {
 
 constexpr std::array kVariables = {
     VariableText{"SDX_MODEL", "The default of --model."},
-    VariableText{"SDX_MODELS", "A folder of imported models, searched first."},
-    VariableText{"SDX_DATA", "The folder share/sdx with templates, presets and packs of prompts."},
+    VariableText{
+        "SDX_MODELS",
+        "A folder of models, searched first; it may belong to all users and be read-only."},
+    VariableText{"XDG_DATA_HOME",
+                 "Your own models are kept in sdx/models there; default ~/.local/share."},
+    VariableText{
+        "SDX_DATA",
+        "The folder share/sdx with the models of all users, templates, presets and prompts."},
     VariableText{"SDX_FACE_DETECTOR", "The .onnx file of the face detector YuNet."},
     VariableText{"SDX_FACE_NETWORK", "The folder with dlib's face network."}};
 

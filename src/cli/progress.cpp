@@ -39,6 +39,7 @@ ProgressBar::ProgressBar(std::string label, int total, bool quiet, std::string h
       quiet_(quiet),
       is_terminal_(isatty(STDERR_FILENO) != 0),
       header_(std::move(header)),
+      left_(total_),
       last_drawn_(std::chrono::steady_clock::now() - kRedraw) {
   if (is_terminal_ && !quiet_) draw(0, "");
 }
@@ -53,10 +54,7 @@ ProgressBar::~ProgressBar() {
 void ProgressBar::update(int done, const std::string& figure) {
   if (quiet_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (first_done_ < 0) {
-    first_done_ = done;
-    start_ = now;
-  }
+  left_.end_step(done, stopwatch_.seconds());
   if (is_terminal_) {
     if (now - last_drawn_ < kRedraw && done < total_) return;
     last_drawn_ = now;
@@ -65,6 +63,17 @@ void ProgressBar::update(int done, const std::string& figure) {
     next_plain_ = done + std::max(total_ / 10, 1);
     write(line(done, figure) + "\n");
   }
+}
+
+void ProgressBar::plan(int pauses, bool may_end_sooner) {
+  left_ = TimeLeft(total_, pauses);
+  may_end_sooner_ = may_end_sooner;
+}
+
+void ProgressBar::end_pause() { left_.end_pause(stopwatch_.seconds()); }
+
+void ProgressBar::remark(const std::string& line) {
+  if (is_terminal_ && !quiet_) write_above(line + "\n");
 }
 
 void ProgressBar::draw(int done, const std::string& figure) {
@@ -91,13 +100,14 @@ std::string ProgressBar::line(int done, const std::string& figure) const {
   std::string text = is_terminal_
                          ? bar_text(label_, done, total_)
                          : label_ + " " + std::to_string(done) + "/" + std::to_string(total_);
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
-  if (done > first_done_) {
-    const double rate = (done - first_done_) / std::max(passed.count(), 1e-6);
-    char rate_text[32];
-    std::snprintf(rate_text, sizeof rate_text, "  %.1f/s", rate);
-    text += rate_text;
-    if (done < total_) text += "  " + duration_text(std::round((total_ - done) / rate)) + " left";
+  if (const auto rate = left_.steps_per_second()) {
+    text += *rate >= 1 ? "  " + fixed_number(*rate, 1) + "/s"
+                       : "  " + fixed_number(1 / *rate, 1) + " s each";
+    const auto seconds = left_.seconds();
+    if (seconds && done < total_) {
+      text += std::string("  ") + (may_end_sooner_ ? "at most " : "") +
+              duration_text(std::round(*seconds)) + " left";
+    }
   }
   if (!figure.empty()) text += "  " + figure;
   return text;

@@ -91,6 +91,7 @@ std::span<const Command> tools() {
        "  sdx-roster slurm team.csv --prompts statcrew --out team > job.sh\n"
        "  sdx-roster status team\n"
        "  sdx-roster retry team\n"
+       "  sdx-roster page team Johannes\n"
        "  sdx-roster forget team Johannes\n"
        "  sdx-roster who photo.jpg --team team\n",
        nullptr, roster_parts},

@@ -243,14 +243,25 @@ void place(cv::Mat& sheet, const Image& image, Size size, int x, int y) {
   cv::Mat(tile.height_px, tile.width_px, CV_8UC3, tile.rgb.data()).copyTo(target);
 }
 
+int choose_gap(int cell_px) { return std::max(4, cell_px / 16); }
+
 }  // namespace
 
 Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_px) {
+  return draw_contact_sheet(cells, columns, cell_px).image;
+}
+
+Rect place_in_first_row(int index, int cell_px) {
+  const int gap_px = choose_gap(cell_px);
+  return {gap_px + index * (cell_px + gap_px), gap_px, cell_px, cell_px};
+}
+
+ContactSheet draw_contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_px) {
   if (cell_px < 1 || columns < 0) throw InternalError("contact_sheet: impossible size");
   const int count = static_cast<int>(cells.size());
   if (columns == 0) columns = static_cast<int>(std::ceil(std::sqrt(static_cast<double>(count))));
   columns = std::clamp(columns, 1, std::max(1, count));
-  const int gap_px = std::max(4, cell_px / 16);
+  const int gap_px = choose_gap(cell_px);
 
   try {
     const Pen pen(cell_px);
@@ -271,7 +282,8 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
     int height_px = gap_px;
     for (const Row& row : rows) height_px += row.images_px + row.labels_px + gap_px;
 
-    Image sheet(gap_px + columns * (cell_px + gap_px), height_px);
+    ContactSheet result{Image(gap_px + columns * (cell_px + gap_px), height_px), {}};
+    Image& sheet = result.image;
     std::fill(sheet.rgb.begin(), sheet.rgb.end(), kGround);
     cv::Mat canvas(sheet.height_px, sheet.width_px, CV_8UC3, sheet.rgb.data());
     int y = gap_px;
@@ -280,8 +292,10 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
       const Row& row = rows[static_cast<std::size_t>(i / columns)];
       const int x = gap_px + i % columns * (cell_px + gap_px);
       const Size size = fitted(cell.image, cell_px);
-      place(canvas, cell.image, size, x + (cell_px - size.width_px) / 2,
-            y + (row.images_px - size.height_px));
+      const Rect& at = result.places.emplace_back(Rect{x + (cell_px - size.width_px) / 2,
+                                                       y + (row.images_px - size.height_px),
+                                                       size.width_px, size.height_px});
+      place(canvas, cell.image, size, at.x_px, at.y_px);
       int line_y = y + row.images_px;
       for (const std::string& line : labels[static_cast<std::size_t>(i)]) {
         pen.draw(canvas, line, x, line_y, cell_px);
@@ -289,7 +303,7 @@ Image contact_sheet(const std::vector<SheetCell>& cells, int columns, int cell_p
       }
       if (i % columns == columns - 1) y += row.images_px + row.labels_px + gap_px;
     }
-    return sheet;
+    return result;
   } catch (const cv::Exception& error) {
     throw InternalError(std::string("OpenCV cannot make a contact sheet: ") + error.what());
   }

@@ -1,10 +1,9 @@
 #include "sdx/model/bundle.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
-#include "sdx/util/data_folder.h"
+#include "sdx/model/model_folders.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
@@ -158,17 +157,6 @@ Json to_json(const BundleInfo& info) {
   return json;
 }
 
-/// Folders that hold bundles by name, in the order in which they are searched.
-std::vector<fs::path> model_folders() {
-  std::vector<fs::path> folders;
-  if (const char* folder = std::getenv("SDX_MODELS")) folders.emplace_back(folder);
-  if (const char* home = std::getenv("HOME")) {
-    folders.push_back(fs::path(home) / ".local/share/sdx/models");
-  }
-  folders.push_back(data_folder() / "models");
-  return folders;
-}
-
 enum class Presence { kBundle, kNone, kForbidden };
 
 /// Whether a folder is a bundle, as far as we may look.
@@ -187,7 +175,7 @@ struct Installed {
 
 Installed list_installed() {
   Installed found;
-  for (const fs::path& folder : model_folders()) {
+  for (const fs::path& folder : list_model_folders()) {
     std::error_code failure;
     for (const auto& entry : fs::directory_iterator(folder, failure)) {
       // No model is called so; an import makes its bundle in such a folder.
@@ -238,7 +226,7 @@ Bundle Bundle::find(const std::string& name_or_path) {
   std::vector<fs::path> places = {name_or_path};
   const bool is_name = !name_or_path.empty() && name_or_path.find('/') == std::string::npos;
   if (is_name) {
-    for (const fs::path& folder : model_folders()) places.push_back(folder / name_or_path);
+    for (const fs::path& folder : list_model_folders()) places.push_back(folder / name_or_path);
   }
   std::optional<fs::path> forbidden;
   for (const fs::path& place : places) {

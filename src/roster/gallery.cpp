@@ -1,11 +1,12 @@
 #include "sdx/roster/gallery.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "sdx/image/decode.h"
+#include "sdx/image/format.h"
 #include "sdx/image/transform.h"
 #include "sdx/image/write.h"
 #include "sdx/util/base64.h"
@@ -14,8 +15,8 @@
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
 #include "sdx/util/json.h"
+#include "sdx/util/page.h"
 #include "sdx/util/remove.h"
-#include "sdx/util/sha256.h"
 
 namespace sdx {
 
@@ -36,8 +37,7 @@ bool is_larger_than_thumbnail(const GalleryImage& gallery_image) {
   return std::max(gallery_image.width_px, gallery_image.height_px) > kThumbnailSide_px;
 }
 
-void check_file(const GalleryImage& gallery_image) {
-  const fs::path& file = gallery_image.file;
+void check_file(const fs::path& file) {
   if (file.empty() || file.is_absolute() ||
       std::find(file.begin(), file.end(), fs::path("..")) != file.end()) {
     throw DataError("the gallery's picture \"" + file.string() +
@@ -61,7 +61,7 @@ void make_thumbnail(const fs::path& source, const fs::path& target) {
 std::set<fs::path> complete_thumbnails(const fs::path& team_folder, const Gallery& gallery) {
   std::set<fs::path> there;
   for (const GalleryImage& gallery_image : gallery.images) {
-    check_file(gallery_image);
+    check_file(gallery_image.file);
     if (!is_larger_than_thumbnail(gallery_image)) continue;
     const fs::path thumbnail = choose_thumbnail(gallery_image);
     try {
@@ -112,40 +112,52 @@ std::string make_url(const fs::path& file) {
   return url;
 }
 
-/// JSON that can stand in a <script>: ASCII without "<", so that nothing in it ends the element.
-std::string script_json(const Json& value) {
-  std::string text;
-  for (const char c : value.dump(-1, ' ', true, Json::error_handler_t::replace)) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else {
-      text += c;
-    }
-  }
-  return text;
+Json describe_person(const GalleryPerson& person) {
+  return {{"name", person.name}, {"note", person.note}};
+}
+
+Json describe_image(const GalleryImage& gallery_image) {
+  return {{"file", make_url(gallery_image.file)},
+          {"names", gallery_image.names},
+          {"prompt", gallery_image.prompt},
+          {"negative", gallery_image.negative_prompt},
+          // As text: JavaScript's numbers hold 53 bits.
+          {"seed", std::to_string(gallery_image.seed)},
+          {"settings", gallery_image.settings},
+          {"width", gallery_image.width_px},
+          {"height", gallery_image.height_px}};
 }
 
 std::string write_data(const Gallery& gallery, const std::set<fs::path>& thumbnails) {
   Json people = Json::array();
   for (const GalleryPerson& person : gallery.people) {
-    people.push_back({{"name", person.name}, {"note", person.note}});
+    people.push_back(describe_person(person));
+    if (person.portrait.empty()) continue;
+    check_file(person.portrait);
+    people.back()["portrait"] = make_url(person.portrait);
   }
   Json images = Json::array();
   for (const GalleryImage& gallery_image : gallery.images) {
-    Json entry = {{"file", make_url(gallery_image.file)},
-                  {"names", gallery_image.names},
-                  {"prompt", gallery_image.prompt},
-                  {"negative", gallery_image.negative_prompt},
-                  // As text: JavaScript's numbers hold 53 bits.
-                  {"seed", std::to_string(gallery_image.seed)},
-                  {"settings", gallery_image.settings},
-                  {"width", gallery_image.width_px},
-                  {"height", gallery_image.height_px}};
+    images.push_back(describe_image(gallery_image));
     const fs::path thumbnail = choose_thumbnail(gallery_image);
-    if (thumbnails.contains(thumbnail)) entry["thumbnail"] = make_url(thumbnail);
-    images.push_back(std::move(entry));
+    if (thumbnails.contains(thumbnail)) images.back()["thumbnail"] = make_url(thumbnail);
   }
-  return script_json({{"people", std::move(people)}, {"pictures", std::move(images)}});
+  return to_script_json({{"people", std::move(people)}, {"pictures", std::move(images)}});
+}
+
+/// A picture's file as an address that holds it; nothing if it is missing or no picture.
+std::optional<std::string> read_as_address(const fs::path& file) {
+  try {
+    const std::string bytes = read_file(file);
+    const auto format = signed_format(bytes.substr(0, kSignatureBytes));
+    if (!format) return std::nullopt;
+    const std::string type = format == ImageFormat::kJpeg  ? "jpeg"
+                             : format == ImageFormat::kPng ? "png"
+                                                           : "webp";
+    return "data:image/" + type + ";base64," + to_base64(bytes);
+  } catch (const MissingInputError&) {
+    return std::nullopt;
+  }
 }
 
 /// What is seen where no script runs, as in the preview of a mail.
@@ -165,7 +177,7 @@ std::string plain_list(const Gallery& gallery) {
     }
     if (!shown) links[nobody] += link;
   }
-  std::string list;
+  std::string list = "<p>Without scripts this page is a plain list of its pictures.</p>\n";
   const auto add = [&](const std::string& title, const std::string& note,
                        const std::string& items) {
     list += "<h2>" + escape_html(title) + "</h2>\n";
@@ -179,66 +191,96 @@ std::string plain_list(const Gallery& gallery) {
   return list;
 }
 
-/// The source expression of a content policy that allows this style sheet or script alone.
-std::string allowed_by_hash(const std::string& text) {
-  const std::string hex = sha256_hex(text);
-  std::string bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
-  return "'sha256-" + to_base64(bytes) + "'";
+/// What differs between the page of a team and that of a person.
+struct PageContent {
+  std::string title;
+  std::string image_sources;  ///< of the content policy
+  std::string connections;    ///< of the content policy: what a script may read
+  std::string data;
+  std::string list;
+};
+
+std::string make_page(const PageContent& content) {
+  return sdx::make_page(data_folder() / "gallery", {{"title", escape_html(content.title)},
+                                                    {"image_sources", content.image_sources},
+                                                    {"connections", content.connections},
+                                                    {"data", content.data},
+                                                    {"list", content.list}});
 }
 
-/// `skeleton` with each {{key}} replaced by its value, in which nothing is replaced again: a prompt
-/// may hold "{{script}}".
-std::string fill(const std::string& skeleton, const std::map<std::string, std::string>& values,
-                 const fs::path& where) {
-  std::string page;
-  std::size_t done = 0;
-  for (std::size_t at = 0; (at = skeleton.find("{{", done)) != std::string::npos;) {
-    const std::size_t end = skeleton.find("}}", at);
-    if (end == std::string::npos) break;
-    const std::string key = skeleton.substr(at + 2, end - at - 2);
-    const auto value = values.find(key);
-    if (value == values.end()) {
-      throw DataError(where.string() + ": unknown placeholder {{" + key + "}}");
-    }
-    page.append(skeleton, done, at - done).append(value->second);
-    done = end + 2;
-  }
-  return page.append(skeleton, done);
+/// Whether a picture and its texts are about this person and nobody else of the gallery.
+bool is_of_alone(const GalleryImage& gallery_image, const std::string& name,
+                 const Gallery& gallery) {
+  const std::vector<std::string>& names = gallery_image.names;
+  const bool is_shown_alone =
+      !names.empty() &&
+      std::all_of(names.begin(), names.end(), [&](const auto& one) { return one == name; });
+  return is_shown_alone &&
+         std::none_of(gallery.people.begin(), gallery.people.end(), [&](const GalleryPerson& one) {
+           const std::string tag = "<" + one.name + ">";
+           return one.name != name &&
+                  (gallery_image.prompt + gallery_image.negative_prompt).find(tag) !=
+                      std::string::npos;
+         });
+}
+
+void check_team_folder(const fs::path& team_folder) {
+  if (fs::is_directory(team_folder)) return;
+  throw MissingInputError("the team's folder " + team_folder.string() + " is not there");
 }
 
 }  // namespace
 
 fs::path write_gallery(const fs::path& team_folder, const Gallery& gallery) try {
-  if (!fs::is_directory(team_folder)) {
-    throw MissingInputError("the team's folder " + team_folder.string() + " is not there");
-  }
+  check_team_folder(team_folder);
   if (fs::is_symlink(team_folder / kThumbnails)) {
     throw DataError((team_folder / kThumbnails).string() +
                     " is a link; thumbnails are removed there, so it must be a folder of its own");
   }
-  const fs::path parts = data_folder() / "gallery";
-  const std::string style = read_file(parts / "style.css");
-  const std::string script = read_file(parts / "script.js");
-  const std::string skeleton = read_file(parts / "index.html");
-
   const std::set<fs::path> thumbnails = complete_thumbnails(team_folder, gallery);
   const fs::path file = team_folder / "index.html";
-  write_file_atomically(file, fill(skeleton,
-                                   {{"title", escape_html(gallery.title)},
-                                    {"style", style},
-                                    {"style_hash", allowed_by_hash(style)},
-                                    {"script", script},
-                                    {"script_hash", allowed_by_hash(script)},
-                                    {"data", write_data(gallery, thumbnails)},
-                                    {"list", plain_list(gallery)}},
-                                   parts / "index.html"));
+  // A page from a server may read its own pictures, to pack them; one from the disk may not.
+  write_file_atomically(file, make_page({gallery.title, "'self' file:", "'self'",
+                                         write_data(gallery, thumbnails), plain_list(gallery)}));
   remove_other_thumbnails(team_folder, thumbnails);
   return file;
 } catch (const fs::filesystem_error& error) {
   throw_errno(error.code().value(), "look after", error.path1());
+}
+
+std::size_t write_person_page(const fs::path& team_folder, const Gallery& gallery,
+                              const std::string& name, const fs::path& page) {
+  check_team_folder(team_folder);
+  const auto person = std::find_if(gallery.people.begin(), gallery.people.end(),
+                                   [&](const GalleryPerson& one) { return one.name == name; });
+  if (person == gallery.people.end()) {
+    throw MissingInputError(team_folder.string() + ": the gallery has nobody called \"" + name +
+                            "\"");
+  }
+  Json shown = describe_person(*person);
+  if (!person->portrait.empty()) {
+    check_file(person->portrait);
+    if (auto address = read_as_address(team_folder / person->portrait)) {
+      shown["portrait"] = std::move(*address);
+    }
+  }
+  Json images = Json::array();
+  for (const GalleryImage& gallery_image : gallery.images) {
+    check_file(gallery_image.file);
+    if (!is_of_alone(gallery_image, name, gallery)) continue;
+    auto address = read_as_address(team_folder / gallery_image.file);
+    if (!address) continue;
+    images.push_back(describe_image(gallery_image));
+    images.back()["address"] = std::move(*address);
+  }
+  const std::size_t count = images.size();
+  const Json data = {{"person", name},
+                     {"people", Json::array({std::move(shown)})},
+                     {"pictures", std::move(images)}};
+  write_file_atomically(page,
+                        make_page({name, "data:", "'none'", to_script_json(data),
+                                   "<p>This page needs scripts to show its pictures.</p>\n"}));
+  return count;
 }
 
 }  // namespace sdx

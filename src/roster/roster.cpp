@@ -68,6 +68,14 @@ MemberReading read_member(const RosterRow& row, const fs::path& folder) {
   if (!until.empty() && member.consent.given.empty()) {
     complain("until says when a consent ends, but consent is empty");
   }
+  const std::string show = find_value(row, "show_portrait");
+  if (!show.empty()) {
+    const auto refusal = why_refused({show, ""}, "");
+    member.shows_portrait = !refusal;
+    if (refusal && refusal->code == ExitCode::kData) {
+      complain("show_portrait: expected yes, no or nothing, found \"" + shown(show) + "\"");
+    }
+  }
   return reading;
 }
 

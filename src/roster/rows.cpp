@@ -17,10 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kColumns = {"name",    "portraits", "init", "kind",
-                                                      "prompts", "consent",   "until"};
+constexpr std::array<std::string_view, 8> kColumns = {
+    "name", "portraits", "init", "kind", "prompts", "consent", "until", "show_portrait"};
 constexpr std::string_view kColumnAdvice =
-    "a roster has the columns name, portraits and, at will, init, kind, prompts, consent, until";
+    "a roster has the columns name, portraits and, at will, init, kind, prompts, consent, until, "
+    "show_portrait";
 
 bool is_known(std::string_view column) {
   return std::find(kColumns.begin(), kColumns.end(), column) != kColumns.end();
@@ -145,7 +146,8 @@ std::string dumped(const Json& value) {
 /// The text that a key has for its value; nothing if it has none.
 std::optional<std::string> to_text(const std::string& key, const Json& value) {
   if (value.is_null()) return "";
-  if (key == "consent" && value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if ((key == "consent" || key == "show_portrait") && value.is_boolean())
+    return value.get<bool>() ? "yes" : "no";
   if (!value.is_string()) return std::nullopt;
   const auto& text = value.get_ref<const std::string&>();
   // No path goes on behind a NUL.

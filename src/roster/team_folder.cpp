@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "roster/team_gallery.h"
+#include "sdx/roster/gallery.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
@@ -14,6 +15,7 @@
 #include "sdx/util/name.h"
 #include "sdx/util/remove.h"
 #include "sdx/util/text.h"
+#include "sdx/util/units.h"
 
 namespace sdx {
 
@@ -100,6 +102,7 @@ std::vector<fs::path> list_image_folders(const TeamFolder& team, const std::stri
 /// it was interrupted.
 std::vector<fs::path> list_places(const TeamFolder& team, const std::string& name) {
   std::vector<fs::path> places = list_image_folders(team, name);
+  places.push_back(within(team, team.portrait(name).parent_path()));
   places.push_back(within(team, team.embedding(name)));
   places.push_back(within(team, team.person(name)));
   return places;
@@ -151,6 +154,10 @@ fs::path TeamFolder::person(const std::string& name) const {
   return find_named_entry(people(), checked(name));
 }
 
+fs::path TeamFolder::portrait(const std::string& name) const {
+  return find_named_entry(portraits(), checked(name)) / "portrait.webp";
+}
+
 std::string images_folder(const std::vector<std::string>& names) { return join(names, " "); }
 
 std::vector<fs::path> remove_images(const TeamFolder& team, const std::string& name) {
@@ -170,6 +177,34 @@ std::vector<fs::path> list_files_of_person(const TeamFolder& team, const std::st
   }
   sort_unique(files);
   return files;
+}
+
+std::size_t write_page_of_person(const TeamFolder& team, const std::string& name,
+                                 const fs::path& page) {
+  if (!fs::exists(team.summary())) {
+    throw MissingInputError(team.root.string() +
+                            ": holds no finished run of a team (summary.json is missing)");
+  }
+  const Json summary = read_json_file(team.summary());
+  std::vector<std::string> people;
+  std::string found;
+  std::string note;
+  for (const Json& person : json_value<Json>(summary, "people", team.summary())) {
+    people.push_back(json_value<std::string>(person, "name", team.summary()));
+    if (!is_same_name(people.back(), name)) continue;
+    found = people.back();
+    const auto likeness = person.find("likeness_after");
+    if (likeness != person.end() && likeness->is_number()) {
+      note = "likeness " + fixed_number(likeness->get<double>(), 2);
+    }
+  }
+  if (found.empty()) {
+    throw MissingInputError(team.root.string() + ": the team has nobody called \"" + name +
+                            "\"; the people there are " + join(people, ", "));
+  }
+  TeamGallery gallery(team, "", people, {});
+  gallery.set_notes({{found, note}});
+  return write_person_page(team.root, gallery.look(), found, page);
 }
 
 std::vector<fs::path> forget_person(const TeamFolder& team, const std::string& name) {

@@ -11,12 +11,18 @@
 #include <thread>
 
 #include "sdx/generation/infotext_format.h"
+#include "sdx/image/contact_sheet.h"
+#include "sdx/image/decode.h"
 #include "sdx/image/format.h"
 #include "sdx/image/metadata.h"
+#include "sdx/image/transform.h"
+#include "sdx/image/write.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
+#include "sdx/util/file.h"
 #include "sdx/util/lock.h"
 #include "sdx/util/name.h"
+#include "sdx/util/remove.h"
 
 namespace sdx {
 
@@ -71,6 +77,28 @@ std::optional<GalleryImage> gallery_image(const TeamFolder& team, const fs::path
   return image;
 }
 
+/// Writes the first portrait that a training has used, cropped as the training saw it. Without the
+/// camera's metadata, since only pixels are copied.
+void copy_portrait(const TeamFolder& team, const std::string& name) {
+  const fs::path sheet_file = team.training(name) / "portraits.png";
+  const fs::path target = team.portrait(name);
+  if (!fs::exists(sheet_file)) return;
+  if (fs::exists(target) && fs::last_write_time(target) >= fs::last_write_time(sheet_file)) return;
+  Image sheet;
+  try {
+    sheet = decode_image(sheet_file).image;
+  } catch (const DataError&) {
+    return;  // one damaged file must not cost everybody the page
+  }
+  const Rect place = place_in_first_row(0);
+  if (sheet.width_px < place.x_px + place.width_px ||
+      sheet.height_px < place.y_px + place.height_px) {
+    return;  // made by something else
+  }
+  prepare_output_folder(target.parent_path());
+  write_image(target, crop(sheet, place), {ImageFormat::kWebp}, {});
+}
+
 }  // namespace
 
 TeamGallery::TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people,
@@ -119,6 +147,10 @@ Gallery TeamGallery::gallery() const {
   for (const std::string& name : people_) {
     const auto note = notes_.find(name);
     gallery.people.push_back({name, note == notes_.end() ? "" : note->second});
+    const fs::path portrait = folder_.portrait(name);
+    if (fs::exists(portrait)) {
+      gallery.people.back().portrait = portrait.lexically_relative(folder_.root);
+    }
   }
   const auto has_left = [this](const std::string& name) {
     const bool is_there = std::find(people_.begin(), people_.end(), name) != people_.end();
@@ -138,7 +170,30 @@ Gallery TeamGallery::gallery() const {
   return gallery;
 }
 
+/// Copies the portraits that may be shown, and removes the others.
+void TeamGallery::update_portraits() const {
+  if (!portraits_allowed_) return;
+  if (fs::is_directory(folder_.portraits())) {
+    std::vector<fs::path> others;
+    for (const auto& entry : fs::directory_iterator(folder_.portraits())) {
+      const std::string owner = entry.path().filename().string();
+      const bool is_allowed =
+          std::any_of(portraits_allowed_->begin(), portraits_allowed_->end(),
+                      [&](const std::string& name) { return is_same_name(name, owner); });
+      if (!is_allowed) others.push_back(entry.path().lexically_relative(folder_.root));
+    }
+    for (const fs::path& other : others) remove_inside(folder_.root, other);
+  }
+  for (const std::string& name : *portraits_allowed_) copy_portrait(folder_, name);
+}
+
+Gallery TeamGallery::look() {
+  find_images();
+  return gallery();
+}
+
 void TeamGallery::write_locked() {
+  update_portraits();
   find_images();
   write_gallery(folder_.root, gallery());
   written_ = std::chrono::steady_clock::now();

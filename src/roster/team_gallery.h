@@ -3,6 +3,8 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,10 @@ class TeamGallery {
   TeamGallery(TeamFolder folder, std::string title, std::vector<std::string> people,
               const std::vector<std::string>& prompts);
 
+  /// Whose portraits may be shown: each page written from now on copies theirs into the team's
+  /// folder, and removes all others from there. Without this call those that are there are shown.
+  void show_portraits(std::set<std::string> names) { portraits_allowed_ = std::move(names); }
+
   /// A picture was written.
   void add(const std::filesystem::path& file);
 
@@ -30,9 +36,16 @@ class TeamGallery {
   /// @param notes a line for each person who has one, by name
   void write(std::map<std::string, std::string> notes);
 
+  /// What is known of each person, as write() takes it.
+  void set_notes(std::map<std::string, std::string> notes) { notes_ = std::move(notes); }
+
+  /// The gallery of what is in the folder now. Nothing is written.
+  Gallery look();
+
  private:
   std::string find_person(const std::string& name) const;
   void find_images();
+  void update_portraits() const;
   void write_locked();
   Gallery gallery() const;
 
@@ -42,6 +55,7 @@ class TeamGallery {
   std::map<std::string, std::size_t> order_;  ///< of prompts
   std::map<std::filesystem::path, GalleryImage> images_;
   std::map<std::string, std::string> notes_;
+  std::optional<std::set<std::string>> portraits_allowed_;
   std::chrono::steady_clock::time_point written_{};
 };
 

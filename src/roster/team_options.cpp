@@ -44,9 +44,9 @@ const SettingsTable<TeamOptions>& team_settings() {
     Table table;
     table.group("Input");
     table
-        .add(
-            "roster", &TeamOptions::roster,
-            "CSV file with a header, or JSON: name, portraits; init, kind, prompts, consent, until")
+        .add("roster", &TeamOptions::roster,
+             "CSV file with a header, or JSON: name, portraits; init, kind, prompts, consent, "
+             "until, show_portrait")
         .positional()
         .path()
         .common();

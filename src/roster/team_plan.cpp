@@ -119,7 +119,8 @@ class TeamCheck {
     if (auto missing = check_portraits(member, roster_.path)) return missing;
     try {
       check_name(member.name, tokenizer_);
-      checked_.plan.members.push_back({make_training(member, options_, model_), {}});
+      checked_.plan.members.push_back(
+          {make_training(member, options_, model_), {}, member.shows_portrait});
     } catch (const Error& error) {
       return problem(error.exit_code(), error.what());
     }

@@ -42,6 +42,14 @@ std::vector<std::string> list_prompts(const TeamPlan& plan) {
   return prompts;
 }
 
+std::set<std::string> list_whose_portraits_show(const TeamPlan& plan) {
+  std::set<std::string> names;
+  for (const TeamMember& member : plan.members) {
+    if (member.shows_portrait) names.insert(member.training.inversion.name);
+  }
+  return names;
+}
+
 /// What the gallery says of a person.
 std::string write_note(const MemberOutcome& outcome) {
   if (outcome.failure) return outcome.failure->text;
@@ -65,6 +73,7 @@ class TeamRun : private ImageObserver {
     prepare_output_folder(plan.folder.people());
     prepare_output_folder(plan.folder.images());
     outcome_.title = plan.title;
+    gallery_.show_portraits(list_whose_portraits_show(plan));
     for (const TeamMember& member : plan.members) {
       MemberOutcome outcome;
       outcome.name = member.training.inversion.name;

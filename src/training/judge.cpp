@@ -50,7 +50,9 @@ struct Judge::Impl {
         schedule(parts.bundle.info().noise_schedule) {
     plain = plain_conditioning();
     knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
-    if (knows_the_person) person = unit_mean(compute_vectors(portraits, *identity));
+    if (!knows_the_person) return;
+    person = unit_mean(compute_vectors(portraits, *identity));
+    for (const Image& portrait : portraits) by_portrait.push_back(identity->encode(portrait));
   }
 
   /// The prompts with the model's own word for a person, a row for each.
@@ -65,10 +67,20 @@ struct Judge::Impl {
     return encode_prompts(prompts, model.tokenizer, {}, model.text_encoders, {side_px, side_px});
   }
 
-  double likeness(const Image& portrait) const {
-    if (!knows_the_person) return 0;
-    const auto vector = identity->encode(portrait);
-    return vector ? std::max(cosine(*vector, person), 0.0) : 0;
+  /// Adds what one of `count` pictures says of likeness. A picture without a face says 0.
+  void add_likeness(const Image& image, double count, Evaluation& evaluation) const {
+    if (!knows_the_person) return;
+    evaluation.likeness_by_portrait.resize(by_portrait.size());
+    const auto vector = identity->encode(image);
+    const auto compare = [&](const std::vector<float>& other) {
+      return vector ? std::max(cosine(*vector, other), 0.0) : 0.0;
+    };
+    evaluation.likeness += compare(person) / count;
+    for (std::size_t i = 0; i < by_portrait.size(); ++i) {
+      if (!by_portrait[i]) continue;
+      std::optional<double>& sum = evaluation.likeness_by_portrait[i];
+      sum = sum.value_or(0) + compare(*by_portrait[i]) / count;
+    }
   }
 
   /// Squared errors of the UNet in `latents` [1,C,h,w] under every prompt, [P].
@@ -106,8 +118,9 @@ struct Judge::Impl {
   Generator generator;
   NoiseSchedule schedule;
   bool knows_the_person = false;
-  std::vector<float> person;  ///< mean of the portraits
-  Conditioning plain;         ///< see plain_conditioning()
+  std::vector<float> person;                                   ///< mean of the portraits
+  std::vector<std::optional<std::vector<float>>> by_portrait;  ///< nothing where no face is seen
+  Conditioning plain;                                          ///< see plain_conditioning()
 };
 
 Judge::Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,
@@ -148,7 +161,7 @@ EvaluatedImages Judge::evaluate(const Embedding& word,
   // time.
   const auto count = static_cast<double>(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    result.evaluation.likeness += impl_->likeness(result.images[i]) / count;
+    impl_->add_likeness(result.images[i], count, result.evaluation);
     result.evaluation.obedience +=
         impl_->obedience(latents[i], static_cast<std::int64_t>(i), may_stop) / count;
   }

@@ -3,15 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <iterator>
+#include <limits>
 #include <numeric>
+#include <set>
 
+#include "sdx/image/contact_sheet.h"
+#include "sdx/image/decode.h"
+#include "sdx/image/transform.h"
+#include "sdx/image/write.h"
 #include "sdx/util/base64.h"
+#include "sdx/util/data_folder.h"
 #include "sdx/util/file.h"
 #include "sdx/util/html.h"
+#include "sdx/util/page.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
 #include "training/chart.h"
-#include "training/report_style.h"
 #include "training/run_record.h"
 
 namespace sdx {
@@ -51,20 +59,20 @@ std::string choose_name(const RunRecord& run) {
   return name.empty() ? "A training run" : "<" + name + ">";
 }
 
-std::string header(const RunRecord& run) {
+std::string write_lead(const RunRecord& run) {
+  if (run.summary.empty()) return "This run has not come to its end yet.";
   const std::string model = summary_text(run, "model");
   const std::string embedding = summary_text(run, "embedding");
   const std::string reason = summary_text(run, "stopped_because");
-  std::string lead;
-  if (run.summary.empty()) {
-    lead = "This run has not come to its end yet.";
-  } else {
-    lead = "A word learnt";
-    if (!model.empty()) lead += " by the model " + model;
-    if (!embedding.empty()) lead += ", written to " + embedding;
-    lead += ".";
-    if (!reason.empty()) lead += " Training stopped: " + reason + ".";
-  }
+  std::string lead = "The embedding was trained";
+  if (!model.empty()) lead += " with the model " + model;
+  if (!embedding.empty()) lead += " and written to " + embedding;
+  lead += ".";
+  if (!reason.empty()) lead += " Training stopped: " + reason + ".";
+  return lead;
+}
+
+std::string list_facts(const RunRecord& run) {
   std::string facts;
   const auto before = summary_number(run, "likeness_before");
   const auto after = summary_number(run, "likeness_after");
@@ -81,9 +89,7 @@ std::string header(const RunRecord& run) {
   if (const auto memory = summary_number(run, "peak_memory_gb")) {
     facts += fact("Memory", short_number(*memory) + " GB", "at its peak");
   }
-  return "<header>\n<h1>" + escape_html(choose_name(run)) + "</h1>\n<p class=\"lead\">" +
-         escape_html(lead) + "</p>\n" +
-         (facts.empty() ? "" : "<dl class=\"facts\">\n" + facts + "</dl>\n") + "</header>\n";
+  return facts.empty() ? "" : "<dl class=\"facts\">\n" + facts + "</dl>\n";
 }
 
 std::string section(const std::string& title, const std::string& content) {
@@ -154,32 +160,142 @@ std::string scores_at(const RunRecord& run, int step) {
   return text;
 }
 
+std::string image_element(const std::string& id, const std::string& type, const std::string& bytes,
+                          const std::string& alternative) {
+  return "<img " + (id.empty() ? "" : "id=\"" + id + "\" ") + "alt=\"" + escape_html(alternative) +
+         "\" src=\"data:image/" + type + ";base64," + to_base64(bytes) + "\"/>\n";
+}
+
+/// A whole sheet.
 std::string image(const fs::path& file, const std::string& alternative) {
-  return "<img alt=\"" + escape_html(alternative) + "\" src=\"data:image/png;base64," +
-         to_base64(read_file(file)) + "\"/>\n";
+  return image_element("", "png", read_file(file), alternative);
 }
 
-std::string previews(const RunRecord& run) {
-  std::string figures;
-  for (const auto& [step, file] : run.previews) {
-    const bool kept = step == run.best_step;
-    const std::string title = "Step " + std::to_string(step);
-    const std::string scores = scores_at(run, step);
-    figures += "<figure" + std::string(kept ? " class=\"kept\"" : "") + ">\n<figcaption>" + title +
-               (kept ? "<span class=\"badge\">kept</span>" : "") +
-               (scores.empty() ? "" : "<small>" + scores + "</small>") + "</figcaption>\n" +
-               image(file, "Pictures of " + choose_name(run) + " by the word of step " +
-                               std::to_string(step)) +
-               "</figure>\n";
+/// A picture cut out of a sheet. In a sheet it has lost nothing that matters here, and as WebP it
+/// is a tenth as large.
+std::string cut_image(const Image& sheet, const Rect& place, const std::string& id,
+                      const std::string& alternative) {
+  constexpr int kQuality = 90;
+  const std::string bytes = encode_image(crop(sheet, place), {ImageFormat::kWebp, kQuality}, {});
+  return image_element(id, "webp", bytes, alternative);
+}
+
+bool lies_within(const Rect& place, const Image& sheet) {
+  return place.x_px >= 0 && place.y_px >= 0 && place.width_px > 0 && place.height_px > 0 &&
+         place.x_px + place.width_px <= sheet.width_px &&
+         place.y_px + place.height_px <= sheet.height_px;
+}
+
+/// The likeness of each portrait at the newest milestone up to a step; null: of none.
+const std::vector<double>* find_likeness_by_portrait(const RunRecord& run, int step) {
+  const auto after = run.likeness_by_portrait.upper_bound(step);
+  return after == run.likeness_by_portrait.begin() ? nullptr : &std::prev(after)->second;
+}
+
+/// The pictures of a report, cut out of their sheets; whole sheets where it is not known what lies
+/// where, as in the folders of earlier versions.
+class Pictures {
+ public:
+  explicit Pictures(const RunRecord& run) : run_(run) {
+    read_portraits();
+    for (const auto& [step, file] : run.previews) read_previews(step, file);
   }
-  return grid("grid", figures);
-}
 
-std::string crops(const RunRecord& run) {
-  if (run.portraits.empty()) return "";
-  return "<figure class=\"crops\">\n<figcaption>As the model saw them</figcaption>\n" +
-         image(run.portraits, "The portraits, cropped") + "</figure>\n";
-}
+  /// What the page's script compares: the images have the ids "portrait-0" and "preview-50-0".
+  Json describe() const {
+    Json portraits = Json::array();
+    if (is_cut_) {
+      for (const SheetPortrait& one : run_.crops) portraits.push_back({{"file", one.file}});
+    }
+    Json milestones = Json::array();
+    for (const auto& [step, file] : run_.previews) {
+      if (!cut_steps_.contains(step)) continue;
+      Json milestone = {
+          {"step", step}, {"kept", step == run_.best_step}, {"prompts", run_.preview_prompts}};
+      const auto likeness = run_.likeness.find(step);
+      if (likeness != run_.likeness.end()) milestone["likeness"] = likeness->second;
+      const auto by_portrait = run_.likeness_by_portrait.find(step);
+      if (by_portrait != run_.likeness_by_portrait.end()) {
+        Json& values = milestone["likeness_by_portrait"] = Json::array();
+        for (const double value : by_portrait->second) {
+          values.push_back(std::isnan(value) ? Json() : Json(value));
+        }
+      }
+      milestones.push_back(std::move(milestone));
+    }
+    return {{"name", choose_name(run_)}, {"portraits", portraits}, {"milestones", milestones}};
+  }
+
+  const std::string& previews() const { return previews_; }
+  const std::string& portraits() const { return portraits_; }
+
+ private:
+  void read_portraits() {
+    if (run_.portraits.empty()) return;
+    const Image sheet = decode_image(run_.portraits).image;
+    is_cut_ = !run_.crops.empty() &&
+              std::all_of(run_.crops.begin(), run_.crops.end(),
+                          [&](const SheetPortrait& one) { return lies_within(one.place, sheet); });
+    if (!is_cut_) {
+      portraits_ = "<figure class=\"crops\">\n<figcaption>As the model saw them</figcaption>\n" +
+                   image(run_.portraits, "The portraits, cropped") + "</figure>\n";
+      return;
+    }
+    const std::vector<double>* const likeness =
+        find_likeness_by_portrait(run_, run_.best_step.value_or(std::numeric_limits<int>::max()));
+    std::string figures;
+    for (std::size_t i = 0; i < run_.crops.size(); ++i) {
+      const SheetPortrait& one = run_.crops[i];
+      figures += "<figure>\n" +
+                 cut_image(sheet, one.place, "portrait-" + std::to_string(i), one.file) +
+                 "<figcaption>" + escape_html(one.file) + "<small>" +
+                 describe_likeness(likeness, i) + "</small></figcaption>\n</figure>\n";
+    }
+    portraits_ =
+        "<p class=\"remark\">The model saw these crops. The likeness is that of the kept "
+        "embedding's previews to each of them.</p>\n" +
+        grid("grid portraits", figures);
+  }
+
+  static std::string describe_likeness(const std::vector<double>* likeness, std::size_t index) {
+    if (likeness == nullptr || index >= likeness->size()) return "";
+    const double value = (*likeness)[index];
+    return std::isnan(value) ? "no face is seen in it" : "likeness " + fixed_number(value, 2);
+  }
+
+  void read_previews(int step, const fs::path& file) {
+    const bool kept = step == run_.best_step;
+    const std::string scores = scores_at(run_, step);
+    previews_ += "<figure" + std::string(kept ? " class=\"kept\"" : "") + ">\n<figcaption>Step " +
+                 std::to_string(step) + (kept ? "<span class=\"badge\">kept</span>" : "") +
+                 (scores.empty() ? "" : "<small>" + scores + "</small>") + "</figcaption>\n" +
+                 cut_previews(step, file) + "</figure>\n";
+  }
+
+  std::string cut_previews(int step, const fs::path& file) {
+    const Image sheet = decode_image(file).image;
+    const std::vector<std::string>& prompts = run_.preview_prompts;
+    const auto count = static_cast<int>(prompts.size());
+    if (prompts.empty() || !lies_within(place_in_first_row(count - 1), sheet)) {
+      return image(file, "Pictures of " + choose_name(run_) + " by the embedding of step " +
+                             std::to_string(step));
+    }
+    cut_steps_.insert(step);
+    std::string images;
+    for (int i = 0; i < count; ++i) {
+      const std::string& prompt = prompts[static_cast<std::size_t>(i)];
+      images += cut_image(sheet, place_in_first_row(i),
+                          "preview-" + std::to_string(step) + "-" + std::to_string(i), prompt);
+    }
+    return "<div class=\"row\">\n" + images + "</div>\n";
+  }
+
+  const RunRecord& run_;
+  bool is_cut_ = false;      ///< the portraits are
+  std::set<int> cut_steps_;  ///< whose previews are
+  std::string portraits_;
+  std::string previews_;
+};
 
 std::string settings(const RunRecord& run) {
   std::string rows;
@@ -192,19 +308,21 @@ std::string settings(const RunRecord& run) {
 }
 
 std::string page(const RunRecord& run) {
-  std::string footer = "Made from the files in the run's folder; metrics.jsonl has every number.";
+  std::string footer = "Made from the files in the run's folder. metrics.jsonl has every number.";
   if (run.unread_lines > 0) {
     footer += " Lines of it that could not be read: " + std::to_string(run.unread_lines) + ".";
   }
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-         "img-src data:; style-src 'unsafe-inline'\"/>\n<title>" +
-         escape_html(choose_name(run)) + ": report of a training run</title>\n<style>" +
-         kReportStyle + "</style>\n</head>\n<body>\n" + header(run) + "<main>\n" +
-         section("Progress", curves(run)) + section("Milestones", previews(run)) +
-         section("Portraits", crops(run)) + section("Settings", settings(run)) +
-         "</main>\n<footer>" + footer + "</footer>\n</body>\n</html>\n";
+  const Pictures pictures(run);
+  return make_page(data_folder() / "report",
+                   {{"name", escape_html(choose_name(run))},
+                    {"lead", escape_html(write_lead(run))},
+                    {"facts", list_facts(run)},
+                    {"sections", section("Progress", curves(run)) +
+                                     section("Milestones", grid("grid", pictures.previews())) +
+                                     section("Portraits", pictures.portraits()) +
+                                     section("Settings", settings(run))},
+                    {"footer", footer},
+                    {"data", to_script_json(pictures.describe())}});
 }
 
 }  // namespace

@@ -29,6 +29,10 @@ fs::path prepared(fs::path folder) {
 
 }  // namespace
 
+fs::path find_preview(const fs::path& run_folder, int step) {
+  return run_folder / "previews" / (step_name(step) + ".png");
+}
+
 RunFolder::RunFolder(fs::path folder, KeepPolicy keep)
     : path_(prepared(std::move(folder))), keep_(keep), lock_(path_ / ".lock", path_.string()) {}
 
@@ -91,9 +95,9 @@ void RunFolder::write_milestone(const Milestone& milestone, const std::vector<Im
                                 const Embedding& embedding) {
   std::vector<SheetCell> cells;
   for (std::size_t i = 0; i < images.size(); ++i) cells.push_back({images[i], prompts[i]});
-  prepare_output_folder(path_ / "previews");
-  write_png(path_ / "previews" / (step_name(milestone.step) + ".png"),
-            contact_sheet(cells, static_cast<int>(cells.size())));
+  const fs::path file = find_preview(path_, milestone.step);
+  prepare_output_folder(file.parent_path());
+  write_png(file, contact_sheet(cells, static_cast<int>(cells.size())));
   if (keep_ == KeepPolicy::kAll) {
     prepare_output_folder(path_ / "milestones");
     write_embedding(path_ / "milestones" / (step_name(milestone.step) + ".safetensors"), embedding);

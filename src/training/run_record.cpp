@@ -1,6 +1,7 @@
 #include "training/run_record.h"
 
 #include <charconv>
+#include <limits>
 #include <sstream>
 
 #include "sdx/util/error.h"
@@ -33,6 +34,30 @@ void add_line(RunRecord& run, const Json& line) {
   add("likeness", run.likeness);
   add("obedience", run.obedience);
   add("score", run.score);
+  const auto by_portrait = line.find("likeness_by_portrait");
+  if (by_portrait == line.end() || !by_portrait->is_array()) return;
+  std::vector<double>& values = run.likeness_by_portrait[step->get<int>()];
+  values.clear();
+  for (const Json& value : *by_portrait) {
+    values.push_back(value.is_number() ? value.get<double>()
+                                       : std::numeric_limits<double>::quiet_NaN());
+  }
+}
+
+/// What lies where in the sheets. A folder of an earlier version does not say it.
+void read_sheets(RunRecord& run, const fs::path& file) {
+  const Json sheets = read_object(file);
+  if (sheets.empty()) return;
+  for (const Json& one : json_value<std::vector<Json>>(sheets, "portraits", file)) {
+    const auto place = json_value<std::vector<int>>(one, "place", file);
+    if (place.size() != 4) {
+      throw DataError(file.string() + ": key \"place\": expected x, y, width and height, found " +
+                      describe_json(Json(place)));
+    }
+    run.crops.push_back(
+        {json_value<std::string>(one, "file", file), {place[0], place[1], place[2], place[3]}});
+  }
+  run.preview_prompts = json_value<std::vector<std::string>>(sheets, "previews", file);
 }
 
 void read_metrics(RunRecord& run, const fs::path& file) {
@@ -73,6 +98,7 @@ RunRecord read_run(const fs::path& folder) {
   if (best != run.summary.end() && json_holds<int>(*best)) run.best_step = best->get<int>();
   if (fs::exists(folder / "portraits.png")) run.portraits = folder / "portraits.png";
   find_previews(run, folder / "previews");
+  read_sheets(run, folder / "sheets.json");
   return run;
 }
 

@@ -23,12 +23,25 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void write_crops(const std::vector<Portrait>& portraits, const fs::path& file) {
+/// Writes the portraits as the model sees them, and sheets.json: what lies where in that sheet, and
+/// which prompts the sheets of previews show.
+void write_crops(const std::vector<Portrait>& portraits, const std::vector<std::string>& prompts,
+                 const fs::path& folder) {
   std::vector<SheetCell> cells;
   for (const Portrait& portrait : portraits) {
     if (portrait.used()) cells.push_back({portrait.image, portrait.file.filename().string()});
   }
-  write_png(file, contact_sheet(cells));
+  const ContactSheet sheet = draw_contact_sheet(cells);
+  Json places = Json::array();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const Rect& at = sheet.places[i];
+    places.push_back(
+        {{"file", cells[i].label}, {"place", {at.x_px, at.y_px, at.width_px, at.height_px}}});
+  }
+  write_png(folder / "portraits.png", sheet.image);
+  const Json sheets = {{"portraits", std::move(places)}, {"previews", prompts}};
+  write_file_atomically(folder / "sheets.json",
+                        sheets.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 /// The likeness at the start and of the vectors that are kept, where it could be measured.
@@ -210,6 +223,10 @@ class RunningTraining : public TrainingObserver {
     Json line = {{"step", one.step}, {"obedience", one.evaluation.obedience}};
     if (one.evaluation.likeness > 0) {
       line["likeness"] = one.evaluation.likeness;
+      Json& by_portrait = line["likeness_by_portrait"] = Json::array();
+      for (const auto& likeness : one.evaluation.likeness_by_portrait) {
+        by_portrait.push_back(likeness ? Json(*likeness) : Json());
+      }
       line["score"] = one.evaluation.score();
     }
     write_metrics(line);
@@ -342,7 +359,8 @@ PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& tar
   parts->load_portraits();
   parts->find_checkpoint(resume);
   write_file_atomically(folder.path() / "config.json", parts->spec.configuration + "\n");
-  write_crops(parts->subject.portraits, folder.path() / "portraits.png");
+  write_crops(parts->subject.portraits, fill_names(parts->previews, {parts->spec.inversion.name}),
+              folder.path());
   return PreparedTraining(std::move(parts));
 }
 

@@ -1,25 +1,33 @@
-"""Uses a gallery as people do, in headless Chromium: gallery_browser.py SMALL BIG
+"""Uses the pages as people do, in headless Chromium: gallery_browser.py FOLDER [TEST…]
 
-SMALL and BIG are the folders that gallery_browser_test.cpp makes. Exits with 77 where there is no
-Playwright or no Chromium.
+FOLDER holds what gallery_browser_test.cpp makes: galleries in `small` and `big`, a person's page in
+`person`, a report in `run`, each as index.html. Exits with 77 where requirements.txt is not
+installed, or no Chromium.
 """
 
+import functools
+import http.server
 import pathlib
 import re
 import shutil
 import statistics
 import sys
+import threading
+import zipfile
 
 NO_BROWSER = 77
 
 try:
+    import axe_playwright_python
     from playwright.sync_api import Error, expect, sync_playwright
 except ImportError:
     sys.exit(NO_BROWSER)
 
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+NARROW = {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True}
 UNICORN = "{name} riding a unicorn"
+AXE = (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
 class Visit:
@@ -240,7 +248,8 @@ def test_names_for_screen_readers(browser, small):
         seen = page.locator("body").aria_snapshot()
         for part in ('- button "Dark theme"', '- searchbox "Search"', '- combobox "Person"',
                      '- combobox "Prompt"', '- group "Group by"', '- radio "Person" [checked]',
-                     '- radio "Prompt"', "- status: 7 pictures, 4 people", '- heading "Ada" [level=2]',
+                     '- radio "Prompt"', '- checkbox "Favourites 0"', '- button "Download"',
+                     "- status: 7 pictures, 4 people", '- heading "Ada" [level=2]',
                      '- link "Ada riding a unicorn, seed 7"'):
             assert part in seen, (part, seen)
         tile(page, "Ada riding a unicorn").click()
@@ -255,18 +264,263 @@ def test_everything_is_reached_by_tab_and_seen(browser, small):
     with Visit(browser, small, **DESKTOP) as page:
         expect(tile(page, "Robot Ada")).to_be_visible()
         reached = []
-        for _ in range(9):
+        for _ in range(14):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("""() => {
               const focused = document.activeElement;
-              const drawn = focused.name === "view" ? focused.nextElementSibling : focused;
-              const name = focused.id || focused.name || focused.textContent.trim().slice(0, 30);
+              const drawn = ["view", "favourites"].includes(focused.name) ? focused.nextElementSibling : focused;
+              const name = focused.id || focused.name || focused.getAttribute("aria-label") || focused.textContent.trim().slice(0, 30);
               const { outlineStyle, outlineWidth } = getComputedStyle(drawn);
               return `${name}|${outlineStyle} ${outlineWidth}`;
             }"""))
         assert reached == [name + "|solid 3px" for name in (
-            "theme", "search", "person", "prompt", "view", "Ada", "Ada riding a unicorn",
-            "Robot Ada", "Ada and Ben at sea")], reached
+            "theme", "search", "person", "prompt", "view", "favourites", "download", "Ada",
+            "Ada riding a unicorn", "Favourite: Ada riding a unicorn, seed 7", "Robot Ada",
+            "Favourite: Robot Ada, seed 18446744073709551615", "Ada and Ben at sea",
+            "Favourite: Ada and Ben at sea, seed 9")], reached
+
+
+def heart(page, name):
+    return page.get_by_role("button", name=f"Favourite: {name}").first
+
+
+def test_favourites_are_kept(browser, small):
+    with Visit(browser, small, **DESKTOP) as page:
+        count = page.locator("#favourite-count")
+        expect(count).to_have_text("0")
+        heart(page, "Robot Ben").click()
+        heart(page, "Ada and Ben at sea").click()  # it has a tile at each of the two
+        expect(page.locator('.heart[aria-pressed="true"]')).to_have_count(3)
+        expect(count).to_have_text("2")
+        expect(page.locator("#unkept")).to_be_hidden()
+        tile(page, "Ada riding a unicorn").click()
+        button = page.get_by_role("dialog").get_by_role("button", name="Favourite")
+        expect(button).to_have_attribute("aria-pressed", "false")
+        page.keyboard.press("f")
+        expect(button).to_have_attribute("aria-pressed", "true")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "false")
+        page.keyboard.press("Escape")
+        page.get_by_role("checkbox", name="Favourites").check(force=True)
+        expect_cards(page, ["Ada", "Ben"])
+        expect(page.locator(".tile")).to_have_count(3)
+        expect(page.get_by_role("status").first).to_have_text("2 pictures, 2 people")
+        expect(page).to_have_url(re.compile("favourites=1"))
+        page.reload()
+        expect(page.locator(".tile")).to_have_count(3)
+        expect(page.get_by_role("checkbox", name="Favourites")).to_be_checked()
+        page.get_by_role("checkbox", name="Favourites").uncheck(force=True)
+        expect_cards(page, ALL)
+        heart(page, "Robot Ben").click()
+        expect(count).to_have_text("1")
+
+
+def test_favourites_where_nothing_is_kept(browser, small):
+    denied = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } })"
+    with Visit(browser, small, before=denied, **DESKTOP) as page:
+        expect(page.locator("#unkept")).to_be_hidden()
+        heart(page, "Robot Ben").click()
+        expect(page.locator("#unkept")).to_contain_text("until you close the page")
+        page.get_by_role("checkbox", name="Favourites").check(force=True)
+        expect(page.locator(".tile")).to_have_count(1)
+        page.get_by_role("button", name="Dark theme").click()
+
+
+def check_zip(download, folder, expected):
+    with zipfile.ZipFile(download.path()) as packed:
+        assert packed.testzip() is None
+        assert sorted(packed.namelist()) == sorted(expected), packed.namelist()
+        for name in expected:
+            assert packed.read(name) == (folder / "pictures" / name).read_bytes(), name
+
+
+def test_download_from_disk(browser, small):
+    odd = "Zoë/50% #1? ü.png"
+    with Visit(browser, small, **DESKTOP) as page:
+        heart(page, "Robot Ben").click()
+        heart(page, "Robot Zoë").click()
+        page.get_by_role("button", name="Download").click()
+        dialog = page.get_by_role("dialog", name="Download")
+        expect(dialog).to_contain_text("2 favourites")
+        expect(dialog).to_contain_text("Nothing leaves this computer")
+        with page.expect_download() as listed:
+            dialog.get_by_role("button", name="List of files").click()
+        assert listed.value.path().read_text() == f"pictures/Ben/robot.png\npictures/{odd}\n"
+        with page.expect_file_chooser() as chooser, page.expect_download() as packed:
+            dialog.get_by_role("button", name="Choose folder and zip").click()
+            chooser.value.set_files(small)
+        expect(dialog).to_contain_text("Packed 2 pictures.")
+        check_zip(packed.value, small, ["Ben/robot.png", odd])
+        assert packed.value.suggested_filename.endswith(".zip"), packed.value.suggested_filename
+        # Another folder is no reason to give up.
+        with page.expect_file_chooser() as chooser:
+            dialog.get_by_role("button", name="Choose folder and zip").click()
+            chooser.value.set_files(small / "pictures")
+        expect(dialog).to_contain_text("2 pictures could not be read: choose the folder")
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_be_hidden()
+
+
+def test_download_from_a_server(browser, small):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=small))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    context = browser.new_context(**DESKTOP)
+    try:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.get_by_role("searchbox").fill("unicorn")  # no favourites: what is shown
+        page.get_by_role("button", name="Download").click()
+        expect(page.get_by_role("dialog")).to_contain_text("2 pictures: all that are shown now")
+        with page.expect_download() as packed:
+            page.get_by_role("button", name="Zip file").click()
+        check_zip(packed.value, small, ["Ada/unicorn.png", "Ben/unicorn.png"])
+    finally:
+        context.close()
+        server.shutdown()
+
+
+def test_portrait_and_avatar_are_compared(browser, small):
+    with Visit(browser, small, **DESKTOP) as page:
+        tile(page, "Ada riding a unicorn").click()
+        compare = page.get_by_role("button", name="Compare with portrait")
+        compare.click()
+        slider = page.get_by_role("slider")
+        expect(slider).to_be_focused()
+        before = page.locator("#before")
+        expect(before).to_have_js_property("naturalWidth", 256)
+        shape = "image => getComputedStyle(image).clipPath"
+        assert before.evaluate(shape) == "inset(0px 50% 0px 0px)", before.evaluate(shape)
+        assert before.bounding_box() == page.locator("#picture").bounding_box()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#position")).to_have_text("1 of 8")  # it moved the slider only
+        assert before.evaluate(shape) == "inset(0px 49% 0px 0px)"
+        page.keyboard.press("End")
+        assert before.evaluate(shape) in ("inset(0px)", "inset(0px 0% 0px 0px)"), before.evaluate(shape)
+        page.get_by_role("button", name="Next picture").click()
+        expect(before).to_be_visible()
+        page.get_by_role("button", name="Next picture").click()  # Ada and Ben: nobody's portrait
+        expect(before).to_be_hidden()
+        expect(compare).to_be_hidden()
+        page.get_by_role("button", name="Next picture").click()  # Ben, who shows none
+        expect(page.locator("#words")).to_contain_text("Ben")
+        expect(compare).to_be_hidden()
+
+
+def test_person_page(browser, person):
+    with Visit(browser, person, **DESKTOP) as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
+        expect_cards(page, ["Your pictures"])
+        expect(page.get_by_role("status").first).to_have_text("2 pictures")
+        expect(page.get_by_role("combobox", name="Person")).to_be_hidden()
+        for picture in page.locator("#cards img").all():
+            expect(picture).to_have_js_property("naturalWidth", 64)
+        assert not re.search("Ben|Zoë|Fritz|Crew", page.title() + page.locator("body").inner_text())
+        tile(page, "Robot Ada").click()
+        page.get_by_role("button", name="Compare with portrait").click()
+        expect(page.locator("#before")).to_have_js_property("naturalWidth", 256)
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="Save picture").click()
+        assert saved.value.suggested_filename == "robot.png"
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Download").click()
+        with page.expect_download() as packed:
+            page.get_by_role("button", name="Zip file").click()
+        check_zip(packed.value, person.parent / "small", ["Ada/robot.png", "Ada/unicorn.png"])
+
+
+def test_report_compares(browser, run):
+    with Visit(browser, run, **DESKTOP) as page:
+        expect(page.get_by_role("heading", name="Side by side")).to_be_visible()
+        expect(page.locator("#left-text")).to_have_text("portrait 0.jpglikeness 0.50")
+        expect(page.locator("#right-text")).to_have_text("<Ada> in the snowStep 50, kept, likeness 0.45")
+        left = page.locator("#left img")
+        expect(left).to_have_js_property("naturalWidth", 256)
+        assert left.get_attribute("src") == page.locator("#portrait-0").get_attribute("src")
+        page.get_by_role("button", name="portrait 1.jpg").click()
+        expect(page.locator("#left-text")).to_have_text("portrait 1.jpglikeness 0.50")
+        page.get_by_role("button", name="Robot <Ada>").press("Enter")
+        expect(page.get_by_role("button", name="Robot <Ada>")).to_be_focused()
+        slider = page.get_by_role("slider", name="Milestone")
+        slider.press("ArrowRight")
+        expect(slider).to_have_attribute("aria-valuetext", "Step 100, likeness 0.70")
+        expect(page.locator("#left-text")).to_have_text("portrait 1.jpglikeness 0.75")
+        right = page.locator("#right img").get_attribute("src")
+        assert right == page.locator("#preview-100-1").get_attribute("src")
+        page.get_by_role("button", name="portrait 2.jpg").click()
+        expect(page.locator("#left-text")).to_contain_text("no face is seen in it")
+        expect(page.locator("figure", has_text="portrait 3.jpg").last).to_contain_text("likeness 0.75")
+
+
+def test_report_without_scripts(browser, run):
+    with Visit(browser, run, java_script_enabled=False, **NARROW) as page:
+        expect(page.get_by_role("heading", name="Side by side")).to_be_hidden()
+        expect(page.get_by_role("heading", name="Portraits")).to_be_visible()
+        expect(page.locator("img[id^=preview-]")).to_have_count(12)
+
+
+def overflow(page):
+    return page.evaluate("""() => {
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth <= width) return "";
+      return [...document.querySelectorAll("body *")].filter(
+        (one) => one.getBoundingClientRect().right > width + 0.5).slice(0, 5).map(
+        (one) => one.outerHTML.slice(0, 120)).join("; ") || "?";
+    }""")
+
+
+def test_narrow_phone(browser, small):
+    for folder in ("small", "person", "run"):
+        with Visit(browser, small.parent / folder, **NARROW) as page:
+            page.wait_for_load_state()
+            assert not overflow(page), (folder, overflow(page))
+            if folder == "run":
+                continue
+            for name in ("Download", "Favourite: "):
+                box = page.get_by_role("button", name=name).first.bounding_box()
+                assert box["width"] >= 40 and box["height"] >= 40, (name, box)
+            page.get_by_role("button", name="Download").click()
+            box = page.get_by_role("dialog").bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 360, box
+            page.keyboard.press("Escape")
+            tile(page, "Robot Ada").tap()
+            page.get_by_role("button", name="Compare with portrait").click()
+            assert not overflow(page), (folder, overflow(page))
+            for button in page.get_by_role("dialog").get_by_role("button").all():
+                box = button.bounding_box()
+                assert box["x"] >= 0 and box["x"] + box["width"] <= 360, (button, box)
+
+
+def find_violations(page):
+    page.evaluate(AXE)
+    # Preloading would ask for style sheets, which the content policy forbids.
+    found = page.evaluate("axe.run(document, { preload: false })")
+    return [f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]} "
+            f"{one['nodes'][0]['failureSummary']}" for one in found["violations"]]
+
+
+def test_axe_finds_nothing(browser, small):
+    for how in (DESKTOP, NARROW):
+        for scheme in ("light", "dark"):
+            for folder in ("small", "person", "run"):
+                where = (folder, scheme, how["viewport"]["width"])
+                visit = Visit(browser, small.parent / folder, color_scheme=scheme, **how)
+                with visit as page:
+                    page.wait_for_load_state()
+                    assert not (found := find_violations(page)), (where, found)
+                    if folder == "run":
+                        continue
+                    heart(page, "Robot Ada").click()
+                    page.get_by_role("button", name="Download").click()
+                    assert not (found := find_violations(page)), (where, "download", found)
+                    page.keyboard.press("Escape")
+                    tile(page, "Robot Ada").click()
+                    page.get_by_role("button", name="Compare with portrait").click()
+                    assert not (found := find_violations(page)), (where, "picture", found)
 
 
 def test_page_without_scripts(browser, small):
@@ -358,9 +612,15 @@ def test_500_people_stay_smooth(browser, big):
         expect(page.locator(".card").first.locator(".tile")).to_have_count(500)
 
 
+def choose_folder(root, name):
+    wanted = {"500": "big", "person_page": "person", "report": "run"}
+    return root / next((folder for part, folder in wanted.items() if part in name), "small")
+
+
 def main():
-    small, big = (pathlib.Path(folder) for folder in sys.argv[1:3])
-    wanted = sys.argv[3:]
+    root = pathlib.Path(sys.argv[1])
+    wanted = sys.argv[2:]
+    assert set(wanted) <= set(globals()), wanted
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)  # else Playwright's own
     failed = 0
@@ -373,7 +633,7 @@ def main():
             if not name.startswith("test_") or (wanted and name not in wanted):
                 continue
             try:
-                test(browser, big if "500" in name else small)
+                test(browser, choose_folder(root, name))
                 print("passed:", name)
             except (AssertionError, Error) as error:
                 failed += 1

@@ -1,13 +1,19 @@
-// The gallery as people use it: clicked, typed into, copied from. That takes Playwright, so this
-// runs only where SDX_PYTHON names a Python that has it, and where a Chromium is installed.
+// The pages as people use them: clicked, typed into, copied and downloaded from. That takes
+// tests/cli/requirements.txt, so this runs only where SDX_PYTHON names a Python that has them, and
+// where a Chromium is installed. scripts/test.sh --all sees to the first.
 
 #include <sys/wait.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
+#include "sdx/image/contact_sheet.h"
 #include "sdx/image/png.h"
+#include "sdx/image/write.h"
 #include "sdx/roster/gallery.h"
+#include "sdx/training/report.h"
+#include "sdx/util/json.h"
 #include "support/image_files.h"
 #include "support/temp_folder.h"
 
@@ -60,7 +66,61 @@ void make_small(const fs::path& team) {
        "",
        64,
        64});
+  gallery.people[0].portrait = "gallery-portraits/Ada/portrait.webp";
+  fs::create_directories(team / "gallery-portraits/Ada");
+  sdx::write_image(team / gallery.people[0].portrait, sdx::test::busy_image(256, 256),
+                   {sdx::ImageFormat::kWebp}, {});
   sdx::write_gallery(team, gallery);
+  fs::create_directory(team.parent_path() / "person");
+  sdx::write_person_page(team, gallery, "Ada", team.parent_path() / "person/index.html");
+}
+
+/// A run with portraits and previews in their sheets, as a training leaves it.
+void make_run(const fs::path& folder) {
+  fs::create_directories(folder / "previews");
+  const auto write = [&](const std::string& file, const std::string& text) {
+    std::ofstream(folder / file, std::ios::binary) << text;
+  };
+  std::vector<sdx::SheetCell> cells;
+  for (int i = 0; i < 5; ++i) {
+    cells.push_back(
+        {sdx::test::busy_image(64 + i, 64 + i), "portrait " + std::to_string(i) + ".jpg"});
+  }
+  const sdx::ContactSheet sheet = sdx::draw_contact_sheet(cells);
+  sdx::write_png(folder / "portraits.png", sheet.image);
+  sdx::Json portraits = sdx::Json::array();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const sdx::Rect& at = sheet.places[i];
+    portraits.push_back(
+        {{"file", cells[i].label}, {"place", {at.x_px, at.y_px, at.width_px, at.height_px}}});
+  }
+  const std::vector<std::string> prompts = {"<Ada> in the snow", "Robot <Ada>",
+                                            "a portrait of <Ada>", "<Ada> & \"co\" </script>"};
+  write("sheets.json", sdx::Json{{"portraits", portraits}, {"previews", prompts}}.dump());
+  write("config.json", R"({"name": "Ada", "steps": 100, "init": "a woman with a very long hat"})");
+  write("summary.json", R"({"name": "Ada", "model": "mini", "steps": 100, "best_step": 50,
+      "stopped_because": "the loss has settled", "likeness_before": 0.2, "likeness_after": 0.7,
+      "seconds": 40, "peak_memory_gb": 0.5, "embedding": "embeddings/Ada.safetensors"})");
+  std::string metrics;
+  for (int step = 0; step <= 100; step += 50) {
+    std::vector<sdx::SheetCell> previews;
+    for (const std::string& prompt : prompts) {
+      previews.push_back({sdx::test::busy_image(32 + step, 32 + step), prompt});
+    }
+    sdx::write_png(folder / "previews" / (std::to_string(step) + ".png"),
+                   sdx::contact_sheet(previews, 4));
+    metrics += sdx::Json{{"step", step},
+                         {"fixed_loss", 0.06 - step * 0.0002},
+                         {"likeness", 0.2 + step * 0.005},
+                         {"obedience", 0.9},
+                         {"score", 0.5},
+                         {"likeness_by_portrait", {0.5, 0.25 + step * 0.005, nullptr, 0.75, 0.6}}}
+                   .dump() +
+               "\n";
+  }
+  write("metrics.jsonl", metrics);
+  sdx::write_report(folder);
+  fs::rename(folder / "report.html", folder / "index.html");
 }
 
 void make_big(const fs::path& team) {
@@ -86,16 +146,17 @@ void make_big(const fs::path& team) {
 
 }  // namespace
 
-TEST_CASE("cli: the gallery is searched, filtered, enlarged and copied from in Chromium") {
+TEST_CASE("cli: the pages are searched, compared, marked and downloaded from in Chromium") {
   if (std::getenv("SDX_PYTHON") == nullptr) SDX_SKIP("SDX_PYTHON names no Python with Playwright");
   const TempFolder folder;
   fs::create_directory(folder.path() / "small");
   fs::create_directory(folder.path() / "big");
   make_small(folder.path() / "small");
   make_big(folder.path() / "big");
-  const std::string command =
-      std::string(std::getenv("SDX_PYTHON")) + " " SDX_SOURCE_DIR "/tests/cli/gallery_browser.py " +
-      (folder.path() / "small").string() + " " + (folder.path() / "big").string();
+  make_run(folder.path() / "run");
+  const std::string command = std::string(std::getenv("SDX_PYTHON")) +
+                              " " SDX_SOURCE_DIR "/tests/cli/gallery_browser.py " +
+                              folder.path().string();
   const int status = std::system(command.c_str());
   REQUIRE(WIFEXITED(status));
   if (WEXITSTATUS(status) == kNoBrowser) SDX_SKIP("no Playwright or no Chromium on this machine");

@@ -142,14 +142,15 @@ TEST_CASE("settings: parts of a tool are listed with a line each, and an unknown
   command.tool = "sdx-roster";
   command.arguments = {"--help"};
   const std::string help = sdx::test::run(command).out;
-  for (const char* part : {"check", "run", "slurm", "status", "retry", "forget", "who"}) {
+  for (const char* part : {"check", "run", "slurm", "status", "retry", "page", "forget", "who"}) {
     CHECK_THAT(help, ContainsSubstring(std::string("\n  ") + part + " "));
   }
   command.arguments = {"runn", "team.csv"};
   const RunResult unknown = sdx::test::run(command);
   CHECK(unknown.exit_code == 64);
-  CHECK_THAT(unknown.err, ContainsSubstring("expected check, run, slurm, status, retry, forget or "
-                                            "who, found \"runn\""));
+  CHECK_THAT(unknown.err,
+             ContainsSubstring("expected check, run, slurm, status, retry, page, forget or "
+                               "who, found \"runn\""));
   command.arguments = {"status"};
   CHECK(sdx::test::run(command).exit_code == 64);
 }

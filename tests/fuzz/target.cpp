@@ -39,17 +39,18 @@ bool add_target(const Target& target) {
   return true;
 }
 
+double time_target(const Target& target, std::string_view bytes) {
+  const double start = thread_seconds();
+  read_or_refuse(target, bytes);
+  return thread_seconds() - start;
+}
+
 void try_target(const Target& target, std::string_view bytes) {
-  const auto measure = [&] {
-    const double start = thread_seconds();
-    read_or_refuse(target, bytes);
-    return thread_seconds() - start;
-  };
   // Once more where it took long: what is made only once, such as a table of names, is not the
   // input's fault.
   const double limit = time_limit_s(bytes.size());
-  double seconds = measure();
-  if (seconds > limit) seconds = measure();
+  double seconds = time_target(target, bytes);
+  if (seconds > limit) seconds = time_target(target, bytes);
   if (seconds > limit) {
     throw std::runtime_error(std::string(target.name) + ": " + std::to_string(bytes.size()) +
                              " bytes took " + std::to_string(seconds) + " s, expected at most " +

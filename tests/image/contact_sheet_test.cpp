@@ -99,6 +99,24 @@ TEST_CASE("image: a contact sheet is as square as it gets", "[image]") {
   CHECK(count_columns(10) == 4);
 }
 
+TEST_CASE("image: a contact sheet says where its pictures are", "[image]") {
+  const sdx::ContactSheet sheet = sdx::draw_contact_sheet(
+      {cell(kRed), cell(kGreen, "two words", 100, 50), cell(kBlue), cell(kYellow, "", 20, 30)}, 2,
+      64);
+  REQUIRE(sheet.places.size() == 4);
+  const auto lies_at = [](const Rect& one, const Rect& other) {
+    return one.x_px == other.x_px && one.y_px == other.y_px && one.width_px == other.width_px &&
+           one.height_px == other.height_px;
+  };
+  CHECK(lies_at(sheet.places[0], find_box(sheet.image, kRed)));
+  CHECK(lies_at(sheet.places[1], find_box(sheet.image, kGreen)));
+  CHECK(lies_at(sheet.places[2], find_box(sheet.image, kBlue)));
+  CHECK(lies_at(sheet.places[3], find_box(sheet.image, kYellow)));
+  const Image row = contact_sheet({cell(kRed, "a"), cell(kGreen, "b"), cell(kBlue, "c")}, 3, 64);
+  CHECK(lies_at(sdx::place_in_first_row(0, 64), find_box(row, kRed)));
+  CHECK(lies_at(sdx::place_in_first_row(2, 64), find_box(row, kBlue)));
+}
+
 TEST_CASE("image: a contact sheet has no empty columns", "[image]") {
   CHECK(same(contact_sheet({cell(kRed), cell(kBlue)}, 5, 64),
              contact_sheet({cell(kRed), cell(kBlue)}, 2, 64)));

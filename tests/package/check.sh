@@ -8,6 +8,13 @@ trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build_folder" --prefix "$work/sdx" >"$work/log.txt" 2>&1 ||
   { cat "$work/log.txt" && exit 1; }
+# What is installed finds its libraries beside it, none in the cache in which the build found libtorch.
+for file in "$work"/sdx/bin/* "$work/sdx/lib/sdx/libsdx-tools.so"; do
+  path="$(readelf -d "$file" | sed -n 's/.*Library r\(un\)\?path: \[\(.*\)\]/\2/p')"
+  [[ ":$path" != *:[!$]* ]] || { echo "$file looks for libraries in $path" && exit 1; }
+done
+[[ "$(ldd "$work/sdx/lib/sdx/libsdx-tools.so")" == *"libtorch_cpu.so => $work/sdx/lib/sdx/"* ]] ||
+  { echo "the installed programs do not use the installed libtorch" && exit 1; }
 # Nothing of the checkout: only what was installed.
 cp "$source_folder/tests/package/CMakeLists.txt" "$work/"
 cp "$source_folder/docs/examples/avatar.cpp" "$work/"

@@ -7,6 +7,8 @@
 
 #include "sdx/image/decode.h"
 #include "sdx/image/png.h"
+#include "sdx/image/write.h"
+#include "sdx/util/base64.h"
 #include "sdx/util/error.h"
 #include "sdx/util/json.h"
 #include "support/image_files.h"
@@ -80,6 +82,7 @@ TEST_CASE("gallery: the page holds everyone and what every picture was made from
                "<h2>Ada</h2>\n<p>likeness 0.93 after 125 steps</p>\n<ul>\n<li><a "
                "href=\"pictures/Ada/robot.png\">Robot &lt;Ada&gt;</a></li>\n</ul>\n<h2>Ben</h2>"));
   CHECK(contains(page, "content=\"default-src 'none'; img-src 'self' file:; style-src 'sha256-"));
+  CHECK(contains(page, "connect-src 'self'; "));
   CHECK(!contains(page, team.path().string()));
   CHECK(!contains(page, "://"));  // nothing from anywhere else
   CHECK(!contains(page, "{{"));
@@ -196,6 +199,85 @@ TEST_CASE("gallery: a damaged or missing picture costs nobody the page", "[roste
   CHECK(data["pictures"][0].contains("thumbnail"));
   CHECK(!data["pictures"][1].contains("thumbnail"));
   CHECK(!data["pictures"][2].contains("thumbnail"));
+}
+
+TEST_CASE("gallery: a person's page holds that person's pictures and nothing of anybody else",
+          "[roster]") {
+  const TempFolder team;
+  const auto add = [&](const std::string& file, std::vector<std::string> names,
+                       const std::string& prompt) {
+    GalleryImage image = make_image(team, file, 40, 30);
+    image.names = std::move(names);
+    image.prompt = prompt;
+    return image;
+  };
+  Gallery gallery = make_gallery(
+      {add("pictures/Ada/robot.png", {"Ada"}, "Robot <Ada>"),
+       add("pictures/Ada/twice.png", {"Ada", "Ada"}, "<Ada> beside <Ada>"),
+       add("pictures/Benedikta/robot.png", {"Benedikta"}, "Robot <Benedikta>"),
+       add("pictures/Ada Benedikta/sea.png", {"Ada", "Benedikta"}, "<Ada> and <Benedikta> at sea"),
+       add("pictures/nobody.png", {}, "a lighthouse"),
+       add("pictures/Ada/not.png", {"Ada"}, "<Ada> alone")});
+  gallery.images[5].negative_prompt = "<Benedikta>";
+  gallery.title = "The secret project";
+  gallery.people.push_back(
+      {"Benedikta", "likeness 0.81", "gallery-portraits/Benedikta/portrait.webp"});
+  gallery.people[0].portrait = "gallery-portraits/Ada/portrait.webp";
+  team.file("pictures/Ada/gone.png", "");
+  for (const char* name : {"Ada", "Benedikta"}) {
+    const fs::path place = team.path() / "gallery-portraits" / name;
+    fs::create_directories(place);
+    sdx::write_image(place / "portrait.webp", sdx::test::busy_image(16, 16),
+                     {sdx::ImageFormat::kWebp}, {});
+  }
+
+  const fs::path file = team.path() / "ada.html";
+  CHECK(sdx::write_person_page(team.path(), gallery, "Ada", file) == 2);
+  CHECK(read_mode(file) == 0600);
+  const std::string page = read_bytes(file);
+  CHECK(!contains(page, "Benedikta"));
+  CHECK(!contains(page, "secret"));
+  CHECK(!contains(page, "lighthouse"));
+  CHECK(!contains(page, team.path().string()));
+  CHECK(contains(page, "img-src data:; "));
+  CHECK(contains(page, "connect-src 'none'; "));
+  CHECK(contains(page, "<title>Ada</title>"));
+  const sdx::Json data = read_data(page);
+  CHECK(data["person"] == "Ada");
+  CHECK(data["people"].size() == 1);
+  CHECK(data["people"][0]["note"] == "likeness 0.93 after 125 steps");
+  CHECK(data["people"][0]["portrait"] ==
+        "data:image/webp;base64," +
+            sdx::to_base64(read_bytes(team.path() / "gallery-portraits/Ada/portrait.webp")));
+  REQUIRE(data["pictures"].size() == 2);
+  CHECK(data["pictures"][1]["prompt"] == "<Ada> beside <Ada>");
+  CHECK(data["pictures"][0]["address"] ==
+        "data:image/png;base64," +
+            sdx::to_base64(read_bytes(team.path() / "pictures/Ada/robot.png")));
+  CHECK(!data["pictures"][0].contains("thumbnail"));
+
+  // The same page again; then without a picture that is gone or none.
+  sdx::write_person_page(team.path(), gallery, "Ada", file);
+  CHECK(read_bytes(file) == page);
+  team.file("pictures/Ada/robot.png", "no picture");
+  fs::remove(team.path() / "pictures/Ada/twice.png");
+  CHECK(sdx::write_person_page(team.path(), gallery, "Ada", file) == 0);
+  CHECK(contains(catch_message<sdx::MissingInputError>(
+                     [&] { sdx::write_person_page(team.path(), gallery, "Eve", file); }),
+                 "nobody called \"Eve\""));
+}
+
+TEST_CASE("gallery: a portrait is shown only for those who have one in the gallery", "[roster]") {
+  const TempFolder team;
+  Gallery gallery = make_gallery({make_image(team, "pictures/Ada/robot.png", 40, 30)});
+  gallery.people.push_back({"Ben", ""});
+  gallery.people[1].portrait = "gallery-portraits/B\u00e9n/portrait.webp";
+  const sdx::Json data = read_data(read_bytes(sdx::write_gallery(team.path(), gallery)));
+  CHECK(!data["people"][0].contains("portrait"));
+  CHECK(data["people"][1]["portrait"] == "gallery-portraits/B%C3%A9n/portrait.webp");
+  gallery.people[1].portrait = "../portraits/ben/1.jpg";
+  CHECK(contains(catch_message<sdx::DataError>([&] { sdx::write_gallery(team.path(), gallery); }),
+                 "not named by a path within the team's folder"));
 }
 
 TEST_CASE("gallery: only files within the team's folder are shown", "[roster]") {

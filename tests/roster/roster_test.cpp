@@ -90,6 +90,36 @@ TEST_CASE("roster: every column is read, in any order and case", "[roster]") {
   CHECK(roster.members[2].kind == SubjectKind::kObject);
 }
 
+TEST_CASE("roster: a portrait is shown only after a clear yes", "[roster]") {
+  const TempFolder folder;
+  const Roster roster = read_roster(folder.file("team.csv",
+                                                "name,portraits,Show_Portrait\n"
+                                                "Ada,a,yes\nBen,b,ja\nCleo,c,2026-05-03 by e-mail\n"
+                                                "Dora,d,\nEve,e,no\nFinn,f,nein\n"
+                                                "Gil,g,\"yes, but not this one\"\nHal,h,1.jpg\n"));
+  const std::vector<bool> expected = {true, true, true, false, false, false};
+  REQUIRE(roster.members.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    INFO(roster.members[i].name);
+    CHECK(roster.members[i].shows_portrait == expected[i]);
+  }
+  REQUIRE(roster.problems.size() == 2);
+  CHECK(roster.problems[0].where == "team.csv, line 8");
+  CHECK(roster.problems[0].text ==
+        "show_portrait: expected yes, no or nothing, found \"yes, but not this one\"");
+  CHECK(roster.problems[1].name == "Hal");
+  CHECK_FALSE(roster.records_consent);
+
+  const Roster json = read_roster(
+      folder.file("team.json", R"([{"name": "Ada", "portraits": "a", "show_portrait": true},
+                       {"name": "Ben", "portraits": "b", "show_portrait": false},
+                       {"name": "Cleo", "portraits": "c"}])"));
+  REQUIRE(json.members.size() == 3);
+  CHECK(json.members[0].shows_portrait);
+  CHECK_FALSE(json.members[1].shows_portrait);
+  CHECK_FALSE(json.members[2].shows_portrait);
+}
+
 TEST_CASE("roster: a relative roster has relative portraits", "[roster]") {
   const TempFolder folder;
   folder.file("team.csv", "name,portraits\nAda,a\n");

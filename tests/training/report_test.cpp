@@ -1,10 +1,13 @@
 #include "sdx/training/report.h"
 
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
+#include "sdx/image/contact_sheet.h"
 #include "sdx/image/png.h"
 #include "sdx/util/error.h"
+#include "sdx/util/json.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
 
@@ -37,11 +40,28 @@ std::string find_fault(const std::string& html) {
   return open.empty() ? "" : "unclosed <" + open.back() + ">";
 }
 
+std::string without_scripts(std::string html) {
+  for (std::size_t at = 0; (at = html.find("<script", at)) != std::string::npos;) {
+    const std::string_view end = "</script>";
+    html.erase(at, html.find(end, at) + end.size() - at);
+  }
+  return html;
+}
+
+/// What the page's script is given.
+sdx::Json read_data(const std::string& html) {
+  const std::string begin = "<script type=\"application/json\" id=\"data\">";
+  const std::size_t at = html.find(begin) + begin.size();
+  const std::string json = html.substr(at, html.find("</script>", at) - at);
+  CHECK(!contains(json, "<"));
+  return sdx::Json::parse(json);
+}
+
 std::string read_report(const TempFolder& folder) {
   const fs::path file = sdx::write_report(folder.path());
   CHECK(file == folder.path() / "report.html");
   std::string html = sdx::test::read_bytes(file);
-  CHECK(find_fault(html) == "");
+  CHECK(find_fault(without_scripts(html)) == "");
   return html;
 }
 
@@ -103,13 +123,66 @@ TEST_CASE("training: a report takes users' text as text and needs no network", "
   const TempFolder folder;
   write_full_run(folder);
   const std::string html = read_report(folder);
-  CHECK_FALSE(contains(html, "<script"));
+  CHECK(count(html, "<script") == 2);  // the data, and ours
+  CHECK_FALSE(contains(html, "<script>alert"));
+  CHECK(read_data(html)["name"] == "<<script>alert(1)</script>>");
   CHECK_FALSE(contains(html, "<b>"));
   CHECK(contains(html, "&lt;&lt;script&gt;alert(1)&lt;/script&gt;&gt;"));
   CHECK(contains(html, "&lt;b&gt;&quot;x&quot; &amp; y&lt;/b&gt;"));
   CHECK_FALSE(contains(html, "http:"));
   CHECK_FALSE(contains(html, "https:"));
   CHECK(contains(html, "default-src 'none'"));
+}
+
+TEST_CASE("training: a report shows each portrait with its likeness, and each preview by itself",
+          "[training]") {
+  const TempFolder folder;
+  write_full_run(folder);
+  const std::string odd = "b</script>\u00fc.jpg";
+  const std::vector<sdx::SheetCell> cells = {
+      {sdx::Image(16, 16), "a.png"}, {sdx::Image(16, 16), odd}, {sdx::Image(16, 16), "c.png"}};
+  const sdx::ContactSheet sheet = sdx::draw_contact_sheet(cells);
+  sdx::Json portraits = sdx::Json::array();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const sdx::Rect& at = sheet.places[i];
+    portraits.push_back(
+        {{"file", cells[i].label}, {"place", {at.x_px, at.y_px, at.width_px, at.height_px}}});
+  }
+  sdx::write_png(folder.path() / "portraits.png", sheet.image);
+  const std::vector<std::string> prompts = {"<Ada> in the snow", "Robot <Ada>"};
+  folder.file("sheets.json", sdx::Json{{"portraits", portraits}, {"previews", prompts}}.dump());
+  const sdx::Image previews =
+      sdx::contact_sheet({{sdx::Image(16, 16), prompts[0]}, {sdx::Image(16, 16), prompts[1]}}, 2);
+  sdx::write_png(folder.path() / "previews/00050.png", previews);
+  folder.file(
+      "metrics.jsonl",
+      "{\"step\":50,\"likeness\":0.7,\"score\":0.63,\"likeness_by_portrait\":[0.714,null,0.5]}\n"
+      "{\"step\":100,\"likeness\":0.72,\"likeness_by_portrait\":[0.9,null,0.9]}\n");
+
+  const std::string html = read_report(folder);
+  CHECK(count(html, "id=\"portrait-") == 3);
+  CHECK(contains(html, "alt=\"b&lt;/script&gt;\u00fc.jpg\" src=\"data:image/webp;base64,"));
+  // Of the kept step, 50.
+  CHECK(contains(html, "a.png<small>likeness 0.71</small>"));
+  CHECK(contains(html, "\u00fc.jpg<small>no face is seen in it</small>"));
+  CHECK(contains(html, "c.png<small>likeness 0.50</small>"));
+  CHECK(contains(html, "<img id=\"preview-50-1\" alt=\"Robot &lt;Ada&gt;\""));
+  CHECK(count(html, "id=\"preview-") == 2);  // step 100 has another sheet, which is shown whole
+  const sdx::Json data = read_data(html);
+  CHECK(data["portraits"][1]["file"] == odd);
+  CHECK(data["milestones"] == sdx::Json::parse(R"([{"step": 50, "kept": true,
+      "prompts": ["<Ada> in the snow", "Robot <Ada>"], "likeness": 0.7,
+      "likeness_by_portrait": [0.714, null, 0.5]}])"));
+
+  // The same folder gives the same bytes.
+  CHECK(read_report(folder) == html);
+  // Places that are not in the sheet: the sheet is shown whole.
+  sdx::write_png(folder.path() / "portraits.png", sdx::Image(100, 100));
+  CHECK(count(read_report(folder), "id=\"portrait-") == 0);
+  folder.file("sheets.json", R"({"portraits": [{"file": "a", "place": [1, 2]}], "previews": []})");
+  CHECK(
+      contains(sdx::test::catch_message<sdx::DataError>([&] { sdx::write_report(folder.path()); }),
+               "sheets.json: key \"place\": expected x, y, width and height, found [1,2]"));
 }
 
 TEST_CASE("training: a run that has only begun has a report", "[training]") {

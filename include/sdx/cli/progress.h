@@ -3,6 +3,9 @@
 #include <chrono>
 #include <string>
 
+#include "sdx/util/stopwatch.h"
+#include "sdx/util/time_left.h"
+
 namespace sdx {
 
 /// "People [######..................] 3/12"
@@ -19,6 +22,17 @@ class ProgressBar {
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// What is to be known for the time that is left.
+  /// @param pauses         as of TimeLeft
+  /// @param may_end_sooner the total is the most that may come; then the bar says "at most"
+  void plan(int pauses, bool may_end_sooner);
+
+  /// One of the planned pauses has ended.
+  void end_pause();
+
+  /// A line for whoever watches, above the bar: on a terminal only.
+  void remark(const std::string& line);
 
   /// @param figure e.g. "loss 0.0312"
   void update(int done, const std::string& figure = "");
@@ -38,8 +52,9 @@ class ProgressBar {
   std::string header_;
   std::string drawn_;  ///< what stands on the terminal
   int next_plain_ = 0;
-  int first_done_ = -1;  ///< at the first update, from which the rate is counted
-  std::chrono::steady_clock::time_point start_;
+  bool may_end_sooner_ = false;
+  TimeLeft left_;
+  Stopwatch stopwatch_;
   std::chrono::steady_clock::time_point last_drawn_;
 };
 

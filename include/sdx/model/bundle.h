@@ -88,8 +88,8 @@ class Bundle {
   static Bundle open(const std::filesystem::path& folder);
 
   /// A bundle by its name or path, as `--model` takes it: a path if it is a folder with a
-  /// bundle.json, else a folder of that name in `$SDX_MODELS`, `~/.local/share/sdx/models` or the
-  /// toolkit's own models.
+  /// bundle.json, else a folder of that name in one of list_model_folders() (model_folders.h): the
+  /// models of all users, one's own, and the toolkit's.
   /// @throws MissingInputError listing where it looked and which models there are;
   ///         PermissionError with the path of what may not be read, if it is not found elsewhere.
   static Bundle find(const std::string& name_or_path);

@@ -30,6 +30,9 @@ struct GalleryPerson {
   std::string name;  ///< without brackets, no two alike
   std::string note;  ///< shown small: "likeness 0.93 after 125 steps", or why there are no
                      ///< pictures; may be empty
+  /// A portrait that the person allows to be shown, within the team's folder; empty: none. The page
+  /// lays each picture of this person alone over it, to be compared.
+  std::filesystem::path portrait = {};
 };
 
 /// What is shown, in the order in which it is shown.
@@ -40,10 +43,10 @@ struct Gallery {
 };
 
 /// Writes `index.html` into the folder of a team: everyone with their pictures, by person or by
-/// prompt, to search, filter and enlarge. The page is made of `<data folder>/gallery/` (skeleton,
-/// style sheet, script), all in one file; the pictures stay where they are. So the folder can be
-/// moved, zipped and mailed. Nothing is loaded from a network (the page's content policy forbids
-/// it), and without scripts the page is a plain list of links.
+/// prompt, to search, filter, enlarge, mark as favourites and download. The page is made of `<data
+/// folder>/gallery/` (skeleton, style sheet, script), all in one file; the pictures stay where they
+/// are. So the folder can be moved, zipped and mailed. Nothing is loaded from a network (the page's
+/// content policy forbids it), and without scripts the page is a plain list of links.
 ///
 /// Makes what thumbnails are missing (`thumbnails/<file>.webp`) and removes those whose picture is
 /// not in the gallery any more. A picture that is missing or damaged stays in the gallery, without
@@ -58,5 +61,17 @@ struct Gallery {
 ///         as write_file_atomically.
 std::filesystem::path write_gallery(const std::filesystem::path& team_folder,
                                     const Gallery& gallery);
+
+/// Writes one person's page: one file that holds the pictures themselves, to be sent to that person
+/// alone.
+///
+/// It holds nothing of anybody else: only pictures whose `names` is this person alone, no other
+/// name, and the person's name in place of the gallery's title. A picture that is missing or
+/// damaged is left out. The same gallery gives the same bytes. The file has mode 0600.
+/// @param gallery must have somebody of this name.
+/// @return how many pictures are on the page.
+/// @throws MissingInputError if nobody has this name; else as write_gallery.
+std::size_t write_person_page(const std::filesystem::path& team_folder, const Gallery& gallery,
+                              const std::string& name, const std::filesystem::path& page);
 
 }  // namespace sdx

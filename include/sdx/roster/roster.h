@@ -22,6 +22,7 @@ struct Member {
   /// folder; empty: none of their own.
   std::string prompts;
   Consent consent;
+  bool shows_portrait = false;  ///< the gallery may show a portrait of this person
   int line = 0;  ///< in the roster: the row's first line; in JSON the number of the entry, from 1
 };
 
@@ -46,10 +47,10 @@ struct Roster {
 /// Reads a roster: JSON if its name ends in ".json", else CSV.
 ///
 /// CSV: the first line names the columns `name`, `portraits` and, at will, `init`, `kind`,
-/// `prompts`, `consent`, `until` (YYYY-MM-DD), in any order and case. Fields may stand in quotes;
-/// blanks around them, a byte-order mark, blank rows and kinds of line ends don't matter.
-/// JSON: an array of objects with these keys, or an object with that array as `members`; `consent`
-/// may be true or false.
+/// `prompts`, `consent`, `until` (YYYY-MM-DD), `show_portrait`, in any order and case. Fields may
+/// stand in quotes; blanks around them, a byte-order mark, blank rows and kinds of line ends don't
+/// matter. JSON: an array of objects with these keys, or an object with that array as `members`;
+/// `consent` and `show_portrait` may be true or false.
 ///
 /// Other columns ("department") are passed over. But one that looks like a known column which is
 /// missing ("potraits", "consent until") is refused: otherwise people whose consent has ended would
@@ -58,8 +59,9 @@ struct Roster {
 /// A row can have a problem without stopping the others. It is not UTF-8, has more fields than
 /// there are columns, or has JSON values of a wrong type. Its name or portraits are empty, its name
 /// is impossible (name_fault), or its kind is unknown. Its `until` is no date or stands without
-/// `consent`. Two rows with the same name (caseless_name) or the same folder of portraits both have
-/// a problem, which names the other row: only the author can tell which of them is right.
+/// `consent`. Its `show_portrait` is neither a clear yes nor a clear no (why_refused). Two rows
+/// with the same name (caseless_name) or the same folder of portraits both have a problem, which
+/// names the other row: only the author can tell which of them is right.
 /// @throws as read_file and read_json_file; DataError for a file that names nobody, is no text, has
 ///         no column `name` or `portraits`, one of them twice, one that looks like a missing one,
 ///         or damaged quotes (with the line: what follows them can't be told apart).

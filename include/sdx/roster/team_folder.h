@@ -10,6 +10,7 @@ namespace sdx {
 /// so that it can be found again and forgotten:
 ///
 ///     index.html, pictures/, thumbnails/   the gallery, to be zipped and mailed
+///     gallery-portraits/<Name>/            a portrait of whoever allows the gallery to show one
 ///     embeddings/<Name>.safetensors        the words, for sdx-generate too
 ///     people/<Name>/                       how they came about; locked while somebody works on it
 ///     slurm/                               what the tasks of `sdx-roster slurm` said
@@ -33,6 +34,8 @@ struct TeamFolder {
   }
   std::filesystem::path images() const { return root / "pictures"; }
   std::filesystem::path thumbnails() const { return root / "thumbnails/pictures"; }
+  std::filesystem::path portraits() const { return root / "gallery-portraits"; }
+  std::filesystem::path portrait(const std::string& name) const;
   std::filesystem::path logs() const { return root / "slurm"; }
   std::filesystem::path settings() const { return root / "roster.json"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
@@ -51,6 +54,14 @@ std::vector<std::filesystem::path> remove_images(const TeamFolder& team, const s
 ///         team's, or holds nothing of them; DataError if a folder there is a symbolic link.
 std::vector<std::filesystem::path> list_files_of_person(const TeamFolder& team,
                                                         const std::string& name);
+
+/// Writes a person's page (write_person_page) of what is in the team's folder.
+/// @param page where it is written
+/// @return how many pictures are on it.
+/// @throws MissingInputError if the folder has no summary.json, as before the first run has ended,
+///         or the team has nobody of this name; else as write_person_page.
+std::size_t write_page_of_person(const TeamFolder& team, const std::string& name,
+                                 const std::filesystem::path& page);
 
 /// Removes all that is derived from a person: word, records, latents, crops, checkpoints, previews,
 /// pictures with them, thumbnails, their part of summary.json and of the logs; writes the gallery

@@ -18,6 +18,7 @@ namespace sdx {
 struct TeamMember {
   TrainingSpec training;             ///< training.inversion.name is the person's
   std::vector<ImageRequest> images;  ///< that show the person
+  bool shows_portrait = false;       ///< the gallery may show a portrait
 };
 
 /// What is wanted of a team.

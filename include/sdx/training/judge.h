@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct Evaluation {
   double likeness = 0;   ///< mean cosine of the pictures to the portraits' mean, at least 0
   double obedience = 0;  ///< see Judge
   double score() const { return likeness * obedience; }
+  /// Mean cosine of the pictures to each portrait, in the order of the portraits, each at least 0;
+  /// nothing for a portrait without a face. Empty where likeness cannot be told, and in an
+  /// evaluation that was read from a checkpoint.
+  std::vector<std::optional<double>> likeness_by_portrait = {};
 };
 
 struct EvaluatedImages {

@@ -26,6 +26,9 @@ template <>
 inline constexpr std::array kEnumTexts<KeepPolicy> = {EnumText{KeepPolicy::kBest, "best"},
                                                       EnumText{KeepPolicy::kAll, "all"}};
 
+/// The sheet with the previews of a step in a run's folder.
+std::filesystem::path find_preview(const std::filesystem::path& run_folder, int step);
+
 /// `runs/<Name>`: what a training leaves on its way. Locked against a second process.
 class RunFolder {
  public:

@@ -8,6 +8,7 @@
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/model/import/import.h"
 #include "sdx/model/inspect.h"
+#include "sdx/model/model_folders.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/name.h"
@@ -23,11 +24,33 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path models_folder(const std::string& chosen) {
+/// Whether this user may make files in a folder, which need not exist yet.
+bool may_write(const fs::path& folder) {
+  std::error_code failure;
+  fs::path place = fs::absolute(folder, failure);
+  while (!failure && !fs::exists(place, failure) && place != place.root_path()) {
+    place = place.parent_path();
+  }
+  return ::access(place.c_str(), W_OK | X_OK) == 0;
+}
+
+/// Where an import goes: `$SDX_MODELS` may be a folder of all users that this one can only read,
+/// and what this user imports is then kept in a folder of their own.
+fs::path choose_models_folder(const std::string& chosen) {
   if (!chosen.empty()) return chosen;
-  if (const char* folder = std::getenv("SDX_MODELS")) return folder;
-  if (const char* home = std::getenv("HOME")) return fs::path(home) / ".local/share/sdx/models";
-  throw UsageError("no home folder; --models-dir DIR says where models are kept");
+  const std::optional<fs::path> shared = find_shared_models_folder();
+  if (shared && may_write(*shared)) return *shared;
+  const std::optional<fs::path> own = find_own_models_folder();
+  if (!own) {
+    throw UsageError(
+        std::string(shared ? "$SDX_MODELS may not be written by this user, and " : "") +
+        "there is no home folder; --models-dir DIR says where models are kept");
+  }
+  if (shared) {
+    say("this user may not write to $SDX_MODELS (" + shared->string() +
+        "), so the model is kept in " + own->string());
+  }
+  return *own;
 }
 
 std::string padded(std::string text, std::size_t width) {
@@ -83,7 +106,8 @@ const SettingsTable<ImportArguments>& import_settings() {
     table.add("name", member(&ImportOptions::name), "Name of the model").required();
     table
         .add("models-dir", &Arguments::folder,
-             "Folder of the models; default: $SDX_MODELS, else ~/.local/share/sdx/models")
+             "Folder of the models; default: $SDX_MODELS if you may write there, else your own, "
+             "~/.local/share/sdx/models")
         .names(SettingValue::kFolder);
     table.add("dtype", member(&ImportOptions::dtype),
               "Number format of the weights on disk: keep, fp32, fp16 or bf16");
@@ -152,7 +176,8 @@ void import_model(const ImportArguments& arguments) {
   const ImportOptions& options = arguments.options;
   const CommonOptions& common = arguments.common;
   check_model_name(options.name);
-  const fs::path destination = join_inside(models_folder(arguments.folder), options.name, "`name`");
+  const fs::path destination =
+      join_inside(choose_models_folder(arguments.folder), options.name, "`name`");
   constexpr std::uint64_t kBytesPerTick = 1'000'000;
   std::unique_ptr<ProgressBar> bar;
   const auto observe = [&](std::uint64_t done, std::uint64_t total) {

@@ -12,6 +12,7 @@ std::function<void()> define_roster_slurm(CommandLine& line);
 std::function<void()> define_roster_retry(CommandLine& line);
 std::function<void()> define_roster_status(CommandLine& line);
 std::function<void()> define_roster_forget(CommandLine& line);
+std::function<void()> define_roster_page(CommandLine& line);
 std::function<void()> define_roster_check(CommandLine& line);
 std::function<void()> define_roster_who(CommandLine& line);
 

@@ -23,6 +23,10 @@ std::span<const Command> roster_parts() {
        "  sdx-roster status team\n", define_roster_status},
       {"retry", "Do what is missing or failed, with the options of the team's run",
        "  sdx-roster retry team\n", define_roster_retry},
+      {"page", "Write one person's page: a single file to send to that person alone",
+       "  sdx-roster page team Johannes\n"
+       "  sdx-roster page team Johannes --out for-johannes.html --force\n",
+       define_roster_page},
       {"forget", "Remove all that was derived from a person: embedding, records, crops, pictures",
        "  sdx-roster forget team Johannes\n", define_roster_forget},
       {"who",

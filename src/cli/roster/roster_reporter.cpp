@@ -74,6 +74,9 @@ void RosterReporter::on_measurement(const std::string& name, const Measurement& 
 void RosterReporter::on_milestone(const std::string& name, const Milestone& one,
                                   const std::vector<Image>& /*images*/) {
   figures_[name].take(one);
+  if (!bar_) return;
+  bar_->end_pause();
+  bar_->remark(placeholder(name) + ": " + describe_previews(plan_.folder.training(name), one));
 }
 
 void RosterReporter::on_training(const std::string& name, const std::string& why) {
@@ -89,6 +92,17 @@ void RosterReporter::show(const std::string& what, int total) {
                bar_text("People", static_cast<int>(shown_people_.size()),
                         static_cast<int>(plan_.members.size())));
   shown_ = what;
+}
+
+void RosterReporter::on_start(const std::string& name, int done, int most) {
+  const auto member =
+      std::find_if(plan_.members.begin(), plan_.members.end(),
+                   [&](const TeamMember& one) { return one.training.inversion.name == name; });
+  if (member == plan_.members.end()) return;
+  const TrainerOptions& trainer = member->training.trainer;
+  evaluations_ += count_evaluations(done, most, trainer.milestone_steps);
+  show("Training " + names_at_work(), most * static_cast<int>(at_work_.size()));
+  bar_->plan(evaluations_, trainer.stop_when_settled);
 }
 
 void RosterReporter::on_step(const std::string& name, const StepResult& /*result*/, int done,
@@ -114,6 +128,7 @@ void RosterReporter::on_image_step(int done, int total) {
 void RosterReporter::on_member(const MemberOutcome& outcome) {
   at_work_.clear();
   steps_.clear();
+  evaluations_ = 0;
   figures_.clear();
   show_member(outcome.name, describe_outcome(outcome), outcome.failure.has_value());
 }

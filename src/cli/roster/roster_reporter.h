@@ -31,6 +31,7 @@ class RosterReporter : public TeamObserver {
 
   void on_portraits(const std::string& name, const SubjectPortraits& subject) override;
   void on_note(const std::string& name, const std::string& sentence) override;
+  void on_start(const std::string& name, int done, int most) override;
   void on_step(const std::string& name, const StepResult& result, int done, int most) override;
   void on_measurement(const std::string& name, const Measurement& one) override;
   void on_milestone(const std::string& name, const Milestone& one,
@@ -51,6 +52,7 @@ class RosterReporter : public TeamObserver {
   int images_ = 0;
   std::vector<std::string> at_work_;
   std::map<std::string, int> steps_;  ///< of who is at work
+  int evaluations_ = 0;               ///< that are still to come for who is at work
   std::map<std::string, TrainingFigures> figures_;
   std::optional<ProgressBar> bar_;
   std::string shown_;  ///< what the bar is of

@@ -108,7 +108,7 @@ void run_training(const TrainingOptions& options, const CommonOptions& common) {
 
   const Identities identities =
       Identities::load_installed(bundle, target.device, options.subject.face_network);
-  TrainReporter reporter(options, common);
+  TrainReporter reporter(options, common, spec.trainer, folder.path());
   PreparedTraining prepared =
       prepare_training(bundle, target, identities, spec, folder, resume_policy(options), reporter);
   const TextEncoders text_encoders(bundle, target.device);

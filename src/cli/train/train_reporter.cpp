@@ -1,7 +1,10 @@
 #include "cli/train/train_reporter.h"
 
+#include "cli/terminal_picture.h"
 #include "cli/train/portrait_table.h"
 #include "sdx/tensor/safetensors.h"
+#include "sdx/training/run_folder.h"
+#include "sdx/util/file.h"
 #include "sdx/util/stop.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -51,8 +54,24 @@ void TrainingFigures::take(const Milestone& one) {
     likeness_ = "  likeness " + fixed_number(one.evaluation.likeness, 2);
 }
 
-TrainReporter::TrainReporter(const TrainingOptions& options, const CommonOptions& common)
-    : options_(options), common_(common) {}
+int count_evaluations(int done, int most, int every) {
+  if (every == 0) return 1;
+  const auto before = [every](int steps) { return (steps + every - 1) / every; };
+  return before(most) - before(done) + 1;
+}
+
+std::string describe_previews(const fs::path& run_folder, const Milestone& milestone) {
+  const fs::path file = find_preview(run_folder, milestone.step);
+  const std::string line =
+      "Previews of step " + std::to_string(milestone.step) + ": " + file.string();
+  const TerminalPictures way = find_terminal_pictures();
+  if (way == TerminalPictures::kNone || !fs::exists(file)) return line;
+  return line + "\n" + to_terminal_picture(read_file(file), way);
+}
+
+TrainReporter::TrainReporter(const TrainingOptions& options, const CommonOptions& common,
+                             const TrainerOptions& trainer, fs::path run_folder)
+    : options_(options), common_(common), trainer_(trainer), run_folder_(std::move(run_folder)) {}
 
 void TrainReporter::on_portraits(const std::string& /*name*/, const SubjectPortraits& subject) {
   show_portraits(subject, options_.subject, common_);
@@ -62,8 +81,9 @@ void TrainReporter::on_note(const std::string& /*name*/, const std::string& sent
   say(sentence);
 }
 
-void TrainReporter::on_start(const std::string& name, int /*done*/, int most) {
+void TrainReporter::on_start(const std::string& name, int done, int most) {
   bar_.emplace("Training " + placeholder(name), most, common_.quiet);
+  bar_->plan(count_evaluations(done, most, trainer_.milestone_steps), trainer_.stop_when_settled);
 }
 
 void TrainReporter::on_step(const std::string& /*name*/, const StepResult& /*result*/, int done,
@@ -78,6 +98,8 @@ void TrainReporter::on_measurement(const std::string& /*name*/, const Measuremen
 void TrainReporter::on_milestone(const std::string& /*name*/, const Milestone& one,
                                  const std::vector<Image>& /*images*/) {
   figures_.take(one);
+  bar_->end_pause();
+  bar_->remark(describe_previews(run_folder_, one));
 }
 
 void TrainReporter::on_metrics(const std::string& /*name*/, const std::string& line) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,11 +26,22 @@ class TrainingFigures {
   std::string likeness_;
 };
 
+/// How often a training is still evaluated: at the start, every so many steps and at the end.
+/// @param every steps between two evaluations; 0: only at the end
+int count_evaluations(int done, int most, int every);
+
+/// What a terminal shows of a milestone: the file with its previews, and the pictures themselves
+/// where the terminal can show some. A line, without its end.
+std::string describe_previews(const std::filesystem::path& run_folder, const Milestone& milestone);
+
 /// Shows the person at the terminal, and machines (--json), what a training does; records --trace.
 /// What it is given outlives it.
 class TrainReporter : public TrainingObserver {
  public:
-  TrainReporter(const TrainingOptions& options, const CommonOptions& common);
+  /// @param trainer    how the training goes on, which tells its evaluations and its end
+  /// @param run_folder where the training leaves its previews
+  TrainReporter(const TrainingOptions& options, const CommonOptions& common,
+                const TrainerOptions& trainer, std::filesystem::path run_folder);
 
   /// The end: the trace, and what the person wants to know.
   void finish(const TrainingSummary& summary, const std::filesystem::path& report);
@@ -50,6 +62,8 @@ class TrainReporter : public TrainingObserver {
 
   const TrainingOptions& options_;
   const CommonOptions& common_;
+  const TrainerOptions& trainer_;
+  std::filesystem::path run_folder_;
   std::optional<ProgressBar> bar_;  ///< from the first step to the last
   TrainingFigures figures_;
   std::vector<std::unique_ptr<StepTrace>> traces_;
