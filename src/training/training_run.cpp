@@ -84,7 +84,7 @@ void throw_difference(const IdentityDifference& difference, const PortraitLatent
   }
   throw UsageError("`resume` " + folder.string() +
                    ": not the same training any more: " + join(difference.other, "; ") +
-                   describe_changes(latents) + ". `resume-anyway` goes on nevertheless");
+                   describe_changes(latents) + ". `resume-anyway` resumes all the same");
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ struct PreparedTraining::Parts {
     if (!difference.is_none() && (policy == ResumePolicy::kOnlySame || !difference.fatal.empty())) {
       throw_difference(difference, latents, folder.path());
     }
-    note("Going on after step " + std::to_string(found.state.inversion.steps));
+    note("Resuming after step " + std::to_string(found.state.inversion.steps));
     state = std::move(found.state);
   }
 

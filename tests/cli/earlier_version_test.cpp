@@ -133,7 +133,7 @@ TEST_CASE("earlier version: a training that was stopped goes on, to the same vec
   const RunResult result = place.run("sdx-train", {"--resume", "runs/Chloe1"});
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
-  CHECK_THAT(result.err, ContainsSubstring("Going on after step 15"));
+  CHECK_THAT(result.err, ContainsSubstring("Resuming after step 15"));
   CHECK_THAT(result.err, ContainsSubstring("30 steps in"));
   const sdx::Embedding made = sdx::read_embedding(place.path() / "embeddings/Chloe1.safetensors");
   const sdx::Embedding expected =

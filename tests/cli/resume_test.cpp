@@ -116,7 +116,7 @@ TEST_CASE("resume: other options and other pictures are refused with the differe
       place.run("sdx-train", {"--resume", "runs/Ada", "--steps", "4", "--resume-anyway"});
   INFO(longer.err);
   CHECK(longer.exit_code == 0);
-  CHECK_THAT(longer.err, ContainsSubstring("Going on after step 2"));
+  CHECK_THAT(longer.err, ContainsSubstring("Resuming after step 2"));
   CHECK_THAT(longer.err, ContainsSubstring("4 steps"));
   // The run has the new options from then on.
   CHECK(place.run("sdx-train", {"--resume", "runs/Ada"}).exit_code == 0);
@@ -181,7 +181,7 @@ TEST_CASE("resume: a damaged newest checkpoint costs a few steps, not the traini
   INFO(result.err);
   CHECK(result.exit_code == 0);
   CHECK_THAT(result.err, ContainsSubstring("Warning") && ContainsSubstring("000020.safetensors") &&
-                             ContainsSubstring("Going on after step 10"));
+                             ContainsSubstring("Resuming after step 10"));
   CHECK(read_bytes(place.path() / "embeddings/Ada.safetensors") == expected);
 }
 

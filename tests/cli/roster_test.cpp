@@ -196,7 +196,7 @@ TEST_CASE("roster: everything wrong is said before the start") {
   CHECK_THAT(result.err, ContainsSubstring("line 7, Two"));
   CHECK_THAT(result.err, ContainsSubstring("line 8, ../x"));
   CHECK_THAT(result.err, ContainsSubstring("Nothing was started") &&
-                             ContainsSubstring("--keep-going goes on with the other 2 people"));
+                             ContainsSubstring("--keep-going continues with the other 2 people"));
   CHECK_FALSE(fs::exists(place.path() / "team"));
 
   const RunResult going = place.run_team({"--keep-going"});

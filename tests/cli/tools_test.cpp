@@ -273,7 +273,7 @@ TEST_CASE("cli: Ctrl-C stops cleanly and leaves a usable embedding") {
   INFO(result.err);
   CHECK(result.exit_code == 130);
   CHECK_THAT(result.err, ContainsSubstring("stopped after "));
-  CHECK_THAT(result.err, ContainsSubstring("sdx-train --resume runs/Ada goes on"));
+  CHECK_THAT(result.err, ContainsSubstring("sdx-train --resume runs/Ada resumes it"));
   CHECK(sdx::read_embedding(place.path() / "embeddings/Ada.safetensors").name == "Ada");
   CHECK(place.run("sdx-generate", {"<Ada>", "--steps", "2"}).exit_code == 0);
 }

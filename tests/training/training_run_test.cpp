@@ -108,7 +108,7 @@ TEST_CASE("training run: paused and gone on with, the word is the same", "[train
   CHECK(place.train(sdx::ResumePolicy::kIfSame, 5) == sdx::StopReason::kRequested);
   CHECK_FALSE(fs::exists(place.word()));
   CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
-  CHECK_THAT(place.notes, ContainsSubstring("Going on after step 5"));
+  CHECK_THAT(place.notes, ContainsSubstring("Resuming after step 5"));
   CHECK(at::equal(sdx::read_embedding(place.word()).vectors, expected.vectors));
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("training run: a checkpoint of another training", "[training]") {
   CHECK_THAT(message, ContainsSubstring("`lr`: it had 0.01, found 0.5") &&
                           ContainsSubstring("`resume-anyway`"));
   CHECK(place.train(sdx::ResumePolicy::kAnyway, 2) == sdx::StopReason::kRequested);
-  CHECK_THAT(place.notes, ContainsSubstring("Going on after step 5"));
+  CHECK_THAT(place.notes, ContainsSubstring("Resuming after step 5"));
   place.spec.inversion.learning_rate = sdx::LearningRate::parse("0.25");
   CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
   CHECK(place.notes.find("Going on") == std::string::npos);

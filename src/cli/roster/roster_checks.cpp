@@ -21,11 +21,11 @@ void check_problems(const CheckedTeam& team, const TeamOptions& options,
   show_problems(team.problems, common);
   if (team.problems.empty()) throw DataError(options.roster + ": names nobody");
   if (options.keep_going && usable > 0) {
-    say("Going on with the other " + count_in_words(usable, "person", "people"));
+    say("Continuing with the other " + count_in_words(usable, "person", "people"));
     return;
   }
   const RosterProblem& first = team.problems.front();
-  const std::string advice = usable > 0 ? "--keep-going goes on with the other " +
+  const std::string advice = usable > 0 ? "--keep-going continues with the other " +
                                               count_in_words(usable, "person", "people")
                                         : "nobody is left";
   throw Error(first.code, first.where + (first.name.empty() ? "" : ", " + first.name) + ": " +

@@ -41,7 +41,7 @@ void say_estimate(const TeamPlan& plan, double usual_seconds, double most_second
 
 [[noreturn]] void throw_stopped(const std::string& folder) {
   throw Error(static_cast<ExitCode>(128 + stop_signal()),
-              "stopped; the same command, or sdx-roster retry " + folder + ", goes on");
+              "stopped; run the same command again, or sdx-roster retry " + folder + ", to resume");
 }
 
 /// What the process ends with when not all is done.

@@ -25,7 +25,7 @@ std::string write_line(const MemberState& state) {
     if (state.steps) line += ", " + std::to_string(*state.steps) + " steps are done";
   } else if (state.why_train) {
     line += "to be trained, " + *state.why_train;
-    if (state.steps) line += "; goes on after step " + std::to_string(*state.steps);
+    if (state.steps) line += "; resumes after step " + std::to_string(*state.steps);
   } else {
     line += "trained";
   }
@@ -95,7 +95,7 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
     if (!messages.json) std::puts(to_terminal_text(write_line(state)).c_str());
   }
   say(std::to_string(done) + " of " + std::to_string(team.plan.members.size()) + " people done" +
-      (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " goes on"));
+      (done == team.plan.members.size() ? "" : "; sdx-roster retry " + folder + " resumes"));
 }
 
 /// Whether the person at the terminal wants the files to go.

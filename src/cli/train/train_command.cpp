@@ -26,7 +26,7 @@ void check_nothing_is_overwritten(const TrainingOptions& options, const RunFolde
   if (const auto steps = run.steps_done()) {
     throw CannotCreateError(run.path().string() + " holds a training of " + std::to_string(*steps) +
                             " steps; --resume " + run.path().string() +
-                            " goes on with it, --force starts anew");
+                            " resumes it, --force starts anew");
   }
 }
 
@@ -41,7 +41,7 @@ void throw_if_unfinished(StopReason reason, const TrainingOptions& options, int 
   if (reason == StopReason::kRequested) {
     throw Error(static_cast<ExitCode>(128 + stop_signal()),
                 "stopped after " + std::to_string(steps) + " steps; " + embedding_file.string() +
-                    " holds them and works. sdx-train --resume " + run.string() + " goes on");
+                    " holds them and works. sdx-train --resume " + run.string() + " resumes it");
   }
   if (reason == StopReason::kNotFinite) {
     throw DataError("the loss was not finite in " + std::to_string(kMostSkippedSteps) +
@@ -68,7 +68,7 @@ void check_resumed(const TrainingOptions& options, const CommonOptions& common) 
     throw MissingInputError(
         options.portraits + ": no such folder of portraits in " + fs::current_path().string() +
         ", from which `resume` " + options.resume +
-        " goes on; if they are elsewhere now: sdx-train FOLDER --resume " + options.resume);
+        " resumes it; if they are elsewhere now: sdx-train FOLDER --resume " + options.resume);
   }
   const Json before = read_json_file(fs::path(options.resume) / "config.json");
   const auto threads = before.find("threads");
