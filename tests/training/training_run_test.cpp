@@ -124,7 +124,7 @@ TEST_CASE("training run: a checkpoint of another training", "[training]") {
   CHECK_THAT(place.notes, ContainsSubstring("Resuming after step 5"));
   place.spec.inversion.learning_rate = sdx::LearningRate::parse("0.25");
   CHECK(place.train(sdx::ResumePolicy::kIfSame) == sdx::StopReason::kAllSteps);
-  CHECK(place.notes.find("Going on") == std::string::npos);
+  CHECK(place.notes.find("Resuming") == std::string::npos);
 
   Place empty;
   CHECK_THROWS_AS(empty.train(sdx::ResumePolicy::kOnlySame), sdx::MissingInputError);

@@ -65,10 +65,10 @@ std::string next_command(const TrainingOptions& options) {
 /// right on the command line.
 void check_resumed(const TrainingOptions& options, const CommonOptions& common) {
   if (!fs::exists(options.portraits)) {
-    throw MissingInputError(
-        options.portraits + ": no such folder of portraits in " + fs::current_path().string() +
-        ", from which `resume` " + options.resume +
-        " resumes it; if they are elsewhere now: sdx-train FOLDER --resume " + options.resume);
+    throw MissingInputError(options.portraits + ": no such folder of portraits in " +
+                            fs::current_path().string() + ", where `resume` " + options.resume +
+                            " looks for it; if they are elsewhere now: sdx-train FOLDER --resume " +
+                            options.resume);
   }
   const Json before = read_json_file(fs::path(options.resume) / "config.json");
   const auto threads = before.find("threads");
