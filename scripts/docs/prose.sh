@@ -4,7 +4,8 @@
 # It needs Node.js, and installs the linter (textlint) into the cache at its first run.
 #   scripts/docs/prose.sh             everything
 #   scripts/docs/prose.sh FILE...     only these: pages, headers or sources
-# Exit code 69: there is no Node.js. A line "<!-- textlint-disable -->" ends the check of a page.
+#   scripts/docs/prose.sh --no-install [FILE...]   only if the linter is installed
+# Exit code 69: there is no Node.js, or no linter and it must not be installed. A line "<!-- textlint-disable -->" ends the check of a page.
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -14,11 +15,17 @@ case "${1:-}" in
     exit 0
     ;;
 esac
+install=1
+if [[ "${1:-}" == --no-install ]]; then
+  install=""
+  shift
+fi
 have npm || { say "prose: not checked: npm (Node.js) is missing"; exit 69; }
 
 settings="$SDX_SOURCE/scripts/docs/prose"
 linter="$(cache_dir)/prose-$(sha256sum "$settings/package.json" | cut -c1-12)"
 if [[ ! -x "$linter/node_modules/.bin/textlint" ]]; then
+  [[ -n "$install" ]] || { echo "SKIPPED: the linter of prose is not installed (scripts/docs/prose.sh)"; exit 69; }
   say "installing the linter into $linter"
   mkdir -p "$linter"
   cp "$settings/package.json" "$linter/"

@@ -85,6 +85,12 @@ check() {
   done < <(grep -rnE '"[^"]*--[a-z]' "$root/include" "$root/src" 2>/dev/null |
     grep -vE '/cli/|^[^:]*:[0-9]+:[[:space:]]*//' || true)
 
+  # One name, one class: two of a name in the namespace are undefined behaviour, which no linker reports.
+  while IFS= read -r name; do
+    fault "two headers define a class '$name'; rename one of them: $(grep -rlE "^(class|struct) $name( final)?( :.*)? *\{" "$root/include" "$root/src" --include='*.h' | tr '\n' ' ')"
+  done < <(grep -rhE '^(class|struct) [A-Za-z]+( final)?( :.*)? *\{' "$root/include" "$root/src" --include='*.h' 2>/dev/null |
+    sed -E 's/^(class|struct) ([A-Za-z]+).*/\2/' | sort | uniq -d)
+
   # Every source has its header: the public one, or one beside it. Exempt are the sources of one
   # header that is split by topic: model/import/*_program.cpp (programs.h), cli/*_command.cpp (tool.h),
   # image/decode_*.cpp (decoders.h), image/encode_*.cpp (encoders.h), scheduler/sample_*.cpp
@@ -180,6 +186,9 @@ self_test() {
   fresh
   touch "$root/src/util/lonely.cpp"
   expect_fault "source without header" "has no header"
+  fresh
+  echo 'struct Same {};' | tee "$root/src/util/a.h" >"$root/include/sdx/model/b.h"
+  expect_fault "a class defined twice" "two headers define a class 'Same'"
   fresh
   mkdir -p "$root/tests/util"
   touch "$root/tests/util/a_test.cpp" "$root/tests/util/a_topic_test.cpp"

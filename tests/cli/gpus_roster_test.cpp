@@ -190,7 +190,8 @@ TEST_CASE("roster on GPUs: Ctrl-C stops all, and the same command goes on to the
   INFO(stopped.err);
   CHECK(stopped.exit_code == 130);
   CHECK_THAT(stopped.err,
-             ContainsSubstring("stopped; run the same command again, or sdx-roster retry team, to resume"));
+             ContainsSubstring(
+                 "stopped; run the same command again, or sdx-roster retry team, to resume"));
   CHECK(count_in(stopped.err, "its process") == 0);
   CHECK(children.size() == 2);
   for (const pid_t child : children) CHECK_FALSE(is_alive(child));

@@ -24,7 +24,7 @@ struct PartWeights {
 
 /// A checkpoint as its reader understood it, whatever its layout: this is all that a bundle is made
 /// from.
-struct Checkpoint {
+struct ModelCheckpoint {
   TextEncoderConfig text_config;
   UNetConfig unet_config;
   VaeConfig vae_config;

@@ -60,7 +60,7 @@ std::set<std::string> variants_in(const fs::path& folder, const std::string& ste
 
 /// Maps the weights of one part and adds their files to the checkpoint's.
 PartWeights read_weights(const fs::path& folder, const std::string& stem,
-                         const std::string& variant, Checkpoint& checkpoint) {
+                         const std::string& variant, ModelCheckpoint& checkpoint) {
   std::vector<fs::path> files = weight_files(folder, stem, variant);
   const std::set<std::string> variants = variants_in(folder, stem);
   if (files.empty() && variant.empty() && variants.size() == 1) {
@@ -172,7 +172,7 @@ constexpr std::pair<std::string_view, std::string_view> kOtherPipelines[] = {
 };
 
 /// Refuses what is in diffusers' layout but no text-to-image Stable Diffusion 1 or 2.
-void require_stable_diffusion(const fs::path& index_file, Checkpoint& checkpoint) {
+void require_stable_diffusion(const fs::path& index_file, ModelCheckpoint& checkpoint) {
   const auto kind = DiffusersConfig(index_file).get<std::string>("_class_name");
   if (std::ranges::find(kSameParts, kind) != std::end(kSameParts)) {
     if (kind == kSameParts[0]) return;
@@ -190,7 +190,7 @@ void require_stable_diffusion(const fs::path& index_file, Checkpoint& checkpoint
                   in_quotes(kind) + ": this is " + what);
 }
 
-void read_card(const fs::path& file, Checkpoint& checkpoint) {
+void read_card(const fs::path& file, ModelCheckpoint& checkpoint) {
   if (!fs::exists(file)) return;
   const Json card = read_json_file(file);
   checkpoint.licence = json_value<std::string>(card, "licence", file, "");
@@ -206,14 +206,14 @@ void read_card(const fs::path& file, Checkpoint& checkpoint) {
 
 }  // namespace
 
-Checkpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& options) {
+ModelCheckpoint read_diffusers_folder(const fs::path& folder, const ImportOptions& options) {
   const fs::path index_file = folder / "model_index.json";
   if (!fs::is_regular_file(index_file)) {
     throw MissingInputError(
         folder.string() +
         ": no model_index.json here: expected a model in diffusers' folder layout");
   }
-  Checkpoint checkpoint;
+  ModelCheckpoint checkpoint;
   require_stable_diffusion(index_file, checkpoint);
   checkpoint.text_config =
       read_text_encoder_config(DiffusersConfig(folder / "text_encoder/config.json"));

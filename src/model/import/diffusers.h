@@ -9,6 +9,7 @@ namespace sdx {
 
 /// diffusers' folder layout: model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/.
 /// Of the options it heeds the variant and the prediction type.
-Checkpoint read_diffusers_folder(const std::filesystem::path& folder, const ImportOptions& options);
+ModelCheckpoint read_diffusers_folder(const std::filesystem::path& folder,
+                                      const ImportOptions& options);
 
 }  // namespace sdx

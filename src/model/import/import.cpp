@@ -69,7 +69,7 @@ void refuse_unknown_tensors(const ComposedPart& part) {
 
 /// Composes every program before anything is written: a checkpoint that does not fit is refused
 /// within a second.
-std::vector<ComposedPart> compose_parts(const Checkpoint& checkpoint) {
+std::vector<ComposedPart> compose_parts(const ModelCheckpoint& checkpoint) {
   if (checkpoint.unet_config.context_width != checkpoint.text_config.width) {
     throw DataError(checkpoint.unet.source +
                     ": cross_attention_dim: expected the text encoder's width " +
@@ -109,7 +109,7 @@ void require_finite(const at::Tensor& tensor, const std::string& name, const std
   }
 }
 
-void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& checkpoint,
+void write_parts(const std::vector<ComposedPart>& parts, const ModelCheckpoint& checkpoint,
                  const ImportOptions& options, const fs::path& folder,
                  const ImportObserver& observer) {
   const std::optional<at::ScalarType> float_type = scalar_type(options.dtype);
@@ -149,7 +149,7 @@ void write_parts(const std::vector<ComposedPart>& parts, const Checkpoint& check
 }
 
 /// Writes the vocabulary and proves it and the settings before the bundle is taken for whole.
-void add_tokenizer(const Checkpoint& checkpoint, const fs::path& folder) {
+void add_tokenizer(const ModelCheckpoint& checkpoint, const fs::path& folder) {
   fs::create_directory(folder);
   write_tokenizer(checkpoint.tokenizer_folder, folder);
   const auto tokenizer = load_tokenizer(folder, checkpoint.tokenizer);
@@ -161,7 +161,7 @@ void add_tokenizer(const Checkpoint& checkpoint, const fs::path& folder) {
   }
 }
 
-BundleInfo describe(const Checkpoint& checkpoint, const ImportOptions& options) {
+BundleInfo describe(const ModelCheckpoint& checkpoint, const ImportOptions& options) {
   BundleInfo info;
   info.name = options.name;
   // Linear layers around the transformers, instead of convolutions, came with version 2.
@@ -215,8 +215,9 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
     }
     require_replaceable(destination);
   }
-  const Checkpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
-                                                         : read_single_file(source, options);
+  const ModelCheckpoint checkpoint = fs::is_directory(source)
+                                         ? read_diffusers_folder(source, options)
+                                         : read_single_file(source, options);
   const std::vector<ComposedPart> parts = compose_parts(checkpoint);
 
   StagingFolder staging(destination);

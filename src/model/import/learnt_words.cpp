@@ -71,7 +71,7 @@ std::string advise_file(const fs::path& folder) {
 }  // namespace
 
 void take_learnt_words(const std::vector<AddedWord>& added, const fs::path& folder,
-                       Checkpoint& checkpoint) {
+                       ModelCheckpoint& checkpoint) {
   const auto found = checkpoint.text_encoder.tensors.find(kTable);
   if (added.empty() || found == checkpoint.text_encoder.tensors.end()) return;
   at::Tensor& table = found->second;

@@ -14,6 +14,6 @@ namespace sdx {
 /// @param words   of the tokenizer, by their ids
 /// @param folder  of the checkpoint, where the word's own file may lie
 void take_learnt_words(const std::vector<AddedWord>& words, const std::filesystem::path& folder,
-                       Checkpoint& checkpoint);
+                       ModelCheckpoint& checkpoint);
 
 }  // namespace sdx

@@ -49,7 +49,7 @@ void remove_wrapping(TensorMap& tensors) {
 }
 
 /// The smoothed weights of the training, where the file has them, in the place of the last ones.
-void prefer_averaged_weights(TensorMap& tensors, Checkpoint& checkpoint) {
+void prefer_averaged_weights(TensorMap& tensors, ModelCheckpoint& checkpoint) {
   if (!holds_prefix(tensors, kAveragePrefix)) return;
   std::map<std::string, std::string> names = list_names_without_dots();
   const bool is_only_average = !holds_prefix(tensors, kUNetPrefix);
@@ -203,7 +203,7 @@ bool is_of_a_part(std::string_view name) {
 }
 
 /// Takes away what is no part of the model, and refuses what nobody knows.
-void remove_unused(TensorMap& tensors, const std::string& file, Checkpoint& checkpoint) {
+void remove_unused(TensorMap& tensors, const std::string& file, ModelCheckpoint& checkpoint) {
   std::size_t of_lora = 0;
   for (const auto& [name, tensor] : tensors) {
     const bool is_lora = is_of_lora(name);
@@ -229,7 +229,7 @@ void remove_unused(TensorMap& tensors, const std::string& file, Checkpoint& chec
 }
 
 /// Rows behind the vocabulary belong to words whose names the file does not say.
-void remark_on_rows(const TokenizerSettings& tokenizer, Checkpoint& checkpoint) {
+void remark_on_rows(const TokenizerSettings& tokenizer, ModelCheckpoint& checkpoint) {
   const auto known = static_cast<int>(tokenizer.special_tokens.end) + 1;
   const int more = checkpoint.text_config.vocabulary - known;
   if (more <= 0) return;
@@ -242,7 +242,7 @@ void remark_on_rows(const TokenizerSettings& tokenizer, Checkpoint& checkpoint) 
 /// Stable Diffusion 2 comes in two kinds with the same shapes; only hints tell them apart.
 /// @param states_velocity  whether the file has the tensor "v_pred", a mark without values
 void decide_prediction(const TensorFile& content, bool states_velocity,
-                       std::optional<PredictionType> selected, Checkpoint& checkpoint) {
+                       std::optional<PredictionType> selected, ModelCheckpoint& checkpoint) {
   const auto stated = content.metadata.find("modelspec.prediction_type");
   const bool is_second = checkpoint.unet_config.linear_projection;
   PredictionType type = is_second ? PredictionType::kVelocity : PredictionType::kEpsilon;
@@ -273,11 +273,11 @@ void decide_prediction(const TensorFile& content, bool states_velocity,
 
 }  // namespace
 
-Checkpoint read_single_file(const fs::path& path, const ImportOptions& options) {
+ModelCheckpoint read_single_file(const fs::path& path, const ImportOptions& options) {
   TensorFile content = map_tensor_file(path);
   TensorMap& tensors = content.tensors;
   const std::string file = path.string();
-  Checkpoint checkpoint;
+  ModelCheckpoint checkpoint;
   if (content.source) checkpoint.files = {*content.source};
   const bool states_velocity = tensors.contains("v_pred");
   remove_wrapping(tensors);
