@@ -3,7 +3,11 @@
 # installation that nobody may write to, an environment with nothing in it.
 #   check.sh SOURCE             makes the archive and, where dpkg-shlibdeps is, the package
 #   check.sh SOURCE FOLDER      checks those in FOLDER instead
+# Exit code 69: a program that this needs is missing.
 set -euo pipefail
+for program in xz readelf setpriv; do
+  command -v "$program" >/dev/null || { echo "SKIPPED: $program is missing"; exit 69; }
+done
 source_folder="$1"
 work="$(mktemp -d)"
 trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
