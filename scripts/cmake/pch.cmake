@@ -5,6 +5,9 @@
 # once and the narrow files still 4.5. A file without libtorch would lose 1 by it, and would see
 # libtorch's names (it has a global namespace "detail") that it never asked for: so only files get it
 # that include ATen or torch headers, by themselves or through headers of ours.
+#
+# Tests have precompiled headers of their own, since GCC wants the same optimisation in both: those of
+# programs took 3.7 to 10.2 seconds a file with -O2, and take 2.3 to 6.2 with -O0.
 
 set(sdx_torch_include "^#include [<\"](ATen|torch)/")
 
