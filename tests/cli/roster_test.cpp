@@ -284,7 +284,8 @@ TEST_CASE("roster: Ctrl-C stops, and the same command goes on to the same bits")
   const RunResult stopped = sdx::test::run(command);
   INFO(stopped.err);
   CHECK(stopped.exit_code == 130);
-  CHECK_THAT(stopped.err, ContainsSubstring("stopped; the same command, or sdx-roster retry team"));
+  CHECK_THAT(stopped.err,
+             ContainsSubstring("stopped; run the same command again, or sdx-roster retry team"));
   const RunResult after = place.run_team();
   INFO(after.err);
   CHECK(after.exit_code == 0);
