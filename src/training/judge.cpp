@@ -23,21 +23,33 @@ namespace {
 constexpr double kLeastNoise = 0.4;
 constexpr double kMostNoise = 0.9;
 
-/// Of the pictures in which a face is seen.
-std::vector<std::vector<float>> compute_vectors(const std::vector<Image>& images,
-                                                const IdentityEncoder& encoder) {
+using PortraitVectors = std::vector<std::optional<std::vector<float>>>;
+
+/// A vector for each portrait; nothing where no face is seen.
+PortraitVectors encode_portraits(const std::vector<Image>& portraits,
+                                 const IdentityEncoder& encoder) {
+  PortraitVectors vectors;
+  for (const Image& portrait : portraits) vectors.push_back(encoder.encode(portrait));
+  return vectors;
+}
+
+std::vector<std::vector<float>> keep_faces(const PortraitVectors& portraits) {
   std::vector<std::vector<float>> vectors;
-  for (const Image& portrait : images) {
-    if (auto vector = encoder.encode(portrait)) vectors.push_back(std::move(*vector));
+  for (const auto& vector : portraits) {
+    if (vector) vectors.push_back(*vector);
   }
   return vectors;
+}
+
+bool show_one_person(const PortraitVectors& portraits, const IdentityEncoder& encoder) {
+  const auto vectors = keep_faces(portraits);
+  return 2 * vectors.size() > portraits.size() && are_mostly_one_person(vectors, encoder);
 }
 
 }  // namespace
 
 bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& portraits) {
-  const auto vectors = compute_vectors(portraits, encoder);
-  return 2 * vectors.size() > portraits.size() && are_mostly_one_person(vectors, encoder);
+  return show_one_person(encode_portraits(portraits, encoder), encoder);
 }
 
 struct Judge::Impl {
@@ -49,10 +61,10 @@ struct Judge::Impl {
         generator(parts.bundle, target, parts.tokenizer, parts.text_encoders, parts.unet),
         schedule(parts.bundle.info().noise_schedule) {
     plain = plain_conditioning();
-    knows_the_person = identity != nullptr && sdx::knows_the_person(*identity, portraits);
-    if (!knows_the_person) return;
-    person = unit_mean(compute_vectors(portraits, *identity));
-    for (const Image& portrait : portraits) by_portrait.push_back(identity->encode(portrait));
+    if (identity == nullptr) return;
+    by_portrait = encode_portraits(portraits, *identity);
+    knows_the_person = show_one_person(by_portrait, *identity);
+    if (knows_the_person) person = unit_mean(keep_faces(by_portrait));
   }
 
   /// The prompts with the model's own word for a person, a row for each.
@@ -118,9 +130,9 @@ struct Judge::Impl {
   Generator generator;
   NoiseSchedule schedule;
   bool knows_the_person = false;
-  std::vector<float> person;                                   ///< mean of the portraits
-  std::vector<std::optional<std::vector<float>>> by_portrait;  ///< nothing where no face is seen
-  Conditioning plain;                                          ///< see plain_conditioning()
+  std::vector<float> person;    ///< mean of the portraits
+  PortraitVectors by_portrait;  ///< see encode_portraits()
+  Conditioning plain;           ///< see plain_conditioning()
 };
 
 Judge::Judge(Inversion::Model model, const ComputeTarget& target, const IdentityEncoder* identity,
