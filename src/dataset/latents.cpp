@@ -169,6 +169,19 @@ at::Tensor face_mask(const Portrait& portrait, int vae_factor) {
   return mask;
 }
 
+ImageFrame describe_frame(const Portrait& portrait, bool is_mirrored) {
+  const Rect& area = portrait.area;
+  const double scale = static_cast<double>(portrait.image.width_px) / area.width_px;
+  const auto cut_off = [scale](int length_px) {
+    return static_cast<int>(std::lround(std::max(0, length_px) * scale));
+  };
+  const int right_px = portrait.width_px - area.x_px - area.width_px;
+  return {.original = {portrait.width_px, portrait.height_px},
+          .top_px = cut_off(area.y_px),
+          .left_px = cut_off(is_mirrored ? right_px : area.x_px),
+          .target = {portrait.image.width_px, portrait.image.height_px}};
+}
+
 PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const Bundle& bundle,
                                  const ComputeTarget& target, const LatentOptions& options,
                                  const std::filesystem::path& cache_file) {
@@ -177,6 +190,7 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
   std::vector<at::Tensor> means;
   std::vector<at::Tensor> deviations;
   std::vector<at::Tensor> masks;
+  std::vector<at::Tensor> size_ids;
   for (const Portrait& portrait : portraits) {
     if (!portrait.used()) continue;
     for (const bool is_mirrored : {false, true}) {
@@ -184,6 +198,7 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
       const LatentDistribution latents = encoder.encode(portrait, is_mirrored);
       means.push_back(latents.mean);
       deviations.push_back(latents.deviation);
+      size_ids.push_back(make_size_ids(describe_frame(portrait, is_mirrored), 1));
       if (!options.mask_face) continue;
       const at::Tensor mask = face_mask(portrait, bundle.info().vae_factor);
       masks.push_back(is_mirrored ? mask.flip({3}) : mask);
@@ -195,7 +210,8 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
                          encoder.encoded(),
                          encoder.new_files(),
                          encoder.count_gone(),
-                         encoder.problem()};
+                         encoder.problem(),
+                         bundle.info().size_ids ? at::cat(size_ids) : at::Tensor()};
   if (options.mask_face) result.mask = at::cat(masks);
   return result;
 }

@@ -23,7 +23,7 @@ struct ReadableDialect {
   NameSource name;
   std::array<std::string_view, 2> marks = {};  ///< keys of tensors that no other dialect has
   bool has_output_vectors = false;  ///< keys with "_out" replace what the text encoder says
-  std::string_view unusable = {};   ///< why prompts cannot use it; mostly empty
+  bool is_pair = false;  ///< the marks are the vectors for a model's first and second text encoder
 };
 
 /// What is known of a dialect that is written.
@@ -32,9 +32,9 @@ struct WritableDialect {
   std::string_view extension;  ///< of its files
   bool holds_name;             ///< the file says the embedding's name
 
-  /// Writes the embedding; `vectors` are its own, in float32 on the processor.
-  void (*write)(const std::filesystem::path& file, const Embedding& embedding,
-                const at::Tensor& vectors);
+  /// Writes the embedding, whose vectors are in float32 on the processor.
+  /// @param files of list_embedding_files()
+  void (*write)(const std::vector<std::filesystem::path>& files, const Embedding& embedding);
 };
 
 std::span<const ReadableDialect> readable_dialects();

@@ -34,6 +34,8 @@ struct Content {
   std::string unusable = {};  ///< why prompts cannot use any of it
 };
 
+bool is_pair(const Content& content) { return dialect_row(content.format).is_pair; }
+
 [[noreturn]] void fail(const fs::path& file, const std::string& reason) {
   throw DataError(file.string() + ": " + reason);
 }
@@ -121,7 +123,7 @@ Content read_image(const fs::path& file) {
           std::move(embedding->metadata)};
 }
 
-/// An embedding is for one text encoder, whose vectors have one width.
+/// An embedding is for one text encoder, whose vectors have one width, or for the two of SDXL.
 void find_several_widths(Content& content) {
   std::set<std::int64_t> widths;
   bool are_weights = false;
@@ -130,18 +132,20 @@ void find_several_widths(Content& content) {
     if (tensor.dim() > 0) widths.insert(tensor.size(-1));
     are_weights = are_weights || (!key.starts_with('<') && key.find('.') != std::string::npos);
   }
-  if (widths.size() < 2 || are_weights || content.format == EmbeddingFormat::kSdxlPair) return;
+  if (widths.size() < 2 || are_weights || is_pair(content)) return;
   std::vector<std::string> texts;
   for (const std::int64_t width : widths) texts.push_back(std::to_string(width));
   const bool is_sdxl = content.tensors.size() == 2 &&
                        text_encoder_kind(*widths.begin()) == TextEncoderKind::kSd1 &&
                        text_encoder_kind(*widths.rbegin()) == TextEncoderKind::kSdxlSecond;
-  if (is_sdxl) content.format = EmbeddingFormat::kSdxlPair;
+  if (is_sdxl) {
+    content.format = EmbeddingFormat::kSdxlPair;
+    return;
+  }
   content.unusable =
-      is_sdxl ? dialect_row(content.format).unusable
-              : "holds vectors of several widths (" + join(texts, ", ") +
-                    "), so it was made for a model with several text encoders, which are not "
-                    "supported; its parts are no words for SD 1.x or 2.x";
+      "holds vectors of several widths (" + join(texts, ", ") +
+      "), so it was made for a model with several text encoders, which is none of those that are "
+      "supported; its parts are no words for SD 1.x or 2.x";
 }
 
 Content read_container(const fs::path& file) {
@@ -231,11 +235,39 @@ at::Tensor read_vectors(const Content& content, const std::string& key) {
   return vectors;
 }
 
+/// Which of SDXL's text encoders the tensor of a pair is for; nothing if for none of them.
+std::optional<std::size_t> find_encoder(const Content& content, const std::string& key) {
+  const auto& marks = dialect_row(content.format).marks;
+  const auto mark = std::find(marks.begin(), marks.end(), key);
+  if (mark != marks.end()) return static_cast<std::size_t>(mark - marks.begin());
+  const bool has_marks = std::any_of(marks.begin(), marks.end(), [&](std::string_view one) {
+    return content.tensors.contains(std::string(one));
+  });
+  if (has_marks) return std::nullopt;
+  // Two tensors under other names, told by their widths.
+  const TextEncoderKind kind = text_encoder_kind(content.tensors.at(key).size(-1));
+  return kind == TextEncoderKind::kSdxlSecond ? 1 : 0;
+}
+
+/// Why the parts of a pair are no word; empty if they are.
+std::string find_fault_of_pair(const std::vector<StoredVectors>& parts) {
+  for (const StoredVectors& part : parts) {
+    if (part.encoder) continue;
+    return "holds \"" + part.key +
+           "\" for a further text encoder: made for SD 3, Flux or a later " +
+           "model, which are not supported";
+  }
+  const std::int64_t count = parts.front().vectors.size(0);
+  const std::int64_t other = parts.back().vectors.size(0);
+  if (count == other) return "";
+  return "\"" + parts.front().key + "\" holds " + std::to_string(count) + " vectors and \"" +
+         parts.back().key + "\" " + std::to_string(other) +
+         "; both text encoders need as many, for a vector is a position of the prompt. Train the "
+         "word anew, or take the file from its maker again";
+}
+
 EmbeddingFile list_embedding_names(const Content& content) {
-  EmbeddingFile file{content.path, content.format, {}, content.metadata, "", ""};
-  const bool is_pair = content.format == EmbeddingFormat::kSdxlPair;
-  file.unusable = content.unusable.empty() ? std::string(dialect_row(content.format).unusable)
-                                           : content.unusable;
+  EmbeddingFile file{content.path, content.format, {}, content.metadata, "", content.unusable};
   for (const auto& [key, tensor] : content.tensors) {
     if (is_output_vectors(content, key)) {
       file.remark = "\"" + key + "\" is not used: it replaces what the text encoder says of the " +
@@ -243,15 +275,43 @@ EmbeddingFile list_embedding_names(const Content& content) {
       continue;
     }
     StoredVectors word{find_name(content, key), key, read_vectors(content, key),
-                       tensor.scalar_type()};
-    const bool is_clash =
-        !is_pair && std::any_of(file.words.begin(), file.words.end(),
-                                [&](const auto& other) { return other.name == word.name; });
+                       tensor.scalar_type(), std::nullopt};
+    if (is_pair(content)) word.encoder = find_encoder(content, key);
+    const bool is_clash = !is_pair(content) &&
+                          std::any_of(file.words.begin(), file.words.end(),
+                                      [&](const auto& other) { return other.name == word.name; });
     if (is_clash) fail(content.path, "two words in it are called " + placeholder(word.name));
     file.words.push_back(std::move(word));
   }
   if (file.words.empty()) fail(content.path, "holds no tensor: not an embedding");
+  if (is_pair(content)) file.unusable = find_fault_of_pair(file.words);
   return file;
+}
+
+/// The vectors of a pair, of which one may be absent.
+EmbeddingVectors join_pair(const std::vector<StoredVectors>& parts) {
+  std::vector<at::Tensor> matrices(2);
+  for (const StoredVectors& part : parts) matrices.at(*part.encoder) = part.vectors;
+  return EmbeddingVectors(std::move(matrices));
+}
+
+/// A matrix by itself. One whose width only SDXL's second text encoder has, or of which the
+/// metadata say so, is half a word.
+EmbeddingVectors place_matrix(const at::Tensor& matrix,
+                              const std::map<std::string, std::string>& metadata) {
+  const auto said = metadata.find(kEncoderKey);
+  if (said != metadata.end() && said->second == "1") {
+    return EmbeddingVectors(std::vector<at::Tensor>{matrix, {}});
+  }
+  const bool is_second = said != metadata.end()
+                             ? said->second == "2"
+                             : text_encoder_kind(matrix.size(1)) == TextEncoderKind::kSdxlSecond;
+  return is_second ? EmbeddingVectors(std::vector<at::Tensor>{{}, matrix})
+                   : EmbeddingVectors(matrix);
+}
+
+std::string join_remarks(const std::string& one, const std::string& other) {
+  return one + (one.empty() || other.empty() ? "" : "; ") + other;
 }
 
 }  // namespace
@@ -261,13 +321,38 @@ EmbeddingFile inspect_embedding(const fs::path& file) {
 }
 
 std::vector<Embedding> read_embeddings(const fs::path& file) {
-  EmbeddingFile content = inspect_embedding(file);
+  const EmbeddingFile content = inspect_embedding(file);
   if (!content.unusable.empty()) fail(file, content.unusable);
   std::vector<Embedding> embeddings;
-  for (StoredVectors& word : content.words) {
-    embeddings.push_back({word.name, word.vectors, content.metadata, file, content.remark});
+  const auto add = [&](const std::string& name, EmbeddingVectors vectors) {
+    const std::string remark = join_remarks(describe_reach(vectors), content.remark);
+    embeddings.push_back({name, std::move(vectors), content.metadata, file, remark});
+  };
+  if (dialect_row(content.format).is_pair) {
+    add(content.words.front().name, join_pair(content.words));
+    return embeddings;
+  }
+  for (const StoredVectors& word : content.words) {
+    add(word.name, place_matrix(word.vectors, content.metadata));
   }
   return embeddings;
+}
+
+std::vector<Embedding> read_embeddings(const std::vector<fs::path>& files) {
+  std::vector<Embedding> all;
+  for (const fs::path& file : files) {
+    for (Embedding& embedding : read_embeddings(file)) {
+      std::optional<Embedding> whole;
+      for (Embedding& known : all) {
+        whole = join_halves(known, embedding);
+        if (!whole) continue;
+        known = std::move(*whole);
+        break;
+      }
+      if (!whole) all.push_back(std::move(embedding));
+    }
+  }
+  return all;
 }
 
 Embedding read_embedding(const fs::path& file) {

@@ -1,5 +1,7 @@
 #include "sdx/embedding/embedding_table.h"
 
+#include <ATen/ops/equal.h>
+
 #include <algorithm>
 #include <array>
 
@@ -20,7 +22,8 @@ std::string find_extension(const fs::path& path) { return lower_case(path.extens
 
 /// Whether a file may be an embedding, by its name.
 bool has_known_extension(const fs::path& path) {
-  constexpr std::array<std::string_view, 4> kKnown = {".safetensors", ".pt", ".bin", ".png"};
+  constexpr std::array<std::string_view, 5> kKnown = {".safetensors", ".pt", ".pti", ".bin",
+                                                      ".png"};
   return std::find(kKnown.begin(), kKnown.end(), find_extension(path)) != kKnown.end();
 }
 
@@ -30,6 +33,18 @@ fs::path find_place(const fs::path& typed) {
   const fs::path folder = typed.has_parent_path() ? typed.parent_path() : fs::path(".");
   const fs::path found = find_named_entry(folder, typed.filename().string());
   return fs::exists(found) ? found : typed;
+}
+
+/// Whether `whole` has all that `part` has: of a word for two text encoders there may also be a
+/// file for one of them.
+bool is_part_of(const EmbeddingVectors& part, const EmbeddingVectors& whole) {
+  const std::vector<at::Tensor>& matrices = part.matrices();
+  if (matrices.size() > whole.matrices().size()) return false;
+  for (std::size_t i = 0; i < matrices.size(); ++i) {
+    if (!part.reaches(i)) continue;
+    if (!whole.reaches(i) || !at::equal(matrices[i], whole.matrix(i))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -81,7 +96,10 @@ void EmbeddingTable::add_folder(const fs::path& folder) {
 void EmbeddingTable::add_distinct(Embedding embedding) {
   const auto known = embeddings_.find(canonical_name(embedding.name));
   if (known == embeddings_.end()) return add(std::move(embedding));
-  if (are_equal(known->second.vectors, embedding.vectors)) return;  // a copy, or another form of it
+  // A copy, or another form of it.
+  if (is_part_of(embedding.vectors, known->second.vectors)) return;
+  if (is_part_of(known->second.vectors, embedding.vectors)) return add(std::move(embedding));
+  if (auto whole = join_halves(known->second, embedding)) return add(std::move(*whole));
   throw DataError("two embeddings are called " + placeholder(embedding.name) + ": " +
                   known->second.file.string() + " and " + embedding.file.string() +
                   "; rename or remove one of them");

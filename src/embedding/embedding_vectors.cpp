@@ -11,10 +11,14 @@ namespace sdx {
 
 namespace {
 
-/// Whether all are matrices with as many rows.
+bool is_defined(const at::Tensor& matrix) { return matrix.defined(); }
+
+/// Whether all that are defined are matrices with as many rows, and one of them is.
 bool fit(const std::vector<at::Tensor>& matrices) {
+  const auto first = std::ranges::find_if(matrices, is_defined);
+  if (first == matrices.end()) return matrices.empty();
   return std::ranges::all_of(matrices, [&](const at::Tensor& matrix) {
-    return matrix.defined() && matrix.dim() == 2 && matrix.size(0) == matrices.front().size(0);
+    return !matrix.defined() || (matrix.dim() == 2 && matrix.size(0) == first->size(0));
   });
 }
 
@@ -38,14 +42,18 @@ EmbeddingVectors::EmbeddingVectors(std::vector<at::Tensor> matrices)
 
 std::int64_t EmbeddingVectors::count() const {
   if (!defined()) throw InternalError("an embedding's vectors: there are none yet");
-  return matrices_.front().size(0);
+  return std::ranges::find_if(matrices_, is_defined)->size(0);
 }
 
 std::vector<std::int64_t> EmbeddingVectors::widths() const {
   std::vector<std::int64_t> widths;
-  for (const at::Tensor& matrix : matrices_) widths.push_back(matrix.size(1));
+  for (const at::Tensor& matrix : matrices_) {
+    widths.push_back(matrix.defined() ? matrix.size(1) : 0);
+  }
   return widths;
 }
+
+bool EmbeddingVectors::reaches_all() const { return std::ranges::all_of(matrices_, is_defined); }
 
 const at::Tensor& EmbeddingVectors::only() const {
   if (matrices_.size() == 1) return matrices_.front();
@@ -73,14 +81,17 @@ double EmbeddingVectors::mean_row_norm() const {
 
 bool have_same_shapes(const EmbeddingVectors& a, const EmbeddingVectors& b) {
   return std::ranges::equal(
-      a.matrices(), b.matrices(),
-      [](const at::Tensor& one, const at::Tensor& other) { return one.sizes() == other.sizes(); });
+      a.matrices(), b.matrices(), [](const at::Tensor& one, const at::Tensor& other) {
+        return one.defined() == other.defined() && (!one.defined() || one.sizes() == other.sizes());
+      });
 }
 
 bool are_equal(const EmbeddingVectors& a, const EmbeddingVectors& b) {
-  return std::ranges::equal(
-      a.matrices(), b.matrices(),
-      [](const at::Tensor& one, const at::Tensor& other) { return at::equal(one, other); });
+  return have_same_shapes(a, b) &&
+         std::ranges::equal(a.matrices(), b.matrices(),
+                            [](const at::Tensor& one, const at::Tensor& other) {
+                              return !one.defined() || at::equal(one, other);
+                            });
 }
 
 void put_vectors(TensorMap& tensors, const std::string& name, const EmbeddingVectors& vectors) {

@@ -70,10 +70,15 @@ Conditioning Conditioning::concatenate(const std::vector<Conditioning>& parts) {
           join(parts, &Conditioning::size_ids, "size_ids")};
 }
 
+at::Tensor make_size_ids(const ImageFrame& frame, std::int64_t rows) {
+  const std::vector<int> ids = {
+      frame.original.height_px, frame.original.width_px, frame.top_px, frame.left_px,
+      frame.target.height_px,   frame.target.width_px};
+  return at::tensor(ids, at::kFloat).unsqueeze(0).repeat({rows, 1});
+}
+
 at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows) {
-  const auto height = static_cast<float>(size.height_px);
-  const auto width = static_cast<float>(size.width_px);
-  return at::tensor({height, width, 0.0F, 0.0F, height, width}).unsqueeze(0).repeat({rows, 1});
+  return make_size_ids({.original = size, .target = size}, rows);
 }
 
 }  // namespace sdx

@@ -1,11 +1,14 @@
 #include "sdx/prompt/prompt.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/index_put.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <iterator>
@@ -182,6 +185,55 @@ at::Tensor weighted(const at::Tensor& encoded, const at::Tensor& weights) {
   return at::where(is_plain, encoded, scaled * (compute_mean(encoded) / compute_mean(scaled)));
 }
 
+/// A place in the text of one text encoder.
+struct Place {
+  std::int64_t chunk;
+  std::int64_t position;
+};
+
+/// What one text encoder reads where an embedding has no vectors for it: the text without the word.
+/// What follows moves up, and padding fills the end. So does ComfyUI, which ignores vectors of
+/// another width.
+class LeftOut {
+ public:
+  LeftOut(const std::vector<Place>& places, const ChunkIds& ids) {
+    const std::int64_t length = ids.ids.size(1);
+    is_left_out_ = at::zeros(ids.ids.sizes(), at::kBool);
+    for (const Place& place : places) is_left_out_[place.chunk][place.position] = true;
+    // The places that stay, in order; L for the padding that is put behind them.
+    const at::Tensor places_of_row = at::arange(length, at::kLong).expand(ids.ids.sizes());
+    order_ = std::get<0>(places_of_row.masked_fill(is_left_out_, length).sort(1));
+    before_end_ = (is_left_out_ & (places_of_row < ids.ends.unsqueeze(1))).sum(1);
+  }
+
+  /// @param rows [N,L,W]  @param padding [W]
+  at::Tensor remove_from(const at::Tensor& rows, const at::Tensor& padding) const {
+    const at::Tensor with_padding =
+        at::cat({rows, padding.view({1, 1, -1}).expand({rows.size(0), 1, -1})}, 1);
+    const at::Tensor index = to_device(order_, rows.device()).unsqueeze(2);
+    return with_padding.gather(1, index.expand({-1, -1, rows.size(2)}));
+  }
+
+  /// @param weights [N,L]
+  at::Tensor remove_from_weights(const at::Tensor& weights) const {
+    return at::cat({weights, at::ones({weights.size(0), 1})}, 1).gather(1, order_);
+  }
+
+  /// @param ends [N]
+  at::Tensor shift(const at::Tensor& ends) const { return ends - before_end_; }
+
+ private:
+  at::Tensor is_left_out_;  ///< [N,L]
+  at::Tensor order_;        ///< [N,L]
+  at::Tensor before_end_;   ///< [N]
+};
+
+/// What a text encoder sees behind the end of a text, [W].
+at::Tensor padding_vector(const TextEncoder& encoder, const SpecialTokens& tokens) {
+  const std::int64_t pad = encoder.info().pad.value_or(tokens.pad);
+  return encoder.embed(at::full({1, 1}, pad, at::kLong)).view({-1});
+}
+
 /// Where a name, in any of its forms, is among others.
 std::vector<std::string>::const_iterator find_same_name(const std::vector<std::string>& names,
                                                         const std::string& name) {
@@ -264,18 +316,28 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
   const PromptChunk empty = ChunkWriter(tokenizer.special_tokens()).finish().front();
 
   std::vector<const PromptChunk*> chunks;
-  std::vector<std::vector<at::Tensor>> spliced_vectors(encoders.size());
-  std::vector<std::int64_t> spliced_chunks;
-  std::vector<std::int64_t> spliced_positions;
+  struct Spliced {
+    std::vector<at::Tensor> vectors = {};
+    std::vector<std::int64_t> chunks = {};
+    std::vector<std::int64_t> positions = {};
+    std::vector<Place> left_out = {};  ///< places of words that have no vectors for the encoder
+  };
+  std::vector<Spliced> spliced_of(encoders.size());
   for (const auto& [prompt, vectors] : prompts) {
     for (std::size_t i = 0; i < chunk_count; ++i) {
       const PromptChunk& chunk = i < prompt.chunks.size() ? prompt.chunks[i] : empty;
       for (const Splice& splice : chunk.splices) {
-        spliced_chunks.push_back(static_cast<std::int64_t>(chunks.size()));
-        spliced_positions.push_back(splice.position);
+        const auto place = static_cast<std::int64_t>(chunks.size());
         for (std::size_t encoder = 0; encoder < encoders.size(); ++encoder) {
-          spliced_vectors[encoder].push_back(
-              vectors.at(splice.embedding).matrix(encoder)[splice.row]);
+          Spliced& spliced = spliced_of[encoder];
+          const EmbeddingVectors& word = vectors.at(splice.embedding);
+          if (!word.reaches(encoder)) {
+            spliced.left_out.push_back({place, splice.position});
+            continue;
+          }
+          spliced.chunks.push_back(place);
+          spliced.positions.push_back(splice.position);
+          spliced.vectors.push_back(word.matrix(encoder)[splice.row]);
         }
       }
       chunks.push_back(&chunk);
@@ -284,16 +346,31 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
 
   const ChunkIds ids = collect_ids(chunks, tokenizer.special_tokens());
   std::vector<at::Tensor> inputs = encoders.embed(ids);
-  for (std::size_t encoder = 0; encoder < inputs.size() && !spliced_chunks.empty(); ++encoder) {
-    const c10::Device device = inputs[encoder].device();
-    inputs[encoder] = at::index_put(inputs[encoder],
-                                    {to_device(at::tensor(spliced_chunks, at::kLong), device),
-                                     to_device(at::tensor(spliced_positions, at::kLong), device)},
-                                    to_device(at::stack(spliced_vectors[encoder]), device));
+  std::vector<std::optional<LeftOut>> left_out(encoders.size());
+  at::Tensor ends = ids.ends;  // as the encoder with a pooled vector reads them
+  for (std::size_t encoder = 0; encoder < inputs.size(); ++encoder) {
+    const Spliced& spliced = spliced_of[encoder];
+    at::Tensor& input = inputs[encoder];
+    const c10::Device device = input.device();
+    if (!spliced.vectors.empty()) {
+      input = at::index_put(input,
+                            {to_device(at::tensor(spliced.chunks, at::kLong), device),
+                             to_device(at::tensor(spliced.positions, at::kLong), device)},
+                            to_device(at::stack(spliced.vectors), device));
+    }
+    if (spliced.left_out.empty()) continue;
+    left_out[encoder].emplace(spliced.left_out, ids);
+    input = left_out[encoder]->remove_from(
+        input, padding_vector(encoders[encoder], tokenizer.special_tokens()));
+    if (encoders[encoder].has_pooled()) ends = left_out[encoder]->shift(ids.ends);
   }
-  EncodedChunks encoded = encoders.encode(inputs, ids.ends, skip_last_layers);
+  EncodedChunks encoded = encoders.encode(inputs, ends, skip_last_layers);
   if (const auto weights = collect_weights(chunks)) {
-    for (at::Tensor& output : encoded.outputs) output = weighted(output, *weights);
+    for (std::size_t encoder = 0; encoder < encoders.size(); ++encoder) {
+      at::Tensor& output = encoded.outputs[encoder];
+      output = weighted(
+          output, left_out[encoder] ? left_out[encoder]->remove_from_weights(*weights) : *weights);
+    }
   }
   return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);
 }

@@ -59,6 +59,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
   std::vector<at::Tensor> noisy;
   std::vector<at::Tensor> targets;
   std::vector<at::Tensor> weights;
+  std::vector<at::Tensor> size_ids;
   std::vector<std::int64_t> timesteps;
   TrainingBatch batch;
   for (int row = 0; row < size; ++row) {
@@ -76,6 +77,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
     targets.push_back(
         prediction_target(latents, epsilon, point, data.schedule.config().prediction_type));
     timesteps.push_back(timestep);
+    if (data.portraits.size_ids.defined()) size_ids.push_back(data.portraits.size_ids[image]);
     if (options.min_snr > 0 || data.portraits.mask.defined()) {
       const at::Tensor everywhere = at::ones_like(mean.slice(0, 0, 1));
       const at::Tensor where =
@@ -90,6 +92,7 @@ TrainingBatch draw_batch(const TrainingData& data, const InversionOptions& optio
   batch.target = at::stack(targets);
   if (!weights.empty()) batch.weight = at::stack(weights);
   batch.timesteps = at::tensor(timesteps, at::kLong);
+  if (!size_ids.empty()) batch.size_ids = at::stack(size_ids);
   return batch;
 }
 
@@ -103,6 +106,7 @@ TrainingBatch take_rows(const TrainingBatch& batch, int first, int count) {
           part(batch.target),
           part(batch.weight),
           part(batch.timesteps),
+          part(batch.size_ids),
           {batch.prompts.begin() + first, batch.prompts.begin() + first + count}};
 }
 

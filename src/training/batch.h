@@ -21,6 +21,7 @@ struct TrainingBatch {
   at::Tensor target;         ///< [B,4,h,w], noise or velocity
   at::Tensor weight;         ///< [B,1,h,w] of the squared errors, or undefined: all 1
   at::Tensor timesteps;      ///< [B] int64
+  at::Tensor size_ids;       ///< [B,6] float32 of the pictures, or undefined: see PortraitLatents
   std::vector<const TokenizedPrompt*> prompts;  ///< B, of the TrainingData drawn from
 };
 

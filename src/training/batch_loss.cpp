@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -27,7 +28,14 @@ bool fit_together(const Rows& a, const Rows& b) {
   return &model.unet == &other.unet && &model.text_encoders == &other.text_encoders &&
          a.request->memory == b.request->memory &&
          a.batch.latents.sizes().slice(1) == b.batch.latents.sizes().slice(1) &&
+         a.batch.size_ids.defined() == b.batch.size_ids.defined() &&
          chunk_count(a.batch) == chunk_count(b.batch);
+}
+
+at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::*field) {
+  std::vector<at::Tensor> parts;
+  for (const Rows& rows : group) parts.push_back(rows.batch.*field);
+  return at::cat(parts);
 }
 
 /// What the prompts of all say to the UNet. A prompt names no embedding but its request's.
@@ -43,13 +51,12 @@ Conditioning encode(const std::vector<Rows>& group) {
   const int factor = model.bundle.info().vae_factor;
   const ImageSize size{static_cast<int>(latents.size(3)) * factor,
                        static_cast<int>(latents.size(2)) * factor};
-  return encode_prompts(prompts, model.tokenizer, model.text_encoders, size);
-}
-
-at::Tensor joined(const std::vector<Rows>& group, at::Tensor TrainingBatch::*field) {
-  std::vector<at::Tensor> parts;
-  for (const Rows& rows : group) parts.push_back(rows.batch.*field);
-  return at::cat(parts);
+  Conditioning conditioning = encode_prompts(prompts, model.tokenizer, model.text_encoders, size);
+  if (conditioning.size_ids.defined() && group.front().batch.size_ids.defined()) {
+    conditioning.size_ids =
+        to_device(joined(group, &TrainingBatch::size_ids), conditioning.size_ids.device());
+  }
+  return conditioning;
 }
 
 /// The loss of each, [] float32.
@@ -80,11 +87,13 @@ std::vector<Rows> rows_of_part(const std::vector<LossRequest>& requests, int par
     const LossRequest& request = requests[i];
     if (part >= request.parts) continue;
     const int count = static_cast<int>(request.batch.latents.size(0)) / request.parts;
+    std::vector<at::Tensor> leaves;
+    for (const at::Tensor& matrix : request.vectors.matrices()) {
+      const bool is_wanted = is_trained(request.trained, leaves.size());
+      leaves.push_back(matrix.detach().clone().set_requires_grad(is_wanted));
+    }
     all.push_back({&request, take_rows(request.batch, part * count, count),
-                   request.vectors.map([](const at::Tensor& matrix) {
-                     return matrix.detach().clone().set_requires_grad(true);
-                   }),
-                   i});
+                   EmbeddingVectors(std::move(leaves)), i});
   }
   return all;
 }
@@ -93,8 +102,9 @@ std::vector<Rows> rows_of_part(const std::vector<LossRequest>& requests, int par
 void add_losses(const std::vector<Rows>& group, std::vector<LossAndGradient>& results) {
   std::vector<at::Tensor> leaves;
   for (const Rows& rows : group) {
-    const std::vector<at::Tensor>& matrices = rows.vectors.matrices();
-    leaves.insert(leaves.end(), matrices.begin(), matrices.end());
+    for (const at::Tensor& matrix : rows.vectors.matrices()) {
+      if (matrix.requires_grad()) leaves.push_back(matrix);
+    }
   }
   const std::vector<at::Tensor> losses = forward(group);
   const std::vector<at::Tensor> gradients = torch::autograd::grad(losses, leaves);
@@ -103,8 +113,9 @@ void add_losses(const std::vector<Rows>& group, std::vector<LossAndGradient>& re
     const int parts = group[i].request->parts;
     LossAndGradient& result = results[group[i].index];
     result.loss += losses[i].item<double>() / parts;
-    const EmbeddingVectors share =
-        group[i].vectors.map([&](const at::Tensor&) { return *next++ / parts; });
+    const EmbeddingVectors share = group[i].vectors.map([&](const at::Tensor& matrix) {
+      return matrix.requires_grad() ? *next++ / parts : at::zeros_like(matrix);
+    });
     result.gradient =
         result.gradient.defined()
             ? result.gradient.map(

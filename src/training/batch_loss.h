@@ -16,6 +16,7 @@ struct LossRequest {
   const EmbeddingVectors& vectors;
   GradientMemory memory = GradientMemory::kNormal;
   int parts = 1;  ///< that the batch is cut into, one after the other through the UNet
+  TrainedEncoders trained = TrainedEncoders::kBoth;  ///< in whose vectors the gradient is wanted
 };
 
 /// Mean squared error of the UNet's prediction, each row's weighted by the batch's weights.
@@ -23,7 +24,7 @@ double compute_loss(const LossRequest& request);
 
 struct LossAndGradient {
   double loss = 0;            ///< mean over the parts
-  EmbeddingVectors gradient;  ///< of that mean in the vectors
+  EmbeddingVectors gradient;  ///< of that mean in the vectors; 0 where it is not wanted
 };
 
 /// Of each request the loss and its gradient. The rows of all that can be are run through text

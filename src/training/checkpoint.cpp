@@ -252,6 +252,7 @@ std::string hash_portraits(const PortraitLatents& portraits) {
   hash_into(bytes, portraits.distribution.mean);
   hash_into(bytes, portraits.distribution.deviation);
   hash_into(bytes, portraits.mask);
+  hash_into(bytes, portraits.size_ids);
   return sha256_hex(bytes);
 }
 

@@ -30,7 +30,7 @@ constexpr const char* kAuto = "auto";
 constexpr const char* kCross = "cross";
 
 void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
-                   const NoiseSchedule& schedule) {
+                   const NoiseSchedule& schedule, std::size_t encoders) {
   check_name(options.name, tokenizer);
   const auto check_count = [](const char* setting, int found, int most) {
     if (found >= 1 && found <= most) return;
@@ -40,6 +40,10 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
   check_count("batch", options.batch_size, 4096);
   check_count("accumulate", options.accumulate, 4096);
   check_count("max-steps", options.steps, 10'000'000);
+  if (options.train_encoders == TrainedEncoders::kSecond && encoders < 2) {
+    throw SettingError("train-encoders", "both or 1, for this model has one text encoder",
+                       std::string(to_string(options.train_encoders)));
+  }
   const int last = schedule.train_timesteps() - 1;
   if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
       options.last_timestep > last) {
@@ -51,6 +55,11 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
 
 }  // namespace
 
+bool is_trained(TrainedEncoders trained, std::size_t encoder) {
+  return trained == TrainedEncoders::kBoth ||
+         (trained == TrainedEncoders::kFirst) == (encoder == 0);
+}
+
 int fixed_batch_rows(const InversionOptions& options) {
   return kFixedBatchFactor * options.batch_size;
 }
@@ -61,7 +70,7 @@ struct Inversion::Impl {
       : model(parts),
         options(selected),
         data{std::move(portraits), {}, NoiseSchedule(parts.bundle.info().noise_schedule)} {
-    check_options(options, model.tokenizer, data.schedule);
+    check_options(options, model.tokenizer, data.schedule, model.text_encoders.size());
     if (options.init.empty()) options.init = model.bundle.info().init_text;
     tokenize_sentences(templates);
     fixed_batch = draw_fixed_batch();
@@ -141,17 +150,18 @@ struct Inversion::Impl {
 
   LossRequest request(const TrainingBatch& batch, const EmbeddingVectors& vectors,
                       int parts) const {
-    return {model, batch, vectors, options.memory, parts};
+    return {model, batch, vectors, options.memory, parts, options.train_encoders};
   }
 
   double fixed_loss(const EmbeddingVectors& vectors) const {
     return compute_loss(request(fixed_batch, vectors, 1));
   }
 
+  /// In the vectors for all text encoders, also of those that are not learnt: it finds the start.
   EmbeddingVectors fixed_gradient(const EmbeddingVectors& vectors) const {
-    return losses_and_gradients({request(fixed_batch, vectors, kFixedBatchFactor)})
-        .front()
-        .gradient;
+    LossRequest of_all = request(fixed_batch, vectors, kFixedBatchFactor);
+    of_all.trained = TrainedEncoders::kBoth;
+    return losses_and_gradients({of_all}).front().gradient;
   }
 
   EmbeddingVectors with_norm(const EmbeddingVectors& vectors) const {
@@ -159,6 +169,10 @@ struct Inversion::Impl {
     std::vector<at::Tensor> matrices;
     for (std::size_t i = 0; i < vectors.matrices().size(); ++i) {
       const at::Tensor& matrix = vectors.matrix(i);
+      if (!is_trained(options.train_encoders, i)) {
+        matrices.push_back(matrix);
+        continue;
+      }
       const at::Tensor unit = matrix / matrix.norm(2, {1}, /*keepdim=*/true);
       matrices.push_back(options.norm == NormPolicy::kVocabulary
                              ? unit * vocabulary_norms[i]
@@ -230,15 +244,17 @@ Embedding Inversion::embedding() const {
   const InversionOptions& options = impl_->options;
   const InversionState& state = impl_->state;
   const Bundle& bundle = impl_->model.bundle;
-  return {options.name,
-          state.vectors.clone(),
-          {{"sdx.model", bundle.info().name},
-           {"sdx.model_hash", bundle.short_hash()},
-           {"sdx.init", state.start_words},
-           {"sdx.steps", std::to_string(state.steps)},
-           {"sdx.seed", std::to_string(options.seed)},
-           {"sdx.portraits", std::to_string(impl_->data.portraits.distribution.mean.size(0))}},
-          {}};
+  std::map<std::string, std::string> metadata = {
+      {"sdx.model", bundle.info().name},
+      {"sdx.model_hash", bundle.short_hash()},
+      {"sdx.init", state.start_words},
+      {"sdx.steps", std::to_string(state.steps)},
+      {"sdx.seed", std::to_string(options.seed)},
+      {"sdx.portraits", std::to_string(impl_->data.portraits.distribution.mean.size(0))}};
+  if (state.vectors.matrices().size() > 1) {
+    metadata["sdx.train_encoders"] = std::string(to_string(options.train_encoders));
+  }
+  return {options.name, state.vectors.clone(), std::move(metadata), {}};
 }
 
 std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,

@@ -34,6 +34,7 @@ StepTrace trace_step(const TrainingBatch& batch, const EmbeddingVectors& vectors
   trace.noise = batch.noise;
   trace.noisy_latents = batch.noisy_latents;
   trace.timesteps = batch.timesteps;
+  trace.size_ids = batch.size_ids;
   trace.loss = at::scalar_tensor(result.loss, at::kFloat);
   trace.gradient = result.gradient;
   return trace;

@@ -64,6 +64,9 @@ constexpr std::array kSettings = {
     IdentitySetting{"vectors", [](const TrainingSpec& s) { return Json(s.inversion.vectors); },
                     true},
     IdentitySetting{
+        "train-encoders",
+        [](const TrainingSpec& s) { return Json(to_string(s.inversion.train_encoders)); }},
+    IdentitySetting{
         "lr",
         [](const TrainingSpec& s) { return number_or_text(s.inversion.learning_rate.text()); }},
     IdentitySetting{"batch", [](const TrainingSpec& s) { return Json(s.inversion.batch_size); }},

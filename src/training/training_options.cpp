@@ -119,6 +119,8 @@ void add_training(Table& table) {
            "Number of positions that the embedding takes in a prompt, 1 or more")
       .at_least(1)
       .common();
+  table.add("train-encoders", inversion_member(&InversionOptions::train_encoders),
+            "Text encoders whose vectors are learnt, of a model with two: both, 1 or 2");
   table.add_spelled(
       "lr", [](const Options& options) { return options.inversion.learning_rate.text(); },
       [](Options& options, const std::string& text) {

@@ -11,6 +11,7 @@
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/training/memory_estimate.h"
 #include "sdx/training/report.h"
+#include "sdx/training/time_estimate.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
 #include "sdx/util/stopwatch.h"
@@ -163,7 +164,10 @@ class RunningTraining : public TrainingObserver {
         observer_(parts_->observer),
         state_(parts_->state) {
     InversionOptions options = spec_.inversion;
-    options.memory = choose_memory(model, sharing);
+    const StepShape shape = step_shape(sharing);
+    const Stopwatch stopwatch;
+    options.memory = choose_memory(model, shape);
+    if (sharing == 1) announce_time(model, shape, options.memory, stopwatch.seconds());
     std::optional<InversionState> resumed;
     if (state_.inversion.vectors.defined()) resumed = state_.inversion;
     inversion_.emplace(model, parts_->latents, spec_.templates, options, resumed);
@@ -240,14 +244,36 @@ class RunningTraining : public TrainingObserver {
   }
 
  private:
-  /// Says what a step will take, and takes the way that fits.
-  GradientMemory choose_memory(const Inversion::Model& model, int sharing) const {
+  StepShape step_shape(int sharing) const {
     const at::Tensor& mean = parts_->latents.distribution.mean;
     StepShape shape;
     shape.batch_size = sharing * spec_.inversion.batch_size;
     shape.without_gradient = fixed_batch_rows(spec_.inversion);
     shape.latent_height = static_cast<int>(mean.size(2));
     shape.latent_width = static_cast<int>(mean.size(3));
+    return shape;
+  }
+
+  /// Says how long it will take, where that is long.
+  /// @param look_s what choose_memory() took: more than a step on a picture of kLookArea. Where that
+  ///        says that the training is short, nothing else is measured.
+  void announce_time(const Inversion::Model& model, const StepShape& shape, GradientMemory memory,
+                     double look_s) const {
+    constexpr double kLookArea = 32 * 32;
+    if (!parts_->target.device.is_cpu()) return;
+    const TrainingWork work =
+        count_work(spec_.inversion, spec_.trainer, state_.inversion.steps, parts_->previews.size());
+    const double larger = std::max(1.0, shape.latent_height * shape.latent_width / kLookArea);
+    const double most_s = look_s * larger * larger;
+    if (estimate_seconds(work, {most_s, most_s}) < kLongTrainingSeconds) return;
+    const PictureTimes times =
+        measure_picture_times(model.text_encoders, model.unet, shape, memory);
+    if (estimate_seconds(work, times) < kLongTrainingSeconds) return;
+    parts_->note(describe_time(work, times));
+  }
+
+  /// Says what a step will take, and takes the way that fits.
+  GradientMemory choose_memory(const Inversion::Model& model, const StepShape& shape) const {
     const std::int64_t available = available_bytes(parts_->target.device);
     GradientMemory memory =
         spec_.memory == MemoryChoice::kLow ? GradientMemory::kLow : GradientMemory::kNormal;
@@ -260,6 +286,7 @@ class RunningTraining : public TrainingObserver {
                  " (a step " + bytes_text(static_cast<std::uint64_t>(estimate.step_bytes)) + ", " +
                  bytes_text(static_cast<std::uint64_t>(available)) + " are free)" +
                  (memory == GradientMemory::kLow ? ", the low way" : ""));
+    require_memory(estimate, available, spec_.inversion.batch_size, memory);
     return memory;
   }
 

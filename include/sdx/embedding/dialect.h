@@ -19,6 +19,7 @@ enum class EmbeddingFormat {
   kKohya,                 ///< `emb_params`; ComfyUI's are such too
   kOneTrainer,            ///< `emp_params` (their spelling)
   kSdxlPair,              ///< `clip_l` and `clip_g`, for the two text encoders of SDXL
+  kReplicate,             ///< `text_encoders_0` and `text_encoders_1`, the same
 };
 
 /// For a person: "AUTOMATIC1111 .pt".
@@ -31,7 +32,8 @@ inline constexpr std::array kEnumTexts<EmbeddingFormat> = {
     EnumText{EmbeddingFormat::kA1111Png, "AUTOMATIC1111 .png"},
     EnumText{EmbeddingFormat::kKohya, "kohya and ComfyUI"},
     EnumText{EmbeddingFormat::kOneTrainer, "OneTrainer"},
-    EnumText{EmbeddingFormat::kSdxlPair, "SDXL, clip_l and clip_g"}};
+    EnumText{EmbeddingFormat::kSdxlPair, "SDXL, clip_l and clip_g"},
+    EnumText{EmbeddingFormat::kReplicate, "SDXL, text_encoders_0 and text_encoders_1"}};
 
 /// The forms in which embeddings are written; what reads them is in docs/formats.md.
 enum class EmbeddingDialect { kDiffusers, kA1111, kKohya };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,32 @@ TextEncoderKind text_encoder_kind(std::int64_t width);
 /// for others "a model of width 128".
 std::string made_for(std::int64_t width);
 
-/// Refuses an embedding that was made for another model.
+/// The models whose text encoders have vectors of these widths, for messages: "SDXL", "SD 1.x", "a
+/// model of widths 2 and 1".
+/// @param widths of EmbeddingVectors::widths(); 0 for an encoder that is not reached
+std::string made_for(const std::vector<std::int64_t>& widths);
+
+/// "2 x 768", or "2 x 768 and 2 x 1280": rows and width for each text encoder that is reached.
+std::string describe_size(const EmbeddingVectors& vectors);
+
+/// Refuses an embedding that was made for another model. One for a single text encoder of a model
+/// with two fits: its other matrix is undefined.
 /// @param widths of the vectors that the model's text encoders take, in their order
-/// @throws DataError naming the file, and the models that either's widths belong to.
+/// @throws DataError naming the file, the models that either's widths belong to, and what to do.
 void check_widths(const Embedding& embedding, const std::vector<std::int64_t>& widths);
+
+/// The embedding of a model with two text encoders whose halves these are, as diffusers writes them
+/// into two files: the vectors for the first encoder, and those for the second. Their widths say
+/// which is which, or the metadata of files of ours (kEncoderKey).
+/// @return nothing if they are no halves of one embedding: another name, or for the same encoder
+/// @throws DataError naming both files if they have different numbers of vectors.
+std::optional<Embedding> join_halves(const Embedding& one, const Embedding& other);
+
+/// The key of metadata that says for which text encoder, "1" or "2", a file of ours holds the
+/// vectors, where it does not hold all.
+inline constexpr const char* kEncoderKey = "sdx.text_encoder";
+
+/// What a person should know of an embedding that does not reach all text encoders; else empty.
+std::string describe_reach(const EmbeddingVectors& vectors);
 
 }  // namespace sdx

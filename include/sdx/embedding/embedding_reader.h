@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,13 +21,15 @@ struct StoredVectors {
   std::string key;              ///< of the tensor in the file
   at::Tensor vectors;           ///< [K,W] float32
   at::ScalarType stored_dtype;  ///< before they were converted
+  /// Of a pair: for which of SDXL's text encoders they are, 0 or 1; nothing: for another one.
+  std::optional<std::size_t> encoder;
 };
 
 /// What an embedding file holds.
 struct EmbeddingFile {
   std::filesystem::path path;
   EmbeddingFormat format;
-  std::vector<StoredVectors> words;  ///< of an SDXL pair two with one name
+  std::vector<StoredVectors> words;  ///< of a pair for SDXL two with one name
   std::map<std::string, std::string> metadata;
   std::string remark;    ///< what of it is not used, and why; mostly empty
   std::string unusable;  ///< why prompts cannot use it; empty if they can
@@ -43,9 +46,16 @@ struct EmbeddingFile {
 ///         numbers; for more than kMaxEmbeddingBytes of them. MissingInputError, IoError.
 EmbeddingFile inspect_embedding(const std::filesystem::path& file);
 
-/// The words of a file, for use in prompts.
-/// @throws as inspect_embedding(); DataError for an SDXL pair.
+/// The words of a file, for use in prompts. `clip_l` and `clip_g` are one word of SDXL; one of them
+/// alone is such a word that does not reach the other text encoder, and its remark says so.
+/// @throws as inspect_embedding(); DataError for a pair whose parts hold different numbers of
+///         vectors (both are named), or with vectors for a third text encoder.
 std::vector<Embedding> read_embeddings(const std::filesystem::path& file);
+
+/// The words of several files. Halves of a word of SDXL, as diffusers writes them into two files,
+/// become one: see join_halves().
+/// @throws as for one file, and as join_halves().
+std::vector<Embedding> read_embeddings(const std::vector<std::filesystem::path>& files);
 
 /// The word of a file that holds one.
 /// @throws as read_embeddings(); DataError for several.

@@ -19,9 +19,10 @@ class EmbeddingTable {
   /// Adds the words of a file, or those of a folder (not of folders in it).
   ///
   /// A file must be there and readable, and is expected to be used: see check_used(). A folder may
-  /// be absent, and may hold anything: its `.safetensors`, `.pt`, `.bin` and `.png` files are
-  /// tried, and what prompts cannot use is kept as a reason that at() gives to whoever asks for it.
-  /// Pictures without an embedding in them count as not there.
+  /// be absent, and may hold anything: its `.safetensors`, `.pt`, `.pti`, `.bin` and `.png` files
+  /// are tried, and what prompts cannot use is kept as a reason that at() gives to whoever asks for
+  /// it. Pictures without an embedding in them count as not there. Two files that hold the halves
+  /// of a word of SDXL (join_halves()) become one embedding.
   /// @throws DataError, MissingInputError as read_embeddings(), for a file; DataError naming both
   ///         files if two claim one name and differ in their vectors.
   void add_from(const std::filesystem::path& file_or_folder);

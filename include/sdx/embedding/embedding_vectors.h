@@ -16,21 +16,29 @@ namespace sdx {
 ///
 /// A model with one text encoder has one matrix. Its code may treat that as all there is: an
 /// at::Tensor converts to EmbeddingVectors, which convert back to their only matrix.
+///
+/// A file may hold the vectors for one of a model's two encoders alone. Then the other matrix is an
+/// undefined tensor: the embedding does not reach that encoder, which reads a prompt without it.
+/// What is trained reaches all encoders.
 class EmbeddingVectors {
  public:
   /// None yet: not defined().
   EmbeddingVectors() = default;
   /// Of a model with one text encoder. An undefined tensor: none.
   EmbeddingVectors(const at::Tensor& only);  // NOLINT(google-explicit-constructor): see above
-  /// @param matrices of each encoder, in the model's order.
-  /// @throws InternalError if they are not matrices with the same number of rows.
+  /// @param matrices of each encoder, in the model's order; undefined for one that is not reached.
+  /// @throws InternalError if they are not matrices with the same number of rows, or all undefined.
   explicit EmbeddingVectors(std::vector<at::Tensor> matrices);
 
   bool defined() const { return !matrices_.empty(); }
   /// K. @throws InternalError if there are none.
   std::int64_t count() const;
-  /// W of each.
+  /// W of each; 0 of an encoder that is not reached.
   std::vector<std::int64_t> widths() const;
+  /// Whether there are vectors for this encoder.
+  bool reaches(std::size_t encoder) const { return matrices_.at(encoder).defined(); }
+  /// Whether there are vectors for every encoder.
+  bool reaches_all() const;
 
   const std::vector<at::Tensor>& matrices() const { return matrices_; }
   const at::Tensor& matrix(std::size_t encoder) const { return matrices_.at(encoder); }
@@ -42,12 +50,13 @@ class EmbeddingVectors {
 
   EmbeddingVectors clone() const;
 
-  /// The matrices made by `change(matrix, others' matrix …)`, encoder by encoder.
+  /// The matrices made by `change(matrix, others' matrix …)`, encoder by encoder. One that is
+  /// undefined stays so.
   template <typename Change, typename... Others>
   EmbeddingVectors map(Change change, const Others&... others) const {
     std::vector<at::Tensor> made;
     for (std::size_t i = 0; i < matrices_.size(); ++i) {
-      made.push_back(change(matrices_[i], others.matrix(i)...));
+      made.push_back(reaches(i) ? change(matrices_[i], others.matrix(i)...) : at::Tensor());
     }
     return EmbeddingVectors(std::move(made));
   }
@@ -70,7 +79,7 @@ bool are_equal(const EmbeddingVectors& a, const EmbeddingVectors& b);
 // Several matrices in one file: the first encoder's under the name itself, as files of models with
 // one encoder have it, the second's under "<name>.2", and so on.
 
-/// Adds them to `tensors`; nothing if they are not defined.
+/// Adds them to `tensors`; nothing if they are not defined. They reach all encoders.
 void put_vectors(TensorMap& tensors, const std::string& name, const EmbeddingVectors& vectors);
 
 /// What put_vectors() has put there; not defined if there is no such name.

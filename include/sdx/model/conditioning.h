@@ -57,10 +57,20 @@ struct Conditioning {
   static Conditioning concatenate(const std::vector<Conditioning>& parts);
 };
 
+/// Where in its original an image lies: the original was scaled, and the image cut out of it.
+struct ImageFrame {
+  ImageSize original;  ///< before it was scaled and cut, in its own pixels
+  int top_px = 0;      ///< rows that were cut off above, at the image's own scale
+  int left_px = 0;     ///< columns that were cut off at the left, at the image's own scale
+  ImageSize target;    ///< of the image itself
+};
+
 /// SDXL's description of where in its original an image lies: original height and width, top and
-/// left of the crop, target height and width. Here the whole image: (h, w, 0, 0, h, w), as its
-/// peers have it for generation.
+/// left of the crop, target height and width.
 /// @return [rows,6] float32 on the CPU.
+at::Tensor make_size_ids(const ImageFrame& frame, std::int64_t rows);
+
+/// The same for a whole image: (h, w, 0, 0, h, w), as its peers have it for generation.
 at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows);
 
 }  // namespace sdx

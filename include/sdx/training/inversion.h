@@ -35,6 +35,23 @@ inline constexpr std::array kEnumTexts<NormPolicy> = {EnumText{NormPolicy::kFree
                                                       EnumText{NormPolicy::kVocabulary, "vocab"},
                                                       EnumText{NormPolicy::kStart, "init"}};
 
+/// The text encoders whose vectors are learnt, of a model with two. The vectors for the other one
+/// stay where they started.
+enum class TrainedEncoders {
+  kBoth,    ///< all that the model has
+  kFirst,   ///< of SDXL CLIP ViT-L, whose output is a part of the context
+  kSecond,  ///< of SDXL OpenCLIP bigG, whose output is the rest and the pooled vector
+};
+
+template <>
+inline constexpr std::array kEnumTexts<TrainedEncoders> = {EnumText{TrainedEncoders::kBoth, "both"},
+                                                           EnumText{TrainedEncoders::kFirst, "1"},
+                                                           EnumText{TrainedEncoders::kSecond, "2"}};
+
+/// Whether the vectors for a text encoder are learnt.
+/// @param encoder 0 for the first
+bool is_trained(TrainedEncoders trained, std::size_t encoder);
+
 /// How a new word is learnt.
 struct InversionOptions {
   std::string name;  ///< of the embedding, without brackets
@@ -53,6 +70,7 @@ struct InversionOptions {
   int last_timestep = 999;  ///< most noise
   std::uint64_t seed = 0;   ///< random seed of choices and noise
   GradientMemory memory = GradientMemory::kNormal;
+  TrainedEncoders train_encoders = TrainedEncoders::kBoth;
 };
 
 /// Rows of the batch on which progress is measured: enough that its timesteps cover the schedule,
@@ -77,8 +95,9 @@ struct StepTrace {
   at::Tensor noise;           ///< [B,C,h,w] float32
   at::Tensor noisy_latents;   ///< [B,C,h,w] float32, what the UNet saw
   at::Tensor timesteps;       ///< [B] int64
+  at::Tensor size_ids;        ///< [B,6] float32, or undefined where the model takes none
   at::Tensor loss;            ///< [] float32
-  EmbeddingVectors gradient;  ///< of the loss in the vectors
+  EmbeddingVectors gradient;  ///< of the loss in the vectors; 0 for those that are not learnt
 };
 
 /// All that an inversion is after some steps. Picks and noise follow from seed and step, so there
@@ -114,7 +133,8 @@ class Inversion {
   /// @param resumed   go on from there instead of from options.init
   /// @throws UsageError for a name that is no single word or is a word of the vocabulary already,
   ///         for vectors, batch, accumulate or steps below 1, timesteps outside the schedule, for a
-  ///         template that names another embedding;
+  ///         second text encoder that the model has not, for a template that names another
+  ///         embedding;
   ///         DataError if `resumed` is of another shape.
   Inversion(Model model, PortraitLatents portraits, std::vector<std::string> templates,
             const InversionOptions& options,

@@ -33,4 +33,11 @@ struct MemoryEstimate {
 MemoryEstimate estimate_memory(const TextEncoders& text_encoders, const UNet& unet,
                                const StepShape& shape, GradientMemory memory);
 
+/// Refuses a step that the free memory cannot hold, before any is taken. Estimates hold within a
+/// quarter; what might just fit is tried.
+/// @param batch_size that a person may lower
+/// @throws TryAgainError (75) saying what it takes, what is free and what to lower.
+void require_memory(const MemoryEstimate& estimate, std::int64_t available_bytes, int batch_size,
+                    GradientMemory memory);
+
 }  // namespace sdx

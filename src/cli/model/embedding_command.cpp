@@ -25,6 +25,11 @@ std::string size_text(const at::Tensor& vectors) {
 
 // ------------------------------------------------------------------------------------------ show
 
+std::string made_for_text(const StoredVectors& word) {
+  if (!word.encoder) return made_for(word.vectors.size(1));
+  return std::string("the ") + (*word.encoder == 0 ? "first" : "second") + " text encoder of SDXL";
+}
+
 /// Euclidean, of each vector.
 std::vector<double> compute_norms(const at::Tensor& vectors) {
   const at::Tensor norms = at::linalg_vector_norm(vectors.to(at::kDouble), 2, 1);
@@ -39,7 +44,7 @@ Json to_json(const EmbeddingFile& file) {
                      {"vectors", word.vectors.size(0)},
                      {"width", word.vectors.size(1)},
                      {"dtype", dtype_name(word.stored_dtype)},
-                     {"made_for", made_for(word.vectors.size(1))},
+                     {"made_for", made_for_text(word)},
                      {"norms", compute_norms(word.vectors)}});
   }
   return {{"file", file.path.string()},      {"format", to_string(file.format)},
@@ -63,9 +68,10 @@ void print(const EmbeddingFile& file) {
   line("file", file.path.string());
   line("format", std::string(to_string(file.format)));
   for (const StoredVectors& word : file.words) {
-    line("word", placeholder(word.name) + (file.unusable.empty() ? "" : ", " + word.key));
+    line("word",
+         placeholder(word.name) + (file.unusable.empty() && !word.encoder ? "" : ", " + word.key));
     line("vectors", size_text(word.vectors) + ", " + dtype_name(word.stored_dtype));
-    line("made for", made_for(word.vectors.size(1)));
+    line("made for", made_for_text(word));
     line("norms", norms_text(word.vectors));
   }
   for (const auto& [key, value] : file.metadata) {
@@ -111,7 +117,7 @@ void show_files(const ShowArguments& arguments) {
 // --------------------------------------------------------------------------------------- convert
 
 struct ConvertOptions {
-  std::string file;
+  std::vector<std::string> files;
   EmbeddingDialect dialect = EmbeddingDialect::kDiffusers;
   std::string out;
   std::string name;
@@ -132,31 +138,35 @@ void check_new_name(const std::string& name) {
   }
 }
 
-fs::path convert(Embedding embedding, const ConvertOptions& options) {
+/// Writes the embedding. @return the file, or the two of diffusers
+std::vector<fs::path> convert(Embedding embedding, const ConvertOptions& options) {
   if (!options.name.empty()) embedding.name = options.name;
   if (options.out.empty()) check_file_name(embedding.name, "--out FILE or --name NAME");
   const fs::path out = options.out.empty()
                            ? fs::path(embedding.name + std::string(find_extension(options.dialect)))
                            : fs::path(options.out);
-  if (fs::exists(out) && !options.replace) {
-    throw CannotCreateError(out.string() + ": is there already; --force replaces it");
+  for (const fs::path& file : list_embedding_files(out, embedding, options.dialect)) {
+    if (!fs::exists(file) || options.replace) continue;
+    throw CannotCreateError(file.string() + ": is there already; --force replaces it");
   }
-  write_embedding(out, embedding, options.dialect);
-  return out;
+  return write_embedding(out, embedding, options.dialect);
 }
 
 const SettingsTable<ConvertOptions>& convert_settings() {
   static const SettingsTable<ConvertOptions> kTable = [] {
     SettingsTable<ConvertOptions> table;
     table.group("Input");
-    table.add("file", &ConvertOptions::file, "An embedding file of any tool")
+    table
+        .add("files", &ConvertOptions::files,
+             "An embedding file of any tool; for SDXL also the two that diffusers writes")
         .names(SettingValue::kFile)
         .positional()
         .required();
     table.group("Output");
     table
         .add("to", &ConvertOptions::dialect,
-             "diffusers (ours too), a1111 (AUTOMATIC1111's .pt) or kohya (ComfyUI's too)")
+             "diffusers (ours too; for SDXL two files), a1111 (AUTOMATIC1111's .pt) or kohya "
+             "(ComfyUI's too, and ours for SDXL)")
         .required();
     table.add("out", &ConvertOptions::out, "Default: <Name>.safetensors or <Name>.pt, here")
         .names(SettingValue::kFile);
@@ -169,18 +179,25 @@ const SettingsTable<ConvertOptions>& convert_settings() {
 
 void convert_file(const ConvertOptions& options, const CommonOptions& common) {
   if (!options.name.empty()) check_new_name(options.name);
-  const std::vector<Embedding> embeddings = read_embeddings(options.file);
+  const std::vector<Embedding> embeddings =
+      read_embeddings(std::vector<fs::path>(options.files.begin(), options.files.end()));
   if (embeddings.size() > 1 && !(options.out.empty() && options.name.empty())) {
-    throw UsageError(options.file + ": holds " + std::to_string(embeddings.size()) +
+    throw UsageError(join(options.files, " and ") + ": " +
+                     (options.files.size() > 1 ? "hold " : "holds ") +
+                     std::to_string(embeddings.size()) +
                      " words, each goes into a file of its name; leave --out and --name away");
   }
   for (const Embedding& embedding : embeddings) {
-    const fs::path out = convert(embedding, options);
+    const std::vector<fs::path> written = convert(embedding, options);
     if (!embedding.remark.empty()) say(embedding.remark);
-    say("Wrote " + out.string() + ": " + size_text(embedding.vectors) + ", for " +
-        made_for(embedding.vectors.only().size(1)));
-    say_json(common, {{"file", out.string()}, {"to", to_string(options.dialect)}});
-    if (!common.json) std::puts(out.c_str());
+    std::vector<std::string> names;
+    for (const fs::path& file : written) names.push_back(file.string());
+    say("Wrote " + join(names, " and ") + ": " + describe_size(embedding.vectors) + ", for " +
+        made_for(embedding.vectors.widths()));
+    for (const std::string& name : names) {
+      say_json(common, {{"file", name}, {"to", to_string(options.dialect)}});
+      if (!common.json) std::puts(name.c_str());
+    }
   }
 }
 

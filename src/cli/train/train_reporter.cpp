@@ -25,6 +25,7 @@ void add_trace(TensorMap& tensors, int step, const StepTrace& trace) {
   tensors[prefix + "noise"] = trace.noise;
   tensors[prefix + "noisy_latents"] = trace.noisy_latents;
   tensors[prefix + "timesteps"] = trace.timesteps;
+  if (trace.size_ids.defined()) tensors[prefix + "size_ids"] = trace.size_ids;
   tensors[prefix + "loss"] = trace.loss;
   put_vectors(tensors, prefix + "gradient", trace.gradient);
 }
