@@ -198,7 +198,7 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
       const LatentDistribution latents = encoder.encode(portrait, is_mirrored);
       means.push_back(latents.mean);
       deviations.push_back(latents.deviation);
-      size_ids.push_back(make_size_ids(describe_frame(portrait, is_mirrored), 1));
+      size_ids.push_back(make_frame_ids(describe_frame(portrait, is_mirrored), 1));
       if (!options.mask_face) continue;
       const at::Tensor mask = face_mask(portrait, bundle.info().vae_factor);
       masks.push_back(is_mirrored ? mask.flip({3}) : mask);

@@ -70,7 +70,7 @@ Conditioning Conditioning::concatenate(const std::vector<Conditioning>& parts) {
           join(parts, &Conditioning::size_ids, "size_ids")};
 }
 
-at::Tensor make_size_ids(const ImageFrame& frame, std::int64_t rows) {
+at::Tensor make_frame_ids(const ImageFrame& frame, std::int64_t rows) {
   const std::vector<int> ids = {
       frame.original.height_px, frame.original.width_px, frame.top_px, frame.left_px,
       frame.target.height_px,   frame.target.width_px};
@@ -78,7 +78,7 @@ at::Tensor make_size_ids(const ImageFrame& frame, std::int64_t rows) {
 }
 
 at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows) {
-  return make_size_ids({.original = size, .target = size}, rows);
+  return make_frame_ids({.original = size, .target = size}, rows);
 }
 
 }  // namespace sdx

@@ -121,14 +121,16 @@ TEST_CASE("embedding: OneTrainer's vectors behind the text encoder are named as 
              ContainsSubstring("emp_params_out") && ContainsSubstring("not used"));
 }
 
-TEST_CASE("embedding: an SDXL pair is described, and refused for use", "[embedding]") {
+TEST_CASE("embedding: a pair for SDXL is described part by part", "[embedding]") {
   const sdx::EmbeddingFile file = sdx::inspect_embedding(made("sdxl.safetensors"));
   CHECK(file.format == EmbeddingFormat::kSdxlPair);
   REQUIRE(file.words.size() == 2);
   CHECK(file.words[0].key == "clip_g");
   CHECK(file.words[0].vectors.sizes() == at::IntArrayRef({2, 6}));
+  CHECK(file.words[0].encoder == 1);
   CHECK(file.words[1].name == "sdxl");
-  CHECK_THAT(refusal(made("sdxl.safetensors")), ContainsSubstring("made for SDXL"));
+  CHECK(file.words[1].encoder == 0);
+  CHECK(file.unusable.empty());
 }
 
 TEST_CASE("embedding: the content of a file decides, not its extension", "[embedding]") {
@@ -227,7 +229,9 @@ TEST_CASE("embedding: vectors of several widths are for a model with several tex
     const auto pair = inspect({{first, 768}, {second, 1280}});
     CHECK(pair.format == EmbeddingFormat::kSdxlPair);
     CHECK(pair.words[0].name == "word");
-    CHECK_THAT(refusal(file), ContainsSubstring("made for SDXL"));
+    const sdx::Embedding word = sdx::read_embedding(file);
+    CHECK(word.vectors.widths() == std::vector<std::int64_t>{768, 1280});
+    CHECK(at::equal(word.vectors.matrix(1), vectors(2, 1280)));
   }
   CHECK_THAT(inspect({{"emb", 768}, {"emb2", 4096}}).unusable,
              ContainsSubstring("several widths (768, 4096)"));

@@ -17,7 +17,8 @@ TEST_CASE("embedding: a wrong width is refused with the models that both widths 
   };
   CHECK(refusal(1024, 768) ==
         "<Ada>: made for SD 2.x (vectors of width 1024), this model takes embeddings for SD 1.x "
-        "(width 768)");
+        "(width 768); use it with a model of its family (`model`), or train the word anew on this "
+        "one");
   CHECK_THAT(refusal(768, 1024), Catch::Matchers::ContainsSubstring("made for SD 1.x"));
   CHECK_THAT(refusal(1280, 768), Catch::Matchers::ContainsSubstring("second text encoder of SDXL"));
   CHECK_THAT(refusal(768, 128), Catch::Matchers::ContainsSubstring("a model of width 128"));

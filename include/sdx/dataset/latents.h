@@ -29,7 +29,7 @@ struct PortraitLatents {
   std::vector<std::string> new_files = {};  ///< names of portraits that a cache did not hold
   int gone = 0;                    ///< how many portraits a cache holds that are not there any more
   std::string cache_problem = {};  ///< why the cache was not read; empty if it was, or is not there
-  /// [N,6] float32: make_size_ids() of describe_frame(); undefined unless the model is told the
+  /// [N,6] float32: make_frame_ids() of describe_frame(); undefined unless the model is told the
   /// image's size. Not in the cache: they follow from the portraits.
   at::Tensor size_ids = {};
 };

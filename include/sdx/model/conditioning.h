@@ -68,7 +68,7 @@ struct ImageFrame {
 /// SDXL's description of where in its original an image lies: original height and width, top and
 /// left of the crop, target height and width.
 /// @return [rows,6] float32 on the CPU.
-at::Tensor make_size_ids(const ImageFrame& frame, std::int64_t rows);
+at::Tensor make_frame_ids(const ImageFrame& frame, std::int64_t rows);
 
 /// The same for a whole image: (h, w, 0, 0, h, w), as its peers have it for generation.
 at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows);
