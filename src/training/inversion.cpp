@@ -40,10 +40,7 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
   check_count("batch", options.batch_size, 4096);
   check_count("accumulate", options.accumulate, 4096);
   check_count("max-steps", options.steps, 10'000'000);
-  if (options.train_encoders == TrainedEncoders::kSecond && encoders < 2) {
-    throw SettingError("train-encoders", "both or 1, for this model has one text encoder",
-                       std::string(to_string(options.train_encoders)));
-  }
+  check_train_encoders(options.train_encoders, encoders);
   const int last = schedule.train_timesteps() - 1;
   if (options.first_timestep < 0 || options.first_timestep > options.last_timestep ||
       options.last_timestep > last) {
@@ -58,6 +55,12 @@ void check_options(const InversionOptions& options, const Tokenizer& tokenizer,
 bool is_trained(TrainedEncoders trained, std::size_t encoder) {
   return trained == TrainedEncoders::kBoth ||
          (trained == TrainedEncoders::kFirst) == (encoder == 0);
+}
+
+void check_train_encoders(TrainedEncoders trained, std::size_t encoders) {
+  if (trained != TrainedEncoders::kSecond || encoders > 1) return;
+  throw SettingError("train-encoders", "both or 1, for this model has one text encoder",
+                     std::string(to_string(trained)));
 }
 
 int fixed_batch_rows(const InversionOptions& options) {

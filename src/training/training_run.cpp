@@ -255,7 +255,8 @@ class RunningTraining : public TrainingObserver {
   }
 
   /// Says how long it will take, where that is long.
-  /// @param look_s what choose_memory() took: more than a step on a picture of kLookArea. Where that
+  /// @param look_s what choose_memory() took: more than a step on a picture of kLookArea. Where
+  /// that
   ///        says that the training is short, nothing else is measured.
   void announce_time(const Inversion::Model& model, const StepShape& shape, GradientMemory memory,
                      double look_s) const {
@@ -381,6 +382,7 @@ PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& tar
                                   const Identities& identities, TrainingSpec spec,
                                   RunFolder& folder, ResumePolicy resume,
                                   TrainingObserver& observer) {
+  check_train_encoders(spec.inversion.train_encoders, bundle.info().text_encoders.size());
   auto parts = std::make_unique<PreparedTraining::Parts>(bundle, target, identities,
                                                          std::move(spec), folder, observer);
   parts->load_portraits();

@@ -52,6 +52,10 @@ inline constexpr std::array kEnumTexts<TrainedEncoders> = {EnumText{TrainedEncod
 /// @param encoder 0 for the first
 bool is_trained(TrainedEncoders trained, std::size_t encoder);
 
+/// @param encoders of the model
+/// @throws UsageError if the text encoder to be trained is not there.
+void check_train_encoders(TrainedEncoders trained, std::size_t encoders);
+
 /// How a new word is learnt.
 struct InversionOptions {
   std::string name;  ///< of the embedding, without brackets

@@ -58,7 +58,8 @@ class PreparedTraining {
 /// checkpoint to go on from.
 /// @param bundle, folder, observer outlive the training.
 /// @throws MissingInputError for too few portraits; with kOnlySame UsageError or DataError that
-///         says how the checkpoint differs, and MissingInputError where there is none;
+///         says how the checkpoint differs, and MissingInputError where there is none; as
+///         check_train_encoders();
 ///         LaterVersionError for a checkpoint of a later version, unless it is to be removed; as
 ///         load_subject.
 PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& target,
