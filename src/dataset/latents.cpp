@@ -169,17 +169,17 @@ at::Tensor face_mask(const Portrait& portrait, int vae_factor) {
   return mask;
 }
 
-ImageFrame describe_frame(const Portrait& portrait, bool is_mirrored) {
+ImagePlace describe_place(const Portrait& portrait, bool is_mirrored) {
   const Rect& area = portrait.area;
   const double scale = static_cast<double>(portrait.image.width_px) / area.width_px;
   const auto cut_off = [scale](int length_px) {
     return static_cast<int>(std::lround(std::max(0, length_px) * scale));
   };
   const int right_px = portrait.width_px - area.x_px - area.width_px;
-  return {.original = {portrait.width_px, portrait.height_px},
-          .top_px = cut_off(area.y_px),
-          .left_px = cut_off(is_mirrored ? right_px : area.x_px),
-          .target = {portrait.image.width_px, portrait.image.height_px}};
+  return {{portrait.width_px, portrait.height_px},
+          cut_off(area.y_px),
+          cut_off(is_mirrored ? right_px : area.x_px),
+          {portrait.image.width_px, portrait.image.height_px}};
 }
 
 PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const Bundle& bundle,
@@ -198,7 +198,7 @@ PortraitLatents encode_portraits(const std::vector<Portrait>& portraits, const B
       const LatentDistribution latents = encoder.encode(portrait, is_mirrored);
       means.push_back(latents.mean);
       deviations.push_back(latents.deviation);
-      size_ids.push_back(make_frame_ids(describe_frame(portrait, is_mirrored), 1));
+      size_ids.push_back(make_size_ids(describe_place(portrait, is_mirrored), 1));
       if (!options.mask_face) continue;
       const at::Tensor mask = face_mask(portrait, bundle.info().vae_factor);
       masks.push_back(is_mirrored ? mask.flip({3}) : mask);

@@ -70,15 +70,13 @@ Conditioning Conditioning::concatenate(const std::vector<Conditioning>& parts) {
           join(parts, &Conditioning::size_ids, "size_ids")};
 }
 
-at::Tensor make_frame_ids(const ImageFrame& frame, std::int64_t rows) {
-  const std::vector<int> ids = {
-      frame.original.height_px, frame.original.width_px, frame.top_px, frame.left_px,
-      frame.target.height_px,   frame.target.width_px};
-  return at::tensor(ids, at::kFloat).unsqueeze(0).repeat({rows, 1});
-}
-
-at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows) {
-  return make_frame_ids({.original = size, .target = size}, rows);
+at::Tensor make_size_ids(const ImagePlace& place, std::int64_t rows) {
+  const auto number = [](int px) { return static_cast<float>(px); };
+  return at::tensor({number(place.original.height_px), number(place.original.width_px),
+                     number(place.top_px), number(place.left_px), number(place.target.height_px),
+                     number(place.target.width_px)})
+      .unsqueeze(0)
+      .repeat({rows, 1});
 }
 
 }  // namespace sdx

@@ -307,7 +307,7 @@ TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokeni
 }
 
 Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
-                            const TextEncoders& encoders, const ImageSize& size,
+                            const TextEncoders& encoders, const ImagePlace& place,
                             int skip_last_layers) {
   std::size_t chunk_count = 1;
   for (const SplicedPrompt& spliced : prompts) {
@@ -327,15 +327,15 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
     for (std::size_t i = 0; i < chunk_count; ++i) {
       const PromptChunk& chunk = i < prompt.chunks.size() ? prompt.chunks[i] : empty;
       for (const Splice& splice : chunk.splices) {
-        const auto place = static_cast<std::int64_t>(chunks.size());
+        const auto place_of_chunk = static_cast<std::int64_t>(chunks.size());
         for (std::size_t encoder = 0; encoder < encoders.size(); ++encoder) {
           Spliced& spliced = spliced_of[encoder];
           const EmbeddingVectors& word = vectors.at(splice.embedding);
           if (!word.reaches(encoder)) {
-            spliced.left_out.push_back({place, splice.position});
+            spliced.left_out.push_back({place_of_chunk, splice.position});
             continue;
           }
-          spliced.chunks.push_back(place);
+          spliced.chunks.push_back(place_of_chunk);
           spliced.positions.push_back(splice.position);
           spliced.vectors.push_back(word.matrix(encoder)[splice.row]);
         }
@@ -372,12 +372,12 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
           output, left_out[encoder] ? left_out[encoder]->remove_from_weights(*weights) : *weights);
     }
   }
-  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);
+  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), place);
 }
 
 Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
                             const EmbeddingTable& embeddings, const TextEncoders& encoders,
-                            const ImageSize& size, int skip_last_layers) {
+                            const ImagePlace& place, int skip_last_layers) {
   std::vector<SplicedPrompt> spliced;
   for (const TokenizedPrompt& prompt : prompts) {
     std::vector<EmbeddingVectors> vectors;
@@ -388,7 +388,7 @@ Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const T
     }
     spliced.push_back({prompt, std::move(vectors)});
   }
-  return encode_prompts(spliced, tokenizer, encoders, size, skip_last_layers);
+  return encode_prompts(spliced, tokenizer, encoders, place, skip_last_layers);
 }
 
 }  // namespace sdx

@@ -29,7 +29,7 @@ struct PortraitLatents {
   std::vector<std::string> new_files = {};  ///< names of portraits that a cache did not hold
   int gone = 0;                    ///< how many portraits a cache holds that are not there any more
   std::string cache_problem = {};  ///< why the cache was not read; empty if it was, or is not there
-  /// [N,6] float32: make_frame_ids() of describe_frame(); undefined unless the model is told the
+  /// [N,6] float32: make_size_ids() of describe_place(); undefined unless the model is told the
   /// image's size. Not in the cache: they follow from the portraits.
   at::Tensor size_ids = {};
 };
@@ -38,7 +38,7 @@ struct PortraitLatents {
 /// in training: the original's size before it was scaled, and what was cut off, at the scale of the
 /// square. A square that reaches beyond the picture begins at its edge. The mirror image of a
 /// square lies where the square would in the mirrored original.
-ImageFrame describe_frame(const Portrait& portrait, bool is_mirrored);
+ImagePlace describe_place(const Portrait& portrait, bool is_mirrored);
 
 /// Encodes portraits with the bundle's VAE, each once: what `cache_file` holds for the same pixels,
 /// the same VAE and the same dtype is taken from there, and if that is everything the VAE is not

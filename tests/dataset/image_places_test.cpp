@@ -22,7 +22,7 @@ sdx::Portrait cut_out(int width_px, int height_px, const sdx::Rect& area, int si
 }
 
 at::Tensor ids(const sdx::Portrait& portrait, bool is_mirrored = false) {
-  return sdx::make_frame_ids(describe_frame(portrait, is_mirrored), 1).squeeze(0);
+  return sdx::make_size_ids(describe_place(portrait, is_mirrored), 1).squeeze(0);
 }
 
 at::Tensor row(std::vector<float> values) { return at::tensor(values); }
