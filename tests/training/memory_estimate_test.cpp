@@ -7,11 +7,15 @@
 #include <cmath>
 
 #include "sdx/tensor/allocation_meter.h"
+#include "sdx/util/error.h"
+#include "support/throws.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
+using Catch::Matchers::ContainsSubstring;
 using sdx::GradientMemory;
+using sdx::test::catch_message;
 using sdx::test::tiny_bundle;
 
 namespace {
@@ -68,4 +72,21 @@ TEST_CASE("training: the estimate's total has the process as it is", "[training]
       sdx::estimate_memory(models.text_encoders, models.unet, {}, GradientMemory::kNormal);
   CHECK(estimate.resident_bytes > 50'000'000);  // libtorch alone
   CHECK(estimate.total_bytes() == estimate.resident_bytes + estimate.step_bytes);
+}
+
+TEST_CASE("training: a step that cannot fit is refused with what to lower", "[training]") {
+  constexpr std::int64_t kGigabyte = 1'000'000'000;
+  const sdx::MemoryEstimate estimate{2 * kGigabyte, 8 * kGigabyte};
+  CHECK_NOTHROW(sdx::require_memory(estimate, 9 * kGigabyte, 4, GradientMemory::kNormal));
+  CHECK_NOTHROW(sdx::require_memory(estimate, 6 * kGigabyte, 4, GradientMemory::kNormal));
+  const auto refusal = [&](int batch, GradientMemory memory) {
+    return catch_message<sdx::TryAgainError>(
+        [&] { sdx::require_memory(estimate, 5 * kGigabyte, batch, memory); });
+  };
+  const std::string normal = refusal(4, GradientMemory::kNormal);
+  CHECK_THAT(normal, ContainsSubstring("lower `batch` (it is 4)") &&
+                         ContainsSubstring("`memory` low") && ContainsSubstring("are free"));
+  const std::string low = refusal(1, GradientMemory::kLow);
+  CHECK_THAT(low, !ContainsSubstring("`batch`") && !ContainsSubstring("`memory` low") &&
+                      ContainsSubstring("`model`"));
 }

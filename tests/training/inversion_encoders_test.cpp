@@ -9,7 +9,6 @@
 #include "sdx/generation/noise.h"
 #include "sdx/training/inversion.h"
 #include "sdx/training/memory_estimate.h"
-#include "sdx/training/time_estimate.h"
 #include "sdx/util/error.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
@@ -168,47 +167,4 @@ TEST_CASE("training: the memory of a step is estimated with two text encoders",
   const auto estimate =
       sdx::estimate_memory(model.text_encoders, model.unet, shape, sdx::GradientMemory::kNormal);
   CHECK(estimate.step_bytes > 0);
-}
-
-TEST_CASE("training: a step that cannot fit is refused with what to lower", "[training]") {
-  using sdx::GradientMemory;
-  constexpr std::int64_t kGigabyte = 1'000'000'000;
-  const sdx::MemoryEstimate estimate{2 * kGigabyte, 8 * kGigabyte};
-  CHECK_NOTHROW(sdx::require_memory(estimate, 9 * kGigabyte, 4, GradientMemory::kNormal));
-  CHECK_NOTHROW(sdx::require_memory(estimate, 6 * kGigabyte, 4, GradientMemory::kNormal));
-  const auto refusal = [&](int batch, GradientMemory memory) {
-    return catch_message<sdx::TryAgainError>(
-        [&] { sdx::require_memory(estimate, 5 * kGigabyte, batch, memory); });
-  };
-  const std::string normal = refusal(4, GradientMemory::kNormal);
-  CHECK_THAT(normal, ContainsSubstring("lower `batch` (it is 4)") &&
-                         ContainsSubstring("`memory` low") && ContainsSubstring("are free"));
-  const std::string low = refusal(1, GradientMemory::kLow);
-  CHECK_THAT(low, !ContainsSubstring("`batch`") && !ContainsSubstring("`memory` low") &&
-                      ContainsSubstring("`model`"));
-}
-
-TEST_CASE("training: a training's time is that of its steps, measurements and evaluations",
-          "[training]") {
-  sdx::InversionOptions options;
-  options.steps = 400;
-  options.batch_size = 4;
-  options.accumulate = 2;
-  sdx::TrainerOptions trainer;
-  trainer.milestone_steps = 50;
-  sdx::TrainingWork work = sdx::count_work(options, trainer, 0, 6);
-  CHECK(work.steps == 400);
-  CHECK(work.step_pictures == 8);
-  CHECK(work.measured_pictures == 41 * 16);
-  CHECK(work.evaluations == 9);
-  CHECK(work.evaluation_passes == 6 * 12 * 2 + 6 * 8 * 6);
-  CHECK(sdx::estimate_seconds(work, {2, 0.5}) == 400 * 8 * 2 + (41 * 16 + 9 * 432) * 0.5);
-  const std::string sentence = sdx::describe_time(work, {2, 0.5});
-  CHECK_THAT(sentence, ContainsSubstring("400 steps") && ContainsSubstring("9 evaluations") &&
-                           ContainsSubstring("`device`") && ContainsSubstring("`milestone-steps`"));
-  work = sdx::count_work(options, trainer, 390, 6);
-  CHECK(work.steps == 10);
-  CHECK(work.evaluations == 1);
-  trainer.milestone_steps = 0;
-  CHECK(sdx::count_work(options, trainer, 0, 6).evaluations == 1);
 }
