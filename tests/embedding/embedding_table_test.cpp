@@ -83,7 +83,7 @@ TEST_CASE("embedding: what a folder holds besides embeddings hinders only who as
   fs::copy(made("diffusers.bin"), folder.path() / "birb.bin");
   fs::copy(made("lora.safetensors"), folder.path() / "style.safetensors");
   fs::copy(made("malicious.pt"), folder.path() / "malicious.pt");
-  fs::copy(made("sdxl.safetensors"), folder.path() / "sdxl.safetensors");
+  fs::copy(made("xti.safetensors"), folder.path() / "xti.safetensors");
   folder.file("empty.pt", "");
   sdx::EmbeddingTable table;
   table.add_from(folder.path());
@@ -94,7 +94,7 @@ TEST_CASE("embedding: what a folder holds besides embeddings hinders only who as
   CHECK_THAT(refusal("style"), ContainsSubstring("<style> is there but cannot be used") &&
                                    ContainsSubstring("style.safetensors: holds weights"));
   CHECK_THAT(refusal("malicious"), ContainsSubstring("posix.system"));
-  CHECK_THAT(refusal("sdxl"), ContainsSubstring("made for SDXL"));
+  CHECK_THAT(refusal("xti"), ContainsSubstring("kohya's XTI"));
   CHECK_THAT(refusal("empty"), ContainsSubstring("is empty"));
   CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("other"); }),
              ContainsSubstring("empty.pt, …") && ContainsSubstring("sdx-model embedding show"));
