@@ -8,7 +8,6 @@
 
 #include "sdx/generation/noise.h"
 #include "sdx/training/inversion.h"
-#include "sdx/training/memory_estimate.h"
 #include "sdx/util/error.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
@@ -158,13 +157,4 @@ TEST_CASE("training: the UNet is told where each row's picture lies in its origi
     const std::int64_t picture = near.mean({1, 2, 3}).argmin().item<std::int64_t>();
     CHECK(at::equal(trace.size_ids[row], model.portraits.size_ids[picture]));
   }
-}
-
-TEST_CASE("training: the memory of a step is estimated with two text encoders",
-          "[training][sdxl]") {
-  const Model model;
-  const sdx::StepShape shape{2, 4, 24, 24};
-  const auto estimate =
-      sdx::estimate_memory(model.text_encoders, model.unet, shape, sdx::GradientMemory::kNormal);
-  CHECK(estimate.step_bytes > 0);
 }
