@@ -1,0 +1,284 @@
+"""The detector of broken faces: eyes that are not two, no mouth or two, features smeared or where none belong.
+
+Trained on drawings of which half are broken on purpose, in all contexts and styles, some of them seen through the
+autoencoder, because generated pictures are. It is no part of the model: faces.pt stays in the state, and evaluate.py
+makes it where it is missing (six minutes on two cores).
+"""
+
+import argparse
+import copy
+import multiprocessing
+import pathlib
+import random
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFilter
+from torch import nn
+
+from contexts import draw_context
+from model import save_atomically, state_dir, to_tensor
+from render import SIZE_PX, Head, draw_eye, draw_features, draw_identity, draw_mouth, places, render
+from training import add_device, prepare, rate_share
+
+FIRST_SEED = 40_000_000
+TEST_SEED = 41_000_000
+WRONG = ("eyes", "mouth", "place")  # what the network says, one logit each; any of them breaks the face
+DECODED_PART = 12  # one drawing in so many is seen through the autoencoder, which takes as long as ten drawings
+FALSE_ALARMS = .005  # share of whole drawings at the threshold
+
+
+# ---------------------------------------------------------------- faces drawn wrong
+# Each function stands for draw_features; a face that it draws is wrong in what BREAKS says.
+def _at(h, dx, dy):
+    moved = copy.copy(h)
+    moved.cx, moved.cy = h.cx + dx * h.rx, h.cy + dy * h.ry
+    return moved
+
+
+def _side(rng):
+    return rng.choice((-1, 1))
+
+
+def extra_eye(c, h, i, ctx, rng):
+    draw_features(c, h, i, ctx)
+    x, y = rng.choice(((rng.uniform(-.4, .4), -.34), (_side(rng) * .62, .46), (0, .10), (_side(rng) * rng.uniform(.1, .9), .40)))
+    draw_eye(c, h, i, ctx, _side(rng), h.cx + x * h.rx, h.cy + y * h.ry)
+
+
+def missing_eye(c, h, i, ctx, rng):
+    eyes = rng.choice(((-1,), (1,), (-1,), (1,), ()))
+    hides = i["glasses"] == "sunglasses"
+    draw_features(c, h, i, ctx, eyes=eyes, lenses=eyes if hides or rng.random() < .4 else (-1, 1))
+
+
+def crooked_eyes(c, h, i, ctx, rng):
+    draw_features(c, h, {**i, "glasses": "none"}, ctx, eyes=())
+    x, y, gap, _ = places(h, i, ctx)
+    for side, shift in ((-1, rng.uniform(.22, .50)), (1, 0)):
+        draw_eye(c, h, i, ctx, side, x + side * gap, y + _side(rng) * shift * h.ry)
+
+
+def no_mouth(c, h, i, ctx, rng):
+    draw_features(c, h, i, ctx, mouth=False)
+
+
+def two_mouths(c, h, i, ctx, rng):
+    draw_features(c, h, i, ctx)
+    x, _, _, y = places(h, i, ctx)
+    dx, dy = rng.choice(((0, -.36), (0, .34), (_side(rng) * .62, rng.uniform(-.3, .2)), (0, -1.0)))
+    draw_mouth(c, h, rng.choice((ctx["expression"], "laughing", "neutral")), x + dx * h.rx, y + dy * h.ry, i["sex"], ctx["body"])
+
+
+def moved(c, h, i, ctx, rng):
+    a = rng.uniform(0, 2 * np.pi)
+    size = rng.uniform(.5, .9)
+    draw_features(c, _at(h, size * np.cos(a), size * np.sin(a)), i, ctx)
+
+
+def merged(c, h, i, ctx, rng):
+    """Two people's features in one face."""
+    dx, dy = _side(rng) * rng.uniform(.2, .5), rng.uniform(-.25, .25)
+    draw_features(c, _at(h, dx, dy), i, ctx)
+    draw_features(c, _at(h, -dx, -dy), draw_identity(rng), ctx)
+
+
+def one_lens(c, h, i, ctx, rng):
+    draw_features(c, h, i, ctx, lenses=(_side(rng),))
+
+
+BREAKS = {extra_eye: ("eyes",), missing_eye: ("eyes",), crooked_eyes: ("eyes", "place"), no_mouth: ("mouth",),
+          two_mouths: ("mouth",), moved: ("place",), merged: ("eyes", "mouth", "place"), one_lens: ("place",)}
+SMEARED = .3  # of the broken ones: whole drawings, then smeared
+
+
+# ---------------------------------------------------------------- pictures smeared
+def _warped(pixels, rng):
+    """Pushed about by smooth noise."""
+    noise = np.random.default_rng(rng.randrange(2 ** 32))
+    cells = rng.randint(7, 14)
+    push = [np.asarray(Image.fromarray(noise.normal(size=(cells, cells)).astype(np.float32)).resize((SIZE_PX,) * 2, Image.BICUBIC))
+            * rng.uniform(5, 9) for _ in range(2)]
+    y, x = np.mgrid[:SIZE_PX, :SIZE_PX]
+    return pixels[np.clip(y + push[0], 0, SIZE_PX - 1).astype(int), np.clip(x + push[1], 0, SIZE_PX - 1).astype(int)]
+
+
+def _blurred(pixels, rng):
+    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(rng.uniform(3.2, 6))))
+
+
+def _mixed(pixels, rng):
+    """With itself, moved: ghosts."""
+    return (pixels.astype(np.uint16) + np.roll(pixels, (rng.randint(-14, 14), _side(rng) * rng.randint(7, 16)), (0, 1))).__floordiv__(2).astype(np.uint8)
+
+
+def smear(picture, box, rng):
+    """A picture whose pixels within an ellipse are smeared; `box` in pixels."""
+    pixels = np.asarray(picture)
+    bad = rng.choice((_warped, _warped, _blurred, _mixed))(pixels, rng)
+    mask = Image.new("L", picture.size)
+    ImageDraw.Draw(mask).ellipse(box, fill=255)
+    return Image.composite(Image.fromarray(bad), picture, mask.filter(ImageFilter.GaussianBlur(2)))
+
+
+def _face_box(identity, context, rng):
+    """The whole face or a part of it that holds features: eyes or mouth."""
+    h = Head(identity, context)
+    x, eye_y, _, mouth_y = places(h, identity, context)
+    cx, cy, rx, ry = rng.choice(((h.cx, h.cy + .2 * h.ry, h.rx, h.ry * .8), (x, mouth_y, h.rx * .8, h.ry * .34),
+                                 (x, eye_y, h.rx * .95, h.ry * .34)))
+    return [SIZE_PX * v for v in (cx - rx, cy - ry, cx + rx, cy + ry)]
+
+
+def _harmless_box(rng):
+    """A corner, where no face is."""
+    r = rng.uniform(.10, .2)
+    x, y = rng.choice((0., 1.)), rng.choice((0., 1., 1.))
+    return [SIZE_PX * v for v in (x - r, y - r, x + r, y + r)]
+
+
+def example(seed):
+    """A drawing and what is wrong in it: ([128,128,3] uint8, [3] of 0 or 1)."""
+    rng = random.Random(seed)
+    identity = draw_identity(rng)
+    context = draw_context(rng, identity)
+    wrong = ()
+    if rng.random() < .5:
+        picture = render(identity, context)
+        if rng.random() < .15:
+            picture = smear(picture, _harmless_box(rng), rng)
+    elif rng.random() < SMEARED:
+        wrong = ("place",)
+        picture = smear(render(identity, context), _face_box(identity, context, rng), rng)
+    else:
+        kinds = [k for k in BREAKS if not (k is one_lens and identity["glasses"] == "none" and not context["scar"])
+                 and not (k is crooked_eyes and identity["glasses"] == "sunglasses")]
+        kind = rng.choice(kinds)
+        wrong = BREAKS[kind]
+        picture = render(identity, context, features=lambda c, h, i, ctx: kind(c, h, i, ctx, rng))
+    return np.asarray(picture), [float(name in wrong) for name in WRONG]
+
+
+def examples(count, first_seed, workers):
+    with multiprocessing.Pool(workers) as pool:
+        drawn, wrong = zip(*pool.map(example, range(first_seed, first_seed + count), chunksize=16))
+    return np.stack(drawn), torch.tensor(wrong)
+
+
+@torch.no_grad()
+def seen_through(vae, pictures):
+    """The autoencoder's reconstructions, as uint8."""
+    rows = []
+    for batch in np.array_split(pictures, max(1, len(pictures) // 50)):
+        x = vae.decode(vae.encode(to_tensor(batch)).latent_dist.mode()).sample
+        rows.append(((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+    return np.concatenate(rows)
+
+
+def softened(pictures):
+    """What is much quicker and looks much the same."""
+    return np.stack([np.asarray(Image.fromarray(p).filter(ImageFilter.GaussianBlur(.9))) for p in pictures])
+
+
+# ---------------------------------------------------------------- the network
+class FaceDetector(nn.Module):
+    """[B,3,128,128] in -1..1 -> [B,3] logits in the order of WRONG."""
+
+    def __init__(self):
+        super().__init__()
+        layers, width = [], 3
+        for out, stride in ((16, 2), (32, 2), (48, 1), (64, 2), (64, 1), (96, 2), (96, 2)):
+            layers += [nn.Conv2d(width, out, 3, stride=stride, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
+            width = out
+        self.layers = nn.Sequential(*layers)
+        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(.2), nn.Linear(96 * 16, 64), nn.ReLU(), nn.Linear(64, len(WRONG)))
+        self.register_buffer("threshold", torch.tensor(.5))
+
+    def forward(self, x):
+        return self.last(self.layers(x))
+
+    @torch.no_grad()
+    def how_broken(self, x):
+        """[B] in 0..1: the probability of what is most surely wrong."""
+        return torch.cat([self(part).sigmoid().amax(1) for part in x.split(100)])
+
+    def broken(self, x):
+        """[B] of truth values."""
+        return self.how_broken(x) > self.threshold
+
+
+def augmented(drawn, decoded):
+    """Between the drawing and what the autoencoder makes of it, or a little beyond; moved, mirrored, noisy."""
+    share = 1.25 * torch.rand(len(drawn), 1, 1, 1)
+    x = drawn + share * (decoded - drawn)
+    x = x * (1 + .1 * torch.randn(len(x), 1, 1, 1)) + .05 * torch.randn(len(x), 3, 1, 1) + .05 * float(torch.rand(())) * torch.randn_like(x)
+    if torch.rand(()) < .2:
+        x = F.interpolate(F.interpolate(x, scale_factor=.7, mode="area"), size=(SIZE_PX, SIZE_PX), mode="bilinear")
+    if torch.rand(()) < .5:
+        x = x.flip(3)
+    return torch.roll(x, (int(torch.randint(-5, 6, ())), int(torch.randint(-5, 6, ()))), (2, 3)).clamp(-1, 1)
+
+
+def load_vae(weights):
+    from diffusers import AutoencoderKL
+    return AutoencoderKL.from_pretrained(weights / "vae", torch_dtype=torch.float32).eval()
+
+
+def train(weights, steps=1000, batch=48, lr=2e-3, count=6000, workers=2, device="cpu"):
+    """Trains the detector, sets its threshold by new drawings, prints how right it is there, and writes faces.pt."""
+    prepare(device)
+    torch.manual_seed(0)
+    vae, start = load_vae(weights), time.time()
+    pictures, wrong = examples(count, FIRST_SEED, workers)
+    print(f"{time.time() - start:.0f} s  drawn", flush=True)
+    decoded = np.concatenate([seen_through(vae, pictures[:count // DECODED_PART]), softened(pictures[count // DECODED_PART:])])
+    print(f"{time.time() - start:.0f} s  {count} drawings, {wrong.amax(1).mean():.0%} broken", flush=True)
+    detector = FaceDetector().to(device)
+    optimiser = torch.optim.AdamW(detector.parameters(), lr, weight_decay=2e-2)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = lr * rate_share(step, steps, .5)
+        some = torch.randint(count, (batch,)).numpy()
+        x = augmented(to_tensor(pictures[some]), to_tensor(decoded[some])).to(device)
+        loss = F.binary_cross_entropy_with_logits(detector(x), wrong[some].to(device))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if (step + 1) % 100 == 0:
+            print(f"{time.time() - start:.0f} s  step {step + 1}  loss {loss.item():.3f}", flush=True)
+    detector.cpu().eval()
+    pictures, wrong = examples(400, TEST_SEED, workers)
+    score, bad = detector.how_broken(to_tensor(seen_through(vae, pictures))), wrong.amax(1) > 0
+    detector.threshold.copy_(score[~bad].quantile(1 - FALSE_ALARMS))
+    print(f"new drawings: threshold {detector.threshold.item():.2f}, false alarms {(score[~bad] > detector.threshold).float().mean():.1%}, "
+          f"broken ones found {(score[bad] > detector.threshold).float().mean():.1%} (at 0.5: "
+          f"{(score[~bad] > .5).float().mean():.1%}, {(score[bad] > .5).float().mean():.1%})")
+    save_atomically(detector.state_dict(), state_dir() / "faces.pt")
+    return detector
+
+
+def load_faces(weights):
+    """The detector of the state, trained first where there is none; `weights` is the exported model's folder."""
+    path = state_dir() / "faces.pt"
+    if not path.exists():
+        train(weights)
+    detector = FaceDetector()
+    detector.load_state_dict(torch.load(path, map_location="cpu"))
+    return detector.eval()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=pathlib.Path, required=True, help="an exported folder: its autoencoder blurs the drawings")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--pictures", type=int, default=6000)
+    parser.add_argument("--workers", type=int, default=2)
+    add_device(parser)
+    args = parser.parse_args()
+    train(args.weights, args.steps, count=args.pictures, workers=args.workers, device=args.device)
+
+
+if __name__ == "__main__":
+    main()
