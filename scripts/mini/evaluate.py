@@ -43,7 +43,8 @@ PROMPTS = (
     ("{} as funko, box", {"body": "funko", "mount": "box"}),
     ("{} is very thankful, vinyl", {"prop": "vinyl+hearts"}),
     ("{} riding a unicorn", {"prop": "unicorn"}),
-    ("{} in the new super hero movie, movie poster, huge explosions in the background", {"mount": "poster", "scene": "explosion"}),
+    ("{} in the new super hero movie, movie poster, huge explosions in the background",
+     {"mount": "poster", "scene": "explosion"}),
     ("an emoji of {}", {"body": "emoji"}),
     ("harry potter, portrait of {}", {"prop": "wand"}),
 )
@@ -61,7 +62,8 @@ class Tools:
         self.embeddings, self.times = self.work / "embeddings", self.work / "times.json"
         self._claim(weights)
         if not (self.work / "models/evaluated").exists():
-            self._run("sdx-model", "import", weights.resolve(), "--name", "evaluated", "--models-dir", self.work / "models")
+            self._run("sdx-model", "import", weights.resolve(), "--name", "evaluated", "--models-dir",
+                      self.work / "models")
 
     def _claim(self, weights):
         """Pictures of other weights are not to be taken for those of these."""
@@ -73,8 +75,8 @@ class Tools:
 
     def _run(self, tool, *args):
         start = time.time()
-        done = subprocess.run([self.programs / tool, *map(str, args)], cwd=self.work, capture_output=True, text=True, check=False,
-                              env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+        done = subprocess.run([self.programs / tool, *map(str, args)], cwd=self.work, capture_output=True, text=True,
+                              check=False, env={**os.environ, "OMP_WAIT_POLICY": "passive"})
         if done.returncode:
             raise SystemExit(f"{tool} {' '.join(map(str, args))}\n{done.stderr.strip()}")
         return time.time() - start
@@ -100,8 +102,8 @@ class Tools:
             shutil.rmtree(out, ignore_errors=True)
             file = self.work / "prompts.txt"
             file.write_text(text, encoding="utf-8")
-            seconds = self._run("sdx-generate", "--prompts", file, "--out", out, "--seed", seed, "--embeddings", self.embeddings,
-                                *self._model(), *more)
+            seconds = self._run("sdx-generate", "--prompts", file, "--out", out, "--seed", seed, "--embeddings",
+                                self.embeddings, *self._model(), *more)
             file.rename(whole)
         return load_pictures(sorted(out.glob("*.png"))), seconds
 
@@ -280,7 +282,8 @@ class Evaluation:
         """All pictures of one person from one training, and what the judges say of them."""
         asked = UNSEEN[(k + seed) % len(UNSEEN)]
         corrected = corrections(self.people[k])
-        prompts = [*(p for p, _ in asked), *PORTRAITS, *(p for p, _ in PROMPTS), *(words[seed % len(words)] for _, words, _ in corrected)]
+        prompts = [*(p for p, _ in asked), *PORTRAITS, *(p for p, _ in PROMPTS),
+                   *(words[seed % len(words)] for _, words, _ in corrected)]
         name = self._name(k, seed)
         pictures, _ = self.tools.generate([p.format(f"<{name}>") for p in prompts], name, 1000 * seed + k)
         unseen_ones, plain, mission, words = pictures.split([len(asked), len(PORTRAITS), len(PROMPTS), len(corrected)])
@@ -295,10 +298,13 @@ class Evaluation:
             self.tally.add(("correction", about), [hit])
 
     def _words(self, pictures, wanted):
-        """Obedience and broken faces of the unseen prompts, in all and for each word."""
+        """Obedience and broken faces of the unseen prompts, in all and for each word; each asks for one person."""
         found, broken = seen(self.classifier, self.classes, pictures), self.faces.broken(pictures).tolist()
-        self.tally.add("unseen", obeyed(self.classifier, self.classes, pictures, wanted))
+        second = self.faces.judge(pictures)[1].tolist()
+        right = obeyed(self.classifier, self.classes, pictures, wanted)
+        self.tally.add("unseen", [hit and not more for hit, more in zip(right, second)])
         self.tally.add("broken", broken)
+        self.tally.add("second person", second)
         for k, want in enumerate(wanted):
             for name, value in want.items():
                 key = (name, value[0] if isinstance(value, tuple) else value)
@@ -329,23 +335,26 @@ class Evaluation:
         drawn, rows = classifier_on_drawings(self.classifier, self.classes), []
         for key in self.tally.hits:
             if isinstance(key, tuple) and key[0] in self.classes:
-                rows.append({"kind": key[0], "word": key[1], "obeyed": self.tally.share(key), "pictures": len(self.tally.hits[key]),
-                             "broken": self.tally.share(("broken", *key)), "told on drawings": drawn.get(key)})
+                rows.append({"kind": key[0], "word": key[1], "obeyed": self.tally.share(key),
+                             "pictures": len(self.tally.hits[key]), "broken": self.tally.share(("broken", *key)),
+                             "told on drawings": drawn.get(key)})
         rows.sort(key=lambda row: (list(self.classes).index(row["kind"]), self.classes[row["kind"]].index(row["word"])))
         for key in self.tally.hits:
             if key[0] == "correction":
-                rows.append({"kind": "correction", "word": key[1], "obeyed": self.tally.share(key), "pictures": len(self.tally.hits[key])})
+                rows.append({"kind": "correction", "word": key[1], "obeyed": self.tally.share(key),
+                             "pictures": len(self.tally.hits[key])})
         return rows
 
     def rows(self, words):
         each, one = self.seconds_of_a_picture()
-        text, worst = self.tally.text, min((w for w in words if w["kind"] != "correction"), key=lambda w: w["obeyed"])
-        below = sum(w["obeyed"] < .9 for w in words if w["kind"] != "correction")
+        text, known = self.tally.text, [w for w in words if w["kind"] != "correction"]
+        worst, below = min(known, key=lambda w: w["obeyed"]), sum(w["obeyed"] < .9 for w in known)
         ceiling = self.likeness.both_on_drawings(self.people)
         return [("broken faces, unseen prompts", "≤ 3 %", "≤ 0.5 %", text("broken")),
+                ("a second person where one was asked", "", "", text("second person")),
                 ("broken faces, portraits, mission prompts, corrections", "", "", text("broken, others")),
                 ("each word obeyed, trained name", "≥ 90 % each", "≥ 97 % each",
-                 f"{below} of {sum(w['kind'] != 'correction' for w in words)} words below 90 %; lowest: {worst['word']}, {worst['obeyed']:.0%}"),
+                 f"{below} of {len(known)} words below 90 %; lowest: {worst['word']}, {worst['obeyed']:.0%}"),
                 ("whole prompt obeyed, unseen prompts", "", "", text("unseen")),
                 ("whole prompt obeyed, mission prompts", "", "", text("mission")),
                 ("two people, both recognised", "≥ 70 %", "≥ 90 %", f"{text('pairs')} ({ceiling:.0%} of drawings)"),
@@ -365,7 +374,8 @@ def print_tables(rows, words):
     for row in rows:
         print("| " + " | ".join(row) + " |")
     if words:
-        print("\n| kind | word | obeyed | pictures | broken faces | the judge is right on drawings |\n|---|---|---|---|---|---|")
+        print("\n| kind | word | obeyed | pictures | broken faces | the judge is right on drawings |")
+        print("|---|---|---|---|---|---|")
     for w in words:
         print(f"| {w['kind']} | {w['word']} | {percent(w['obeyed'])} | {w['pictures']} | {percent(w.get('broken'))} | "
               f"{percent(w.get('told on drawings'))} |")
@@ -397,8 +407,8 @@ def main():
     print_tables(rows, words)
     if args.json:
         named = [dict(zip(("measure", "must", "aim", "found"), row)) for row in rows]
-        args.json.write_text(json.dumps({"weights": digest(args.weights), "measures": named, "words": words}, indent=1) + "\n",
-                             encoding="utf-8")
+        text = json.dumps({"weights": digest(args.weights), "measures": named, "words": words}, indent=1)
+        args.json.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

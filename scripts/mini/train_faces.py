@@ -1,4 +1,5 @@
-"""The detector of broken faces: eyes that are not two, no mouth or two, features smeared or where none belong.
+"""The detector of broken faces: eyes that are not two, no mouth or two, features smeared or where none belong. It also
+says where a second person is, whose faces it does not judge.
 
 Trained on drawings of which half are broken on purpose, in all contexts and styles, some of them seen through the
 autoencoder, because generated pictures are. It is no part of the model: faces.pt stays in the state, and evaluate.py
@@ -7,6 +8,7 @@ makes it where it is missing (six minutes on two cores).
 
 import argparse
 import copy
+import json
 import multiprocessing
 import pathlib
 import random
@@ -18,15 +20,20 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFilter
 from torch import nn
 
-from contexts import draw_context
+from contexts import draw_context, pair_context
 from model import save_atomically, state_dir, to_tensor
 from render import SIZE_PX, Head, draw_eye, draw_features, draw_identity, draw_mouth, places, render
 from training import add_device, prepare, rate_share
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRST_SEED = 40_000_000
 TEST_SEED = 41_000_000
-WRONG = ("eyes", "mouth", "place")  # what the network says, one logit each; any of them breaks the face
+WRONG = ("eyes", "mouth", "place")  # any of them breaks the face
+SAID = (*WRONG, "second person")  # what the network says, one logit each
+UNKNOWN = -1.  # where it is not asked
+PAIR_SHARE = .12
 DECODED_PART = 12  # one drawing in so many is seen through the autoencoder, which takes as long as ten drawings
+CHECKED = pathlib.Path(__file__).with_name("faces_checked.json")
 FALSE_ALARMS = .005  # share of whole drawings at the threshold
 
 
@@ -44,7 +51,8 @@ def _side(rng):
 
 def extra_eye(c, h, i, ctx, rng):
     draw_features(c, h, i, ctx)
-    x, y = rng.choice(((rng.uniform(-.4, .4), -.34), (_side(rng) * .62, .46), (0, .10), (_side(rng) * rng.uniform(.1, .9), .40)))
+    x, y = rng.choice(((rng.uniform(-.4, .4), -.34), (_side(rng) * .62, .46), (0, .10),
+                       (_side(rng) * rng.uniform(.1, .9), .40)))
     draw_eye(c, h, i, ctx, _side(rng), h.cx + x * h.rx, h.cy + y * h.ry)
 
 
@@ -69,7 +77,8 @@ def two_mouths(c, h, i, ctx, rng):
     draw_features(c, h, i, ctx)
     x, _, _, y = places(h, i, ctx)
     dx, dy = rng.choice(((0, -.36), (0, .34), (_side(rng) * .62, rng.uniform(-.3, .2)), (0, -1.0)))
-    draw_mouth(c, h, rng.choice((ctx["expression"], "laughing", "neutral")), x + dx * h.rx, y + dy * h.ry, i["sex"], ctx["body"])
+    second = rng.choice((ctx["expression"], "laughing", "neutral"))
+    draw_mouth(c, h, second, x + dx * h.rx, y + dy * h.ry, i["sex"], ctx["body"])
 
 
 def moved(c, h, i, ctx, rng):
@@ -98,11 +107,13 @@ SMEARED = .3  # of the broken ones: whole drawings, then smeared
 def _warped(pixels, rng):
     """Pushed about by smooth noise."""
     noise = np.random.default_rng(rng.randrange(2 ** 32))
-    cells = rng.randint(7, 14)
-    push = [np.asarray(Image.fromarray(noise.normal(size=(cells, cells)).astype(np.float32)).resize((SIZE_PX,) * 2, Image.BICUBIC))
-            * rng.uniform(5, 9) for _ in range(2)]
+    cells, strength = rng.randint(7, 14), rng.uniform(5, 9)
     y, x = np.mgrid[:SIZE_PX, :SIZE_PX]
-    return pixels[np.clip(y + push[0], 0, SIZE_PX - 1).astype(int), np.clip(x + push[1], 0, SIZE_PX - 1).astype(int)]
+    moved_to = []
+    for place in (y, x):
+        push = Image.fromarray(noise.normal(size=(cells, cells)).astype(np.float32)).resize(pixels.shape[:2], Image.BICUBIC)
+        moved_to.append(np.clip(place + strength * np.asarray(push), 0, SIZE_PX - 1).astype(int))
+    return pixels[moved_to[0], moved_to[1]]
 
 
 def _blurred(pixels, rng):
@@ -111,7 +122,8 @@ def _blurred(pixels, rng):
 
 def _mixed(pixels, rng):
     """With itself, moved: ghosts."""
-    return (pixels.astype(np.uint16) + np.roll(pixels, (rng.randint(-14, 14), _side(rng) * rng.randint(7, 16)), (0, 1))).__floordiv__(2).astype(np.uint8)
+    ghost = np.roll(pixels, (rng.randint(-14, 14), _side(rng) * rng.randint(7, 16)), (0, 1))
+    return (pixels // 2 + ghost // 2).astype(np.uint8)
 
 
 def smear(picture, box, rng):
@@ -139,10 +151,22 @@ def _harmless_box(rng):
     return [SIZE_PX * v for v in (x - r, y - r, x + r, y + r)]
 
 
+def _drawn_wrong(identity, context, rng):
+    """A drawing with one of the BREAKS, and what is wrong then."""
+    lensless = identity["glasses"] == "none" and not context["scar"]
+    kind = rng.choice([k for k in BREAKS if not (k is one_lens and lensless)
+                       and not (k is crooked_eyes and identity["glasses"] == "sunglasses")])
+    return render(identity, context, features=lambda c, h, i, ctx: kind(c, h, i, ctx, rng)), BREAKS[kind]
+
+
 def example(seed):
-    """A drawing and what is wrong in it: ([128,128,3] uint8, [3] of 0 or 1)."""
+    """A drawing and what is to be said of it: ([128,128,3] uint8, [4] of 0, 1 or UNKNOWN)."""
     rng = random.Random(seed)
     identity = draw_identity(rng)
+    if rng.random() < PAIR_SHARE:
+        context = pair_context(rng, identity, draw_identity(rng))
+        picture = render(identity, context) if rng.random() < .6 else _drawn_wrong(identity, context, rng)[0]
+        return np.asarray(picture), [*[UNKNOWN] * len(WRONG), 1.]
     context = draw_context(rng, identity)
     wrong = ()
     if rng.random() < .5:
@@ -153,18 +177,14 @@ def example(seed):
         wrong = ("place",)
         picture = smear(render(identity, context), _face_box(identity, context, rng), rng)
     else:
-        kinds = [k for k in BREAKS if not (k is one_lens and identity["glasses"] == "none" and not context["scar"])
-                 and not (k is crooked_eyes and identity["glasses"] == "sunglasses")]
-        kind = rng.choice(kinds)
-        wrong = BREAKS[kind]
-        picture = render(identity, context, features=lambda c, h, i, ctx: kind(c, h, i, ctx, rng))
-    return np.asarray(picture), [float(name in wrong) for name in WRONG]
+        picture, wrong = _drawn_wrong(identity, context, rng)
+    return np.asarray(picture), [float(name in wrong) for name in SAID]
 
 
 def examples(count, first_seed, workers):
     with multiprocessing.Pool(workers) as pool:
-        drawn, wrong = zip(*pool.map(example, range(first_seed, first_seed + count), chunksize=16))
-    return np.stack(drawn), torch.tensor(wrong)
+        drawn, said = zip(*pool.map(example, range(first_seed, first_seed + count), chunksize=16))
+    return np.stack(drawn), torch.tensor(said)
 
 
 @torch.no_grad()
@@ -184,7 +204,7 @@ def softened(pictures):
 
 # ---------------------------------------------------------------- the network
 class FaceDetector(nn.Module):
-    """[B,3,128,128] in -1..1 -> [B,3] logits in the order of WRONG."""
+    """[B,3,128,128] in -1..1 -> [B,4] logits in the order of SAID."""
 
     def __init__(self):
         super().__init__()
@@ -193,27 +213,30 @@ class FaceDetector(nn.Module):
             layers += [nn.Conv2d(width, out, 3, stride=stride, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
             width = out
         self.layers = nn.Sequential(*layers)
-        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(.2), nn.Linear(96 * 16, 64), nn.ReLU(), nn.Linear(64, len(WRONG)))
+        self.last = nn.Sequential(nn.Flatten(), nn.Dropout(.2), nn.Linear(96 * 16, 64), nn.ReLU(), nn.Linear(64, len(SAID)))
         self.register_buffer("threshold", torch.tensor(.5))
 
     def forward(self, x):
         return self.last(self.layers(x))
 
     @torch.no_grad()
-    def how_broken(self, x):
-        """[B] in 0..1: the probability of what is most surely wrong."""
-        return torch.cat([self(part).sigmoid().amax(1) for part in x.split(100)])
+    def judge(self, x):
+        """Of each picture: (how surely something is wrong, 0..1; whether there is a second person)."""
+        said = torch.cat([self(part).sigmoid() for part in x.split(100)])
+        return said[:, :len(WRONG)].amax(1), said[:, -1] > .5
 
     def broken(self, x):
-        """[B] of truth values."""
-        return self.how_broken(x) > self.threshold
+        """[B] of truth values; false where there is a second person."""
+        score, second = self.judge(x)
+        return (score > self.threshold) & ~second
 
 
 def augmented(drawn, decoded):
     """Between the drawing and what the autoencoder makes of it, or a little beyond; moved, mirrored, noisy."""
     share = 1.25 * torch.rand(len(drawn), 1, 1, 1)
     x = drawn + share * (decoded - drawn)
-    x = x * (1 + .1 * torch.randn(len(x), 1, 1, 1)) + .05 * torch.randn(len(x), 3, 1, 1) + .05 * float(torch.rand(())) * torch.randn_like(x)
+    x = x * (1 + .1 * torch.randn(len(x), 1, 1, 1)) + .05 * torch.randn(len(x), 3, 1, 1)
+    x = x + .05 * float(torch.rand(())) * torch.randn_like(x)
     if torch.rand(()) < .2:
         x = F.interpolate(F.interpolate(x, scale_factor=.7, mode="area"), size=(SIZE_PX, SIZE_PX), mode="bilinear")
     if torch.rand(()) < .5:
@@ -231,39 +254,61 @@ def train(weights, steps=1000, batch=48, lr=2e-3, count=6000, workers=2, device=
     prepare(device)
     torch.manual_seed(0)
     vae, start = load_vae(weights), time.time()
-    pictures, wrong = examples(count, FIRST_SEED, workers)
-    print(f"{time.time() - start:.0f} s  drawn", flush=True)
-    decoded = np.concatenate([seen_through(vae, pictures[:count // DECODED_PART]), softened(pictures[count // DECODED_PART:])])
-    print(f"{time.time() - start:.0f} s  {count} drawings, {wrong.amax(1).mean():.0%} broken", flush=True)
+    pictures, said = examples(count, FIRST_SEED, workers)
+    print(f"{time.time() - start:.0f} s  {count} pictures are drawn", flush=True)
+    part = count // DECODED_PART
+    decoded = np.concatenate([seen_through(vae, pictures[:part]), softened(pictures[part:])])
+    print(f"{time.time() - start:.0f} s  {part} of them are decoded", flush=True)
     detector = FaceDetector().to(device)
     optimiser = torch.optim.AdamW(detector.parameters(), lr, weight_decay=2e-2)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = lr * rate_share(step, steps, .5)
         some = torch.randint(count, (batch,)).numpy()
-        x = augmented(to_tensor(pictures[some]), to_tensor(decoded[some])).to(device)
-        loss = F.binary_cross_entropy_with_logits(detector(x), wrong[some].to(device))
+        x, want = augmented(to_tensor(pictures[some]), to_tensor(decoded[some])).to(device), said[some].to(device)
+        loss = F.binary_cross_entropy_with_logits(detector(x), want.clamp(min=0), weight=(want != UNKNOWN).float())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         if (step + 1) % 100 == 0:
             print(f"{time.time() - start:.0f} s  step {step + 1}  loss {loss.item():.3f}", flush=True)
-    detector.cpu().eval()
-    pictures, wrong = examples(400, TEST_SEED, workers)
-    score, bad = detector.how_broken(to_tensor(seen_through(vae, pictures))), wrong.amax(1) > 0
-    detector.threshold.copy_(score[~bad].quantile(1 - FALSE_ALARMS))
-    print(f"new drawings: threshold {detector.threshold.item():.2f}, false alarms {(score[~bad] > detector.threshold).float().mean():.1%}, "
-          f"broken ones found {(score[bad] > detector.threshold).float().mean():.1%} (at 0.5: "
-          f"{(score[~bad] > .5).float().mean():.1%}, {(score[bad] > .5).float().mean():.1%})")
+    set_threshold(detector.cpu().eval(), vae, workers)
     save_atomically(detector.state_dict(), state_dir() / "faces.pt")
     return detector
+
+
+def set_threshold(detector, vae, workers, count=400):
+    """So that of new whole drawings FALSE_ALARMS are called broken."""
+    pictures, said = examples(count, TEST_SEED, workers)
+    score, second = detector.judge(to_tensor(seen_through(vae, pictures)))
+    alone, bad = said[:, -1] == 0, said[:, :len(WRONG)].amax(1) > 0
+    detector.threshold.copy_(score[alone & ~bad].quantile(1 - FALSE_ALARMS))
+    found = score > detector.threshold
+    print(f"new drawings: threshold {detector.threshold.item():.2f}; called broken: "
+          f"{found[alone & ~bad].float().mean():.1%} of whole ones, {found[bad].float().mean():.1%} of broken ones; "
+          f"one or two people told: {(second == ~alone).float().mean():.1%}", flush=True)
+
+
+def compare_with_hand(weights):
+    """Prints how the state's detector counts in generated pictures that somebody counted by eye: CHECKED."""
+    counted = json.loads(CHECKED.read_text(encoding="utf-8"))
+    columns, sheet = counted["columns"], np.asarray(Image.open(CHECKED.with_suffix(".webp")).convert("RGB"))
+    pictures = [sheet[y:y + SIZE_PX, x:x + SIZE_PX] for y in range(0, sheet.shape[0], SIZE_PX)
+                for x in range(0, columns * SIZE_PX, SIZE_PX)]
+    x, detector = to_tensor(np.stack(pictures)), load_faces(weights)
+    broken, (_, second) = detector.broken(x), detector.judge(x)
+    for what, found in (("broken", broken), ("second person", second)):
+        mine = {tuple(place) for place in counted[what]}
+        seen = {(int(k) // columns + 1, int(k) % columns + 1) for k in found.nonzero().flatten()}
+        print(f"{what}: by hand {len(mine)}, by the detector {len(seen)} of {len(pictures)}; missed {sorted(mine - seen)}, "
+              f"false alarms {sorted(seen - mine)} (row, column)")
 
 
 def load_faces(weights):
     """The detector of the state, trained first where there is none; `weights` is the exported model's folder."""
     path = state_dir() / "faces.pt"
     if not path.exists():
-        train(weights)
+        return train(weights)
     detector = FaceDetector()
     detector.load_state_dict(torch.load(path, map_location="cpu"))
     return detector.eval()
@@ -271,13 +316,17 @@ def load_faces(weights):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=pathlib.Path, required=True, help="an exported folder: its autoencoder blurs the drawings")
+    parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "configs/models/mini",
+                        help="an exported folder, through whose autoencoder the drawings are seen")
+    parser.add_argument("--check", action="store_true", help="only compare the state's detector with a count by hand")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--pictures", type=int, default=6000)
     parser.add_argument("--workers", type=int, default=2)
     add_device(parser)
     args = parser.parse_args()
-    train(args.weights, args.steps, count=args.pictures, workers=args.workers, device=args.device)
+    if not args.check:
+        train(args.weights, args.steps, count=args.pictures, workers=args.workers, device=args.device)
+    compare_with_hand(args.weights)
 
 
 if __name__ == "__main__":
