@@ -164,8 +164,8 @@ def _harmless_box(rng):
 
 def _drawn_wrong(identity, context, rng):
     """A drawing with one of the BREAKS that this person can have, and what is wrong then."""
-    impossible = {"none": (filled_lenses, one_lens), "sunglasses": (filled_lenses, crooked_eyes)}.get(identity["glasses"], ())
-    kind = rng.choice([k for k in BREAKS if k not in impossible])
+    impossible = {"none": (filled_lenses, one_lens), "sunglasses": (filled_lenses, crooked_eyes)}
+    kind = rng.choice([k for k in BREAKS if k not in impossible.get(identity["glasses"], ())])
     return render(identity, context, features=lambda c, h, i, ctx: kind(c, h, i, ctx, rng)), BREAKS[kind]
 
 
