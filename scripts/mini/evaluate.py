@@ -409,7 +409,7 @@ def main():
     print_tables(rows, words)
     if args.json:
         named = [dict(zip(("measure", "must", "aim", "found"), row)) for row in rows]
-        text = json.dumps({"weights": digest(args.weights), "measures": named, "words": words}, indent=1)
+        text = json.dumps({"weights": digest(args.weights), "measures": named, "words": words}, indent=1, ensure_ascii=False)
         args.json.write_text(text + "\n", encoding="utf-8")
 
 
