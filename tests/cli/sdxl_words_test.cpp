@@ -1,5 +1,6 @@
 // Words for the two text encoders of SDXL, as a person shows, converts, uses and trains them.
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 
