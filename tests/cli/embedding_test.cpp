@@ -56,9 +56,9 @@ TEST_CASE("cli: sdx-model embedding show says what a file is") {
   }
   CHECK_THAT(embedding(folder, {"show", made("onetrainer_out.safetensors")}).out,
              ContainsSubstring("\"emp_params_out\" is not used"));
-  CHECK_THAT(embedding(folder, {"show", made("sdxl.safetensors")}).out,
-             ContainsSubstring("<sdxl>, clip_g") &&
-                 ContainsSubstring("the second text encoder of SDXL"));
+  CHECK_THAT(
+      embedding(folder, {"show", made("sdxl.safetensors")}).out,
+      ContainsSubstring("<sdxl>, clip_g") && ContainsSubstring("the second text encoder of SDXL"));
   fs::copy(made("a1111.pt"), folder.path() / "two words.pt");
   CHECK_THAT(embedding(folder, {"show", "two words.pt"}).out, ContainsSubstring("<two words>"));
 }
