@@ -36,14 +36,14 @@ def picture_goldens(parts, clip) -> dict:
     """20 steps, guidance 7, a picture that is wider than high (so that a swapped size shows).
 
     `zeros`: no negative prompt, for which diffusers puts zeros (force_zeros_for_empty_prompt); `empty`: the negative
-    prompt is the empty text; `skip`: empty, clip_skip=1, as diffusers counts it, with the prompt (not the negative).
+    prompt is the empty text; `skip`: zeros and clip_skip=1, as diffusers counts it (it skips no layer of a negative prompt).
     """
     golden = {"picture.latents": noise("picture", 1, 4, 8, 12)}
     schedulers = dict(
         ddim=DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False),
         euler=EulerDiscreteScheduler(**BETAS, timestep_spacing="leading"),
         dpmpp_2m=DPMSolverMultistepScheduler(**BETAS))
-    variants = dict(empty=dict(negative_prompt=""), zeros={}, skip=dict(negative_prompt="", clip_skip=1))
+    variants = dict(empty=dict(negative_prompt=""), zeros={}, skip=dict(clip_skip=1))
     for sampler, scheduler in schedulers.items():
         pipeline = StableDiffusionXLPipeline(
             **parts, tokenizer=clip["text_encoder"], tokenizer_2=clip["text_encoder_2"], scheduler=scheduler,

@@ -34,8 +34,8 @@ void check(const std::string& key, const at::Tensor& found, const SyntheticModel
   const at::Tensor& expected = model.golden().at(key);
   const bool thinned = expected.dim() == 1;
   const std::int64_t every = model.kept_every(key.substr(0, key.find('.')));
-  const double difference = max_difference(
-      thinned ? found.flatten().slice(0, 0, std::nullopt, every) : found, expected);
+  const double difference =
+      max_difference(thinned ? found.flatten().slice(0, 0, std::nullopt, every) : found, expected);
   INFO(key << " differs by at most " << difference);
   CHECK(difference < kBound);
 }
