@@ -102,7 +102,7 @@ def splice_goldens(parts, clip) -> dict:
         gradients = torch.autograd.grad(loss, [vectors[p] for p in PADS], retain_graph=True)
         (of_pooled,) = torch.autograd.grad(loss, pooled, retain_graph=True)
         (by_pooled,) = torch.autograd.grad(pooled, vectors["text_encoder_2"], of_pooled)
-        print(count, "vectors: loss", float(loss), "gradients", [float(g.norm()) for g in gradients],
+        print(count, "vectors: loss", loss.item(), "gradients", [float(g.norm()) for g in gradients],
               "of that by the pooled vector", float(by_pooled.norm()))
         golden[f"splice.{count}.loss"] = loss
         for part, gradient in zip(PADS, gradients):
