@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "generation/image_size.h"
 #include "generation/pass_plan.h"
 #include "sdx/device/recorded_call.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/tensor/allocation_meter.h"
 
@@ -62,7 +62,7 @@ int Batches::automatic_size(const ImageRequest& request, ContextCache& contexts)
   if (useful == 1) return useful;
   const LatentSize size = latent_size(request.settings, info_, request.settings.hires.scale);
   const ImageSize image{size.width * info_.vae_factor, size.height * info_.vae_factor};
-  Guidance guidance({request}, {1, 0}, 0, image, unet_, contexts);
+  Guidance guidance({request}, {1, 0}, 0, image, unet_, contexts, make_nothing_beside(size, info_));
   const PlainCallsGuard plain;
   const AllocationMeter meter;
   guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);

@@ -16,7 +16,6 @@
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
 #include "generation/fitting_batch.h"
-#include "generation/image_size.h"
 #include "generation/not_finite.h"
 #include "generation/pass_plan.h"
 #include "generation/request_check.h"
@@ -26,6 +25,7 @@
 #include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/generation/noise.h"
 #include "sdx/image/convert.h"
 #include "sdx/image/transform.h"
@@ -164,12 +164,21 @@ struct Generator::Impl {
     return decode(*exact_decoder, latents, tile, side);
   }
 
+  ImageSize in_pixels(const LatentSize& size) const {
+    return {size.width * info().vae_factor, size.height * info().vae_factor};
+  }
+
   /// @param noise [B,C,h,w]; with `original` what it is noised with.
+  /// @param mask of what is made anew; undefined: all, or what the UNet itself is told
   at::Tensor walk(const Batch& batch, const PassPlan& plan, const LatentSize& size,
                   const at::Tensor& noise, const at::Tensor& original, const at::Tensor& mask,
                   ContextCache& contexts, const std::function<void()>& after_step) const {
-    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
-    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, image, unet, contexts);
+    const ImageSize image = in_pixels(size);
+    const StartImage* start = batch.requests.front().settings.start.get();
+    Guidance guidance(batch.requests, plan.prompt_steps, plan.first_step, image, unet, contexts,
+                      info().inpainting ? encode_masked(start, image.width_px, image.height_px,
+                                                        info().vae_factor, vae_encoder())
+                                        : at::Tensor());
     Pace pace(target.device);
     const SamplingPoint& begin = plan.points.at(static_cast<std::size_t>(plan.first_step));
     const at::Tensor sample = original.defined()
@@ -237,11 +246,11 @@ struct Generator::Impl {
     const at::NoGradGuard no_grad;
     const ImageRequest request;
     const LatentSize size = latent_size(request.settings, info());
-    const ImageSize image{size.width * info().vae_factor, size.height * info().vae_factor};
     const EmbeddingTable none;
     PromptCache texts;
     ContextCache contexts(tokenizer, none, text_encoders, texts);
-    Guidance guidance({request}, {1, 0}, 0, image, unet, contexts);
+    Guidance guidance({request}, {1, 0}, 0, in_pixels(size), unet, contexts,
+                      make_nothing_beside(size, info()));
     const PlainCallsGuard plain;
     const AllocationMeter meter;
     guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
@@ -304,8 +313,8 @@ struct Generator::Impl {
     const std::vector<PassPlan> passes = plan_passes(settings, schedule);
     at::Tensor latents =
         walk(batch, passes.front(), size, draw_start_noise(batch, size, initial_latents),
-             start ? start->latents : at::Tensor(), start ? start->latent_mask : at::Tensor(),
-             contexts, after_step);
+             start ? start->latents : at::Tensor(),
+             start && !info().inpainting ? start->latent_mask : at::Tensor(), contexts, after_step);
     if (passes.size() > 1) {
       const LatentSize larger = latent_size(settings, info(), settings.hires.scale);
       background.wait();

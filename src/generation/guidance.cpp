@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,6 +22,14 @@ at::Tensor deviation(const at::Tensor& x) { return x.flatten(1).std(1).view({-1,
 bool attracts(const PromptPart& part) { return part.weight > 0; }
 
 /// At least one, unless guidance is off.
+/// What a model is told of an image's place: what the settings say, else the whole image.
+ImagePlace make_place(const ImageSettings& settings, const ImageSize& size) {
+  ImagePlace place = settings.place;
+  if (place.original == ImageSize{}) place.original = size;
+  if (place.target == ImageSize{}) place.target = size;
+  return place;
+}
+
 int guided_steps(double share, int steps) {
   if (share <= 0) return 0;
   return std::max(static_cast<int>(std::lround(share * steps)), 1);
@@ -29,8 +38,8 @@ int guided_steps(double share, int steps) {
 }  // namespace
 
 const Conditioning& ContextCache::conditioning(const PromptText& prompt, int clip_skip,
-                                               const ImageSize& size) {
-  const ImageSize told = encoders_.has_size_ids() ? size : ImageSize{};
+                                               const ImagePlace& place) {
+  const ImagePlace told = encoders_.has_size_ids() ? place : ImagePlace{};
   const auto key = std::make_tuple(prompt.text, prompt.grammar, clip_skip, told);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
@@ -40,6 +49,15 @@ const Conditioning& ContextCache::conditioning(const PromptText& prompt, int cli
       .first->second;
 }
 
+const Conditioning& ContextCache::nothing(const ImagePlace& place) {
+  const auto known = nothing_.find(place);
+  if (known != nothing_.end()) return known->second;
+  Conditioning zeros = conditioning({}, 1, place);
+  zeros.context = at::zeros_like(zeros.context);
+  if (zeros.pooled.defined()) zeros.pooled = at::zeros_like(zeros.pooled);
+  return nothing_.emplace(place, std::move(zeros)).first->second;
+}
+
 std::shared_ptr<const std::vector<PromptPart>> ContextCache::parts(const std::string& text,
                                                                    Grammar grammar, PromptRole role,
                                                                    const PromptSteps& steps) const {
@@ -47,10 +65,15 @@ std::shared_ptr<const std::vector<PromptPart>> ContextCache::parts(const std::st
 }
 
 Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps,
-                   int first_step, const ImageSize& size, const UNet& unet, ContextCache& contexts)
+                   int first_step, const ImageSize& size, const UNet& unet, ContextCache& contexts,
+                   at::Tensor beside)
     : settings_(requests.front().settings),
-      size_(size),
+      place_(make_place(settings_, size)),
+      zeroes_empty_negative_(
+          settings_.empty_negative == EmptyNegative::kZeros ||
+          (settings_.empty_negative == EmptyNegative::kAuto && contexts.zeroes_empty_negative())),
       unet_(unet, settings_.feature_interval),
+      beside_(std::move(beside)),
       contexts_(contexts) {
   bool is_composed = false;
   bool all_attract = true;
@@ -72,13 +95,19 @@ Guidance::Guidance(const std::vector<ImageRequest>& requests, const PromptSteps&
 bool Guidance::is_guided(int step) const { return needs_guidance_ && step < guided_steps_; }
 
 const Conditioning& Guidance::conditioning(const PromptPart& part, int step) {
-  return contexts_.conditioning(text_at(part, step), settings_.clip_skip, size_);
+  return contexts_.conditioning(text_at(part, step), settings_.clip_skip, place_);
+}
+
+const Conditioning& Guidance::negative_conditioning(std::size_t image, int step) {
+  const PromptPart& part = negatives_[image]->front();
+  const bool is_empty = text_at(part, step).text.find_first_not_of(' ') == std::string::npos;
+  return is_empty && zeroes_empty_negative_ ? contexts_.nothing(place_) : conditioning(part, step);
 }
 
 std::vector<Guidance::Row> Guidance::unconditional_rows(int step) {
   std::vector<Row> rows;
   for (std::size_t i = 0; is_guided(step) && i < negatives_.size(); ++i) {
-    rows.push_back({static_cast<std::int64_t>(i), 0, conditioning(negative(i), step)});
+    rows.push_back({static_cast<std::int64_t>(i), 0, negative_conditioning(i, step)});
   }
   return rows;
 }
@@ -163,10 +192,13 @@ at::Tensor Guidance::predict(const at::Tensor& sample, double timestep, int step
   for (Row& row : conditional_rows(step)) rows.push_back(std::move(row));
 
   at::Tensor input = sample;
+  if (beside_.defined()) {
+    input = at::cat({sample, beside_.to(sample.device()).expand({sample.size(0), -1, -1, -1})}, 1);
+  }
   std::vector<std::int64_t> shift = {0, 0};
   if (settings_.tile) {
     shift = tile_shift(step, sample);
-    input = sample.roll(shift, {2, 3});
+    input = input.roll(shift, {2, 3});
   }
   std::vector<Conditioning> conditionings;
   for (const Row& row : rows) conditionings.push_back(row.conditioning);

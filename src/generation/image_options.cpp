@@ -41,26 +41,51 @@ void parse_seed(ImageOptions& options, const std::string& text) {
 
 constexpr int kMostPixels = 65536;  ///< of a side: more is a slip
 
-void parse_size(ImageOptions& options, const std::string& text) {
-  int width_px = 0;
-  int height_px = 0;
+/// "512x768", or "auto" for no size.
+ImageSize parse_size(const char* setting, const std::string& text) {
+  if (text == "auto") return {};
+  ImageSize size;
   char rest = 0;
-  if (text != "auto") {
-    const int fields = std::sscanf(text.c_str(), "%6dx%6d%c", &width_px, &height_px, &rest);
-    const bool is_size = fields == 2 && width_px >= 1 && height_px >= 1 &&
-                         width_px <= kMostPixels && height_px <= kMostPixels;
-    if (!is_size) {
-      throw SettingError("size", "WIDTHxHEIGHT, for example 512x512, or auto", text);
-    }
-  }
-  options.settings.width_px = width_px;
-  options.settings.height_px = height_px;
+  const int fields = std::sscanf(text.c_str(), "%6dx%6d%c", &size.width_px, &size.height_px, &rest);
+  const bool is_size = fields == 2 && size.width_px >= 1 && size.height_px >= 1 &&
+                       size.width_px <= kMostPixels && size.height_px <= kMostPixels;
+  if (!is_size) throw SettingError(setting, "WIDTHxHEIGHT, for example 512x512, or auto", text);
+  return size;
 }
 
-std::string size_text(const ImageOptions& options) {
-  const ImageSettings& settings = options.settings;
-  if (settings.width_px == 0) return "auto";
-  return std::to_string(settings.width_px) + "x" + std::to_string(settings.height_px);
+std::string size_text(const ImageSize& size) {
+  if (size.width_px == 0) return "auto";
+  return std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
+}
+
+constexpr double kLongestAspect = 8;  ///< more is a slip
+
+/// "3:4", or "auto" for a square.
+void parse_aspect(ImageOptions& options, const std::string& text) {
+  double aspect = 0;
+  if (text != "auto") {
+    double width = 0;
+    double height = 0;
+    char rest = 0;
+    const int fields = std::sscanf(text.c_str(), "%9lf:%9lf%c", &width, &height, &rest);
+    const bool is_aspect = fields == 2 && width > 0 && height > 0 &&
+                           width / height <= kLongestAspect && height / width <= kLongestAspect;
+    if (!is_aspect) {
+      throw SettingError("aspect", "WIDTH:HEIGHT, for example 3:4, at most 8:1, or auto", text);
+    }
+    aspect = width / height;
+  }
+  options.settings.aspect = aspect;
+}
+
+/// "12,0": what was cut away on the left and above.
+void parse_crop(ImageOptions& options, const std::string& text) {
+  ImagePlace& place = options.settings.place;
+  char rest = 0;
+  const int fields = std::sscanf(text.c_str(), "%6d,%6d%c", &place.left_px, &place.top_px, &rest);
+  const auto is_length = [](int px) { return px >= 0 && px <= kMostPixels; };
+  if (fields == 2 && is_length(place.left_px) && is_length(place.top_px)) return;
+  throw SettingError("crop-corner", "LEFT,TOP in pixels, for example 0,0", text);
 }
 
 void parse_sigmas(ImageOptions& options, const std::string& text) {
@@ -216,10 +241,26 @@ void add_noise_and_size(Table& table) {
       .common()
       .in_images(kBeforeModel, "Seed");
   table
-      .add_spelled("size", size_text, parse_size,
-                   "Size in pixels, WIDTHxHEIGHT, divisible by 8; auto: the model's native size")
+      .add_spelled(
+          "size",
+          [](const ImageOptions& options) {
+            return size_text({options.settings.width_px, options.settings.height_px});
+          },
+          [](ImageOptions& options, const std::string& text) {
+            const ImageSize size = parse_size("size", text);
+            options.settings.width_px = size.width_px;
+            options.settings.height_px = size.height_px;
+          },
+          "Size in pixels, WIDTHxHEIGHT, divisible by 8; auto: the model's native size")
       .common()
       .in_images(kBeforeModel, "Size");
+  table.add_spelled(
+      "aspect",
+      [](const ImageOptions& options) {
+        return options.settings.aspect > 0 ? exact_number(options.settings.aspect) + ":1"
+                                           : std::string("auto");
+      },
+      parse_aspect, "Shape where `size` is auto, WIDTH:HEIGHT, for example 3:4; auto: a square");
   const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
   table
       .add("variation-seed", &ImageOptions::variation_seed,
@@ -266,6 +307,50 @@ void add_start(Table& table) {
                  })
       .shown_in_images([](const ImageOptions&) { return std::string("True"); })
       .not_read_from_images();
+}
+
+/// What Stable Diffusion XL is told of an image's place in a larger one.
+void add_place(Table& table) {
+  table.group("Stable Diffusion XL");
+  const auto size_row = [&](const char* key, ImageSize ImagePlace::*member, const char* help,
+                            const char* name) {
+    table
+        .add_spelled(
+            key,
+            [member](const ImageOptions& options) {
+              return size_text(options.settings.place.*member);
+            },
+            [member, key](ImageOptions& options, const std::string& text) {
+              options.settings.place.*member = parse_size(key, text);
+            },
+            help)
+        .in_images(kBehindModel, name, [member](const ImageOptions& options) {
+          return options.settings.place.*member != ImageSize{};
+        });
+  };
+  size_row("original-size", &ImagePlace::original,
+           "Tell the model that the picture was this large; a small size makes it look like one",
+           "Original size");
+  size_row("target-size", &ImagePlace::target,
+           "Tell the model that this size was asked for; auto: the picture's size", "Target size");
+  table
+      .add_spelled(
+          "crop-corner",
+          [](const ImageOptions& options) {
+            const ImagePlace& place = options.settings.place;
+            return std::to_string(place.left_px) + "," + std::to_string(place.top_px);
+          },
+          parse_crop, "Tell the model that this much was cut away, LEFT,TOP in pixels")
+      .in_images(kBehindModel, "Crop corner", [](const ImageOptions& options) {
+        return options.settings.place.left_px != 0 || options.settings.place.top_px != 0;
+      });
+  table
+      .add("empty-negative", nested(kSettings, &ImageSettings::empty_negative),
+           "Meaning of an empty negative prompt: zeros, the text encoders' output (text), or auto: "
+           "what the model advises")
+      .in_images(kBehindModel, "Empty negative", [](const ImageOptions& options) {
+        return options.settings.empty_negative != EmptyNegative::kAuto;
+      });
 }
 
 void add_reading(Table& table) {
@@ -337,6 +422,7 @@ const SettingsTable<ImageOptions>& image_settings() {
     add_sampling(table);
     add_noise_and_size(table);
     add_start(table);
+    add_place(table);
     add_reading(table);
     add_second_pass(table);
     return table;

@@ -6,8 +6,8 @@
 #include <set>
 #include <span>
 
-#include "generation/image_size.h"
 #include "sdx/generation/embedding_names.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/sha256.h"

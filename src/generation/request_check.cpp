@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "generation/image_size.h"
 #include "generation/pass_plan.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"

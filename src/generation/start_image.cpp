@@ -1,5 +1,11 @@
 #include "generation/start_image.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ge.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/upsample_nearest2d.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
 
@@ -49,6 +55,23 @@ PreparedStart prepare_start(const StartImage& start, int width_px, int height_px
     prepared.latent_mask = prepared.latent_mask.to(prepared.latents.device());
   }
   return prepared;
+}
+
+at::Tensor encode_masked(const StartImage* start, int width_px, int height_px, int factor,
+                         const VaeEncoder& encoder) {
+  at::Tensor anew = at::ones({1, 1, height_px, width_px});
+  at::Tensor known = at::zeros({1, 3, height_px, width_px});
+  if (start != nullptr && start->mask) {
+    // diffusers' inpainting pipelines: white from the middle of the range on.
+    const at::Tensor brightness =
+        to_tensor(fitted(*start->mask, width_px, height_px)).mean(1, true);
+    anew = at::ge(brightness, 0).to(at::kFloat);
+    known = to_tensor(fitted(start->image, width_px, height_px)) * (1 - anew);
+  }
+  const at::Tensor latents = encoder.encode(known).mean;
+  const at::Tensor mask =
+      at::upsample_nearest2d(anew, {height_px / factor, width_px / factor}).to(latents.device());
+  return at::cat({mask, latents}, 1);
 }
 
 Image pasted(const Image& made, const PreparedStart& start) {

@@ -21,6 +21,12 @@ struct PreparedStart {
 PreparedStart prepare_start(const StartImage& start, int width_px, int height_px, int factor,
                             const VaeEncoder& encoder);
 
+/// What the UNet of an inpainting model reads behind the latents: [1,1+C,h,w] float32 on the VAE's
+/// device, the mask (1 where the picture is made anew) and the latents of the start image, grey
+/// where the mask is white. Without a start image or a mask everything is made anew.
+at::Tensor encode_masked(const StartImage* start, int width_px, int height_px, int factor,
+                         const VaeEncoder& encoder);
+
 /// The made picture where the mask is white, the start image where it is black.
 Image pasted(const Image& made, const PreparedStart& start);
 

@@ -64,8 +64,10 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.family = json_enum<ModelFamily>(json, "family", file);
   info.text_encoders = parse_text_encoders(json, file);
   if (json.contains("size_ids")) info.size_ids = json_value<bool>(json, "size_ids", file);
+  info.zero_empty_negative = json_value<bool>(json, "zero_empty_negative", file, false);
   info.native_size_px = json_value<int>(json, "native_size_px", file);
   info.latent_channels = json_value<int>(json, "latent_channels", file);
+  info.inpainting = json_value<bool>(json, "inpainting", file, false);
   info.vae_factor = json_value<int>(json, "vae_factor", file);
   info.latent_scale = json_value<double>(json, "latent_scale", file);
   info.guidance_scale = json_value<double>(json, "guidance_scale", file);
@@ -119,6 +121,8 @@ Json to_json(const BundleInfo& info) {
   Json json = {{"format", kFormatVersion}, {"name", info.name}, {"family", to_string(info.family)}};
   add_text_encoders(json, info.text_encoders);
   if (info.size_ids) json["size_ids"] = true;
+  if (info.inpainting) json["inpainting"] = true;
+  if (info.zero_empty_negative) json["zero_empty_negative"] = true;
   if (!info.known_words.empty()) json["known_words"] = info.known_words;
   json.update({{"native_size_px", info.native_size_px},
                {"latent_channels", info.latent_channels},

@@ -70,10 +70,13 @@ Conditioning Conditioning::concatenate(const std::vector<Conditioning>& parts) {
           join(parts, &Conditioning::size_ids, "size_ids")};
 }
 
-at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows) {
-  const auto height = static_cast<float>(size.height_px);
-  const auto width = static_cast<float>(size.width_px);
-  return at::tensor({height, width, 0.0F, 0.0F, height, width}).unsqueeze(0).repeat({rows, 1});
+at::Tensor make_size_ids(const ImagePlace& place, std::int64_t rows) {
+  const auto number = [](int px) { return static_cast<float>(px); };
+  return at::tensor({number(place.original.height_px), number(place.original.width_px),
+                     number(place.top_px), number(place.left_px), number(place.target.height_px),
+                     number(place.target.width_px)})
+      .unsqueeze(0)
+      .repeat({rows, 1});
 }
 
 }  // namespace sdx

@@ -10,6 +10,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Of a matrix that the file has with rows and columns exchanged.
+constexpr const char* kTransposed = "transposed";
 constexpr const char* kRemedy = "; import the model again, without `link` if the file may change";
 
 /// Which of the files a tensor is a view of, and where it begins there.
@@ -20,11 +22,16 @@ Json describe_place(const std::string& name, const at::Tensor& tensor,
     const std::span<std::byte> bytes = files[i].mapping->bytes();
     const bool inside =
         begin >= bytes.data() && begin + tensor.nbytes() <= bytes.data() + bytes.size();
-    if (inside && tensor.is_contiguous()) {
-      return {{"file", i},
-              {"offset", begin - bytes.data()},
-              {"dtype", dtype_name(tensor.scalar_type())},
-              {"shape", tensor.sizes().vec()}};
+    const bool is_transposed =
+        tensor.dim() == 2 && !tensor.is_contiguous() && tensor.t().is_contiguous();
+    if (inside && (tensor.is_contiguous() || is_transposed)) {
+      const at::Tensor stored = is_transposed ? tensor.t() : tensor;
+      Json place = {{"file", i},
+                    {"offset", begin - bytes.data()},
+                    {"dtype", dtype_name(tensor.scalar_type())},
+                    {"shape", stored.sizes().vec()}};
+      if (is_transposed) place[kTransposed] = true;
+      return place;
     }
   }
   throw DataError("tensor \"" + name +
@@ -72,7 +79,9 @@ at::Tensor make_view(const std::string& name, const Json& place,
   if (offset > available || bytes > available - offset) {
     throw DataError(link.string() + ": tensor \"" + name + "\" lies outside of its file");
   }
-  return mapped_tensor(file, file->bytes().data() + offset, shape, *dtype);
+  const at::Tensor tensor = mapped_tensor(file, file->bytes().data() + offset, shape, *dtype);
+  const bool is_transposed = json_value<bool>(place, kTransposed, link, false);
+  return is_transposed && tensor.dim() == 2 ? tensor.t() : tensor;
 }
 
 }  // namespace

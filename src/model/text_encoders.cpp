@@ -10,7 +10,8 @@ namespace sdx {
 
 TextEncoders::TextEncoders(const Bundle& bundle, c10::Device device)
     : positions_(bundle.info().tokenizer.special_tokens.max_length),
-      has_size_ids_(bundle.info().size_ids) {
+      has_size_ids_(bundle.info().size_ids),
+      zeroes_empty_negative_(bundle.info().zero_empty_negative) {
   for (std::size_t i = 0; i < bundle.info().text_encoders.size(); ++i) {
     encoders_.emplace_back(bundle, device, i);
   }
@@ -53,7 +54,7 @@ EncodedChunks TextEncoders::encode(const std::vector<at::Tensor>& embeddings,
 }
 
 Conditioning TextEncoders::join(const EncodedChunks& encoded, std::int64_t rows,
-                                const ImageSize& size) const {
+                                const ImagePlace& place) const {
   const at::Tensor side_by_side =
       encoded.outputs.size() == 1 ? encoded.outputs.front() : at::cat(encoded.outputs, 2);
   Conditioning conditioning{side_by_side.reshape({rows, -1, side_by_side.size(2)})};
@@ -61,11 +62,11 @@ Conditioning TextEncoders::join(const EncodedChunks& encoded, std::int64_t rows,
     conditioning.pooled = encoded.pooled.reshape({rows, -1, encoded.pooled.size(1)}).select(1, 0);
   }
   if (!has_size_ids_) return conditioning;
-  if (size == ImageSize{}) {
+  if (place.target == ImageSize{}) {
     throw InternalError(
         "TextEncoders: the model's conditioning needs the image's size, found 0 x 0");
   }
-  conditioning.size_ids = to_device(make_size_ids(size, rows), side_by_side.device());
+  conditioning.size_ids = to_device(make_size_ids(place, rows), side_by_side.device());
   return conditioning;
 }
 

@@ -255,7 +255,7 @@ TokenizedPrompt tokenize_prompt(const std::string& text, const Tokenizer& tokeni
 }
 
 Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
-                            const TextEncoders& encoders, const ImageSize& size,
+                            const TextEncoders& encoders, const ImagePlace& place,
                             int skip_last_layers) {
   std::size_t chunk_count = 1;
   for (const SplicedPrompt& spliced : prompts) {
@@ -295,12 +295,12 @@ Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tok
   if (const auto weights = collect_weights(chunks)) {
     for (at::Tensor& output : encoded.outputs) output = weighted(output, *weights);
   }
-  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), size);
+  return encoders.join(encoded, static_cast<std::int64_t>(prompts.size()), place);
 }
 
 Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
                             const EmbeddingTable& embeddings, const TextEncoders& encoders,
-                            const ImageSize& size, int skip_last_layers) {
+                            const ImagePlace& place, int skip_last_layers) {
   std::vector<SplicedPrompt> spliced;
   for (const TokenizedPrompt& prompt : prompts) {
     std::vector<EmbeddingVectors> vectors;
@@ -311,7 +311,7 @@ Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const T
     }
     spliced.push_back({prompt, std::move(vectors)});
   }
-  return encode_prompts(spliced, tokenizer, encoders, size, skip_last_layers);
+  return encode_prompts(spliced, tokenizer, encoders, place, skip_last_layers);
 }
 
 }  // namespace sdx

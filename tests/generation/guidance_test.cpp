@@ -3,10 +3,13 @@
 #include "sdx/generation/guidance.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/full_like.h>
+
+#include <cmath>
 
 #include "generation/request_check.h"
 #include "sdx/tensor/noise.h"
@@ -239,4 +242,58 @@ TEST_CASE("guidance: a model with two text encoders is guided by all that it tak
   const double expected = added("red snow") + 3 * (added("robot") - added("red snow"));
   CHECK(relative_difference(guidance.predict(sample, kTimestep, 0) - sample,
                             at::full_like(sample, expected)) < 1e-5);
+}
+
+TEST_CASE("guidance: an empty negative prompt is zeros where model or person say so",
+          "[generation]") {
+  Model plain;
+  const sdx::test::TempFolder folder;
+  const int positions = plain.tokenizer->special_tokens().max_length;
+  sdx::BundleInfo info = sdx::test::save_two_encoders(folder.path(), positions).info();
+  info.zero_empty_negative = true;
+  sdx::write_bundle_info(folder.path(), info);
+  const sdx::Bundle bundle = sdx::Bundle::open(folder.path());
+  CHECK(bundle.info().zero_empty_negative);
+  const sdx::TextEncoders encoders(bundle, at::kCPU);
+  const sdx::UNet unet(bundle, {});
+  sdx::PromptCache prompts;
+  sdx::ContextCache contexts(*plain.tokenizer, plain.embeddings, encoders, prompts);
+  // Guidance that the prompt has no part in: the UNet adds what the negative prompt says.
+  const auto added_by = [&](const std::string& negative, sdx::EmptyNegative choice) {
+    sdx::ImageRequest request;
+    request.prompt = "robot";
+    request.negative_prompt = negative;
+    request.settings.guidance_scale = 0;
+    request.settings.empty_negative = choice;
+    request.settings.place = {{100, 200}, 0, 0, {}};
+    sdx::Guidance guidance({request}, {4, 0}, 0, {640, 320}, unet, contexts);
+    const at::Tensor sample = noise(1);
+    return (guidance.predict(sample, kTimestep, 0) - sample).mean().item<double>();
+  };
+  const double ids = (200 + 100 + 0 + 0 + 320 + 640) / 6.0 * 0.001;
+  const sdx::Conditioning text = contexts.conditioning({}, 1, {640, 320});
+  const double encoded = (text.context.mean() + text.pooled.mean()).item<double>() + ids;
+  using enum sdx::EmptyNegative;
+  CHECK(std::abs(added_by("", kAuto) - ids) < 1e-4);
+  CHECK(std::abs(added_by("  ", kZeros) - ids) < 1e-4);
+  CHECK(std::abs(added_by("", kText) - encoded) < 1e-2);
+  CHECK(std::abs(added_by("snow", kAuto) - ids) > 1);
+}
+
+TEST_CASE("guidance: an inpainting model reads mask and picture behind the latents",
+          "[generation]") {
+  Model plain;
+  const sdx::test::TempFolder folder;
+  sdx::test::save_program(
+      folder.path() / "unet.ts",
+      "def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:\n"
+      "    return sample[:, :4] + sample[:, 4:5] * 2 + sample[:, 5:] * 3\n");
+  sdx::write_bundle_info(folder.path(), tiny_bundle().info());
+  const sdx::UNet unet(sdx::Bundle::open(folder.path()), {});
+  sdx::ImageRequest request;
+  request.settings.guidance_scale = 1;
+  const at::Tensor beside = at::cat({at::full({1, 1, 8, 8}, 0.5), at::full({1, 4, 8, 8}, 0.25)}, 1);
+  sdx::Guidance guidance({request, request}, {4, 0}, 0, kSize, unet, plain.contexts, beside);
+  const at::Tensor two = at::cat({noise(1), noise(2)});
+  CHECK(at::allclose(guidance.predict(two, kTimestep, 0), two + 1.75));
 }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "sdx/generation/image_size.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/util/error.h"
 #include "support/throws.h"
@@ -37,6 +38,8 @@ ImageOptions unusual() {
   settings.tile = true;
   settings.grammar = Grammar::kPlain;
   settings.hires = {2, 0.375, 9};
+  settings.place = {{1333, 1027}, 12, 34, {600, 500}};
+  settings.empty_negative = EmptyNegative::kText;
   return options;
 }
 
@@ -134,6 +137,50 @@ TEST_CASE("image options: seeds count on, sizes and guidance have words of their
   settings.at("cfg").set_text("4.5");
   CHECK_THROWS_AS(settings.at("cfg").set_text("inf"), SettingError);
   CHECK(options.guidance_scale == 4.5);
+}
+
+TEST_CASE("image options: a shape has about the native area, in the sizes of SDXL's training") {
+  ImageOptions options;
+  const Settings settings(image_settings(), options);
+  BundleInfo info = tiny_bundle().info();
+  info.native_size_px = 1024;
+  const auto size = [&](const std::string& aspect) {
+    settings.at("aspect").set_text(aspect);
+    return image_size(options.settings, info);
+  };
+  CHECK(size("auto") == ImageSize{1024, 1024});
+  CHECK(size("3:4") == ImageSize{896, 1152});
+  CHECK(size("2:3") == ImageSize{832, 1216});
+  CHECK(size("16:9") == ImageSize{1344, 768});
+  CHECK(size("21:9") == ImageSize{1536, 640});
+  CHECK(size("8:1") == ImageSize{2880, 384});
+  info.native_size_px = 512;
+  CHECK(size("3:4") == ImageSize{448, 576});
+  info.native_size_px = 128;
+  CHECK(size("1:2") == ImageSize{88, 176});
+  options.settings.width_px = 64;  // what is said of a size holds
+  options.settings.height_px = 32;
+  CHECK(size("3:4") == ImageSize{64, 32});
+  CHECK(settings.at("aspect").to_text() == "0.75:1");
+  for (const char* wrong : {"3", "0:4", "-3:4", "3:0", "9:1", "3:4:5", "3/4", ""}) {
+    INFO(wrong);
+    CHECK_THROWS_AS(settings.at("aspect").set_text(wrong), SettingError);
+  }
+}
+
+TEST_CASE("image options: what SDXL is told of a place has words of its own") {
+  ImageOptions options;
+  const Settings settings(image_settings(), options);
+  settings.at("original-size").set_text("640x480");
+  settings.at("crop-corner").set_text("12,34");
+  CHECK(options.settings.place == ImagePlace{{640, 480}, 34, 12, {}});
+  settings.at("original-size").set_text("auto");
+  CHECK(options.settings.place.original == ImageSize{});
+  for (const char* wrong : {"12", "-1,0", "0,-1", "1,2,3", "70000,0"}) {
+    INFO(wrong);
+    CHECK_THROWS_AS(settings.at("crop-corner").set_text(wrong), SettingError);
+  }
+  CHECK_THROWS_AS(settings.at("target-size").set_text("64"), SettingError);
 }
 
 TEST_CASE("image options: every row has a help, and no two rows have one name") {

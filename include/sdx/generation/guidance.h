@@ -35,16 +35,24 @@ class ContextCache {
 
   /// One row, on the encoders' device; its positions are a multiple of the encoders'. The same
   /// tensors each time.
-  /// @param size of the image; models that are not told it share a text's encoding among all sizes.
+  /// @param place of the image; models that are not told it share a text's encoding among all.
   /// @throws as tokenize_prompt and encode_prompts.
-  const Conditioning& conditioning(const PromptText& prompt, int clip_skip, const ImageSize& size);
+  const Conditioning& conditioning(const PromptText& prompt, int clip_skip,
+                                   const ImagePlace& place);
+
+  /// Zeros in the place of what the text encoders make of an empty prompt.
+  const Conditioning& nothing(const ImagePlace& place);
+
+  /// Whether the model wants nothing() for an empty negative prompt.
+  bool zeroes_empty_negative() const { return encoders_.zeroes_empty_negative(); }
 
  private:
   const Tokenizer& tokenizer_;
   const EmbeddingTable& embeddings_;
   const TextEncoders& encoders_;
   PromptCache& prompts_;
-  std::map<std::tuple<std::string, Grammar, int, ImageSize>, Conditioning> known_;
+  std::map<std::tuple<std::string, Grammar, int, ImagePlace>, Conditioning> known_;
+  std::map<ImagePlace, Conditioning> nothing_;
 };
 
 /// Classifier-free guidance of a batch (Ho & Salimans 2022), with several weighted parts for each
@@ -60,9 +68,11 @@ class Guidance {
   /// @param steps      of the pass, for the prompts' edits.
   /// @param first_step of the pass; those before it are not taken.
   /// @param size       of the images in this pass.
+  /// @param beside     what the UNet of an inpainting model reads behind the latents,
+  ///                   [1,1+C,h,w]; else undefined.
   /// The UNet and the cache outlive the guidance.
   Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, int first_step,
-           const ImageSize& size, const UNet& unet, ContextCache& contexts);
+           const ImageSize& size, const UNet& unet, ContextCache& contexts, at::Tensor beside = {});
 
   /// The guided output of the UNet in what its prediction type is. Of the evaluations of a pass,
   /// which come in their order, only some are made in full if the settings say so.
@@ -82,6 +92,7 @@ class Guidance {
 
   bool is_guided(int step) const;
   const Conditioning& conditioning(const PromptPart& part, int step);
+  const Conditioning& negative_conditioning(std::size_t image, int step);
   std::vector<Row> unconditional_rows(int step);
   std::vector<Row> conditional_rows(int step);
   std::vector<at::Tensor> outputs(const std::vector<Row>& rows, const at::Tensor& sample,
@@ -92,16 +103,16 @@ class Guidance {
                                    const std::vector<at::Tensor>& outputs) const;
 
   ImageSettings settings_;
-  ImageSize size_;
+  ImagePlace place_;
+  bool zeroes_empty_negative_;
   using Parts = std::shared_ptr<const std::vector<PromptPart>>;
-
-  const PromptPart& negative(std::size_t image) const { return negatives_[image]->front(); }
 
   std::vector<Parts> parts_;      ///< of each picture
   std::vector<Parts> negatives_;  ///< of each picture, one part
   bool needs_guidance_;
   int guided_steps_;  ///< of those taken
   FeatureReuse unet_;
+  at::Tensor beside_;
   ContextCache& contexts_;
 };
 

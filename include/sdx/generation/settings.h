@@ -1,13 +1,16 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "sdx/image/image.h"
+#include "sdx/model/conditioning.h"
 #include "sdx/prompt/grammar.h"
 #include "sdx/scheduler/sampling_points.h"
+#include "sdx/util/enum_text.h"
 
 namespace sdx {
 
@@ -17,6 +20,18 @@ struct StartImage {
   /// White where the picture is to be made anew, black where it is to stay; of any size.
   std::optional<Image> mask;
 };
+
+/// What an empty negative prompt means.
+enum class EmptyNegative {
+  kAuto,   ///< what the model advises: zeros for Stable Diffusion XL, else what is encoded
+  kZeros,  ///< zeros: AUTOMATIC1111 and diffusers for Stable Diffusion XL
+  kText,   ///< what the text encoders make of no text: ComfyUI, kohya; Stable Diffusion 1 and 2
+};
+
+template <>
+inline constexpr std::array kEnumTexts<EmptyNegative> = {EnumText{EmptyNegative::kAuto, "auto"},
+                                                         EnumText{EmptyNegative::kZeros, "zeros"},
+                                                         EnumText{EmptyNegative::kText, "text"}};
 
 /// A second pass at a larger size, which adds the detail that a model cannot compose at once.
 struct HiresSettings {
@@ -46,6 +61,9 @@ struct ImageSettings {
   int feature_interval = 1;
   int width_px = 0;  ///< divisible by the bundle's vae_factor; 0 is the model's native size
   int height_px = 0;
+  double aspect = 0;  ///< width by height where width_px and height_px are 0; 0: a square
+  ImagePlace place;   ///< what SDXL is told; where a size is 0: the image's own
+  EmptyNegative empty_negative = EmptyNegative::kAuto;
   int clip_skip = 1;  ///< 1: the text encoder's last layer; 2: the one before; …
   Grammar grammar = Grammar::kA1111;
   bool tile = false;  ///< the edges fit each other, left to right and top to bottom

@@ -17,11 +17,12 @@ namespace sdx {
 
 /// The anatomy of a model, for people. Nothing follows from it: what an embedding fits, the widths
 /// of the text encoders decide (BundleInfo::text_widths), and what the UNet takes, its program.
-enum class ModelFamily { kSd1, kSd2 };
+enum class ModelFamily { kSd1, kSd2, kSdxl };
 
 template <>
 inline constexpr std::array kEnumTexts<ModelFamily> = {EnumText{ModelFamily::kSd1, "sd1"},
-                                                       EnumText{ModelFamily::kSd2, "sd2"}};
+                                                       EnumText{ModelFamily::kSd2, "sd2"},
+                                                       EnumText{ModelFamily::kSdxl, "sdxl"}};
 
 /// Of the network that tells the model's own people apart, where a bundle has one.
 struct IdentitySettings {
@@ -53,9 +54,13 @@ struct BundleInfo {
   std::string name;
   ModelFamily family = ModelFamily::kSd1;
   std::vector<TextEncoderInfo> text_encoders = {{}};  ///< at least one; their outputs are joined
-  bool size_ids = false;     ///< whether the UNet is told the image's size, see make_size_ids()
+  bool size_ids = false;  ///< whether the UNet is told the image's size, see make_size_ids()
+  /// Whether an empty negative prompt is zeros in place of what the text encoders make of no text.
+  bool zero_empty_negative = false;
   int native_size_px = 512;  ///< side of the square pictures that the model was trained on
   int latent_channels = 4;
+  /// Whether the UNet also reads a mask and the latents of what the mask leaves of a picture.
+  bool inpainting = false;
   int vae_factor = 8;                ///< pixels to a latent, along each side
   double latent_scale = 0.18215;     ///< latents = scale × the VAE's
   double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
@@ -73,6 +78,8 @@ struct BundleInfo {
 
   /// W of each text encoder: an embedding of this model has a matrix of each of these widths.
   std::vector<std::int64_t> text_widths() const;
+  /// What the UNet reads: latents, and those and a mask besides if it is an inpainting model.
+  int input_channels() const { return inpainting ? 2 * latent_channels + 1 : latent_channels; }
   /// Of the context, which is the text encoders' outputs side by side.
   int context_width() const;
   /// Layers that every text encoder has: how many can be skipped is one less.

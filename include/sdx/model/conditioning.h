@@ -18,6 +18,23 @@ struct ImageSize {
   auto operator<=>(const ImageSize&) const = default;
 };
 
+/// Where in its original an image lies, in pixels of the original once it was scaled to the image's
+/// scale. An image alone is the whole of its original.
+struct ImagePlace {
+  ImageSize original;  ///< before anything was cut away
+  int top_px = 0;      ///< what was cut away above
+  int left_px = 0;     ///< what was cut away on the left
+  ImageSize target;    ///< of the image
+
+  ImagePlace() = default;
+  ImagePlace(const ImageSize& whole) : original(whole), target(whole) {}  // NOLINT: see above
+  ImagePlace(int width_px, int height_px) : ImagePlace(ImageSize{width_px, height_px}) {}
+  ImagePlace(const ImageSize& from, int top, int left, const ImageSize& to)
+      : original(from), top_px(top), left_px(left), target(to) {}
+
+  auto operator<=>(const ImagePlace&) const = default;
+};
+
 /// Everything that tells the UNet what an image shows: one row for each latent of a batch.
 ///
 /// Stable Diffusion 1 and 2 attend to `context` alone. SDXL also takes `pooled` and `size_ids`,
@@ -57,10 +74,9 @@ struct Conditioning {
   static Conditioning concatenate(const std::vector<Conditioning>& parts);
 };
 
-/// SDXL's description of where in its original an image lies: original height and width, top and
-/// left of the crop, target height and width. Here the whole image: (h, w, 0, 0, h, w), as its
-/// peers have it for generation.
+/// What SDXL is told of an image's place: original height and width, top and left of the crop,
+/// target height and width. For generation its peers say (h, w, 0, 0, h, w), the whole image.
 /// @return [rows,6] float32 on the CPU.
-at::Tensor make_size_ids(const ImageSize& size, std::int64_t rows);
+at::Tensor make_size_ids(const ImagePlace& place, std::int64_t rows);
 
 }  // namespace sdx

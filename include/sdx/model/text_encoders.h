@@ -31,7 +31,7 @@ struct EncodedChunks {
 ///
 ///     std::vector<at::Tensor> embedded = encoders.embed(chunks);     // splice vectors in here
 ///     EncodedChunks encoded = encoders.encode(embedded, chunks.ends);  // apply weights here
-///     Conditioning conditioning = encoders.join(encoded, prompts, size);
+///     Conditioning conditioning = encoders.join(encoded, prompts, place);
 ///
 /// encode_prompts() in sdx/prompt/prompt.h takes them all.
 class TextEncoders {
@@ -51,6 +51,8 @@ class TextEncoders {
   std::int64_t positions() const { return positions_; }
   /// Whether the conditioning depends on the image's size.
   bool has_size_ids() const { return has_size_ids_; }
+  /// BundleInfo::zero_empty_negative.
+  bool zeroes_empty_negative() const { return zeroes_empty_negative_; }
 
   /// A chunk of the token 0 alone, N times: as good as any other for measuring time and memory.
   ChunkIds measuring_chunks(std::int64_t count) const;
@@ -68,9 +70,9 @@ class TextEncoders {
   /// Puts the encoders' outputs side by side, and the chunks of a prompt one after the other. The
   /// pooled vector is that of a prompt's first chunk.
   /// @param rows prompts, each of N / rows chunks that follow each other.
-  /// @param size of the image; only models with size ids use it.
-  /// @throws InternalError if the model needs the size and it is 0.
-  Conditioning join(const EncodedChunks& encoded, std::int64_t rows, const ImageSize& size) const;
+  /// @param place of the image; only models with size ids use it.
+  /// @throws InternalError if the model needs the place and its target is empty.
+  Conditioning join(const EncodedChunks& encoded, std::int64_t rows, const ImagePlace& place) const;
 
   /// The parameters of all, for tests that prove them frozen.
   std::vector<at::Tensor> parameters() const;
@@ -79,6 +81,7 @@ class TextEncoders {
   std::vector<TextEncoder> encoders_;
   std::int64_t positions_;
   bool has_size_ids_;
+  bool zeroes_empty_negative_;
 };
 
 }  // namespace sdx

@@ -70,17 +70,17 @@ struct SplicedPrompt {
 /// (as AUTOMATIC1111 does), for each text encoder by itself. Differentiable in the vectors. Two
 /// prompts may mean different vectors by one name: those of several trainings go through the text
 /// encoders together.
-/// @param size of the image that is made or learnt from; only models with size ids use it.
+/// @param place of the image that is made or learnt from; only models with size ids use it.
 /// @param skip_last_layers of the text encoders, see TextEncoder::encode.
 /// @return a row for each prompt, of chunks × max_length positions.
 Conditioning encode_prompts(const std::vector<SplicedPrompt>& prompts, const Tokenizer& tokenizer,
-                            const TextEncoders& encoders, const ImageSize& size,
+                            const TextEncoders& encoders, const ImagePlace& place,
                             int skip_last_layers = 0);
 
 /// The same with the vectors of a table.
 /// @throws DataError for an embedding of other widths than the encoders' (made for another model).
 Conditioning encode_prompts(const std::vector<TokenizedPrompt>& prompts, const Tokenizer& tokenizer,
                             const EmbeddingTable& embeddings, const TextEncoders& encoders,
-                            const ImageSize& size, int skip_last_layers = 0);
+                            const ImagePlace& place, int skip_last_layers = 0);
 
 }  // namespace sdx

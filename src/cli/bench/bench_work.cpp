@@ -11,6 +11,7 @@
 #include "cli/bench/bench_start.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/guidance.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/image/png.h"
 #include "sdx/model/vae.h"
 #include "sdx/training/inversion.h"
@@ -105,7 +106,8 @@ BenchWork unet_work(const BenchOptions& options) {
     explicit State(const BenchOptions& from)
         : Denoiser(from, ModelUse::kInference),
           contexts(*tokenizer, no_words, text_encoders, prompts),
-          guidance({request}, {request.settings.sampler.steps, 0}, 0, image_size(), unet, contexts),
+          guidance({request}, {request.settings.sampler.steps, 0}, 0, image_size(), unet, contexts,
+                   make_nothing_beside({0, latent_side, latent_side}, bundle.info())),
           sample(random_latents(1).to(target.device)) {
       const at::NoGradGuard no_grad;
       for (const std::string& text : {request.prompt, request.negative_prompt}) {

@@ -241,7 +241,7 @@ std::function<void()> define_generate(CommandLine& line) {
     asked->source = read_source(*file);
     asked->options.sources.dynamic = DynamicPrompts::kOff;
     asked->source->gives_prompt = !line.given("prompt") && !line.given("prompts");
-    asked->source->gives_size = !line.given("size");
+    asked->source->gives_size = !line.given("size") && !line.given("aspect");
     const std::string& fault = asked->source->origin.prompt_fault;
     if (asked->source->gives_prompt && !fault.empty()) {
       throw DataError("--from-image " + *file + ": it says how it was made in " +
@@ -252,6 +252,8 @@ std::function<void()> define_generate(CommandLine& line) {
       // What is typed is not looked at in the picture, where it may be something unknown here.
       read_infotext(
           asked->source->origin.infotext, asked->options.image, [&line](const std::string& key) {
+            // A shape that is typed replaces the picture's size, too.
+            if (key == "size" && line.given("aspect")) return true;
             const auto typed = line.given(key);
             // "--seed +1" counts on from the picture's.
             const bool is_relative =

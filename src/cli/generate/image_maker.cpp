@@ -3,7 +3,6 @@
 #include <ATen/ops/cat.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "cli/generate/image_share.h"
@@ -11,6 +10,7 @@
 #include "cli/gpu_team.h"
 #include "sdx/cli/tool.h"
 #include "sdx/device/gpus.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
@@ -142,16 +142,14 @@ void ImageMaker::stoppable(const std::function<void()>& work) {
 void ImageMaker::check_latents_file() const {
   if (plan_.options.latents_out.empty()) return;
   const auto size = [this](const ImageSettings& settings) {
-    const int native = plan_.bundle.info().native_size_px;
-    return std::array{settings.width_px > 0 ? settings.width_px : native,
-                      settings.height_px > 0 ? settings.height_px : native};
+    return image_size(settings, plan_.bundle.info());
   };
   const ImageSettings& first = plan_.requests.front().settings;
   for (const ImageRequest& request : plan_.requests) {
     const ImageSettings& settings = request.settings;
     if (size(settings) == size(first) && settings.hires.scale == first.hires.scale) continue;
     const auto text = [&](const ImageSettings& one) {
-      return std::to_string(size(one)[0]) + "x" + std::to_string(size(one)[1]) +
+      return std::to_string(size(one).width_px) + "x" + std::to_string(size(one).height_px) +
              (one.hires.scale == 1 ? "" : " times " + exact_number(one.hires.scale));
     };
     throw UsageError("`save-latents`: expected pictures of one size, found " + text(first) +

@@ -102,6 +102,12 @@ const SettingsTable<ImportArguments>& import_settings() {
             },
             "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says")
         .may_be({"auto", "epsilon", "v_prediction"});
+    table
+        .add_spelled(
+            "vae", [](const Arguments& arguments) { return arguments.options.vae.string(); },
+            [](Arguments& arguments, const std::string& text) { arguments.options.vae = text; },
+            "Use the autoencoder of this file or folder in place of the checkpoint's own")
+        .names(SettingValue::kFile);
     table.group("Output");
     table.add("name", member(&ImportOptions::name), "Name of the model").required();
     table
@@ -222,6 +228,11 @@ struct ModelArguments {
   CommonOptions common;
 };
 
+/// "sdxl", "sd1 inpainting".
+std::string name_kind(const BundleInfo& info) {
+  return std::string(to_string(info.family)) + (info.inpainting ? " inpainting" : "");
+}
+
 void list_models(const CommonOptions& common) {
   for (const fs::path& folder : Bundle::installed()) {
     const std::string name = folder.filename().string();
@@ -235,20 +246,33 @@ void list_models(const CommonOptions& common) {
       }
       say_json(common, {{"model", name},
                         {"family", to_string(info.family)},
+                        {"inpainting", info.inpainting},
                         {"native_size_px", info.native_size_px},
                         {"dtype", info.dtype},
                         {"bytes", bytes},
                         {"folder", folder.string()}});
       if (common.json) continue;
-      const std::string line =
-          padded(name, 20) + "  " + padded(std::string(to_string(info.family)), 4) +
-          padded(std::to_string(info.native_size_px) + " px", 9) + padded(info.dtype, 6) +
-          padded(bytes_text(bytes), 10) + folder.string();
+      const std::string line = padded(name, 20) + "  " + padded(name_kind(info), 17) +
+                               padded(std::to_string(info.native_size_px) + " px", 9) +
+                               padded(info.dtype, 6) + padded(bytes_text(bytes), 10) +
+                               folder.string();
       std::puts(line.c_str());
     } catch (const Error& error) {
       say(name + ": " + error.what());
     }
   }
+}
+
+std::string describe_family(ModelFamily family) {
+  switch (family) {
+    case ModelFamily::kSd1:
+      return "Stable Diffusion 1";
+    case ModelFamily::kSd2:
+      return "Stable Diffusion 2";
+    case ModelFamily::kSdxl:
+      return "Stable Diffusion XL";
+  }
+  throw InternalError("a family of models without a name");
 }
 
 void show_model(const ModelArguments& arguments) {
@@ -260,6 +284,7 @@ void show_model(const ModelArguments& arguments) {
   Json json = {{"model", info.name},
                {"folder", bundle.folder().string()},
                {"family", to_string(info.family)},
+               {"inpainting", info.inpainting},
                {"native_size_px", info.native_size_px},
                {"text_width", info.context_width()},
                {"text_layers", info.text_layers()},
@@ -285,8 +310,9 @@ void show_model(const ModelArguments& arguments) {
   };
   line("name", info.name);
   line("folder", bundle.folder().string());
-  line("family",
-       info.family == ModelFamily::kSd1 ? "sd1 (Stable Diffusion 1)" : "sd2 (Stable Diffusion 2)");
+  line("family", std::string(to_string(info.family)) + " (" + describe_family(info.family) + ")");
+  line("does", info.inpainting ? "pictures from text and in masked pictures"
+                               : "pictures from text and pictures, embeddings");
   line("pictures", std::to_string(info.native_size_px) + " px, latents 1/" +
                        std::to_string(info.vae_factor) + " with " +
                        std::to_string(info.latent_channels) + " channels");

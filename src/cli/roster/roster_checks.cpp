@@ -5,6 +5,7 @@
 
 #include "cli/roster/roster_reporter.h"
 #include "sdx/cli/tool.h"
+#include "sdx/generation/image_size.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -38,9 +39,8 @@ void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
   constexpr double kBytesPerTraining = 20e6;
   const auto count_bytes = [&](const ImageRequest& request) {
     const ImageSettings& settings = request.settings;
-    const double width = settings.width_px > 0 ? settings.width_px : info.native_size_px;
-    const double height = settings.height_px > 0 ? settings.height_px : info.native_size_px;
-    return 3 * width * height * settings.hires.scale * settings.hires.scale;
+    const ImageSize size = image_size(settings, info);
+    return 3.0 * size.width_px * size.height_px * settings.hires.scale * settings.hires.scale;
   };
   double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
   for (const ImageRequest& request : plan.group_images) needed += count_bytes(request);

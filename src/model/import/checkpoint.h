@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -22,20 +23,32 @@ struct PartWeights {
   FileNames names = {};  ///< where they are called otherwise in the file
 };
 
+/// Latents are so many times what the VAE's encoder gives: of Stable Diffusion 1 and 2, and of XL.
+constexpr double kUsualLatentScale = 0.18215;
+constexpr double kLatentScaleOfXl = 0.13025;
+
+/// One text encoder of a checkpoint.
+struct CheckpointTextEncoder {
+  TextEncoderConfig config;
+  PartWeights weights;
+  std::optional<std::int64_t> pad = {};  ///< where it is not the tokenizer's
+};
+
 /// A checkpoint as its reader understood it, whatever its layout: this is all that a bundle is made
 /// from.
 struct ModelCheckpoint {
-  TextEncoderConfig text_config;
+  /// One, or the two of Stable Diffusion XL; the last one gives the pooled vector.
+  std::vector<CheckpointTextEncoder> text_encoders;
   UNetConfig unet_config;
   VaeConfig vae_config;
-  PartWeights text_encoder;
   PartWeights unet;
   PartWeights vae;
   std::optional<IdentityConfig> identity_config;
   PartWeights identity;  ///< empty without identity_config
   NoiseScheduleConfig noise_schedule;
-  double latent_scale = 0.18215;
+  double latent_scale = kUsualLatentScale;
   int native_size_px = 512;
+  bool zero_empty_negative = false;  ///< see BundleInfo
   std::filesystem::path tokenizer_folder;
   TokenizerSettings tokenizer;
   std::string licence;
@@ -47,6 +60,9 @@ struct ModelCheckpoint {
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
   /// Embeddings [K,W] of words that the tokenizer was given in training, by their names.
   std::map<std::string, at::Tensor> learnt;
+
+  /// P of the pooled vector that the text encoders give; 0: they give none.
+  int pooled_width() const { return text_encoders.back().config.pooled_width; }
 };
 
 }  // namespace sdx

@@ -31,8 +31,6 @@ void expect_silu(const DiffusersConfig& config) {
 /// say anything.
 void require_known_unet(const DiffusersConfig& config) {
   expect_silu(config);
-  config.expect("in_channels", 4);
-  config.expect("out_channels", 4);
   config.expect("center_input_sample", false);
   config.expect("flip_sin_to_cos", true);
   config.expect("freq_shift", 0);
@@ -40,7 +38,6 @@ void require_known_unet(const DiffusersConfig& config) {
   config.expect("dual_cross_attention", false);
   config.expect("resnet_time_scale_shift", "default");
   config.expect("time_embedding_type", "positional");
-  config.expect("mid_block_type", "UNetMidBlock2DCrossAttn");
   config.expect_each("only_cross_attention", false);
   config.expect("mid_block_only_cross_attention", false);
   config.expect("mid_block_scale_factor", 1);
@@ -50,11 +47,100 @@ void require_known_unet(const DiffusersConfig& config) {
   config.expect("conv_out_kernel", 3);
   config.expect("attention_type", "default");
   for (const char* key :
-       {"addition_embed_type", "class_embed_type", "cross_attention_norm", "encoder_hid_dim",
-        "encoder_hid_dim_type", "num_class_embeds", "reverse_transformer_layers_per_block",
-        "time_cond_proj_dim", "time_embedding_act_fn", "timestep_post_act"}) {
+       {"class_embed_type", "cross_attention_norm", "encoder_hid_dim", "encoder_hid_dim_type",
+        "num_class_embeds", "time_cond_proj_dim", "time_embedding_act_fn", "timestep_post_act"}) {
     config.expect(key, nullptr);
   }
+}
+
+/// Depths of the transformers of some levels, in the order of the config: a number for all, for
+/// each level one, or for each layer one.
+std::vector<std::vector<int>> read_depths(const DiffusersConfig& config, const std::string& key,
+                                          std::size_t levels, std::size_t layers) {
+  const auto refuse = [&]() {
+    config.refuse(key, "a depth of transformers, one for each of " + std::to_string(levels) +
+                           " levels, or for each of their " + std::to_string(layers) + " layers");
+  };
+  const auto depth = [&](const Json& value) {
+    if (!value.is_number_integer() || value < 0 || value > 1000) refuse();
+    return value.get<int>();
+  };
+  const Json stated = config.get<Json>(key, Json(1));
+  std::vector<std::vector<int>> depths;
+  for (std::size_t level = 0; level < levels; ++level) {
+    if (stated.is_array() && stated.size() < levels) refuse();
+    const Json& of_level = stated.is_array() ? stated[level] : stated;
+    std::vector<int> of_layers;
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      if (of_level.is_array() && of_level.size() < layers) refuse();
+      of_layers.push_back(depth(of_level.is_array() ? of_level[layer] : of_level));
+    }
+    depths.push_back(std::move(of_layers));
+  }
+  return depths;
+}
+
+/// The transformers of each level: which levels have some, and how deep they are.
+void read_transformers(const DiffusersConfig& config, UNetConfig& unet) {
+  const std::size_t levels = unet.channels.size();
+  const auto layers = static_cast<std::size_t>(unet.layers_per_level);
+  const char* kDown = "transformer_layers_per_block";
+  const char* kUp = "reverse_transformer_layers_per_block";
+  unet.down_depths = read_depths(config, kDown, levels, layers);
+  if (config.get<Json>(kUp, nullptr).is_null()) {
+    for (const std::vector<int>& depths : unet.down_depths) {
+      unet.up_depths.emplace_back(layers + 1, depths.front());
+    }
+  } else {
+    unet.up_depths = read_depths(config, kUp, levels, layers + 1);
+    std::ranges::reverse(unet.up_depths);
+  }
+  const auto down = config.get<std::vector<std::string>>("down_block_types");
+  auto up = config.get<std::vector<std::string>>("up_block_types");
+  std::ranges::reverse(up);
+  if (down.size() != levels) config.refuse("down_block_types", "one for each level");
+  if (up.size() != levels) config.refuse("up_block_types", "one for each level");
+  for (std::size_t level = 0; level < levels; ++level) {
+    const bool attention = down[level] == "CrossAttnDownBlock2D";
+    if (!attention && down[level] != "DownBlock2D") {
+      config.refuse("down_block_types", "CrossAttnDownBlock2D or DownBlock2D");
+    }
+    if (up[level] != (attention ? "CrossAttnUpBlock2D" : "UpBlock2D")) {
+      config.refuse("up_block_types", "the mirror of down_block_types");
+    }
+    if (attention) continue;
+    unet.down_depths[level].assign(layers, 0);
+    unet.up_depths[level].assign(layers + 1, 0);
+  }
+}
+
+/// The middle: a transformer between two layers, a layer alone (SSD-1B, Segmind Vega), or nothing
+/// (KOALA).
+std::optional<int> read_middle_depth(const DiffusersConfig& config) {
+  const std::string kWith = "UNetMidBlock2DCrossAttn";
+  config.expect_one_of("mid_block_type", {Json(kWith), "UNetMidBlock2D", nullptr});
+  const Json type = config.get<Json>("mid_block_type", Json(kWith));
+  if (type.is_null()) return std::nullopt;
+  if (type != Json(kWith)) return 0;
+  Json depth = config.get<Json>("transformer_layers_per_block", Json(1));
+  while (depth.is_array() && !depth.empty()) {
+    const Json last = depth.back();
+    depth = last;
+  }
+  if (!depth.is_number_integer()) config.refuse("transformer_layers_per_block", "numbers");
+  return depth.get<int>();
+}
+
+/// Width of the pooled vector that the UNet takes beside the context; 0 if it takes none.
+int read_pooled_width(const DiffusersConfig& config) {
+  config.expect_one_of("addition_embed_type", {nullptr, "text_time"});
+  if (config.get<Json>("addition_embed_type", nullptr).is_null()) return 0;
+  config.expect("addition_time_embed_dim", kSizeIdWidth);
+  const char* kKey = "projection_class_embeddings_input_dim";
+  const int ids_width = kSizeIds * kSizeIdWidth;
+  const int width = config.get<int>(kKey) - ids_width;
+  if (width < 1) config.refuse(kKey, "more than " + std::to_string(ids_width));
+  return width;
 }
 
 }  // namespace
@@ -78,7 +164,7 @@ void DiffusersConfig::expect_one_of(const std::string& key,
 void DiffusersConfig::refuse(const std::string& key, const std::string& expected) const {
   throw DataError(file_.string() + ": " + key + ": expected " + expected + ", found " +
                   describe_json(get<Json>(key, Json(nullptr))) +
-                  "; only the anatomy of Stable Diffusion 1 and 2 can be imported");
+                  "; only the anatomies of Stable Diffusion 1, 2 and XL can be imported");
 }
 
 UNetConfig read_unet_config(const DiffusersConfig& config) {
@@ -88,8 +174,10 @@ UNetConfig read_unet_config(const DiffusersConfig& config) {
   if (unet.channels.empty() || std::ranges::min(unet.channels) < 1) {
     config.refuse("block_out_channels", "the channels of each level");
   }
+  unet.in_channels = config.get<int>("in_channels", 4);
+  unet.out_channels = config.get<int>("out_channels", 4);
   unet.layers_per_level = config.get_uniform<int>("layers_per_block");
-  unet.transformer_depth = config.get_uniform<int>("transformer_layers_per_block", 1);
+  unet.pooled_width = read_pooled_width(config);
   unet.context_width = config.get_uniform<int>("cross_attention_dim");
   unet.norm_groups = config.get<int>("norm_num_groups");
   unet.norm_epsilon = config.get<double>("norm_eps", 1e-5);
@@ -101,21 +189,8 @@ UNetConfig read_unet_config(const DiffusersConfig& config) {
   unet.level_heads = per_level(config, has_heads ? "num_attention_heads" : "attention_head_dim",
                                unet.channels.size());
 
-  const auto down = config.get<std::vector<std::string>>("down_block_types");
-  auto up = config.get<std::vector<std::string>>("up_block_types");
-  std::reverse(up.begin(), up.end());
-  if (down.size() != unet.channels.size()) config.refuse("down_block_types", "one for each level");
-  if (up.size() != unet.channels.size()) config.refuse("up_block_types", "one for each level");
-  for (std::size_t level = 0; level < down.size(); ++level) {
-    const bool attention = down[level] == "CrossAttnDownBlock2D";
-    if (!attention && down[level] != "DownBlock2D") {
-      config.refuse("down_block_types", "CrossAttnDownBlock2D or DownBlock2D");
-    }
-    if (up[level] != (attention ? "CrossAttnUpBlock2D" : "UpBlock2D")) {
-      config.refuse("up_block_types", "the mirror of down_block_types");
-    }
-    unet.level_attention.push_back(attention);
-  }
+  read_transformers(config, unet);
+  unet.middle_depth = read_middle_depth(config);
   return unet;
 }
 
@@ -134,7 +209,6 @@ VaeConfig read_vae_config(const DiffusersConfig& config) {
   expect_silu(config);
   config.expect("in_channels", 3);
   config.expect("out_channels", 3);
-  config.expect("latent_channels", 4);
   config.expect("use_quant_conv", true);
   config.expect("use_post_quant_conv", true);
   config.expect_each("down_block_types", "DownEncoderBlock2D");
@@ -148,6 +222,7 @@ VaeConfig read_vae_config(const DiffusersConfig& config) {
   if (vae.channels.empty() || std::ranges::min(vae.channels) < 1) {
     config.refuse("block_out_channels", "the channels of each level");
   }
+  vae.latent_channels = config.get<int>("latent_channels", 4);
   vae.layers_per_level = config.get_uniform<int>("layers_per_block");
   vae.norm_groups = config.get<int>("norm_num_groups");
   vae.middle_attention = config.get<bool>("mid_block_add_attention", true);
@@ -170,6 +245,10 @@ TextEncoderConfig read_text_encoder_config(const DiffusersConfig& config) {
   }
   text.quick_gelu = activation == "quick_gelu";
   return text;
+}
+
+int read_projection_width(const DiffusersConfig& config) {
+  return config.get<int>("projection_dim");
 }
 
 NoiseScheduleConfig read_noise_schedule(const DiffusersConfig& config,

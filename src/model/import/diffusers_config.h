@@ -76,12 +76,14 @@ class DiffusersConfig {
   Json json_;
 };
 
-/// @throws DataError for an anatomy that is not Stable Diffusion 1 or 2.
+/// @throws DataError for an anatomy that is not Stable Diffusion 1, 2 or XL.
 UNetConfig read_unet_config(const DiffusersConfig& config);
 /// The side of the latents that the UNet was trained on; diffusers takes 64 where none is said.
 int read_sample_size(const DiffusersConfig& config);
 VaeConfig read_vae_config(const DiffusersConfig& config);
 TextEncoderConfig read_text_encoder_config(const DiffusersConfig& config);
+/// Of the layer behind a text encoder that makes the pooled vector.
+int read_projection_width(const DiffusersConfig& config);
 /// The noise schedule of scheduler_config.json.
 /// @param remarks what of the file is not heeded, a sentence each.
 NoiseScheduleConfig read_noise_schedule(const DiffusersConfig& config,

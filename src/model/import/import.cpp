@@ -10,8 +10,11 @@
 #include <tuple>
 
 #include "model/import/diffusers.h"
+#include "model/import/fitting_parts.h"
+#include "model/import/replacement_vae.h"
 #include "model/import/single_file.h"
 #include "model/import/staging_folder.h"
+#include "model/import/tensor_file.h"
 #include "model/linked_weights.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/util/error.h"
@@ -67,26 +70,30 @@ void refuse_unknown_tensors(const ComposedPart& part) {
   }
 }
 
+/// The files of the text encoders, counted as diffusers does it.
+std::string name_text_encoder(std::size_t index) {
+  return index == 0 ? "text_encoder" : "text_encoder_" + std::to_string(index + 1);
+}
+
 /// Composes every program before anything is written: a checkpoint that does not fit is refused
 /// within a second.
 std::vector<ComposedPart> compose_parts(const ModelCheckpoint& checkpoint) {
-  if (checkpoint.unet_config.context_width != checkpoint.text_config.width) {
-    throw DataError(checkpoint.unet.source +
-                    ": cross_attention_dim: expected the text encoder's width " +
-                    std::to_string(checkpoint.text_config.width) + ", found " +
-                    std::to_string(checkpoint.unet_config.context_width));
+  require_fitting_parts(checkpoint);
+  std::vector<ComposedPart> parts;
+  for (std::size_t i = 0; i < checkpoint.text_encoders.size(); ++i) {
+    const auto& [config, text, pad] = checkpoint.text_encoders[i];
+    parts.push_back({name_text_encoder(i), text, {}});
+    parts.back().programs.emplace_back(parts.back().name,
+                                       compose_text_encoder(config, text.tensors, text.source));
   }
-  const auto& [text, unet, vae] =
-      std::tie(checkpoint.text_encoder, checkpoint.unet, checkpoint.vae);
-  std::vector<ComposedPart> parts = {
-      {"text_encoder", text, {}}, {"unet", unet, {}}, {"vae", vae, {}}};
-  parts[0].programs.emplace_back(
-      "text_encoder", compose_text_encoder(checkpoint.text_config, text.tensors, text.source));
-  parts[1].programs.emplace_back("unet",
-                                 compose_unet(checkpoint.unet_config, unet.tensors, unet.source));
-  parts[2].programs.emplace_back(
+  const auto& [unet, vae] = std::tie(checkpoint.unet, checkpoint.vae);
+  parts.push_back({"unet", unet, {}});
+  parts.back().programs.emplace_back(
+      "unet", compose_unet(checkpoint.unet_config, unet.tensors, unet.source));
+  parts.push_back({"vae", vae, {}});
+  parts.back().programs.emplace_back(
       "vae_encoder", compose_vae_encoder(checkpoint.vae_config, vae.tensors, vae.source));
-  parts[2].programs.emplace_back(
+  parts.back().programs.emplace_back(
       "vae_decoder", compose_vae_decoder(checkpoint.vae_config, vae.tensors, vae.source));
   if (checkpoint.identity_config) {
     const PartWeights& identity = checkpoint.identity;
@@ -153,23 +160,35 @@ void add_tokenizer(const ModelCheckpoint& checkpoint, const fs::path& folder) {
   fs::create_directory(folder);
   write_tokenizer(checkpoint.tokenizer_folder, folder);
   const auto tokenizer = load_tokenizer(folder, checkpoint.tokenizer);
-  if (tokenizer->vocabulary_size() > checkpoint.text_config.vocabulary) {
+  for (const CheckpointTextEncoder& encoder : checkpoint.text_encoders) {
+    if (tokenizer->vocabulary_size() <= encoder.config.vocabulary) continue;
     throw DataError(checkpoint.tokenizer_folder.string() + ": its vocabulary has " +
                     std::to_string(tokenizer->vocabulary_size()) +
                     " entries, the text encoder's table has rows for " +
-                    std::to_string(checkpoint.text_config.vocabulary));
+                    std::to_string(encoder.config.vocabulary));
   }
+}
+
+ModelFamily family(const ModelCheckpoint& checkpoint) {
+  if (checkpoint.unet_config.pooled_width > 0) return ModelFamily::kSdxl;
+  // Linear layers around the transformers, instead of convolutions, came with version 2.
+  return checkpoint.unet_config.linear_projection ? ModelFamily::kSd2 : ModelFamily::kSd1;
 }
 
 BundleInfo describe(const ModelCheckpoint& checkpoint, const ImportOptions& options) {
   BundleInfo info;
   info.name = options.name;
-  // Linear layers around the transformers, instead of convolutions, came with version 2.
-  info.family = checkpoint.unet_config.linear_projection ? ModelFamily::kSd2 : ModelFamily::kSd1;
-  info.text_encoders = {
-      {"text_encoder", checkpoint.text_config.width, checkpoint.text_config.layers}};
+  info.family = family(checkpoint);
+  info.text_encoders.clear();
+  for (std::size_t i = 0; i < checkpoint.text_encoders.size(); ++i) {
+    const auto& [config, weights, pad] = checkpoint.text_encoders[i];
+    info.text_encoders.push_back({name_text_encoder(i), config.width, config.read_layers(), pad});
+  }
+  info.size_ids = checkpoint.unet_config.pooled_width > 0;
+  info.zero_empty_negative = checkpoint.zero_empty_negative;
   info.native_size_px = checkpoint.native_size_px;
   info.latent_channels = checkpoint.vae_config.latent_channels;
+  info.inpainting = checkpoint.unet_config.in_channels > info.latent_channels;
   info.vae_factor = 1 << (checkpoint.vae_config.channels.size() - 1);
   info.latent_scale = checkpoint.latent_scale;
   info.noise_schedule = checkpoint.noise_schedule;
@@ -188,19 +207,6 @@ BundleInfo describe(const ModelCheckpoint& checkpoint, const ImportOptions& opti
   return info;
 }
 
-/// @throws MissingInputError or PermissionError, before anything else is said of the checkpoint.
-void require_readable(const fs::path& source) {
-  std::error_code failure;
-  const fs::file_status status = fs::status(source, failure);
-  if (fs::is_directory(status)) static_cast<void>(fs::directory_iterator(source, failure));
-  if (failure == std::errc::permission_denied) {
-    throw PermissionError("cannot read " + source.string() + ": " + failure.message());
-  }
-  if (!fs::exists(status)) {
-    throw MissingInputError(source.string() + ": no such file or folder");
-  }
-}
-
 }  // namespace
 
 ImportReport import_checkpoint(const fs::path& source, const fs::path& destination,
@@ -215,9 +221,9 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
     }
     require_replaceable(destination);
   }
-  const ModelCheckpoint checkpoint = fs::is_directory(source)
-                                         ? read_diffusers_folder(source, options)
-                                         : read_single_file(source, options);
+  ModelCheckpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
+                                                        : read_single_file(source, options);
+  if (!options.vae.empty()) replace_vae(options.vae, options, checkpoint);
   const std::vector<ComposedPart> parts = compose_parts(checkpoint);
 
   StagingFolder staging(destination);

@@ -72,8 +72,10 @@ std::string advise_file(const fs::path& folder) {
 
 void take_learnt_words(const std::vector<AddedWord>& added, const fs::path& folder,
                        ModelCheckpoint& checkpoint) {
-  const auto found = checkpoint.text_encoder.tensors.find(kTable);
-  if (added.empty() || found == checkpoint.text_encoder.tensors.end()) return;
+  if (added.empty() || checkpoint.text_encoders.size() != 1) return;
+  CheckpointTextEncoder& encoder = checkpoint.text_encoders.front();
+  const auto found = encoder.weights.tensors.find(kTable);
+  if (found == encoder.weights.tensors.end()) return;
   at::Tensor& table = found->second;
   if (table.dim() != 2) return;  // the composer says what is wrong with it
   for (const LearntWord& word : group_vectors(added)) {
@@ -88,14 +90,14 @@ void take_learnt_words(const std::vector<AddedWord>& added, const fs::path& fold
     checkpoint.learnt[without_brackets(word.word)] = at::stack(rows);
   }
   // Old files of transformers say another number than the table has.
-  checkpoint.text_config.vocabulary = static_cast<int>(table.size(0));
+  encoder.config.vocabulary = static_cast<int>(table.size(0));
   // Rows behind the vocabulary that are all of such words are no part of the model.
   const std::int64_t first = added.front().id;
   const std::int64_t rows_of_words =
       std::ranges::count_if(added, [&](const AddedWord& each) { return each.id < table.size(0); });
   if (rows_of_words == 0 || table.size(0) != first + rows_of_words) return;
   table = table.narrow(0, 0, first);
-  checkpoint.text_config.vocabulary = static_cast<int>(first);
+  encoder.config.vocabulary = static_cast<int>(first);
 }
 
 }  // namespace sdx

@@ -31,6 +31,9 @@ class UNetReader {
     walk_middle();
     walk_up();
     config_.norm_groups = kNormGroups;
+    config_.in_channels = read_size(tensors_, "input_blocks.0.0.weight", 1, file_);
+    config_.out_channels = read_size(tensors_, "out.2.weight", 0, file_);
+    if (holds(tensors_, "label_emb.0.0.weight")) read_pooled_width();
     for (const int channels : config_.channels) {
       config_.level_heads.push_back(config_.linear_projection
                                         ? std::max(channels / kStableDiffusion2HeadWidth, 1)
@@ -51,6 +54,8 @@ class UNetReader {
   void walk_down() {
     blocks_ = {{"time_embed.0", "time_embedding.linear_1"},
                {"time_embed.2", "time_embedding.linear_2"},
+               {"label_emb.0.0", "add_embedding.linear_1"},
+               {"label_emb.0.2", "add_embedding.linear_2"},
                {"input_blocks.0.0", "conv_in"},
                {"out.0", "conv_norm_out"},
                {"out.2", "conv_out"}};
@@ -66,14 +71,13 @@ class UNetReader {
       if (!holds(tensors_, block + ".0.in_layers.2.weight")) break;
       if (std::exchange(starts_level, false)) {
         config_.channels.push_back(read_size(tensors_, block + ".0.in_layers.2.weight", 0, file_));
-        config_.level_attention.push_back(holds(tensors_, block + ".1.norm.weight"));
+        config_.down_depths.emplace_back();
         layer = 0;
       }
       const std::string down = down_block();
       resnets_.emplace_back(block + ".0", down + ".resnets." + std::to_string(layer));
-      if (holds(tensors_, block + ".1.norm.weight")) {
-        add_transformer(block + ".1", down + ".attentions." + std::to_string(layer));
-      }
+      config_.down_depths.back().push_back(
+          add_transformer(block + ".1", down + ".attentions." + std::to_string(layer)));
       ++layer;
     }
     config_.layers_per_level = layer;
@@ -83,21 +87,23 @@ class UNetReader {
   }
 
   void walk_middle() {
+    config_.middle_depth = std::nullopt;
+    if (!holds(tensors_, "middle_block.0.in_layers.2.weight")) return;
     resnets_.emplace_back("middle_block.0", "mid_block.resnets.0");
-    add_transformer("middle_block.1", "mid_block.attentions.0");
+    config_.middle_depth = add_transformer("middle_block.1", "mid_block.attentions.0");
     resnets_.emplace_back("middle_block.2", "mid_block.resnets.1");
   }
 
   void walk_up() {
     const int layers = config_.layers_per_level + 1;
+    config_.up_depths.resize(config_.channels.size());
     for (int index = 0; index <= level() * layers + layers - 1; ++index) {
       const std::string block = "output_blocks." + std::to_string(index);
       const std::string up = "up_blocks." + std::to_string(index / layers);
       const std::string layer = std::to_string(index % layers);
       resnets_.emplace_back(block + ".0", up + ".resnets." + layer);
-      if (holds(tensors_, block + ".1.norm.weight")) {
-        blocks_.emplace_back(block + ".1", up + ".attentions." + layer);
-      }
+      config_.up_depths[static_cast<std::size_t>(level() - index / layers)].push_back(
+          add_transformer(block + ".1", up + ".attentions." + layer));
       for (const char* place : {".1.conv", ".2.conv"}) {
         if (holds(tensors_, block + place + ".weight")) {
           blocks_.emplace_back(block + place, up + ".upsamplers.0.conv");
@@ -106,14 +112,25 @@ class UNetReader {
     }
   }
 
-  /// The last transformer walked tells the sizes; the composer finds any that differs.
-  void add_transformer(const std::string& from, const std::string& to) {
+  void read_pooled_width() {
+    constexpr int kIdsWidth = kSizeIds * kSizeIdWidth;
+    config_.pooled_width = read_size(tensors_, "label_emb.0.0.weight", 1, file_) - kIdsWidth;
+    if (config_.pooled_width > 0) return;
+    throw DataError(file_ + ": tensor \"label_emb.0.0.weight\": expected more than " +
+                    std::to_string(kIdsWidth) + " columns, found " +
+                    std::to_string(config_.pooled_width + kIdsWidth));
+  }
+
+  /// Of the sizes that all have, those of the last one count; the composer finds any that differs.
+  /// @return its depth; 0 if there is none.
+  int add_transformer(const std::string& from, const std::string& to) {
+    if (!holds(tensors_, from + ".norm.weight")) return 0;
     blocks_.emplace_back(from, to);
     const std::string first = from + ".transformer_blocks.";
-    config_.transformer_depth = count_indices(tensors_, first, ".norm1.weight");
     config_.context_width = read_size(tensors_, first + "0.attn2.to_k.weight", 1, file_);
     const auto projection = tensors_.find(from + ".proj_in.weight");
     config_.linear_projection = projection != tensors_.end() && projection->second.dim() == 2;
+    return count_indices(tensors_, first, ".norm1.weight");
   }
 
   std::string new_name(const std::string& name) const {

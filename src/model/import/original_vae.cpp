@@ -9,25 +9,14 @@ namespace {
 
 constexpr int kNormGroups = 32;
 
-/// The autoencoder: sizes and new names.
+/// New names for the tensors of an autoencoder.
 class VaeReader {
  public:
-  VaeReader(const TensorMap& tensors, std::string file)
-      : tensors_(tensors), file_(std::move(file)) {}
-
-  VaeConfig read_config() {
-    config_.norm_groups = kNormGroups;
-    config_.layers_per_level = count_indices(tensors_, "encoder.down.0.block.", ".conv1.weight");
-    const int levels = count_indices(tensors_, "encoder.down.", ".block.0.conv1.weight");
-    for (int level = 0; level < levels; ++level) {
-      const std::string first = "encoder.down." + std::to_string(level) + ".block.0.conv1.weight";
-      config_.channels.push_back(read_size(tensors_, first, 0, file_));
-    }
-    if (levels == 0) {
-      throw DataError(file_ + ": tensor \"" + "encoder.down.0.block.0.conv1.weight\" is missing");
-    }
-    config_.middle_attention = holds(tensors_, "encoder.mid.attn_1.q.weight");
-    return config_;
+  VaeReader(const TensorMap& tensors, const std::string& file)
+      : tensors_(tensors),
+        levels_(count_indices(tensors_, "encoder.down.", ".block.0.conv1.weight")) {
+    if (levels_ > 0) return;
+    throw DataError(file + ": tensor \"encoder.down.0.block.0.conv1.weight\" is missing");
   }
 
   void rename(OriginalVae& vae) const {
@@ -62,28 +51,43 @@ class VaeReader {
         text.replace(at, from.size(), to);
       }
     }
-    const int levels = static_cast<int>(config_.channels.size());
-    for (int level = 0; level < levels; ++level) {
+    for (int level = 0; level < levels_; ++level) {
       // The original counts the decoder's levels from the finest, diffusers from the coarsest.
       text = rename_beginning(text, {{"encoder.down." + std::to_string(level),
                                       "encoder.down_blocks." + std::to_string(level)},
                                      {"decoder.up." + std::to_string(level),
-                                      "decoder.up_blocks." + std::to_string(levels - 1 - level)}});
+                                      "decoder.up_blocks." + std::to_string(levels_ - 1 - level)}});
     }
     return text;
   }
 
   const TensorMap& tensors_;
-  std::string file_;
-  VaeConfig config_;
+  int levels_;
 };
 
 }  // namespace
 
+VaeConfig read_vae_shapes(const TensorMap& tensors, const std::string& file) {
+  const auto first = [](int level) {
+    return "encoder.down_blocks." + std::to_string(level) + ".resnets.0.conv1.weight";
+  };
+  VaeConfig config;
+  config.norm_groups = kNormGroups;
+  config.layers_per_level =
+      count_indices(tensors, "encoder.down_blocks.0.resnets.", ".conv1.weight");
+  do {
+    const int level = static_cast<int>(config.channels.size());
+    config.channels.push_back(read_size(tensors, first(level), 0, file));
+  } while (holds(tensors, first(static_cast<int>(config.channels.size()))));
+  config.latent_channels = read_size(tensors, "post_quant_conv.weight", 0, file);
+  config.middle_attention = holds(tensors, "encoder.mid_block.attentions.0.to_q.weight");
+  return config;
+}
+
 OriginalVae read_original_vae(const TensorMap& tensors, const std::string& file) {
-  VaeReader reader(tensors, file);
-  OriginalVae vae{reader.read_config(), {}, {}};
-  reader.rename(vae);
+  OriginalVae vae;
+  VaeReader(tensors, file).rename(vae);
+  vae.config = read_vae_shapes(vae.tensors, file);
   return vae;
 }
 

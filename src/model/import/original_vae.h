@@ -16,6 +16,10 @@ struct OriginalVae {
   FileNames names;
 };
 
+/// What an autoencoder is, read off the shapes of its tensors under diffusers' names.
+/// @throws DataError where a tensor that tells a size is missing.
+VaeConfig read_vae_shapes(const TensorMap& tensors, const std::string& file);
+
 /// @param tensors without the prefix `first_stage_model.`
 /// @param file    named in errors
 /// @throws DataError where a tensor that tells a size is missing.

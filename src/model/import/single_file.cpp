@@ -26,7 +26,7 @@ constexpr std::string_view kAveragePrefix = "model_ema.diffusion_model";
 /// "_orig_mod.". Takes away what all parts have before their own names.
 void remove_wrapping(TensorMap& tensors) {
   static constexpr std::string_view kParts[] = {kUNetPrefix, kAveragePrefix, kVaePrefix,
-                                                "cond_stage_model."};
+                                                "cond_stage_model.", "conditioner."};
   std::map<std::string, std::size_t> beginnings;
   for (const auto& [name, tensor] : tensors) {
     for (const std::string_view part : kParts) {
@@ -74,7 +74,8 @@ void prefer_averaged_weights(TensorMap& tensors, ModelCheckpoint& checkpoint) {
 }
 
 bool holds_text_encoder(const TensorMap& tensors) {
-  return holds_prefix(tensors, kClipPrefix) || holds_prefix(tensors, kOpenClipPrefix);
+  return holds_prefix(tensors, kClipPrefix) || holds_prefix(tensors, kOpenClipPrefix) ||
+         holds_text_of_xl(tensors);
 }
 
 /// Whether a name is that of a LoRA's tensor, in the ways of kohya, PEFT and diffusers.
@@ -86,16 +87,15 @@ bool is_of_lora(std::string_view name) {
              kParts, [name](std::string_view part) { return name.find(part) != name.npos; });
 }
 
-/// What a file is that is no Stable Diffusion 1 or 2, or nothing.
+/// What a file is that is no Stable Diffusion 1, 2 or XL, or nothing.
 std::string what_else_it_is(const TensorMap& tensors) {
   const auto has_in_name = [&tensors](std::string_view part) {
     return std::any_of(tensors.begin(), tensors.end(), [part](const auto& entry) {
       return entry.first.find(part) != std::string::npos;
     });
   };
-  if (holds_prefix(tensors, "conditioner.embedders.") ||
-      holds_prefix(tensors, "model.diffusion_model.label_emb.")) {
-    return "Stable Diffusion XL, which comes in a later version";
+  if (holds_prefix(tensors, kRefinerTextPrefix)) {
+    return "the refiner of Stable Diffusion XL, which finishes pictures of a base model";
   }
   if (has_in_name("joint_blocks.")) return "Stable Diffusion 3";
   if (has_in_name("double_blocks.")) return "Flux";
@@ -145,7 +145,7 @@ std::string describe_names(const TensorMap& tensors) {
 }
 
 void require_stable_diffusion(const TensorMap& tensors, const std::string& file) {
-  const std::string expected = "expected a whole Stable Diffusion 1 or 2 checkpoint";
+  const std::string expected = "expected a whole Stable Diffusion 1, 2 or XL checkpoint";
   if (const std::string other = what_else_it_is(tensors); !other.empty()) {
     throw DataError(file + ": this is " + other + "; " + expected);
   }
@@ -159,19 +159,10 @@ void require_stable_diffusion(const TensorMap& tensors, const std::string& file)
   }
   if (!holds_text_encoder(tensors)) {
     throw DataError(file + ": " + expected + ", found no text encoder (\"" +
-                    std::string(kClipPrefix) + "*\" or \"" + std::string(kOpenClipPrefix) +
-                    "*\") among " + std::to_string(tensors.size()) +
+                    std::string(kClipPrefix) + "*\", \"" + std::string(kOpenClipPrefix) +
+                    "*\" or \"conditioner.embedders.*\") among " + std::to_string(tensors.size()) +
                     " tensors: " + describe_names(tensors));
   }
-  const char* first = "model.diffusion_model.input_blocks.0.0.weight";
-  const int in_channels = read_size(tensors, first, 1, file);
-  if (in_channels == 4) return;
-  const std::string kind = in_channels == 9   ? "an inpainting model"
-                           : in_channels == 8 ? "an image-editing model (InstructPix2Pix)"
-                           : in_channels == 5 ? "a depth-guided model"
-                                              : "an unknown variant";
-  throw DataError(file + ": this is " + kind + ": its UNet reads " + std::to_string(in_channels) +
-                  " channels, expected 4");
 }
 
 /// What training code leaves in a checkpoint beside the model: constants of the noise schedule that
@@ -199,7 +190,8 @@ bool is_of_the_training(std::string_view name) {
 
 bool is_of_a_part(std::string_view name) {
   return name.starts_with(kUNetPrefix) || name.starts_with(kVaePrefix) ||
-         name.starts_with(kClipPrefix) || name.starts_with(kOpenClipPrefix);
+         name.starts_with(kClipPrefix) || name.starts_with(kOpenClipPrefix) ||
+         name.starts_with(kFirstOfXlPrefix) || name.starts_with(kSecondOfXlPrefix);
 }
 
 /// Takes away what is no part of the model, and refuses what nobody knows.
@@ -231,7 +223,7 @@ void remove_unused(TensorMap& tensors, const std::string& file, ModelCheckpoint&
 /// Rows behind the vocabulary belong to words whose names the file does not say.
 void remark_on_rows(const TokenizerSettings& tokenizer, ModelCheckpoint& checkpoint) {
   const auto known = static_cast<int>(tokenizer.special_tokens.end) + 1;
-  const int more = checkpoint.text_config.vocabulary - known;
+  const int more = checkpoint.text_encoders.front().config.vocabulary - known;
   if (more <= 0) return;
   checkpoint.remarks.push_back(
       "Its text encoder has " + count_in_words(static_cast<std::size_t>(more), "row", "rows") +
@@ -239,12 +231,28 @@ void remark_on_rows(const TokenizerSettings& tokenizer, ModelCheckpoint& checkpo
       "say; they are not used.");
 }
 
+/// Tensors without a meaning of their own by which people mark what a UNet was trained for.
+struct Marks {
+  bool velocity = false;           ///< "v_pred"
+  bool zero_terminal_snr = false;  ///< "ztsnr"
+};
+
+/// @throws DataError for the marks of a noise schedule that the samplers here do not have
+Marks read_marks(const TensorMap& tensors, const std::string& file) {
+  for (const char* name : {"edm_mean", "edm_vpred.sigma_max"}) {
+    if (!holds(tensors, name)) continue;
+    throw DataError(file + ": this is a model of EDM's noise (tensor \"" + name +
+                    "\", as Playground 2.5 and CosXL have it), which is not supported");
+  }
+  return {holds(tensors, "v_pred"), holds(tensors, "ztsnr")};
+}
+
 /// Stable Diffusion 2 comes in two kinds with the same shapes; only hints tell them apart.
-/// @param states_velocity  whether the file has the tensor "v_pred", a mark without values
-void decide_prediction(const TensorFile& content, bool states_velocity,
+void decide_prediction(const TensorFile& content, const Marks& marks,
                        std::optional<PredictionType> selected, ModelCheckpoint& checkpoint) {
   const auto stated = content.metadata.find("modelspec.prediction_type");
-  const bool is_second = checkpoint.unet_config.linear_projection;
+  const bool is_xl = checkpoint.unet_config.pooled_width > 0;
+  const bool is_second = !is_xl && checkpoint.unet_config.linear_projection;
   PredictionType type = is_second ? PredictionType::kVelocity : PredictionType::kEpsilon;
   if (selected) {
     type = *selected;
@@ -252,7 +260,7 @@ void decide_prediction(const TensorFile& content, bool states_velocity,
     type = stated->second.starts_with("v") ? PredictionType::kVelocity : PredictionType::kEpsilon;
     checkpoint.remarks.push_back(
         "Prediction type by the file's metadata: " + std::string(to_string(type)) + ".");
-  } else if (states_velocity) {
+  } else if (marks.velocity) {
     type = PredictionType::kVelocity;
     checkpoint.remarks.push_back("Prediction type by the file's mark \"v_pred\": v_prediction.");
   } else if (is_second && content.global_step) {
@@ -268,7 +276,14 @@ void decide_prediction(const TensorFile& content, bool states_velocity,
         "v_prediction. If pictures are noise: `prediction` epsilon (the 512 px \"base\" models).");
   }
   checkpoint.noise_schedule.prediction_type = type;
-  checkpoint.native_size_px = is_second && type == PredictionType::kVelocity ? 768 : 512;
+  if (marks.zero_terminal_snr && type == PredictionType::kVelocity) {
+    checkpoint.noise_schedule.zero_terminal_snr = true;
+    checkpoint.remarks.push_back(
+        "Noise schedule by the file's mark \"ztsnr\": it ends in pure "
+        "noise.");
+  }
+  const bool is_of_768 = is_second && type == PredictionType::kVelocity;
+  checkpoint.native_size_px = is_xl ? 1024 : is_of_768 ? 768 : 512;
 }
 
 }  // namespace
@@ -279,26 +294,29 @@ ModelCheckpoint read_single_file(const fs::path& path, const ImportOptions& opti
   const std::string file = path.string();
   ModelCheckpoint checkpoint;
   if (content.source) checkpoint.files = {*content.source};
-  const bool states_velocity = tensors.contains("v_pred");
+  const Marks marks = read_marks(tensors, file);
   remove_wrapping(tensors);
   prefer_averaged_weights(tensors, checkpoint);
   require_stable_diffusion(tensors, file);
   remove_unused(tensors, file, checkpoint);
 
-  OriginalText text = read_original_text(tensors, file, checkpoint.unused);
-  checkpoint.text_config = text.config;
-  checkpoint.text_encoder = {std::move(text.tensors), file, std::move(text.names)};
+  checkpoint.text_encoders = read_original_text(tensors, file, checkpoint.unused);
   OriginalUNet unet = read_original_unet(without_prefix(tensors, kUNetPrefix), file);
   checkpoint.unet_config = unet.config;
   checkpoint.unet = {std::move(unet.tensors), file, std::move(unet.names)};
   OriginalVae vae = read_original_vae(without_prefix(tensors, kVaePrefix), file);
   checkpoint.vae_config = vae.config;
   checkpoint.vae = {std::move(vae.tensors), file, std::move(vae.names)};
-  decide_prediction(content, states_velocity, options.prediction, checkpoint);
+  if (checkpoint.unet_config.pooled_width > 0) {
+    checkpoint.latent_scale = kLatentScaleOfXl;
+    checkpoint.zero_empty_negative = true;
+  }
+  decide_prediction(content, marks, options.prediction, checkpoint);
   // Single files bring no vocabulary; all of them were trained with CLIP's.
   checkpoint.tokenizer_folder = data_folder() / "tokenizers/clip";
   checkpoint.tokenizer =
-      clip_settings(text.is_open_clip ? ClipPadding::kExclamationMark : ClipPadding::kEndOfText);
+      clip_settings(holds_prefix(tensors, kOpenClipPrefix) ? ClipPadding::kExclamationMark
+                                                           : ClipPadding::kEndOfText);
   remark_on_rows(checkpoint.tokenizer, checkpoint);
   return checkpoint;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <system_error>
 
 #include "sdx/tensor/container.h"
 #include "sdx/tensor/torch_file.h"
@@ -10,6 +11,8 @@
 #include "sdx/util/text.h"
 
 namespace sdx {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -86,6 +89,18 @@ TensorFile read_checkpoint_of_torch(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void require_readable(const fs::path& source) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(source, failure);
+  if (fs::is_directory(status)) static_cast<void>(fs::directory_iterator(source, failure));
+  if (failure == std::errc::permission_denied) {
+    throw PermissionError("cannot read " + source.string() + ": " + failure.message());
+  }
+  if (!fs::exists(status)) {
+    throw MissingInputError(source.string() + ": no such file or folder");
+  }
+}
 
 TensorFile map_tensor_file(const std::filesystem::path& path) {
   if (find_container(path) == TensorContainer::kTorch) return read_checkpoint_of_torch(path);

@@ -20,6 +20,9 @@ struct TensorFile {
   std::optional<std::int64_t> global_step;  ///< of the training, where the file says it
 };
 
+/// @throws MissingInputError or PermissionError, before anything else is said of a file or folder.
+void require_readable(const std::filesystem::path& source);
+
 /// @throws as find_container, map_safetensors and read_torch_file; DataError with the keys that
 /// there
 ///         are if no dict holds tensors.

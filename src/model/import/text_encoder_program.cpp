@@ -4,6 +4,8 @@ namespace sdx {
 
 namespace {
 
+std::string layer_path(int index) { return "encoder.layers." + std::to_string(index); }
+
 void compose_layer(Composer& composer, const TextEncoderConfig& config, const std::string& scope) {
   const int width = config.width;
   composer.require_divisible(scope, "channels", width, "heads", config.heads);
@@ -42,35 +44,74 @@ def forward(self, x: Tensor) -> Tensor:
                          {"$HEADS", std::to_string(config.heads)}}));
 }
 
+/// All layers, of which those from `count` on are left out.
+void compose_encode(Composer& composer, const TextEncoderConfig& config,
+                    const std::string& positions, const std::string& norm) {
+  std::string layers;
+  for (int i = 0; i < config.layers; ++i) {
+    layers += "    if count > " + std::to_string(i) +
+              ":\n        x = " + Composer::call(layer_path(i), "x") + "\n";
+  }
+  composer.define("", substitute(R"(
+def encode(self, embeddings: Tensor, skip_last: int) -> Tensor:
+    count = $LAYERS - skip_last
+    x = embeddings + $POSITIONS[:embeddings.size(1)]
+$BODY    return $RESULT
+)",
+                                 {{"$LAYERS", std::to_string(config.layers)},
+                                  {"$POSITIONS", positions},
+                                  {"$BODY", layers},
+                                  {"$RESULT", config.norms_output ? norm : "x"}}));
+}
+
+/// All layers; what the UNet attends to is taken behind the first `count` of them.
+void compose_encode_pooled(Composer& composer, const TextEncoderConfig& config,
+                           const std::string& positions, const std::string& norm) {
+  std::string layers;
+  for (int i = 0; i < config.layers; ++i) {
+    layers += "    if count == " + std::to_string(i) + ":\n        output = x\n" +
+              "    x = " + Composer::call(layer_path(i), "x") + "\n";
+  }
+  composer.define(
+      "", substitute(R"(
+def encode_pooled(self, embeddings: Tensor, skip_last: int, ends: Tensor) -> List[Tensor]:
+    count = $LAYERS - skip_last
+    x = embeddings + $POSITIONS[:embeddings.size(1)]
+    output = x
+$BODY    x = $NORM
+    rows = torch.arange(x.size(0), dtype=4, device=x.device)
+    x = x[rows, ends]
+    return [output, $PROJECTION]
+)",
+                     {{"$LAYERS", std::to_string(config.read_layers())},
+                      {"$POSITIONS", positions},
+                      {"$BODY", layers},
+                      {"$NORM", norm},
+                      {"$PROJECTION", composer.linear("", "text_projection", "x", config.width,
+                                                      config.pooled_width, /*bias=*/false)}}));
+}
+
 }  // namespace
 
 Composer::Program compose_text_encoder(const TextEncoderConfig& config, const TensorMap& weights,
                                        const std::string& weights_file) {
   Composer composer("TextEncoder", weights, weights_file);
-  std::string layers;
-  for (int i = 0; i < config.layers; ++i) {
-    const std::string scope = "encoder.layers." + std::to_string(i);
-    compose_layer(composer, config, scope);
-    layers += "    if count > " + std::to_string(i) +
-              ":\n        x = " + Composer::call(scope, "x") + "\n";
-  }
+  for (int i = 0; i < config.layers; ++i) compose_layer(composer, config, layer_path(i));
   composer.define(
       "", "def embed(self, ids: Tensor) -> Tensor:\n    return torch.embedding(" +
               composer.table("", "embeddings.token_embedding", config.vocabulary, config.width) +
               ", ids)\n");
-  composer.define(
-      "", substitute(R"(
-def encode(self, embeddings: Tensor, skip_last: int) -> Tensor:
-    count = $LAYERS - skip_last
-    x = embeddings + $POSITIONS[:embeddings.size(1)]
-$BODY    return $NORM
-)",
-                     {{"$LAYERS", std::to_string(config.layers)},
-                      {"$POSITIONS", composer.table("", "embeddings.position_embedding",
-                                                    config.positions, config.width)},
-                      {"$BODY", layers},
-                      {"$NORM", composer.layer_norm("", "final_layer_norm", "x", config.width,
-                                                    config.norm_epsilon)}}));
+  const std::string positions =
+      composer.table("", "embeddings.position_embedding", config.positions, config.width);
+  const bool has_norm = config.norms_output || config.pooled_width > 0;
+  const std::string norm =
+      has_norm ? composer.layer_norm("", "final_layer_norm", "x", config.width, config.norm_epsilon)
+               : "";
+  if (config.pooled_width > 0) {
+    compose_encode_pooled(composer, config, positions, norm);
+  } else {
+    compose_encode(composer, config, positions, norm);
+  }
   return composer.finish();
 }
 

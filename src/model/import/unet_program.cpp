@@ -32,31 +32,57 @@ class UNetComposer {
   int levels() const { return static_cast<int>(config_.channels.size()); }
   int channels(int level) const { return config_.channels[static_cast<std::size_t>(level)]; }
   int heads(int level) const { return config_.level_heads[static_cast<std::size_t>(level)]; }
-  bool attention(int level) const {
-    return config_.level_attention[static_cast<std::size_t>(level)];
-  }
+  bool has_more() const { return config_.pooled_width > 0; }
   int time_width() const { return 4 * channels(0); }
 
+  /// What a method takes behind the context, and how it hands it on.
+  std::string more_parameters() const {
+    return has_more() ? ", pooled: Tensor, size_ids: Tensor" : "";
+  }
+  std::string more_arguments() const { return has_more() ? ", pooled, size_ids" : ""; }
+
+  /// The last lines of "time": the embedding alone, or with what is made of the pooled vector and
+  /// of the size ids, each as sines and cosines, added to it.
+  std::string finish_time(const std::string& embedding) {
+    if (!has_more()) return "    return " + embedding + "\n";
+    const int width = config_.pooled_width + kSizeIds * kSizeIdWidth;
+    return substitute(
+        R"(    e = $EMBEDDING
+    g = torch.exp(torch.arange($HALF, dtype=6, device=like.device) * (-9.210340371976184 / $HALF.0))
+    a = torch.unsqueeze(size_ids, 2).float() * torch.reshape(g, [1, 1, -1])
+    a = torch.flatten(torch.cat([torch.cos(a), torch.sin(a)], 2), 1)
+    a = torch.cat([pooled.to(like.dtype), a.to(like.dtype)], 1)
+    a = torch.silu($LINEAR1)
+    return e + $LINEAR2
+)",
+        {{"$EMBEDDING", embedding},
+         {"$HALF", std::to_string(kSizeIdWidth / 2)},
+         {"$LINEAR1", composer_.linear("", "add_embedding.linear_1", "a", width, time_width())},
+         {"$LINEAR2",
+          composer_.linear("", "add_embedding.linear_2", "a", time_width(), time_width())}});
+  }
+
   void define_time() {
-    composer_.define("",
-                     substitute(R"(
-def time(self, timestep: Tensor, like: Tensor) -> Tensor:
+    composer_.define(
+        "", substitute(R"(
+def time(self, timestep: Tensor, like: Tensor$MORE) -> Tensor:
     f = torch.exp(torch.arange($HALF, dtype=6, device=like.device) * (-9.210340371976184 / $HALF.0))
     e = torch.unsqueeze(timestep, 1).float() * torch.unsqueeze(f, 0)
     e = torch.cat([torch.cos(e), torch.sin(e)], 1).to(like.dtype)
     e = torch.silu($LINEAR1)
-    return $LINEAR2
-)",
-                                {{"$HALF", std::to_string(channels(0) / 2)},
-                                 {"$LINEAR1", composer_.linear("", "time_embedding.linear_1", "e",
-                                                               channels(0), time_width())},
-                                 {"$LINEAR2", composer_.linear("", "time_embedding.linear_2", "e",
-                                                               time_width(), time_width())}}));
+$REST)",
+                       {{"$HALF", std::to_string(channels(0) / 2)},
+                        {"$MORE", more_parameters()},
+                        {"$LINEAR1", composer_.linear("", "time_embedding.linear_1", "e",
+                                                      channels(0), time_width())},
+                        {"$REST", finish_time(composer_.linear("", "time_embedding.linear_2", "e",
+                                                               time_width(), time_width()))}}));
   }
 
   void define_down() {
     std::string entry =
-        "    x = " + composer_.conv2d("", "conv_in", "sample", 4, channels(0), 3, 1, 1) +
+        "    x = " +
+        composer_.conv2d("", "conv_in", "sample", config_.in_channels, channels(0), 3, 1, 1) +
         "\n    skips = [x]\n";
     std::string body = "    skips = self.entry(sample, emb, context)\n    x = skips[-1]\n";
     skip_channels_ = {channels(0)};
@@ -65,7 +91,7 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
       const std::string block = "down_blocks." + std::to_string(level);
       for (int layer = 0; layer < config_.layers_per_level; ++layer) {
         std::string& lines = level == 0 && layer == 0 ? entry : body;
-        lines += resnet_and_attention(block, layer, level, in, channels(level), "x");
+        lines += resnet_and_attention(block, layer, level, in, config_.down_depths, "x");
         lines += "    skips.append(x)\n";
         in = channels(level);
         skip_channels_.push_back(in);
@@ -90,14 +116,24 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
   void define_mid() {
     const int level = levels() - 1;
     const int width = channels(level);
-    define_resnet("mid_block.resnets.0", width, width);
-    define_transformer("mid_block.attentions.0", width, heads(level));
-    define_resnet("mid_block.resnets.1", width, width);
-    composer_.define("",
-                     "def mid(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:\n    x = " +
-                         Composer::call("mid_block.resnets.0", "x, emb") +
-                         "\n    x = " + Composer::call("mid_block.attentions.0", "x, context") +
-                         "\n    return " + Composer::call("mid_block.resnets.1", "x, emb") + "\n");
+    std::string lines;
+    std::string made = "x";
+    const auto add = [&](std::string call) {
+      if (made != "x") lines += "    x = " + made + "\n";
+      made = std::move(call);
+    };
+    const auto add_resnet = [&](const char* path) {
+      define_resnet(path, width, width);
+      add(Composer::call(path, "x, emb"));
+    };
+    if (config_.middle_depth) add_resnet("mid_block.resnets.0");
+    if (config_.middle_depth.value_or(0) > 0) {
+      define_transformer("mid_block.attentions.0", width, heads(level), *config_.middle_depth);
+      add(Composer::call("mid_block.attentions.0", "x, context"));
+      add_resnet("mid_block.resnets.1");
+    }
+    composer_.define("", "def mid(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:\n" +
+                             lines + "    return " + made + "\n");
   }
 
   void define_up() {
@@ -113,7 +149,7 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
         const std::size_t place = skip_channels_.size();
         const std::string joined = "torch.cat([x, skips[" + std::to_string(place) + "]], 1)";
         std::string& lines = place < kOuterSkips ? outer : inner;
-        lines += resnet_and_attention(block, layer, level, in + skip, channels(level), joined);
+        lines += resnet_and_attention(block, layer, level, in + skip, config_.up_depths, joined);
         in = channels(level);
       }
       if (level > 0) {
@@ -145,11 +181,13 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
   }
 
   void define_head() {
-    composer_.define("", "def head(self, x: Tensor) -> Tensor:\n    x = torch.silu(" +
-                             composer_.group_norm("", "conv_norm_out", "x", config_.norm_groups,
-                                                  channels(0), config_.norm_epsilon) +
-                             ")\n    return " +
-                             composer_.conv2d("", "conv_out", "x", channels(0), 4, 3, 1, 1) + "\n");
+    composer_.define(
+        "", "def head(self, x: Tensor) -> Tensor:\n    x = torch.silu(" +
+                composer_.group_norm("", "conv_norm_out", "x", config_.norm_groups, channels(0),
+                                     config_.norm_epsilon) +
+                ")\n    return " +
+                composer_.conv2d("", "conv_out", "x", channels(0), config_.out_channels, 3, 1, 1) +
+                "\n");
   }
 
   /// The whole pass; the whole pass that also gives what "inner" made; and the pass around that.
@@ -161,10 +199,10 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
     for (int block = 0; block < last; ++block) deep += up_line("up_" + std::to_string(block));
     const auto define = [&](const std::string& method, const std::string& features,
                             const std::string& result, const std::string& lines) {
-      composer_.define("", "def " + method +
-                               "(self, sample: Tensor, timestep: Tensor, context: Tensor" +
-                               features + ") -> " + result +
-                               ":\n    emb = self.time(timestep, sample)\n" + lines);
+      composer_.define(
+          "", "def " + method + "(self, sample: Tensor, timestep: Tensor, context: Tensor" +
+                  more_parameters() + features + ") -> " + result +
+                  ":\n    emb = self.time(timestep, sample" + more_arguments() + ")\n" + lines);
     };
     define("forward", "", "Tensor",
            deep + up_line("up_" + std::to_string(last)) + "    return self.head(x)\n");
@@ -177,14 +215,19 @@ def time(self, timestep: Tensor, like: Tensor) -> Tensor:
   }
 
   /// Defines a layer of a level; returns the lines that run it on the expression `x`.
-  std::string resnet_and_attention(const std::string& block, int layer, int level, int in, int out,
+  /// @param depths of the transformers, by level and layer
+  std::string resnet_and_attention(const std::string& block, int layer, int level, int in,
+                                   const std::vector<std::vector<int>>& depths,
                                    const std::string& x) {
+    const int out = channels(level);
+    const int depth =
+        depths.at(static_cast<std::size_t>(level)).at(static_cast<std::size_t>(layer));
     const std::string resnet = block + ".resnets." + std::to_string(layer);
     define_resnet(resnet, in, out);
     std::string lines = "    x = " + Composer::call(resnet, x + ", emb") + "\n";
-    if (attention(level)) {
+    if (depth > 0) {
       const std::string transformer = block + ".attentions." + std::to_string(layer);
-      define_transformer(transformer, out, heads(level));
+      define_transformer(transformer, out, heads(level), depth);
       lines += "    x = " + Composer::call(transformer, "x, context") + "\n";
     }
     return lines;
@@ -268,9 +311,9 @@ def forward(self, x: Tensor, context: Tensor) -> Tensor:
                            {"$OUT", composer_.linear(scope, "ff.net.2", "h", 4 * width, width)}}));
   }
 
-  void define_transformer(const std::string& scope, int width, int heads) {
+  void define_transformer(const std::string& scope, int width, int heads, int depth) {
     std::string blocks;
-    for (int i = 0; i < config_.transformer_depth; ++i) {
+    for (int i = 0; i < depth; ++i) {
       const std::string block = "transformer_blocks." + std::to_string(i);
       define_transformer_block(join_path(scope, block), width, heads);
       blocks += "    h = " + Composer::call(block, "h, context") + "\n";

@@ -31,6 +31,7 @@ struct ImportOptions {
   WeightsDtype dtype = WeightsDtype::kKeep;  ///< of the weights in the bundle
   std::optional<PredictionType> prediction;  ///< nothing: what the checkpoint says
   std::string variant;                       ///< of a diffusers folder's files, e.g. "fp16"
+  std::filesystem::path vae;                 ///< another autoencoder; empty: the checkpoint's own
 };
 
 struct ImportReport {
@@ -45,11 +46,11 @@ struct ImportReport {
 /// Bytes of weights written (or, with `link`, read) so far and in all; may throw to stop.
 using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Turns a Stable Diffusion 1 or 2 checkpoint, at any width, into a bundle: a folder in diffusers'
-/// layout, or a single file in the original layout, of safetensors or of torch.save, whatever it is
-/// called. The TorchScript programs are composed from what the checkpoint says of itself, the
-/// weights are copied tensor by tensor. Nothing of the checkpoint is executed, and no Python is
-/// needed.
+/// Turns a Stable Diffusion 1, 2 or XL checkpoint, at any width, into a bundle: a folder in
+/// diffusers' layout, or a single file in the original layout, of safetensors or of torch.save,
+/// whatever it is called. The TorchScript programs are composed from what the checkpoint says of
+/// itself, the weights are copied tensor by tensor. Nothing of the checkpoint is executed, and no
+/// Python is needed.
 ///
 /// A file `sdx.json` in a folder may recommend settings: `licence`, `guidance_scale`, `init_text`,
 /// and list the `known_words` of a small model's captions.
@@ -61,7 +62,7 @@ using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t tota
 /// whose size, time and hash are recorded: it works as long as they stay what and where they are.
 /// @throws DataError for a config value that these anatomies do not have (key, found, expected), a
 ///         tensor that is missing, misshapen, unknown or not finite (name, expected and found), and
-///         for files that are something else (SDXL, an inpainting model, a LoRA, a VAE), saying
+///         for files that are something else (a refiner, a LoRA, a VAE), saying
 ///         what; MissingInputError naming the file; CannotCreateError if `destination` exists, or
 ///         is to be replaced and is no bundle; TryAgainError if another process makes it;
 ///         UsageError for `link` together with `dtype`.
