@@ -16,19 +16,20 @@ import tempfile
 from pathlib import Path
 
 import torch
-from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline)
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from safetensors.torch import save_file
 from torch.func import functional_call
 
 import sdxl
 from clip_tokenizer import clip_tokenizer
-from make_layouts import BETAS, VERSIONS, build
+from make_layouts import VERSIONS, build
 from synthetic import noise
 
 POSITIONS, BEGIN = 77, 49406
 PADS = {"text_encoder": sdxl.END, "text_encoder_2": 0}
 PROMPT = "a portrait of a man in the snow"
 LONG = ("a photo of a person in the snow with red hair wearing a hat smiling " * 5).strip()
+SAMPLERS = dict(ddim=DDIMScheduler, euler=EulerDiscreteScheduler, dpmpp_2m=DPMSolverMultistepScheduler)
 SIZE_IDS = [96, 80, 3, 5, 64, 72]  # height and width, top and left of the crop, target height and width
 
 
@@ -39,10 +40,8 @@ def picture_goldens(parts, clip) -> dict:
     prompt is the empty text; `skip`: zeros and clip_skip=1, as diffusers counts it (it skips no layer of a negative prompt).
     """
     golden = {"picture.latents": noise("picture", 1, 4, 8, 12)}
-    schedulers = dict(
-        ddim=DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False),
-        euler=EulerDiscreteScheduler(**BETAS, timestep_spacing="leading"),
-        dpmpp_2m=DPMSolverMultistepScheduler(**BETAS))
+    made = EulerDiscreteScheduler.from_config(sdxl.SCHEDULER).config  # the others take its settings over, as users do
+    schedulers = {name: kind.from_config(made) for name, kind in SAMPLERS.items()}
     variants = dict(empty=dict(negative_prompt=""), zeros={}, skip=dict(clip_skip=1))
     for sampler, scheduler in schedulers.items():
         pipeline = StableDiffusionXLPipeline(

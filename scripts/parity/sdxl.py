@@ -25,6 +25,10 @@ UNETS = {  # depths on the way down, on the way up (None: the same), resnets a l
 }
 RESTS = {False: "sdxl-rest", True: "sdxl-tiny-rest"}
 MODELS = [RESTS[True], *(m for m in UNETS if "tiny" in m), RESTS[False], *(m for m in UNETS if "tiny" not in m)]
+SCHEDULER = dict(  # as base 1.0 has it
+    beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000, steps_offset=1,
+    prediction_type="epsilon", timestep_spacing="leading", interpolation_type="linear", use_karras_sigmas=False,
+    clip_sample=False, set_alpha_to_one=False, skip_prk_steps=True, sample_max_value=1.0)
 SIZE_IDS = [[1024, 1024, 0, 0, 1024, 1024], [768, 1333, 16, 0, 832, 1216], [300, 512, 0, 40, 1536, 640]]
 
 
@@ -66,10 +70,7 @@ def configs(model):
     vae = dict(block_out_channels=(32, 32, 64, 64) if tiny else (128, 256, 512, 512), layers_per_block=1 if tiny else 2,
                latent_channels=4, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
                sample_size=1024, scaling_factor=0.13025, force_upcast=True)
-    scheduler = dict(_class_name="EulerDiscreteScheduler", beta_start=0.00085, beta_end=0.012,
-                     beta_schedule="scaled_linear", num_train_timesteps=1000, steps_offset=1, prediction_type="epsilon",
-                     timestep_spacing="leading", interpolation_type="linear", use_karras_sigmas=False)
-    return texts | dict(vae=vae, scheduler=scheduler)
+    return texts | dict(vae=vae, scheduler=dict(_class_name="EulerDiscreteScheduler") | SCHEDULER)
 
 
 def added_conditions(unet, name, batch):

@@ -7,16 +7,17 @@
 
 namespace sdx::test {
 
-/// The bundle of the tiny SDXL of synthetic weights, imported once for all tests of a process.
+/// The bundle of the tiny SDXL of synthetic weights, imported once for all tests of a process. From
+/// diffusers' layout, which states the spacing of the timesteps.
 inline const Bundle& tiny_sdxl() {
   static const TempFolder folder;
   static const Bundle bundle = [] {
-    const std::filesystem::path file = folder.path() / "tiny.safetensors";
-    SyntheticModel("sdxl-tiny").write_single_file(file, at::kFloat);
+    const std::filesystem::path checkpoint = folder.path() / "diffusers";
+    SyntheticModel("sdxl-tiny").write_folder(checkpoint, at::kFloat);
     ImportOptions options;
     options.name = "sdxl-tiny";
-    import_checkpoint(file, folder.path() / "tiny", options);
-    std::filesystem::remove(file);
+    import_checkpoint(checkpoint, folder.path() / "tiny", options);
+    std::filesystem::remove_all(checkpoint);
     return Bundle::open(folder.path() / "tiny");
   }();
   return bundle;

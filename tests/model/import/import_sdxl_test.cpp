@@ -181,6 +181,24 @@ TEST_CASE("model: a tensor of an SDXL that is missing or misshapen is named") {
   CHECK_THAT(refusal(tensors), ContainsSubstring("model.safetensors"));
 }
 
+TEST_CASE("model: the middle's transformer is as deep as the first one of the last level") {
+  const TempFolder folder;
+  const SyntheticModel model("sdxl-tiny");
+  const fs::path checkpoint = folder.path() / "folder";
+  model.write_folder(checkpoint, at::kFloat);
+  sdx::Json config = sdx::read_json_file(checkpoint / "unet/config.json");
+  config["transformer_layers_per_block"] = {0, {1, 1}, {2, 1}};
+  config["reverse_transformer_layers_per_block"] = {{2, 2, 2}, {1, 1, 1}, 0};
+  sdx::write_file_atomically(checkpoint / "unet/config.json", config.dump());
+  sdx::TensorMap unet = model.weights("unet", at::kFloat);
+  const auto erased = std::erase_if(unet, [](const auto& entry) {
+    return entry.first.starts_with("down_blocks.2.attentions.1.transformer_blocks.1.");
+  });
+  REQUIRE(erased == 20);
+  sdx::write_safetensors(checkpoint / "unet/diffusion_pytorch_model.safetensors", unet);
+  CHECK_NOTHROW(import(checkpoint, folder.path() / "bundle"));
+}
+
 TEST_CASE("model: the projection of Playground's files is the same under its longer name") {
   const TempFolder folder;
   sdx::TensorMap tensors = tiny_single_file();
