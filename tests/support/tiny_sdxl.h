@@ -7,8 +7,7 @@
 
 namespace sdx::test {
 
-/// The bundle of the tiny SDXL of synthetic weights, imported once for all tests of a process. From
-/// diffusers' layout, which states the spacing of the timesteps.
+/// The bundle of the tiny SDXL of synthetic weights, imported once for all tests of a process.
 inline const Bundle& tiny_sdxl() {
   static const TempFolder folder;
   static const Bundle bundle = [] {
