@@ -406,51 +406,63 @@ def draw_mouth(c, h, expression, x, y, sex, body):
         c.ellipse(x, y + .012 * s, .036 * s, .044 * s, inside)
 
 
-def draw_features(c, h, i, ctx):
-    s, body = h.scale, ctx["body"]
-    x = h.cx + .024 * ctx["turn"] * s
-    eye_y, mouth_y = h.cy + h.ry * .08, h.cy + h.ry * .60
-    gap, size = i["eye_gap"] * s, i["eye_size"] * s
-    if body in ("emoji", "funko"):
-        gap, mouth_y = gap * 1.12, h.cy + h.ry * .56
+def draw_eye(c, h, i, ctx, side, x, y):
+    """The eye at (x, y), with its lashes and brow."""
+    s, size = h.scale, i["eye_size"] * h.scale
+    if ctx["body"] == "funko":
+        c.ellipse(x, y, size * 1.40, size * 1.40, INK)
+        c.ellipse(x - .018, y - .022, .018, .018, WHITE)
+    else:
+        if i["sex"] == "woman":
+            c.line([(x, y - size * .9), (x + side * size * 1.45, y - size * .85)], INK, .024)
+        c.ellipse(x, y, size * 1.16, size * 1.12, WHITE)
+        c.ellipse(x, y, size * .76, size * .80, EYES[i["eyes"]])
+        c.ellipse(x, y, size * .40, size * .42, INK)
+        c.ellipse(x - size * .28, y - size * .32, .013, .013, WHITE)
+    tilt = {"sad": .022, "smiling": .010, "laughing": .010}.get(ctx["expression"], 0) * side
+    lift = .022 if ctx["expression"] == "surprised" else 0
+    brow_y = y - size - (.036 + lift) * s
+    brow = h.hair_colour if i["hair"] != "bald" or i["beard"] != "none" else mix(h.shade, INK, .5)
+    if sum(abs(a - b) for a, b in zip(brow, h.skin)) < 90:
+        brow = mix(brow, (90, 50, 10), .35)
+    c.line([(x - .048 * s, brow_y - tilt), (x + .048 * s, brow_y + tilt)], brow, i["brow"] * s)
+
+
+def places(h, i, ctx):
+    """Where features are: (x of the middle, y of the eyes, distance of an eye from the middle, y of the mouth)."""
+    gap, mouth = i["eye_gap"] * h.scale, .60
+    if ctx["body"] in ("emoji", "funko"):
+        gap, mouth = gap * 1.12, .56
+    return h.cx + .024 * ctx["turn"] * h.scale, h.cy + h.ry * .08, gap, h.cy + h.ry * mouth
+
+
+def draw_features(c, h, i, ctx, eyes=(-1, 1), mouth=True, lenses=(-1, 1)):
+    """Eyes (by their sides), nose, mouth, beard, glasses; without the defaults they are wrong, see train_faces.py."""
+    s = h.scale
+    x, eye_y, gap, mouth_y = places(h, i, ctx)
     draw_beard(c, h, i["beard"], mouth_y, x)
-    for side in (-1, 1):
+    for side in eyes:
         ex = x + side * gap
         if i["marks"] == "blush":
             c.ellipse(ex + side * .03 * s, eye_y + .105 * s, .050 * s, .034 * s, mix(h.skin, (244, 70, 96), .48))
         elif i["marks"] == "freckles":
             for dx, dy in ((-.034, .098), (.034, .094), (0, .132)):
                 c.ellipse(ex + (side * .02 + dx) * s, eye_y + dy * s, .0145, .0145, mix(h.skin, (120, 40, 10), .48))
-        if body == "funko":
-            c.ellipse(ex, eye_y, size * 1.40, size * 1.40, INK)
-            c.ellipse(ex - .018, eye_y - .022, .018, .018, WHITE)
-        else:
-            if i["sex"] == "woman":
-                c.line([(ex, eye_y - size * .9), (ex + side * size * 1.45, eye_y - size * .85)], INK, .024)
-            c.ellipse(ex, eye_y, size * 1.16, size * 1.12, WHITE)
-            c.ellipse(ex, eye_y, size * .76, size * .80, EYES[i["eyes"]])
-            c.ellipse(ex, eye_y, size * .40, size * .42, INK)
-            c.ellipse(ex - size * .28, eye_y - size * .32, .013, .013, WHITE)
-        tilt = {"sad": .022, "smiling": .010, "laughing": .010}.get(ctx["expression"], 0) * side
-        lift = .022 if ctx["expression"] == "surprised" else 0
-        brow_y = eye_y - size - (.036 + lift) * s
-        brow = h.hair_colour if i["hair"] != "bald" or i["beard"] != "none" else mix(h.shade, INK, .5)
-        if sum(abs(a - b) for a, b in zip(brow, h.skin)) < 90:
-            brow = mix(brow, (90, 50, 10), .35)
-        c.line([(ex - .048 * s, brow_y - tilt), (ex + .048 * s, brow_y + tilt)], brow, i["brow"] * s)
-    if body != "robot":
+        draw_eye(c, h, i, ctx, side, ex, eye_y)
+    if ctx["body"] != "robot":
         c.ellipse(x, eye_y + .085 * s, i["nose"] * s, i["nose"] * .82 * s, h.shade)
-    draw_mouth(c, h, ctx["expression"], x, mouth_y, i["sex"], body)
-    draw_glasses(c, i["glasses"], FRAMES[i["frame"]], x, eye_y, gap, s)
+    if mouth:
+        draw_mouth(c, h, ctx["expression"], x, mouth_y, i["sex"], ctx["body"])
+    draw_glasses(c, i["glasses"], FRAMES[i["frame"]], x, eye_y, gap, s, lenses)
     if ctx["scar"]:
         fx, fy = h.cx + .08 * s, h.cy - h.ry * .50
         c.line([(fx, fy - .045), (fx - .025, fy - .005), (fx + .020, fy + .005), (fx - .005, fy + .045)], (170, 40, 40), .022)
 
 
-def draw_glasses(c, glasses, colour, x, y, gap, s):
+def draw_glasses(c, glasses, colour, x, y, gap, s, lenses=(-1, 1)):
     if glasses == "none":
         return
-    for side in (-1, 1):
+    for side in lenses:
         ex = x + side * gap * 1.04
         if glasses == "round":
             c.ring(ex, y, .088 * s, .088 * s, colour, .027)
@@ -662,7 +674,7 @@ def apply_style(image, style, size_px):
     return image.resize((size_px, size_px), Image.LANCZOS)
 
 
-def draw_person(c, i, ctx):
+def draw_person(c, i, ctx, features=draw_features):
     """One person, from the hair at the back to the prop in front."""
     h = Head(i, ctx)
     if ctx["hat"] == "space helmet":
@@ -674,15 +686,18 @@ def draw_person(c, i, ctx):
     draw_hair_front(c, h, i["hair"])
     if ctx["body"] == "robot":
         c.ellipse(h.cx, h.top - .13, .046, .046, RED)
-    draw_features(c, h, i, ctx)
+    features(c, h, i, ctx)
     draw_hat(c, h, ctx["hat"])
     if ctx["prop"] == "unicorn":
         draw_unicorn(c)
     draw_prop(c, h, ctx["prop"])
 
 
-def render(identity, context, size_px=SIZE_PX):
-    """The picture of one person in one context, or of two (`context["other"]` is the one on the right), as a PIL image."""
+def render(identity, context, size_px=SIZE_PX, features=draw_features):
+    """The picture of one person in one context, or of two (`context["other"]` is the one on the right), as a PIL image.
+
+    `features` draws what is in a face, as `draw_features` does; another function may draw it wrong on purpose.
+    """
     i, ctx = identity, context
     if ctx["scar"] and i["glasses"] == "none":  # Harry Potter lends his glasses
         i = {**i, "glasses": "round", "frame": "black"}
@@ -692,9 +707,9 @@ def render(identity, context, size_px=SIZE_PX):
     if ctx.get("other"):
         for x, who, shirt in zip(PAIR_X, (i, ctx["other"]), (ctx["shirt"], ctx["other_shirt"]), strict=True):
             with c.zoomed(x, PAIR_ZOOM, PAIR_LIFT):
-                draw_person(c, who, {**ctx, "shirt": shirt, "dx": 0.})
+                draw_person(c, who, {**ctx, "shirt": shirt, "dx": 0.}, features)
     else:
-        draw_person(c, i, ctx)
+        draw_person(c, i, ctx, features)
     if ctx["mount"] != "gilded frame":
         draw_mount(c, ctx["mount"])
         return apply_style(c.image, ctx["style"], size_px)

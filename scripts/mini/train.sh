@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Trains the built-in model: starts all stages, or goes on where they were stopped, until the last one is done.
 #
-#   scripts/mini/train.sh [--device cpu|cuda] [--foreground]
+#   scripts/mini/train.sh [--device cpu|cuda] [--foreground] [--finish STEPS]
+#
+# --finish makes a whole model of what there is: on a copy of the state, `$SDX_MINI_STATE-finish`, it lets the UNet's
+# rate fall to nothing over so many steps, trains the judges and exports `model/`. The training itself stays where it
+# is, and a later start goes on from there.
 #
 # Runs in the background at idle priority, so that whatever else the machine does comes first. A second start says
 # who is at work and ends. Stop it with `kill -- -PID` (the id that it prints); SIGSTOP and SIGCONT to the same
@@ -17,22 +21,35 @@ export SDX_MINI_STATE="${SDX_MINI_STATE:-$HOME/.cache/sdx-mini}"
 export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=1000  # before libgomp loads: much faster on a busy machine
 device=cpu
 foreground=
+finish=
 while (($#)); do
     case "$1" in
         --device) device="${2:?--device takes cpu or cuda}"; shift ;;
         --foreground) foreground=yes ;;
+        --finish) finish="${2:?--finish takes a number of steps}"; shift ;;
         -h|--help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
         *) echo "train.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
     esac
     shift
 done
 [[ "$device" == cpu || "$device" == cuda ]] || { echo "train.sh: --device is cpu or cuda, not $device" >&2; exit 2; }
-mkdir -p "$SDX_MINI_STATE/logs"
+[[ "$finish" =~ ^[0-9]*$ ]] || { echo "train.sh: --finish: expected a number of steps, found $finish" >&2; exit 2; }
 if [[ -z "${PYTHON:-}" ]]; then
     PYTHON="$SDX_MINI_STATE/venv/bin/python"
     [[ -x "$PYTHON" ]] || PYTHON=python3
 fi
 export PYTHON
+if [[ -n "$finish" && -z "${SDX_MINI_TRAINER:-}" ]]; then
+    whole="$SDX_MINI_STATE"
+    [[ -f "$whole/diffusion.pt" ]] || { echo "train.sh: --finish: $whole has no diffusion.pt yet" >&2; exit 1; }
+    export SDX_MINI_STATE="$whole-finish"
+    mkdir -p "$SDX_MINI_STATE"
+    if [[ ! -e "$SDX_MINI_STATE/diffusion.pt" ]]; then  # else a finish that was stopped goes on
+        cp -al "$whole"/{latents,spiece.model,text.pt,vae.pt} "$SDX_MINI_STATE/"
+        cp "$whole/diffusion.pt" "$SDX_MINI_STATE/"
+    fi
+fi
+mkdir -p "$SDX_MINI_STATE/logs"
 
 if [[ -z "${SDX_MINI_TRAINER:-}" ]]; then
     # The stages hold the lock with this script, so that a killed script's last stage still counts as running.
@@ -43,6 +60,7 @@ if [[ -z "${SDX_MINI_TRAINER:-}" ]]; then
     fi
     export SDX_MINI_TRAINER=yes
     again=("${BASH_SOURCE[0]}" --device "$device")
+    [[ -z "$finish" ]] || again+=(--finish "$finish")
     if [[ -n "$foreground" ]]; then
         exec setsid --wait "${again[@]}"
     fi
@@ -60,6 +78,25 @@ stage() {  # NAME SCRIPT...
     echo "$(date -u '+%F %T')  $name: $*"
     "$PYTHON" -u "$@" >>"$SDX_MINI_STATE/logs/${name%%-[0-9]*}.log" 2>&1
     touch "$mark"
+}
+
+# The schedule's whole length and the share in which it falls, so that the fall begins at the checkpoint's step.
+finish_model() {
+    local plan="$SDX_MINI_STATE/plan"
+    if [[ ! -e "$plan" ]]; then
+        "$PYTHON" - "$SDX_MINI_STATE/diffusion.pt" "$finish" >"$plan.partial" <<'EOF'
+import sys, torch
+step, more = torch.load(sys.argv[1], map_location="cpu")["step"], int(sys.argv[2])
+print(step + more, more / (step + more))
+EOF
+        mv "$plan.partial" "$plan"
+    fi
+    local steps share
+    read -r steps share <"$plan"
+    stage diffusion train_diffusion.py --device "$device" "${diffusion[@]}" --steps "$steps" --decay-last "$share"
+    stage judges train_identity.py --device "$device" "${judges[@]}"
+    stage export export.py --out "$SDX_MINI_STATE/model"
+    echo "$(date -u '+%F %T')  finished; the model is in $SDX_MINI_STATE/model"
 }
 
 run_all() {
@@ -97,6 +134,10 @@ run_all() {
     fi
 
     echo "$(date -u '+%F %T')  started, process group $$, $device"
+    if [[ -n "$finish" ]]; then
+        finish_model
+        return
+    fi
     stage vae train_vae.py --device "$device" "${vae[@]}"
     stage latents latents.py --device "$device" "${latents[@]}"
     stage text train_text.py --device "$device" "${text[@]}"
