@@ -2,14 +2,17 @@
 """Makes the reference data for whole checkpoints, tiny and full size, in both layouts.
 
     pip install -r scripts/parity/requirements.txt
-    python scripts/parity/make_layouts.py tests/data [sd1-tiny sd2-tiny sd1 sd2]
+    python scripts/parity/make_layouts.py tests/data [sd1-tiny sd2-tiny sd1 sd2 sdxl-tiny-rest sdxl-tiny ...]
 
 For each model writes `layouts/<model>.json`, the configs and the names and shapes of its tensors in diffusers' layout
 and in the original one (proved with diffusers' own converters), and `layouts/<model>.safetensors`, what diffusers and
 transformers compute with synthetic weights (synthetic.py), in float32. The full-size models have weights rounded to
 half precision, as the checkpoints that people have; of their large outputs every 61st value is kept.
+
+The models of SDXL's anatomy (sdxl.py) share all but the UNet: `rest` in the JSON names the layout of the other parts.
 """
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -20,8 +23,9 @@ import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders import single_file_utils
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+import sdxl
 from synthetic import noise, weight
 
 BETAS = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000, steps_offset=1)
@@ -31,6 +35,8 @@ VERSIONS = dict(diffusers=diffusers.__version__, transformers=transformers.__ver
 
 
 def configs(model):
+    if model in sdxl.MODELS:
+        return sdxl.configs(model)
     second, tiny = model.startswith("sd2"), model.endswith("tiny")
     width = (128 if second else 64) if tiny else (1024 if second else 768)
     channels = ((64, 128) if second else (32, 64)) if tiny else (320, 640, 1280, 1280)
@@ -56,7 +62,8 @@ def original_unet_names(unet, layers):
     beginnings = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
                   "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
                   "mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1",
-                  "mid_block.resnets.1": "middle_block.2"}
+                  "mid_block.resnets.1": "middle_block.2",
+                  "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"}
     for level in range(levels):
         for layer in range(layers):
             n = 1 + level * (layers + 1) + layer
@@ -99,23 +106,25 @@ def original_vae_names(vae):
     return names
 
 
-def original_text_names(text, second):
+def original_text_names(text, clip_prefix, open_clip_prefix):
+    """@param open_clip_prefix None: transformers' own names are the original ones."""
     names = {}
     for name in text.state_dict():
         name = name.removeprefix("text_model.")
-        if not second:
-            names[name] = CLIP + "text_model." + name
+        if open_clip_prefix is None:
+            names[name] = clip_prefix + "text_model." + name
             continue
         new = name
         for a, b in {"encoder.layers.": "transformer.resblocks.", "layer_norm": "ln_", "self_attn.out_proj": "attn.out_proj",
                      "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj", "final_ln_": "ln_final", "final_layer_norm": "ln_final",
                      "embeddings.token_embedding": "token_embedding",
-                     "embeddings.position_embedding.weight": "positional_embedding"}.items():
+                     "embeddings.position_embedding.weight": "positional_embedding",
+                     "text_projection.weight": "text_projection#T"}.items():  # "#T": transposed
             new = new.replace(a, b)
         for i, letter in enumerate("qkv"):  # one matrix holds all three; "#i" says which third
             new = new.replace(f"self_attn.{letter}_proj.weight", f"attn.in_proj_weight#{i}")
             new = new.replace(f"self_attn.{letter}_proj.bias", f"attn.in_proj_bias#{i}")
-        names[name] = OPEN_CLIP + new
+        names[name] = open_clip_prefix + new
     return names
 
 
@@ -124,7 +133,9 @@ def original_state(weights, names):
     state, thirds = {}, {}
     for name, tensor in weights.items():
         original = names[name]
-        if "#" in original:
+        if original.endswith("#T"):
+            state[original[:-2]] = tensor.T.contiguous()
+        elif "#" in original:
             thirds.setdefault(original.split("#")[0], {})[int(original[-1])] = tensor
         elif ".attn_1." in original and ".norm." not in original and tensor.dim() == 2:
             state[original] = tensor[:, :, None, None]
@@ -133,75 +144,125 @@ def original_state(weights, names):
     return state | {name: torch.cat([parts[i] for i in range(3)]) for name, parts in thirds.items()}
 
 
-def check_with_diffusers(parts, state, second):
-    """diffusers' own converters must make of the original names exactly diffusers' names."""
-    found = dict(
-        unet=single_file_utils.convert_ldm_unet_checkpoint(dict(state), parts["unet"].config),
-        vae=single_file_utils.convert_ldm_vae_checkpoint(dict(state), parts["vae"].config),
-        text_encoder=single_file_utils.convert_open_clip_checkpoint(parts["text_encoder"], dict(state)) if second
-        else single_file_utils.convert_ldm_clip_checkpoint(dict(state)))
-    for part, model in parts.items():
-        strip = lambda name: name.removeprefix("text_model.")
-        expected = {strip(n): t for n, t in model.state_dict().items()}
-        got = {strip(n): t for n, t in found[part].items()}
-        assert expected.keys() == got.keys(), (part, sorted(expected.keys() ^ got.keys())[:9])
-        for name, tensor in expected.items():
-            assert torch.equal(tensor.flatten(), got[name].flatten()), (part, name)
+def check_with_diffusers(part, module, state):
+    """diffusers' own converter must make of the original names exactly diffusers' names."""
+    is_open_clip = lambda prefix: any(n.startswith(prefix + "transformer.resblocks.") for n in state)
+    if part == "unet":
+        found = single_file_utils.convert_ldm_unet_checkpoint(dict(state), module.config)
+    elif part == "vae":
+        found = single_file_utils.convert_ldm_vae_checkpoint(dict(state), module.config)
+    elif prefix := next((p for p in (OPEN_CLIP, sdxl.OPEN_CLIP) if is_open_clip(p)), None):
+        found = single_file_utils.convert_open_clip_checkpoint(module, dict(state), prefix)
+    else:
+        found = single_file_utils.convert_ldm_clip_checkpoint(dict(state))
+    strip = lambda name: name.removeprefix("text_model.")
+    expected = {strip(n): t for n, t in module.state_dict().items()}
+    got = {strip(n): t for n, t in found.items()}
+    assert expected.keys() == got.keys(), (part, sorted(expected.keys() ^ got.keys())[:9])
+    for name, tensor in expected.items():
+        assert torch.equal(tensor.flatten(), got[name].flatten()), (part, name)
 
 
-def goldens(model, parts):
-    """What the reference computes; inputs are synthetic too, so only outputs are kept."""
-    text, unet, vae = parts["text_encoder"], parts["unet"], parts["vae"]
-    tiny, width = model.endswith("tiny"), parts["unet"].config.cross_attention_dim
+def text_goldens(text):
     golden = {}
     ids = (torch.arange(2 * 77).reshape(2, 77) * 631 + 11) % 49400
     hidden = text(ids, output_hidden_states=True).hidden_states
     norm = (text.text_model if hasattr(text, "text_model") else text).final_layer_norm
     for skip in range(len(hidden) - 1):
         golden[f"text.{skip}"] = norm(hidden[len(hidden) - 1 - skip])
+    return golden
+
+
+def unet_goldens(unet, tiny):
+    golden = {}
     sizes = {"square": (1, 8, 8), "wide": (3, 8, 12), "odd": (2, 7, 9)} if tiny else {"square": (1, 32, 32), "wide": (2, 16, 24), "three": (3, 8, 16)}
-    for name, (batch, height, width_) in sizes.items():
+    for name, (batch, height, width) in sizes.items():
         timestep = torch.tensor([981, 500, 3][:batch])
-        context = noise(f"{name}.context", batch, 77, width)
-        golden[f"unet.{name}"] = unet(noise(f"{name}.sample", batch, 4, height, width_), timestep, context).sample
-    golden["vae.moments"] = vae.encode(noise("image", 1, 3, 64, 96) * .5).latent_dist.parameters
-    golden["vae.decoded"] = vae.decode(noise("latents", 1, 4, 8, 12)).sample
-    return {key: (value if tiny else value.flatten()[::KEEP_EVERY]).contiguous() for key, value in golden.items()}
+        context = noise(f"{name}.context", batch, 77, unet.config.cross_attention_dim)
+        added = sdxl.added_conditions(unet, name, batch) if unet.config.addition_embed_type else None
+        golden[f"unet.{name}"] = unet(noise(f"{name}.sample", batch, 4, height, width), timestep, context,
+                                      added_cond_kwargs=added).sample
+    return golden
+
+
+def vae_goldens(vae):
+    return {"vae.moments": vae.encode(noise("image", 1, 3, 64, 96) * .5).latent_dist.parameters,
+            "vae.decoded": vae.decode(noise("latents", 1, 4, 8, 12)).sample}
+
+
+def goldens(model, part, module):
+    """What the reference computes; inputs are synthetic too, so only outputs are kept."""
+    tiny = "tiny" in model
+    if part == "vae":
+        golden = vae_goldens(module)
+    elif part == "unet":
+        golden = unet_goldens(module, tiny)
+    elif model in sdxl.MODELS:
+        golden = sdxl.text_goldens(part, module)
+    else:
+        golden = text_goldens(module)
+    every = sdxl.kept_every(model, part) if model in sdxl.MODELS else 1 if tiny else KEEP_EVERY
+    return {key: (value if every == 1 else value.flatten()[::every]).contiguous() for key, value in golden.items()}
+
+
+def build(part, config, full_size):
+    """The reference's module of synthetic weights."""
+    with torch.device("meta"):
+        if part == "unet":
+            module = UNet2DConditionModel(**config)
+        elif part == "vae":
+            module = AutoencoderKL(**config)
+        elif "eos_token_id" in config:  # transformers keeps the id when it builds a model, so it must be right here
+            kind = CLIPTextModelWithProjection if part == "text_encoder_2" else CLIPTextModel
+            module = kind(CLIPTextConfig(**config | dict(eos_token_id=sdxl.END)))
+        else:
+            module = CLIPTextModel(CLIPTextConfig(**config))
+    module.to_empty(device="cpu").eval().requires_grad_(False)
+    for name, value in module.state_dict().items():
+        values = weight(f"{part}.{name.removeprefix('text_model.')}", value.shape)
+        # Rounded to half precision: the checkpoints of the full size hold halves.
+        value.copy_(values.half() if full_size else values)
+    for name, buffer in module.named_buffers():
+        if name.endswith("position_ids"):
+            buffer.copy_(torch.arange(77)[None])
+    return module
+
+
+def original_names(model, part, module, config):
+    if part == "unet":
+        return original_unet_names(module, config["layers_per_block"])
+    if part == "vae":
+        return original_vae_names(module)
+    if model in sdxl.MODELS:
+        return original_text_names(module, sdxl.CLIP, sdxl.OPEN_CLIP if part == "text_encoder_2" else None)
+    return original_text_names(module, CLIP, OPEN_CLIP if model.startswith("sd2") else None)
 
 
 def make(model, folder):
-    second, tiny = model.startswith("sd2"), model.endswith("tiny")
     config = configs(model)
-    with torch.device("meta"):
-        parts = dict(text_encoder=CLIPTextModel(CLIPTextConfig(**config["text_encoder"])),
-                     unet=UNet2DConditionModel(**config["unet"]), vae=AutoencoderKL(**config["vae"]))
-    names = dict(unet=original_unet_names(parts["unet"], config["unet"]["layers_per_block"]),
-                 vae=original_vae_names(parts["vae"]), text_encoder=original_text_names(parts["text_encoder"], second))
-    tensors, originals = {}, {}
-    for part, module in parts.items():
-        module.to_empty(device="cpu").eval().requires_grad_(False)
-        state = {}
-        for name, value in module.state_dict().items():
-            short = name.removeprefix("text_model.")
-            # Rounded to half precision: the checkpoints of the full size hold halves.
-            state[name] = weight(f"{part}.{short}", value.shape) if tiny else weight(f"{part}.{short}", value.shape).half().float()
-            tensors.setdefault(part, {})[short] = [list(value.shape), names[part][short]]
-        module.load_state_dict(state)
-        for name, buffer in module.named_buffers():
-            if name.endswith("position_ids"):
-                buffer.copy_(torch.arange(77)[None])
-        originals |= original_state({n.removeprefix("text_model."): t for n, t in state.items()}, names[part])
-    check_with_diffusers(parts, originals, second)
+    head = dict(reference=VERSIONS) | (sdxl.head(model) if model in sdxl.MODELS else {})
+    tensors, golden = {}, {}
+    for part in config:
+        if part == "scheduler":
+            continue
+        module = build(part, config[part], "tiny" not in model)
+        names = original_names(model, part, module, config[part])
+        state = {n.removeprefix("text_model."): t for n, t in module.state_dict().items()}
+        tensors[part] = {n: [list(t.shape), names[n]] for n, t in state.items()}
+        check_with_diffusers(part, module, original_state(state, names))
+        with torch.no_grad():
+            golden |= goldens(model, part, module)
+        del module, state
+        gc.collect()  # one part at a time: SDXL's UNet alone is 10 GB
     (folder / "layouts").mkdir(exist_ok=True)
-    text = json.dumps(dict(reference=VERSIONS, configs=config, tensors=tensors), indent=0).replace(",\n", ",").replace("[\n", "[")
+    text = json.dumps(head | dict(configs=config, tensors=tensors), indent=0).replace(",\n", ",").replace("[\n", "[")
     (folder / f"layouts/{model}.json").write_text(text + "\n")
-    with torch.no_grad():
-        save_file(goldens(model, parts), folder / f"layouts/{model}.safetensors", VERSIONS)
+    save_file(golden, folder / f"layouts/{model}.safetensors", VERSIONS)
     print(model, sum(len(t) for t in tensors.values()), "tensors", flush=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
-    for one in sys.argv[2:] or ["sd1-tiny", "sd2-tiny", "sd1", "sd2"]:
+    for one in sys.argv[2:] or ["sd1-tiny", "sd2-tiny", "sd1", "sd2", *sdxl.MODELS]:
         make(one, Path(sys.argv[1]))

@@ -42,6 +42,18 @@ void write_json(const fs::path& file, const Json& json) {
   write_file_atomically(file, json.dump(1));
 }
 
+fs::path layout_file(const std::string& name, const char* ending) {
+  return fs::path(SDX_TEST_DATA) / "layouts" / (name + ending);
+}
+
+/// What real files hold besides the weights: the noise schedule, and of CLIP what nobody reads.
+void add_what_nobody_reads_of_xl(TensorMap& original) {
+  original["denoiser.sigmas"] = at::ones({1000});
+  original["conditioner.embedders.0.transformer.text_model.embeddings.position_ids"] =
+      at::zeros({1, 77}, at::kLong);
+  original["conditioner.embedders.1.model.logit_scale"] = at::ones({});
+}
+
 }  // namespace
 
 at::Tensor synthetic_weight(const std::string& name, at::IntArrayRef shape) {
@@ -60,9 +72,19 @@ at::Tensor synthetic_noise(const std::string& name, at::IntArrayRef shape) {
 
 SyntheticModel::SyntheticModel(const std::string& name)
     : name_(name),
-      layout_(read_json_file(fs::path(SDX_TEST_DATA) / "layouts" / (name + ".json"))),
-      golden_(
-          map_safetensors(fs::path(SDX_TEST_DATA) / "layouts" / (name + ".safetensors")).tensors) {}
+      layout_(read_json_file(layout_file(name, ".json"))),
+      golden_(map_safetensors(layout_file(name, ".safetensors")).tensors) {
+  if (!layout_.contains("rest")) return;
+  const auto rest = layout_["rest"].get<std::string>();
+  layout_.merge_patch(read_json_file(layout_file(rest, ".json")));
+  golden_.merge(map_safetensors(layout_file(rest, ".safetensors")).tensors);
+}
+
+std::int64_t SyntheticModel::kept_every(const std::string& output) const {
+  constexpr std::int64_t kUsually = 61;
+  const auto stated = layout_.find("kept_every");
+  return stated == layout_.end() ? kUsually : stated->value(output, kUsually);
+}
 
 TensorMap SyntheticModel::weights(const std::string& part, at::ScalarType dtype) const {
   TensorMap weights;
@@ -76,10 +98,12 @@ TensorMap SyntheticModel::weights(const std::string& part, at::ScalarType dtype)
 TensorMap SyntheticModel::original_weights(at::ScalarType dtype) const {
   TensorMap original;
   std::map<std::string, std::vector<at::Tensor>> thirds;
-  for (const std::string part : {"text_encoder", "unet", "vae"}) {
+  for (const auto& [part, entries] : layout_["tensors"].items()) {
     for (const auto& [name, tensor] : weights(part, dtype)) {
-      const auto old_name = layout_["tensors"][part][name][1].get<std::string>();
-      if (const auto mark = old_name.find('#'); mark != std::string::npos) {
+      const auto old_name = entries[name][1].get<std::string>();
+      if (old_name.ends_with("#T")) {
+        original[old_name.substr(0, old_name.size() - 2)] = tensor.t().contiguous();
+      } else if (const auto mark = old_name.find('#'); mark != std::string::npos) {
         auto& parts = thirds[old_name.substr(0, mark)];
         parts.resize(3);
         parts[static_cast<std::size_t>(old_name.back() - '0')] = tensor;
@@ -92,6 +116,10 @@ TensorMap SyntheticModel::original_weights(at::ScalarType dtype) const {
   }
   for (const auto& [name, parts] : thirds) original[name] = at::cat(parts);
 
+  if (is_xl()) {
+    add_what_nobody_reads_of_xl(original);
+    return original;
+  }
   // What real files hold besides: the noise schedule, and of open_clip the layer that nobody reads.
   original["alphas_cumprod"] = at::ones({1000});
   if (thirds.empty()) {
@@ -113,21 +141,28 @@ TensorMap SyntheticModel::original_weights(at::ScalarType dtype) const {
 }
 
 void SyntheticModel::write_folder(const fs::path& folder, at::ScalarType dtype) const {
-  write_json(folder / "model_index.json", {{"_class_name", "StableDiffusionPipeline"}});
+  write_json(folder / "model_index.json",
+             {{"_class_name", is_xl() ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline"}});
   write_json(folder / "scheduler/scheduler_config.json", config("scheduler"));
-  for (const std::string part : {"text_encoder", "unet", "vae"}) {
+  for (const auto& [part, entries] : layout_["tensors"].items()) {
+    const bool is_text = part.starts_with("text_encoder");
     Json json = config(part);
-    if (part == "text_encoder") json["layer_norm_eps"] = 1e-5;
-    if (part != "text_encoder") {
+    if (is_text) json["layer_norm_eps"] = 1e-5;
+    if (!is_text) {
       json["act_fn"] = "silu";
       json["norm_num_groups"] = 32;
     }
     write_json(folder / part / "config.json", json);
-    const char* file =
-        part == "text_encoder" ? "model.safetensors" : "diffusion_pytorch_model.safetensors";
+    const char* file = is_text ? "model.safetensors" : "diffusion_pytorch_model.safetensors";
     write_safetensors(folder / part / file, weights(part, dtype));
   }
-  fs::copy(fs::path(SDX_SOURCE_DIR) / "configs/tokenizers/clip", folder / "tokenizer");
+  const fs::path clip = fs::path(SDX_SOURCE_DIR) / "configs/tokenizers/clip";
+  fs::copy(clip, folder / "tokenizer");
+  if (!is_xl()) return;
+  fs::copy(clip, folder / "tokenizer_2");
+  Json settings = read_json_file(clip / "tokenizer_config.json");
+  settings["pad_token"] = "!";
+  write_json(folder / "tokenizer_2/tokenizer_config.json", settings);
 }
 
 void SyntheticModel::write_single_file(const fs::path& file, at::ScalarType dtype) const {

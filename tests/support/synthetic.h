@@ -17,8 +17,12 @@ at::Tensor synthetic_noise(const std::string& name, at::IntArrayRef shape);
 /// A model of tests/data/layouts, of synthetic weights, in both layouts that checkpoints have.
 class SyntheticModel {
  public:
-  /// @param name of the layout: sd1-tiny, sd2-tiny, sd1, sd2
+  /// @param name of the layout: sd1-tiny, sd2-tiny, sd1, sd2; of SDXL's anatomy sdxl-tiny,
+  ///        ssd1b-tiny, vega-tiny, koala-tiny, sdxl, ssd1b, vega
   explicit SyntheticModel(const std::string& name);
+
+  /// Whether it has two text encoders, as SDXL has them.
+  bool is_xl() const { return layout_["tensors"].contains("text_encoder_2"); }
 
   /// The weights of a part under diffusers' names.
   TensorMap weights(const std::string& part, at::ScalarType dtype) const;
@@ -34,6 +38,8 @@ class SyntheticModel {
   /// What the reference computes with it.
   const TensorMap& golden() const { return golden_; }
   const Json& config(const std::string& part) const { return layout_["configs"][part]; }
+  /// Of outputs that are kept in part, every how many-th value: "text", "text_2", "unet", "vae".
+  std::int64_t kept_every(const std::string& output) const;
 
  private:
   std::string name_;

@@ -115,18 +115,15 @@ void read_transformers(const DiffusersConfig& config, UNetConfig& unet) {
 }
 
 /// The middle: a transformer between two layers, a layer alone (SSD-1B, Segmind Vega), or nothing
-/// (KOALA).
+/// (KOALA). diffusers builds it as it builds the first layer of the last level.
 std::optional<int> read_middle_depth(const DiffusersConfig& config) {
   const std::string kWith = "UNetMidBlock2DCrossAttn";
-  config.expect_one_of("mid_block_type", {Json(kWith), "UNetMidBlock2D", nullptr});
-  const Json type = config.get<Json>("mid_block_type", Json(kWith));
-  if (type.is_null()) return std::nullopt;
-  if (type != Json(kWith)) return 0;
+  if (config.states_null("mid_block_type")) return std::nullopt;
+  config.expect_one_of("mid_block_type", {Json(kWith), "UNetMidBlock2D"});
+  if (config.get<std::string>("mid_block_type", kWith) != kWith) return 0;
   Json depth = config.get<Json>("transformer_layers_per_block", Json(1));
-  while (depth.is_array() && !depth.empty()) {
-    const Json last = depth.back();
-    depth = last;
-  }
+  if (depth.is_array() && !depth.empty()) depth = Json(depth.back());
+  if (depth.is_array() && !depth.empty()) depth = Json(depth.front());
   if (!depth.is_number_integer()) config.refuse("transformer_layers_per_block", "numbers");
   return depth.get<int>();
 }

@@ -27,6 +27,11 @@ class DiffusersConfig {
     return json_value<T>(json_, key, file_, fallback);
   }
 
+  /// Whether the key is there and null, which get() takes for an absent one.
+  bool states_null(const std::string& key) const {
+    return json_.is_object() && json_.contains(key) && json_[key].is_null();
+  }
+
   template <NamedEnum E>
   E get_enum(const std::string& key) const {
     return json_enum<E>(json_, key, file_);

@@ -88,7 +88,7 @@ class UNetReader {
 
   void walk_middle() {
     config_.middle_depth = std::nullopt;
-    if (!holds(tensors_, "middle_block.0.in_layers.2.weight")) return;
+    if (!holds_prefix(tensors_, "middle_block.")) return;
     resnets_.emplace_back("middle_block.0", "mid_block.resnets.0");
     config_.middle_depth = add_transformer("middle_block.1", "mid_block.attentions.0");
     resnets_.emplace_back("middle_block.2", "mid_block.resnets.1");
@@ -124,9 +124,9 @@ class UNetReader {
   /// Of the sizes that all have, those of the last one count; the composer finds any that differs.
   /// @return its depth; 0 if there is none.
   int add_transformer(const std::string& from, const std::string& to) {
-    if (!holds(tensors_, from + ".norm.weight")) return 0;
-    blocks_.emplace_back(from, to);
     const std::string first = from + ".transformer_blocks.";
+    if (!holds_prefix(tensors_, first)) return 0;
+    blocks_.emplace_back(from, to);
     config_.context_width = read_size(tensors_, first + "0.attn2.to_k.weight", 1, file_);
     const auto projection = tensors_.find(from + ".proj_in.weight");
     config_.linear_projection = projection != tensors_.end() && projection->second.dim() == 2;

@@ -107,9 +107,9 @@ TEST_CASE("model: another anatomy is refused by its config", "[model]") {
     checkpoint.change_config(part, key, value);
     return checkpoint.refusal();
   };
-  CHECK_THAT(refused("unet", "in_channels", 9),
-             ContainsSubstring("in_channels: expected 4, found 9"));
-  CHECK_THAT(refused("unet", "addition_embed_type", "text_time"),
+  CHECK_THAT(refused("unet", "in_channels", 8),
+             ContainsSubstring("image-editing") && ContainsSubstring("8 channels"));
+  CHECK_THAT(refused("unet", "addition_embed_type", "image"),
              ContainsSubstring("addition_embed_type"));
   CHECK_THAT(refused("unet", "cross_attention_dim", 64), ContainsSubstring("cross_attention_dim"));
   CHECK_THAT(refused("unet", "down_block_types", {"AttnDownBlock2D", "DownBlock2D"}),
@@ -143,7 +143,7 @@ TEST_CASE("model: every key that changes what a model computes is looked at", "[
       {"unet", "encoder_hid_dim_type", "text_proj"},
       {"unet", "cross_attention_norm", "layer_norm"},
       {"unet", "mid_block_only_cross_attention", true},
-      {"unet", "reverse_transformer_layers_per_block", {1, 1}},
+      {"unet", "reverse_transformer_layers_per_block", "deep"},
       {"unet", "only_cross_attention", {false, true}},
       {"unet", "act_fn", "gelu"},
       {"vae", "shift_factor", 0.1},

@@ -102,10 +102,12 @@ TEST_CASE("model: files that are something else are called by their name") {
     return refusal(tensors);
   };
   const at::Tensor one = at::zeros({1});
-  CHECK_THAT(with("model.diffusion_model.input_blocks.0.0.weight", at::zeros({32, 9, 3, 3})),
-             ContainsSubstring("inpainting") && ContainsSubstring("9 channels, expected 4"));
-  CHECK_THAT(with("conditioner.embedders.0.transformer.x", one),
-             ContainsSubstring("Stable Diffusion XL, which comes in a later version"));
+  CHECK_THAT(with("model.diffusion_model.input_blocks.0.0.weight", at::zeros({32, 8, 3, 3})),
+             ContainsSubstring("image-editing") && ContainsSubstring("8 channels"));
+  CHECK_THAT(with("model.diffusion_model.input_blocks.0.0.weight", at::zeros({32, 5, 3, 3})),
+             ContainsSubstring("depth-guided") && ContainsSubstring("5 channels"));
+  CHECK_THAT(with("conditioner.embedders.0.model.x", one),
+             ContainsSubstring("the refiner of Stable Diffusion XL"));
   CHECK_THAT(with("surprise.weight", one), ContainsSubstring("\"surprise.weight\" is unknown"));
   CHECK_THAT(with("first_stage_model.surprise.weight", one),
              ContainsSubstring("\"first_stage_model.surprise.weight\" is unknown"));
@@ -265,9 +267,8 @@ TEST_CASE("model: attention of old VAEs is the same under other names") {
 TEST_CASE("model: other pipelines in diffusers' layout are refused by their name") {
   const TempFolder folder;
   for (const auto& [kind, words] : std::map<std::string, std::string>{
-           {"StableDiffusionXLPipeline", "comes in a later version"},
-           {"StableDiffusionXLImg2ImgPipeline", "comes in a later version"},
-           {"StableDiffusionInpaintPipeline", "an inpainting model"},
+           {"StableDiffusion3Pipeline", "Stable Diffusion 3"},
+           {"FluxPipeline", "Flux"},
            {"StableDiffusionControlNetImg2ImgPipeline", "a model with a ControlNet"},
            {"StableDiffusionInstructPix2PixPipeline", "an image-editing model"},
            {"StableDiffusionUpscalePipeline", "enlarges"},
