@@ -129,7 +129,7 @@ run_all() {
         text=(--steps 6000)
         diffusion=(--compile)
         decoder=(--steps 20000 --lr 1e-3)
-        judges=(--steps 3000)
+        judges=(--steps 6000 --people 5000)
         unet_steps=64000 turns=4
     fi
 
@@ -149,6 +149,7 @@ run_all() {
     done
     stage judges train_identity.py --device "$device" "${judges[@]}"
     stage export export.py --out "$SDX_MINI_STATE/model"
+    stage faces train_faces.py --weights "$SDX_MINI_STATE/model" --device "$device"
     rm -f "$SDX_MINI_STATE/stage"
     echo "$(date -u '+%F %T')  all stages are done; the model is in $SDX_MINI_STATE/model"
 }
