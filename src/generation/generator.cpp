@@ -310,10 +310,12 @@ struct Generator::Impl {
       start = std::make_shared<PreparedStart>(prepare_start(
           *settings.start, px.width_px, px.height_px, info().vae_factor, vae_encoder()));
     }
+    // As in diffusers' inpainting pipelines: nothing shows through from below the mask.
+    const bool begins_anew = info().inpainting && settings.strength >= 1;
     const std::vector<PassPlan> passes = plan_passes(settings, schedule);
     at::Tensor latents =
         walk(batch, passes.front(), size, draw_start_noise(batch, size, initial_latents),
-             start ? start->latents : at::Tensor(),
+             start && !begins_anew ? start->latents : at::Tensor(),
              start && !info().inpainting ? start->latent_mask : at::Tensor(), contexts, after_step);
     if (passes.size() > 1) {
       const LatentSize larger = latent_size(settings, info(), settings.hires.scale);

@@ -7,7 +7,6 @@
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/json.h"
-#include "support/mini_bundle.h"
 #include "support/run.h"
 #include "support/temp_folder.h"
 
@@ -25,11 +24,11 @@ class OldPlace {
  public:
   OldPlace() {
     fs::copy(data(), path(), fs::copy_options::recursive);
-    fs::create_directory(path() / "portraits");
-    for (const char* person : {"ada", "ben", "chloe"}) {
-      fs::copy(sdx::test::demo_folder() / person, path() / "portraits" / person,
-               fs::copy_options::recursive);
-    }
+    const std::string checkpoint = fs::path(SDX_TEST_DATA) / "tiny";
+    const RunResult imported =
+        run("sdx-model", {"import", checkpoint, "--name", "tiny", "--models-dir", "models"});
+    INFO(imported.err);
+    REQUIRE(imported.exit_code == 0);
   }
 
   static fs::path data() { return fs::path(SDX_TEST_DATA) / "team-4ce8870"; }
@@ -45,9 +44,9 @@ class OldPlace {
 
   /// The command that made the team.
   RunResult run_team(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"run",     "team.csv", "--prompts",  "prompts.txt",
-                                          "--out",   "team",     "--training", "training.json",
-                                          "--steps", "4",        "--size",     "64x64"};
+    std::vector<std::string> arguments = {
+        "run",  "team.csv", "--model", "models/tiny", "--prompts", "prompts.txt", "--out",
+        "team", "--steps",  "4",       "--size",      "64x64",     "--training",  "training.json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run("sdx-roster", arguments);
   }

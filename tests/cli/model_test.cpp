@@ -132,10 +132,10 @@ TEST_CASE("cli: a small model says which words of a prompt it has never read") {
 TEST_CASE("cli: sdx-model says what a file is that is no model of ours") {
   const Place place;
   const at::Tensor one = at::zeros({1});
-  place.write("sdxl.safetensors", {{"conditioner.embedders.0.transformer.x", one},
-                                   {"model.diffusion_model.label_emb.0.0.weight", one}});
-  place.check_refused(place.import("sdxl.safetensors"), 65,
-                      {"sdxl.safetensors", "Stable Diffusion XL", "later version"});
+  place.write("refiner.safetensors", {{"conditioner.embedders.0.model.x", one},
+                                      {"model.diffusion_model.label_emb.0.0.weight", one}});
+  place.check_refused(place.import("refiner.safetensors"), 65,
+                      {"refiner.safetensors", "the refiner of Stable Diffusion XL"});
   place.write("lora.safetensors", {{"lora_unet_x.lora_down.weight", one}});
   place.check_refused(place.import("lora.safetensors"), 65, {"lora.safetensors", "a LoRA"});
   place.write("vae.safetensors",

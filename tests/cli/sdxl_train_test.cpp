@@ -141,7 +141,7 @@ TEST_CASE("cli: a training of SDXL resumes with the encoders that it began with"
   const SdxlPlace place;
   place.train("Ada", {"--train-encoders", "2"});
   const sdx::Json config = sdx::read_json_file(place.place.path() / "runs/Ada/config.json");
-  CHECK(config["train-encoders"] == "2");
+  CHECK(config["train-encoders"] == 2);
   const RunResult other = place.run("sdx-train", {"--resume", "runs/Ada", "--train-encoders", "1"});
   CHECK(other.exit_code == 64);
   CHECK_THAT(other.err, ContainsSubstring("it had \"2\", found \"1\""));

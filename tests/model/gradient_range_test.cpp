@@ -33,7 +33,7 @@ TEST_CASE("model: a gradient of zeros stays one", "[model]") {
 
 TEST_CASE("model: the UNet's gradient in float16 is that in float32", "[model]") {
   const sdx::Bundle bundle = sdx::test::mini_bundle();
-  const at::Tensor sample = noise(1, {2, 4, 16, 16});
+  const at::Tensor sample = noise(1, {2, bundle.info().latent_channels, 16, 16});
   const at::Tensor timesteps = at::arange(2, at::kLong) * 300 + 50;
   const at::Tensor target = noise(3, sample.sizes());
   const auto gradient_in = [&](at::ScalarType dtype) {

@@ -57,7 +57,7 @@ void check_split(const sdx::Bundle& bundle) {
   INFO(bundle.info().name);
   const at::NoGradGuard no_grad;
   const sdx::UNet unet(bundle, {});
-  const at::Tensor sample = noise(1, {2, 4, 17, 14});
+  const at::Tensor sample = noise(1, {2, bundle.info().latent_channels, 17, 14});
   const sdx::Conditioning context{noise(2, {2, 77, bundle.info().context_width()})};
   const at::Tensor timesteps = at::tensor({700, 20});
   const at::Tensor whole = unet.forward(sample, timesteps, context);

@@ -59,7 +59,7 @@ TEST_CASE("roster: a record of commit 4ce8870 is read, and written again in toda
           "[roster]") {
   const auto old = sdx::read_record(old_person());
   REQUIRE(old);
-  CHECK(old->identity.model_hash == "9bc1f0117b");
+  CHECK(old->identity.model_hash == "f96329ecd5");
   CHECK(old->identity.portraits_hash.starts_with("06225c5c"));
   CHECK(old->identity.settings.at("milestone-steps") == "10");
   CHECK(old->identity.settings.at("dtype") == "null");

@@ -7,13 +7,11 @@
 #include "sdx/device/device.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
-#include "support/mini_bundle.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
-using sdx::test::mini_bundle;
 using sdx::test::read_bytes;
 using sdx::test::TempFolder;
 using sdx::test::tiny_bundle;
@@ -125,9 +123,9 @@ TEST_CASE("roster: the names of commit 4ce8870 are still those of a picture with
   wanted.settings.sampler.steps = 4;
   wanted.settings.width_px = 64;
   wanted.settings.height_px = 64;
-  wanted.settings.guidance_scale = mini_bundle().info().guidance_scale;
-  const auto names = sdx::list_team_images({wanted}, mini_bundle(), words, {});
-  CHECK(names.front().file == "pictures/Ada1/ada1-as-an-astronaut-1-903acc16.png");
+  wanted.settings.guidance_scale = tiny_bundle().info().guidance_scale;
+  const auto names = sdx::list_team_images({wanted}, tiny_bundle(), words, {});
+  CHECK(names.front().file == "pictures/Ada1/ada1-as-an-astronaut-1-8a26841c.png");
 }
 
 TEST_CASE("roster: a picture of commit 4ce8870 is the one of the dtype that made it", "[roster]") {

@@ -23,5 +23,7 @@ int main(int argc, char** argv) {
   constexpr int kAllSkipped = 4;  // version 3's code for it, which tests/CMakeLists.txt tells CTest
   const int result = Catch::Session().run(argc, argv);
   const int skipped = sdx::test::skipped_cases();
-  return result == 0 && skipped > 0 && skipped == cases ? kAllSkipped : result;
+  if (result != 0)
+    return 1;  // version 2 gives the number of failures, which might be that of skips
+  return skipped > 0 && skipped == cases ? kAllSkipped : 0;
 }
