@@ -142,7 +142,7 @@ TEST_CASE("checkpoint: one of commit 4ce8870 is read", "[training]") {
   CHECK(read.identity.settings.at("name") == "\"Chloe1\"");
   CHECK(read.identity.settings.at("max-steps") == "30");
   CHECK(read.identity.settings.at("stop") == "\"never\"");
-  CHECK(read.identity.model_hash == "9bc1f0117b");
+  CHECK(read.identity.model_hash == "f96329ecd5");
   CHECK(read.identity.contents.empty());
 }
 

@@ -72,7 +72,18 @@ std::string advise_file(const fs::path& folder) {
 
 void take_learnt_words(const std::vector<AddedWord>& added, const fs::path& folder,
                        ModelCheckpoint& checkpoint) {
-  if (added.empty() || checkpoint.text_encoders.size() != 1) return;
+  if (added.empty()) return;
+  if (checkpoint.text_encoders.size() != 1) {
+    // Their vectors for the second text encoder lie under ids of a tokenizer of its own.
+    for (const LearntWord& word : group_vectors(added)) {
+      checkpoint.remarks.push_back(
+          "The word " + describe(word) +
+          " of its tokenizer was left out: words are not taken out of a pipeline with two text "
+          "encoders" +
+          advise_file(folder) + ".");
+    }
+    return;
+  }
   CheckpointTextEncoder& encoder = checkpoint.text_encoders.front();
   const auto found = encoder.weights.tensors.find(kTable);
   if (found == encoder.weights.tensors.end()) return;

@@ -226,3 +226,16 @@ TEST_CASE("model: marks of v-prediction in an SDXL's file are heeded") {
   CHECK(zero.noise_schedule.prediction_type == sdx::PredictionType::kVelocity);
   CHECK(zero.noise_schedule.zero_terminal_snr);
 }
+
+TEST_CASE("model: words that an SDXL's tokenizer has learnt are named, and left out") {
+  const TempFolder folder;
+  const fs::path checkpoint = folder.path() / "folder";
+  SyntheticModel("sdxl-tiny").write_folder(checkpoint, at::kFloat);
+  sdx::write_file_atomically(checkpoint / "tokenizer/added_tokens.json",
+                             R"({"<cat-toy>": 49408, "<cat-toy>_1": 49409})");
+  const sdx::ImportReport report = import(checkpoint, folder.path() / "x");
+  CHECK(report.learnt.empty());
+  REQUIRE(report.remarks.size() == 1);
+  CHECK_THAT(report.remarks.front(), ContainsSubstring("\"<cat-toy>\" (ids 49408, 49409)") &&
+                                         ContainsSubstring("two text encoders"));
+}
