@@ -6,24 +6,13 @@
 #include "sdx/model/unet.h"
 #include "sdx/prompt/prompt.h"
 #include "support/tiny_bundle.h"
+#include "support/two_chunks.h"
 
 #include "support/catch.h"
 
 using sdx::test::golden;
 using sdx::test::tiny_bundle;
-
-namespace {
-
-/// As in the script: long enough that the second <Ada> stands in the second chunk.
-std::string two_chunk_prompt() {
-  std::string text = "a photo of <Ada> ";
-  for (int i = 0; i < 5; ++i) {
-    text += "a photo of a person in the snow with red hair wearing a hat smiling ";
-  }
-  return text + "and <Ada> in the hat";
-}
-
-}  // namespace
+using sdx::test::two_chunk_prompt;
 
 TEST_CASE("prompt: the gradient in spliced vectors is that of diffusers, over two chunks") {
   const auto tokenizer = tiny_bundle().load_tokenizer();

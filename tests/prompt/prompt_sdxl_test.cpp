@@ -9,25 +9,14 @@
 #include "sdx/model/unet.h"
 #include "sdx/prompt/prompt.h"
 #include "support/tiny_sdxl.h"
+#include "support/two_chunks.h"
 
 #include "support/catch.h"
 
 using sdx::test::sdxl_golden;
 using sdx::test::synthetic_noise;
 using sdx::test::tiny_sdxl;
-
-namespace {
-
-/// As in the script: long enough that the second <Ada> stands in the second chunk.
-std::string two_chunk_prompt() {
-  std::string text = "a photo of <Ada> ";
-  for (int i = 0; i < 5; ++i) {
-    text += "a photo of a person in the snow with red hair wearing a hat smiling ";
-  }
-  return text + "and <Ada> in the hat";
-}
-
-}  // namespace
+using sdx::test::two_chunk_prompt;
 
 TEST_CASE("prompt: the gradient in both encoders' vectors is that of diffusers") {
   const auto tokenizer = tiny_sdxl().load_tokenizer();

@@ -10,6 +10,7 @@
 #include "sdx/model/unet.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "support/imported.h"
 #include "support/parity.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
@@ -19,33 +20,17 @@
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::import_copy;
+using sdx::test::import_refusal;
 using sdx::test::SyntheticModel;
 using sdx::test::TempFolder;
 
 namespace {
 
-sdx::ImportReport import(const fs::path& checkpoint, const fs::path& destination,
-                         sdx::ImportOptions options = {}) {
-  options.name = "copy";
-  return sdx::import_checkpoint(checkpoint, destination, options);
-}
-
 /// The single file of a tiny Stable Diffusion 1, made once.
 const sdx::TensorMap& tiny_single_file() {
   static const sdx::TensorMap tensors = SyntheticModel("sd1-tiny").original_weights(at::kFloat);
   return tensors;
-}
-
-/// The message with which a single file of these tensors is refused, nothing left behind.
-std::string refusal(const sdx::TensorMap& tensors) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "model.safetensors";
-  sdx::write_safetensors(file, tensors);
-  const std::string message =
-      sdx::test::catch_message<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
-  CHECK(sdx::test::entries_in(folder.path()) == 1);
-  CHECK_THAT(message, ContainsSubstring("model.safetensors"));
-  return message;
 }
 
 }  // namespace
@@ -57,8 +42,8 @@ TEST_CASE("model: both layouts of Stable Diffusion 1 and 2 compute what diffuser
     const SyntheticModel model(name);
     model.write_folder(folder.path() / "folder", at::kFloat);
     model.write_single_file(folder.path() / "single.safetensors", at::kFloat);
-    const auto from_folder = import(folder.path() / "folder", folder.path() / "a");
-    const auto from_file = import(folder.path() / "single.safetensors", folder.path() / "b");
+    const auto from_folder = import_copy(folder.path() / "folder", folder.path() / "a");
+    const auto from_file = import_copy(folder.path() / "single.safetensors", folder.path() / "b");
     CHECK(from_folder.info.sha256 == from_file.info.sha256);
     const bool second = name == "sd2-tiny";
     for (const sdx::BundleInfo& info : {from_folder.info, from_file.info}) {
@@ -87,8 +72,8 @@ TEST_CASE("model: averaged weights are preferred, and said so") {
   }
   with_average["model_ema.decay"] = at::zeros({});
   sdx::write_safetensors(folder.path() / "both.safetensors", with_average);
-  const auto expected = import(folder.path() / "averaged.safetensors", folder.path() / "a");
-  const auto found = import(folder.path() / "both.safetensors", folder.path() / "b");
+  const auto expected = import_copy(folder.path() / "averaged.safetensors", folder.path() / "a");
+  const auto found = import_copy(folder.path() / "both.safetensors", folder.path() / "b");
   CHECK(expected.info.sha256 == found.info.sha256);
   REQUIRE(found.remarks.size() == 1);
   CHECK_THAT(found.remarks.front(), ContainsSubstring("EMA") && ContainsSubstring("208 tensors"));
@@ -99,7 +84,7 @@ TEST_CASE("model: files that are something else are called by their name") {
   const auto with = [&good](const std::string& name, const at::Tensor& tensor) {
     sdx::TensorMap tensors = good;
     tensors[name] = tensor;
-    return refusal(tensors);
+    return import_refusal(tensors);
   };
   const at::Tensor one = at::zeros({1});
   CHECK_THAT(with("model.diffusion_model.input_blocks.0.0.weight", at::zeros({32, 8, 3, 3})),
@@ -111,30 +96,31 @@ TEST_CASE("model: files that are something else are called by their name") {
   CHECK_THAT(with("surprise.weight", one), ContainsSubstring("\"surprise.weight\" is unknown"));
   CHECK_THAT(with("first_stage_model.surprise.weight", one),
              ContainsSubstring("\"first_stage_model.surprise.weight\" is unknown"));
-  CHECK_THAT(refusal({{"lora_unet_down_blocks_0.lora_down.weight", one}}),
+  CHECK_THAT(import_refusal({{"lora_unet_down_blocks_0.lora_down.weight", one}}),
              ContainsSubstring("a LoRA"));
-  CHECK_THAT(refusal({{"encoder.conv_in.weight", one}, {"decoder.conv_in.weight", one}}),
+  CHECK_THAT(import_refusal({{"encoder.conv_in.weight", one}, {"decoder.conv_in.weight", one}}),
              ContainsSubstring("a VAE without a UNet"));
-  CHECK_THAT(refusal({{"emb_params", one}}), ContainsSubstring("an embedding"));
-  CHECK_THAT(refusal({{"x", one}}), ContainsSubstring("model.diffusion_model.*"));
+  CHECK_THAT(import_refusal({{"emb_params", one}}), ContainsSubstring("an embedding"));
+  CHECK_THAT(import_refusal({{"x", one}}), ContainsSubstring("model.diffusion_model.*"));
 }
 
 TEST_CASE("model: a tensor of a single file that is missing, misshapen or not finite is named") {
   const std::string name = "model.diffusion_model.middle_block.0.in_layers.2.weight";
   sdx::TensorMap tensors = tiny_single_file();
   tensors.erase(name);
-  CHECK_THAT(refusal(tensors),
+  CHECK_THAT(import_refusal(tensors),
              ContainsSubstring("\"mid_block.resnets.0.conv1.weight\" is missing"));
   const std::string norm = "model.diffusion_model.middle_block.1.norm.weight";
   tensors[name] = at::zeros({64, 64, 3, 3});
   tensors.erase(norm);
-  CHECK_THAT(refusal(tensors),
+  CHECK_THAT(import_refusal(tensors),
              ContainsSubstring("\"mid_block.attentions.0.norm.weight\" is missing"));
   tensors[norm] = at::zeros({64});
   tensors[name] = at::zeros({64, 64, 1, 1});
-  CHECK_THAT(refusal(tensors), ContainsSubstring("expected shape [64,64,3,3], found [64,64,1,1]"));
+  CHECK_THAT(import_refusal(tensors),
+             ContainsSubstring("expected shape [64,64,3,3], found [64,64,1,1]"));
   tensors[name] = at::full({64, 64, 3, 3}, std::nan(""));
-  CHECK_THAT(refusal(tensors), ContainsSubstring("not finite"));
+  CHECK_THAT(import_refusal(tensors), ContainsSubstring("not finite"));
 
   tensors[name] = at::full({64, 64, 3, 3}, 1e6);  // finite, but not as a half
   const TempFolder folder;
@@ -142,7 +128,7 @@ TEST_CASE("model: a tensor of a single file that is missing, misshapen or not fi
   sdx::ImportOptions options;
   options.dtype = sdx::WeightsDtype::kFp16;
   CHECK_THAT(sdx::test::catch_message<sdx::DataError>([&] {
-               import(folder.path() / "large.safetensors", folder.path() / "bundle", options);
+               import_copy(folder.path() / "large.safetensors", folder.path() / "bundle", options);
              }),
              ContainsSubstring("`dtype` too narrow"));
 }
@@ -152,8 +138,8 @@ TEST_CASE("model: a truncated single file is refused") {
   const fs::path file = folder.path() / "whole.safetensors";
   sdx::write_safetensors(file, tiny_single_file());
   fs::resize_file(file, fs::file_size(file) / 2);
-  const auto message =
-      sdx::test::catch_message<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
+  const auto message = sdx::test::catch_message<sdx::DataError>(
+      [&] { import_copy(file, folder.path() / "bundle"); });
   CHECK_THAT(message, ContainsSubstring("whole.safetensors"));
   CHECK(sdx::test::entries_in(folder.path()) == 1);
 }
@@ -165,7 +151,7 @@ TEST_CASE("model: a linked bundle is the same model, until its file changes") {
   model.write_single_file(file, at::kFloat);
   sdx::ImportOptions options;
   options.link = true;
-  import(file, folder.path() / "linked", options);
+  import_copy(file, folder.path() / "linked", options);
   const sdx::Bundle bundle = sdx::Bundle::open(folder.path() / "linked");
   CHECK(sdx::find_damage(bundle).empty());
   CHECK(sdx::summarise_parts(bundle)[1].linked);
@@ -187,7 +173,7 @@ TEST_CASE("model: a linked bundle is the same model, until its file changes") {
              ContainsSubstring("moved or deleted"));
 
   options.dtype = sdx::WeightsDtype::kFp16;
-  CHECK_THROWS_AS(import(folder.path() / "elsewhere", folder.path() / "c", options),
+  CHECK_THROWS_AS(import_copy(folder.path() / "elsewhere", folder.path() / "c", options),
                   sdx::UsageError);
 }
 
@@ -197,7 +183,7 @@ TEST_CASE("model: weights are converted on the way, and the prediction is the us
   sdx::ImportOptions options;
   options.dtype = sdx::WeightsDtype::kFp16;
   options.prediction = sdx::PredictionType::kEpsilon;
-  const auto report = import(folder.path() / "m.safetensors", folder.path() / "b", options);
+  const auto report = import_copy(folder.path() / "m.safetensors", folder.path() / "b", options);
   CHECK(report.info.dtype == "fp16");
   CHECK(report.info.noise_schedule.prediction_type == sdx::PredictionType::kEpsilon);
   CHECK(report.info.native_size_px == 512);
@@ -211,7 +197,7 @@ TEST_CASE("model: shards and variants of a folder are found; a missing shard is 
   const SyntheticModel model("sd1-tiny");
   const fs::path checkpoint = folder.path() / "folder";
   model.write_folder(checkpoint, at::kFloat);
-  const auto whole = import(checkpoint, folder.path() / "whole").info;
+  const auto whole = import_copy(checkpoint, folder.path() / "whole").info;
 
   const fs::path file = checkpoint / "unet/diffusion_pytorch_model.safetensors";
   sdx::Json index = {{"weight_map", sdx::Json::object()}};
@@ -225,17 +211,17 @@ TEST_CASE("model: shards and variants of a folder are found; a missing shard is 
   sdx::write_safetensors(checkpoint / "unet/shard-0.safetensors", shards[0]);
   sdx::write_safetensors(checkpoint / "unet/shard-1.safetensors", shards[1]);
   sdx::write_file_atomically(file.string() + ".index.json", index.dump());
-  CHECK(import(checkpoint, folder.path() / "sharded").info.sha256 == whole.sha256);
+  CHECK(import_copy(checkpoint, folder.path() / "sharded").info.sha256 == whole.sha256);
 
   fs::remove(checkpoint / "unet/shard-1.safetensors");
   CHECK_THAT(sdx::test::catch_message<sdx::MissingInputError>(
-                 [&] { import(checkpoint, folder.path() / "x"); }),
+                 [&] { import_copy(checkpoint, folder.path() / "x"); }),
              ContainsSubstring("shard-1.safetensors: missing") && ContainsSubstring("2 shards"));
 
   fs::remove(file.string() + ".index.json");
   sdx::write_safetensors(checkpoint / "unet/diffusion_pytorch_model.fp16.safetensors",
                          model.weights("unet", at::kHalf));
-  const auto variant = import(checkpoint, folder.path() / "variant");
+  const auto variant = import_copy(checkpoint, folder.path() / "variant");
   CHECK(variant.info.dtype == "fp16");
   CHECK_THAT(variant.remarks.front(), ContainsSubstring("variant fp16"));
 }
@@ -245,7 +231,7 @@ TEST_CASE("model: attention of old VAEs is the same under other names") {
   const SyntheticModel model("sd1-tiny");
   const fs::path checkpoint = folder.path() / "folder";
   model.write_folder(checkpoint, at::kFloat);
-  const auto now = import(checkpoint, folder.path() / "now").info;
+  const auto now = import_copy(checkpoint, folder.path() / "now").info;
   sdx::TensorMap old;
   for (const auto& [name, tensor] : model.weights("vae", at::kFloat)) {
     std::string renamed = name;
@@ -261,7 +247,7 @@ TEST_CASE("model: attention of old VAEs is the same under other names") {
     old[renamed] = tensor;
   }
   sdx::write_safetensors(checkpoint / "vae/diffusion_pytorch_model.safetensors", old);
-  CHECK(import(checkpoint, folder.path() / "old").info.sha256 == now.sha256);
+  CHECK(import_copy(checkpoint, folder.path() / "old").info.sha256 == now.sha256);
 }
 
 TEST_CASE("model: other pipelines in diffusers' layout are refused by their name") {
@@ -277,7 +263,7 @@ TEST_CASE("model: other pipelines in diffusers' layout are refused by their name
     sdx::write_file_atomically(folder.path() / "model_index.json",
                                sdx::Json{{"_class_name", kind}}.dump());
     CHECK_THAT(sdx::test::catch_message<sdx::DataError>(
-                   [&] { import(folder.path(), folder.path() / "x"); }),
+                   [&] { import_copy(folder.path(), folder.path() / "x"); }),
                ContainsSubstring(kind) && ContainsSubstring(words));
   }
 }
@@ -302,15 +288,16 @@ TEST_CASE("model: a .ckpt file is the same checkpoint, and its hints are heeded"
     const SyntheticModel model(name);
     model.write_ckpt(folder.path() / "model.ckpt", 875'000);
     model.write_single_file(folder.path() / "model.safetensors", at::kFloat);
-    const auto from_ckpt = import(folder.path() / "model.ckpt", folder.path() / (name + "-a"));
+    const auto from_ckpt = import_copy(folder.path() / "model.ckpt", folder.path() / (name + "-a"));
     const auto from_file =
-        import(folder.path() / "model.safetensors", folder.path() / (name + "-b"));
+        import_copy(folder.path() / "model.safetensors", folder.path() / (name + "-b"));
     CHECK(from_ckpt.info.sha256 == from_file.info.sha256);
     CHECK(from_ckpt.info.noise_schedule.prediction_type == sdx::PredictionType::kEpsilon);
   }
   sdx::ImportOptions options;
   options.link = true;
-  CHECK_THAT(sdx::test::catch_message<sdx::UsageError>(
-                 [&] { import(folder.path() / "model.ckpt", folder.path() / "linked", options); }),
+  CHECK_THAT(sdx::test::catch_message<sdx::UsageError>([&] {
+               import_copy(folder.path() / "model.ckpt", folder.path() / "linked", options);
+             }),
              ContainsSubstring("`link` needs .safetensors files"));
 }

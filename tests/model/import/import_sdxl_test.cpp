@@ -6,6 +6,7 @@
 #include "sdx/model/import/import.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "support/imported.h"
 #include "support/parity.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
@@ -14,33 +15,17 @@
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::import_copy;
+using sdx::test::import_refusal;
 using sdx::test::SyntheticModel;
 using sdx::test::TempFolder;
 
 namespace {
 
-sdx::ImportReport import(const fs::path& checkpoint, const fs::path& destination) {
-  sdx::ImportOptions options;
-  options.name = "copy";
-  return sdx::import_checkpoint(checkpoint, destination, options);
-}
-
 /// The single file of the tiny SDXL, made once.
 const sdx::TensorMap& tiny_single_file() {
   static const sdx::TensorMap tensors = SyntheticModel("sdxl-tiny").original_weights(at::kFloat);
   return tensors;
-}
-
-/// The message with which a single file of these tensors is refused, nothing left behind.
-std::string refusal(const sdx::TensorMap& tensors) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "model.safetensors";
-  sdx::write_safetensors(file, tensors);
-  const std::string message =
-      sdx::test::catch_message<sdx::DataError>([&] { import(file, folder.path() / "bundle"); });
-  CHECK(sdx::test::entries_in(folder.path()) == 1);
-  CHECK_THAT(message, ContainsSubstring("model.safetensors"));
-  return message;
 }
 
 /// Tensors whose names begin with `from` are called by another beginning; without one they go.
@@ -66,8 +51,8 @@ TEST_CASE("model: both layouts of SDXL's anatomy compute what diffusers computes
     const SyntheticModel model(name);
     model.write_folder(folder.path() / "folder", at::kFloat);
     model.write_single_file(folder.path() / "single.safetensors", at::kFloat);
-    const auto from_folder = import(folder.path() / "folder", folder.path() / "a");
-    const auto from_file = import(folder.path() / "single.safetensors", folder.path() / "b");
+    const auto from_folder = import_copy(folder.path() / "folder", folder.path() / "a");
+    const auto from_file = import_copy(folder.path() / "single.safetensors", folder.path() / "b");
     CHECK(from_folder.info.sha256 == from_file.info.sha256);
     for (const sdx::BundleInfo& info : {from_folder.info, from_file.info}) {
       CHECK(info.family == sdx::ModelFamily::kSdxl);
@@ -90,7 +75,7 @@ TEST_CASE("model: both layouts of SDXL's anatomy compute what diffusers computes
 TEST_CASE("model: an SDXL without one of its encoders is refused, which is named") {
   for (const std::string prefix :
        {"conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."}) {
-    CHECK_THAT(refusal(with_other_beginning(tiny_single_file(), prefix, "")),
+    CHECK_THAT(import_refusal(with_other_beginning(tiny_single_file(), prefix, "")),
                ContainsSubstring("two text encoders") && ContainsSubstring(prefix + "*"));
   }
   const TempFolder folder;
@@ -98,7 +83,7 @@ TEST_CASE("model: an SDXL without one of its encoders is refused, which is named
   for (const std::string part : {"text_encoder_2", "text_encoder"}) {
     fs::rename(folder.path() / "folder" / part, folder.path() / "away");
     CHECK_THAT(sdx::test::catch_message<sdx::MissingInputError>(
-                   [&] { import(folder.path() / "folder", folder.path() / "x"); }),
+                   [&] { import_copy(folder.path() / "folder", folder.path() / "x"); }),
                ContainsSubstring(part + "/config.json"));
     CHECK_FALSE(fs::exists(folder.path() / "x"));
     fs::rename(folder.path() / "away", folder.path() / "folder" / part);
@@ -111,16 +96,16 @@ TEST_CASE("model: the refiner of SDXL is refused by its name, in both layouts") 
       with_other_beginning(tiny_single_file(), "conditioner.embedders.0.transformer.", "");
   tensors = with_other_beginning(tensors, "conditioner.embedders.1.model.",
                                  "conditioner.embedders.0.model.");
-  CHECK_THAT(refusal(tensors), ContainsSubstring("the refiner of Stable Diffusion XL"));
+  CHECK_THAT(import_refusal(tensors), ContainsSubstring("the refiner of Stable Diffusion XL"));
 
   const TempFolder folder;
   sdx::write_file_atomically(
       folder.path() / "model_index.json",
       R"({"_class_name": "StableDiffusionXLImg2ImgPipeline", "requires_aesthetics_score": true,
           "text_encoder": [null, null], "text_encoder_2": ["transformers", "x"]})");
-  CHECK_THAT(
-      sdx::test::catch_message<sdx::DataError>([&] { import(folder.path(), folder.path() / "x"); }),
-      ContainsSubstring("model_index.json") && ContainsSubstring("the refiner"));
+  CHECK_THAT(sdx::test::catch_message<sdx::DataError>(
+                 [&] { import_copy(folder.path(), folder.path() / "x"); }),
+             ContainsSubstring("model_index.json") && ContainsSubstring("the refiner"));
 }
 
 TEST_CASE("model: a truncated shard or file of an SDXL is refused by its name") {
@@ -128,7 +113,7 @@ TEST_CASE("model: a truncated shard or file of an SDXL is refused by its name") 
   const SyntheticModel model("sdxl-tiny");
   const fs::path checkpoint = folder.path() / "folder";
   model.write_folder(checkpoint, at::kFloat);
-  const auto whole = import(checkpoint, folder.path() / "whole").info;
+  const auto whole = import_copy(checkpoint, folder.path() / "whole").info;
 
   const fs::path file = checkpoint / "text_encoder_2/model.safetensors";
   sdx::Json index = {{"weight_map", sdx::Json::object()}};
@@ -144,30 +129,31 @@ TEST_CASE("model: a truncated shard or file of an SDXL is refused by its name") 
                            shards[i]);
   }
   sdx::write_file_atomically(file.string() + ".index.json", index.dump());
-  CHECK(import(checkpoint, folder.path() / "sharded").info.sha256 == whole.sha256);
+  CHECK(import_copy(checkpoint, folder.path() / "sharded").info.sha256 == whole.sha256);
 
   const fs::path shard = file.parent_path() / "shard-1.safetensors";
   const auto size = fs::file_size(shard);
   for (const std::uintmax_t left : {size - 1, size / 2, std::uintmax_t{100}, std::uintmax_t{3}}) {
     fs::resize_file(shard, left);
-    CHECK_THAT(
-        sdx::test::catch_message<sdx::DataError>([&] { import(checkpoint, folder.path() / "x"); }),
-        ContainsSubstring("text_encoder_2/shard-1.safetensors"));
+    CHECK_THAT(sdx::test::catch_message<sdx::DataError>(
+                   [&] { import_copy(checkpoint, folder.path() / "x"); }),
+               ContainsSubstring("text_encoder_2/shard-1.safetensors"));
     CHECK_FALSE(fs::exists(folder.path() / "x"));
   }
 
   const fs::path single = folder.path() / "whole.safetensors";
   sdx::write_safetensors(single, tiny_single_file());
   fs::resize_file(single, fs::file_size(single) - 1);
-  CHECK_THAT(sdx::test::catch_message<sdx::DataError>([&] { import(single, folder.path() / "x"); }),
-             ContainsSubstring("whole.safetensors"));
+  CHECK_THAT(
+      sdx::test::catch_message<sdx::DataError>([&] { import_copy(single, folder.path() / "x"); }),
+      ContainsSubstring("whole.safetensors"));
 }
 
 TEST_CASE("model: a tensor of an SDXL that is missing or misshapen is named") {
   const auto without = [](const std::string& name) {
     sdx::TensorMap tensors = tiny_single_file();
     REQUIRE(tensors.erase(name) == 1);
-    return refusal(tensors);
+    return import_refusal(tensors);
   };
   CHECK_THAT(without("model.diffusion_model.label_emb.0.2.weight"),
              ContainsSubstring("\"add_embedding.linear_2.weight\" is missing"));
@@ -178,7 +164,7 @@ TEST_CASE("model: a tensor of an SDXL that is missing or misshapen is named") {
       ContainsSubstring("attn2.to_k.weight"));
   sdx::TensorMap tensors = tiny_single_file();
   tensors["model.diffusion_model.label_emb.0.0.weight"] = at::zeros({256, 1600});
-  CHECK_THAT(refusal(tensors), ContainsSubstring("model.safetensors"));
+  CHECK_THAT(import_refusal(tensors), ContainsSubstring("model.safetensors"));
 }
 
 TEST_CASE("model: the middle's transformer is as deep as the first one of the last level") {
@@ -196,7 +182,7 @@ TEST_CASE("model: the middle's transformer is as deep as the first one of the la
   });
   REQUIRE(erased == 20);
   sdx::write_safetensors(checkpoint / "unet/diffusion_pytorch_model.safetensors", unet);
-  CHECK_NOTHROW(import(checkpoint, folder.path() / "bundle"));
+  CHECK_NOTHROW(import_copy(checkpoint, folder.path() / "bundle"));
 }
 
 TEST_CASE("model: the projection of Playground's files is the same under its longer name") {
@@ -207,8 +193,8 @@ TEST_CASE("model: the projection of Playground's files is the same under its lon
   tensors[name + ".weight.weight"] = tensors.at(name).t().contiguous();
   tensors.erase(name);
   sdx::write_safetensors(folder.path() / "longer.safetensors", tensors);
-  CHECK(import(folder.path() / "usual.safetensors", folder.path() / "a").info.sha256 ==
-        import(folder.path() / "longer.safetensors", folder.path() / "b").info.sha256);
+  CHECK(import_copy(folder.path() / "usual.safetensors", folder.path() / "a").info.sha256 ==
+        import_copy(folder.path() / "longer.safetensors", folder.path() / "b").info.sha256);
 }
 
 TEST_CASE("model: marks of v-prediction in an SDXL's file are heeded") {
@@ -218,11 +204,11 @@ TEST_CASE("model: marks of v-prediction in an SDXL's file are heeded") {
   sdx::write_safetensors(folder.path() / "v.safetensors", tensors);
   tensors["ztsnr"] = at::zeros({0});
   sdx::write_safetensors(folder.path() / "zero.safetensors", tensors);
-  const auto velocity = import(folder.path() / "v.safetensors", folder.path() / "v").info;
+  const auto velocity = import_copy(folder.path() / "v.safetensors", folder.path() / "v").info;
   CHECK(velocity.noise_schedule.prediction_type == sdx::PredictionType::kVelocity);
   CHECK_FALSE(velocity.noise_schedule.zero_terminal_snr);
   CHECK(velocity.native_size_px == 1024);
-  const auto zero = import(folder.path() / "zero.safetensors", folder.path() / "z").info;
+  const auto zero = import_copy(folder.path() / "zero.safetensors", folder.path() / "z").info;
   CHECK(zero.noise_schedule.prediction_type == sdx::PredictionType::kVelocity);
   CHECK(zero.noise_schedule.zero_terminal_snr);
 }
@@ -233,7 +219,7 @@ TEST_CASE("model: words that an SDXL's tokenizer has learnt are named, and left 
   SyntheticModel("sdxl-tiny").write_folder(checkpoint, at::kFloat);
   sdx::write_file_atomically(checkpoint / "tokenizer/added_tokens.json",
                              R"({"<cat-toy>": 49408, "<cat-toy>_1": 49409})");
-  const sdx::ImportReport report = import(checkpoint, folder.path() / "x");
+  const sdx::ImportReport report = import_copy(checkpoint, folder.path() / "x");
   CHECK(report.learnt.empty());
   REQUIRE(report.remarks.size() == 1);
   CHECK_THAT(report.remarks.front(), ContainsSubstring("\"<cat-toy>\" (ids 49408, 49409)") &&
