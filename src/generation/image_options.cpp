@@ -1,8 +1,8 @@
 #include "sdx/generation/image_options.h"
 
 #include <cmath>
-#include <cstdio>
 
+#include "generation/size_text.h"
 #include "sdx/image/decode.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
@@ -37,55 +37,6 @@ void parse_seed(ImageOptions& options, const std::string& text) {
     throw UsageError("`seed` " + text + ": there is no seed to count from; `from-image` has one");
   }
   options.seed = text[0] == '+' ? *options.seed + distance : *options.seed - distance;
-}
-
-constexpr int kMostPixels = 65536;  ///< of a side: more is a slip
-
-/// "512x768", or "auto" for no size.
-ImageSize parse_size(const char* setting, const std::string& text) {
-  if (text == "auto") return {};
-  ImageSize size;
-  char rest = 0;
-  const int fields = std::sscanf(text.c_str(), "%6dx%6d%c", &size.width_px, &size.height_px, &rest);
-  const bool is_size = fields == 2 && size.width_px >= 1 && size.height_px >= 1 &&
-                       size.width_px <= kMostPixels && size.height_px <= kMostPixels;
-  if (!is_size) throw SettingError(setting, "WIDTHxHEIGHT, for example 512x512, or auto", text);
-  return size;
-}
-
-std::string size_text(const ImageSize& size) {
-  if (size.width_px == 0) return "auto";
-  return std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
-}
-
-constexpr double kLongestAspect = 8;  ///< more is a slip
-
-/// "3:4", or "auto" for a square.
-void parse_aspect(ImageOptions& options, const std::string& text) {
-  double aspect = 0;
-  if (text != "auto") {
-    double width = 0;
-    double height = 0;
-    char rest = 0;
-    const int fields = std::sscanf(text.c_str(), "%9lf:%9lf%c", &width, &height, &rest);
-    const bool is_aspect = fields == 2 && width > 0 && height > 0 &&
-                           width / height <= kLongestAspect && height / width <= kLongestAspect;
-    if (!is_aspect) {
-      throw SettingError("aspect", "WIDTH:HEIGHT, for example 3:4, at most 8:1, or auto", text);
-    }
-    aspect = width / height;
-  }
-  options.settings.aspect = aspect;
-}
-
-/// "12,0": what was cut away on the left and above.
-void parse_crop(ImageOptions& options, const std::string& text) {
-  ImagePlace& place = options.settings.place;
-  char rest = 0;
-  const int fields = std::sscanf(text.c_str(), "%6d,%6d%c", &place.left_px, &place.top_px, &rest);
-  const auto is_length = [](int px) { return px >= 0 && px <= kMostPixels; };
-  if (fields == 2 && is_length(place.left_px) && is_length(place.top_px)) return;
-  throw SettingError("crop-corner", "LEFT,TOP in pixels, for example 0,0", text);
 }
 
 void parse_sigmas(ImageOptions& options, const std::string& text) {
@@ -255,12 +206,11 @@ void add_noise_and_size(Table& table) {
       .common()
       .in_images(kBeforeModel, "Size");
   table.add_spelled(
-      "aspect",
-      [](const ImageOptions& options) {
-        return options.settings.aspect > 0 ? exact_number(options.settings.aspect) + ":1"
-                                           : std::string("auto");
+      "aspect", [](const ImageOptions& options) { return aspect_text(options.settings.aspect); },
+      [](ImageOptions& options, const std::string& text) {
+        options.settings.aspect = parse_aspect(text);
       },
-      parse_aspect, "Shape where `size` is auto, WIDTH:HEIGHT, for example 3:4; auto: a square");
+      "Shape where `size` is auto, WIDTH:HEIGHT, for example 3:4; auto: a square");
   const auto is_varied = [](const ImageOptions& options) { return options.variation_strength > 0; };
   table
       .add("variation-seed", &ImageOptions::variation_seed,
@@ -340,7 +290,12 @@ void add_place(Table& table) {
             const ImagePlace& place = options.settings.place;
             return std::to_string(place.left_px) + "," + std::to_string(place.top_px);
           },
-          parse_crop, "Tell the model that this much was cut away, LEFT,TOP in pixels")
+          [](ImageOptions& options, const std::string& text) {
+            const CropCorner corner = parse_crop_corner(text);
+            options.settings.place.left_px = corner.left_px;
+            options.settings.place.top_px = corner.top_px;
+          },
+          "Tell the model that this much was cut away, LEFT,TOP in pixels")
       .in_images(kBehindModel, "Crop corner", [](const ImageOptions& options) {
         return options.settings.place.left_px != 0 || options.settings.place.top_px != 0;
       });

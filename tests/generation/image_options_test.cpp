@@ -162,7 +162,14 @@ TEST_CASE("image options: a shape has about the native area, in the sizes of SDX
   options.settings.height_px = 32;
   CHECK(size("3:4") == ImageSize{64, 32});
   CHECK(settings.at("aspect").to_text() == "0.75:1");
-  for (const char* wrong : {"3", "0:4", "-3:4", "3:0", "9:1", "3:4:5", "3/4", ""}) {
+  for (const char* aspect : {"2:3", "1.5:1", "21:9", "auto"}) {
+    settings.at("aspect").set_text(aspect);
+    const double value = options.settings.aspect;
+    settings.at("aspect").set_text(settings.at("aspect").to_text());
+    CHECK(options.settings.aspect == value);
+  }
+  for (const char* wrong :
+       {"3", "0:4", "-3:4", "3:0", "9:1", "3:4:5", "3/4", "", "nan:1", "inf:inf", ":", "3:"}) {
     INFO(wrong);
     CHECK_THROWS_AS(settings.at("aspect").set_text(wrong), SettingError);
   }
@@ -180,6 +187,7 @@ TEST_CASE("image options: what SDXL is told of a place has words of its own") {
     INFO(wrong);
     CHECK_THROWS_AS(settings.at("crop-corner").set_text(wrong), SettingError);
   }
+  CHECK(options.settings.place == ImagePlace{{}, 34, 12, {}});  // as it was
   CHECK_THROWS_AS(settings.at("target-size").set_text("64"), SettingError);
 }
 
