@@ -56,6 +56,10 @@ SYSTEM_PACKAGES=(
   "libjpeg-dev|JPEG metadata"
   "libwebp-dev|WebP metadata"
   "libexif-dev|EXIF: camera rotation"
+  "liblcms2-dev|colour profiles of pictures"
+  "libgif-dev|GIF"
+  "libheif-dev|HEIC and AVIF"
+  "libtiff-dev|TIFF"
   "libssl-dev|SHA-256"
   "libutf8proc-dev|Unicode tables: CLIP's tokenizer"
 )

@@ -36,5 +36,7 @@ libtorch is included, in a folder of its own.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # Where dpkg-shlibdeps finds libtorch's libraries while the package is made.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${SDX_LIBTORCH}/lib")
+# Loaded when such pictures are read; HEIC, AVIF and TIFF (third_party/loaded.cmake).
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libheif1, libtiff6")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 include(CPack)

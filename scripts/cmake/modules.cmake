@@ -45,7 +45,8 @@ sdx_add_module(util LIBRARIES sdx::openssl sdx::utf8proc)
 sdx_add_module(device USES util)
 sdx_add_module(tensor USES util)
 sdx_add_module(tokenizer USES util LIBRARIES sdx::sentencepiece sdx::utf8proc)
-sdx_add_module(image USES util LIBRARIES sdx::png sdx::jpeg sdx::webp sdx::exif sdx::dlib)
+sdx_add_module(image USES util LIBRARIES sdx::png sdx::jpeg sdx::webp sdx::exif sdx::lcms sdx::gif
+               sdx::loaded sdx::dlib)
 sdx_add_module(scheduler USES util)
 sdx_add_module(model USES device tensor tokenizer image scheduler)
 sdx_add_module(embedding USES tensor tokenizer image)
@@ -66,5 +67,5 @@ target_include_directories(sdx PUBLIC "${PROJECT_SOURCE_DIR}/include")
 target_link_libraries(
   sdx
   PUBLIC sdx_version sdx::torch sdx::json sdx::opencv sdx::spdlog sdx::cli11
-  PRIVATE sdx::sentencepiece sdx::utf8proc sdx::png sdx::jpeg sdx::webp sdx::exif sdx::openssl
-          sdx::dlib)
+  PRIVATE sdx::sentencepiece sdx::utf8proc sdx::png sdx::jpeg sdx::webp sdx::exif sdx::lcms sdx::gif
+          sdx::loaded sdx::openssl sdx::dlib)

@@ -1,6 +1,8 @@
 #include "image/codec.h"
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <map>
 
 #include "image/decoders.h"
@@ -55,12 +57,53 @@ std::string webp_file(const Image& image, int quality, const ImageTexts& texts) 
   return encode_webp(image, quality, comment_block(texts), texts.xmp);
 }
 
+// --------------------------------------------------------------------------------- only read:
+// HEIC, AVIF, TIFF, BMP, GIF
+
+/// Files of ISO's base format begin with their brand.
+bool has_brand(std::string_view file, std::initializer_list<std::string_view> brands) {
+  return file.size() >= kSignatureBytes && file.substr(4, 4) == "ftyp" &&
+         std::find(brands.begin(), brands.end(), file.substr(8, 4)) != brands.end();
+}
+
+bool is_heic(std::string_view file) {
+  return has_brand(
+      file, {"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"});
+}
+
+bool is_avif(std::string_view file) { return has_brand(file, {"avif", "avis"}); }
+
+bool is_tiff(std::string_view file) {
+  using namespace std::string_view_literals;
+  for (const std::string_view start : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (file.starts_with(start)) return true;
+  }
+  return false;
+}
+
+/// Two letters are not enough to go by; four bytes behind the file's size are always zero.
+bool is_bmp(std::string_view file) {
+  return file.size() >= kSignatureBytes && file.starts_with("BM") &&
+         file.substr(6, 4) == std::string_view("\0\0\0\0", 4);
+}
+
+bool is_gif(std::string_view file) {
+  return file.starts_with("GIF87a") || file.starts_with("GIF89a");
+}
+
+Texts no_texts(std::string_view) { return {}; }
+
 // ------------------------------------------------------------------------------------------- table
 
-constexpr std::array<ImageCodec, 3> kCodecs = {{
-    {ImageFormat::kPng, ".png", is_png, decode_png, png_texts, png_file, 0},
-    {ImageFormat::kJpeg, ".jpg", is_jpeg, decode_jpeg, jpeg_texts, jpeg_file, 95},
-    {ImageFormat::kWebp, ".webp", is_webp, decode_webp, webp_texts, webp_file, 90},
+constexpr std::array<ImageCodec, 8> kCodecs = {{
+    {ImageFormat::kPng, ".png", "image/png", is_png, decode_png, png_texts, png_file, 0},
+    {ImageFormat::kJpeg, ".jpg", "image/jpeg", is_jpeg, decode_jpeg, jpeg_texts, jpeg_file, 95},
+    {ImageFormat::kWebp, ".webp", "image/webp", is_webp, decode_webp, webp_texts, webp_file, 90},
+    {ImageFormat::kHeic, ".heic", "image/heic", is_heic, decode_heic, heic_texts, nullptr, 0},
+    {ImageFormat::kAvif, ".avif", "image/avif", is_avif, decode_avif, avif_texts, nullptr, 0},
+    {ImageFormat::kTiff, ".tiff", "image/tiff", is_tiff, decode_tiff, no_texts, nullptr, 0},
+    {ImageFormat::kBmp, ".bmp", "image/bmp", is_bmp, decode_bmp, no_texts, nullptr, 0},
+    {ImageFormat::kGif, ".gif", "image/gif", is_gif, decode_gif, no_texts, nullptr, 0},
 }};
 
 }  // namespace

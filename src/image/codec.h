@@ -20,7 +20,8 @@ struct ImageTexts {
 /// All that the program knows of an image format, besides its names in format.h.
 struct ImageCodec {
   ImageFormat format;
-  std::string_view extension;  ///< of the files that are written: ".png"
+  std::string_view extension;   ///< of the files that are written: ".png"
+  std::string_view media_type;  ///< what browsers call it: "image/png"
 
   /// Whether a file begins as this format does. It may be as short as kSignatureBytes.
   bool (*has_signature)(std::string_view file);

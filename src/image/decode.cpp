@@ -2,6 +2,7 @@
 
 #include <libexif/exif-data.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -57,13 +58,10 @@ Image upright(Image image, int orientation) {
   };
   if (file.empty()) throw DataError("the file is empty");
   std::string what = "no picture in a format that is read here";
-  if (has_at(0, "GIF8")) what = "a GIF";
-  if (has_at(0, "BM")) what = "a BMP";
-  if (has_at(0, std::string_view("II*\0", 4)) || has_at(0, std::string_view("MM\0*", 4))) {
-    what = "a TIFF or a camera's raw file";
+  if (has_at(0, std::string_view("\xFF\x0A", 2)) || has_at(4, "JXL ")) what = "a JPEG XL";
+  if (has_at(0, "IIRO") || has_at(0, std::string_view("IIU\0", 4)) || has_at(4, "ftypcrx")) {
+    what = "a camera's raw file";
   }
-  if (has_at(4, "ftypavi")) what = "an AVIF";
-  if (has_at(4, "ftyphei") || has_at(4, "ftypmif1")) what = "a HEIC file";
   if (has_at(0, "%PDF")) what = "a PDF";
   std::vector<std::string> formats;
   for (const ImageFormat format : readable_formats()) formats.emplace_back(display_name(format));
@@ -111,6 +109,18 @@ Image without_alpha(const std::vector<std::uint8_t>& rgba, int width, int height
     for (std::size_t channel = 0; channel < 3; ++channel) {
       image.rgb[i + channel] =
           static_cast<std::uint8_t>((source[channel] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+  }
+  return image;
+}
+
+Image over_white(const std::vector<std::uint8_t>& premultiplied_rgba, int width, int height) {
+  Image image(width, height);
+  const std::uint8_t* source = premultiplied_rgba.data();
+  for (std::size_t i = 0; i < image.rgb.size(); i += 3, source += 4) {
+    const int white = 255 - source[3];
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      image.rgb[i + channel] = static_cast<std::uint8_t>(std::min(source[channel] + white, 255));
     }
   }
   return image;

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
+#include <cstdlib>
 #include <string>
 
+#include "image/colour_profile.h"
 #include "image/decoders.h"
 #include "sdx/util/error.h"
 
@@ -23,9 +25,15 @@ struct JpegReader {
   std::jmp_buf escape = {};
   int failure_code = 0;
   std::array<char, JMSG_LENGTH_MAX> failure = {};
+  JOCTET* profile = nullptr;
+  unsigned profile_size = 0;
+  bool is_in_profile = false;  ///< a damaged colour profile is no damage of the picture
 
   JpegReader() = default;
-  ~JpegReader() { jpeg_destroy_decompress(&info); }
+  ~JpegReader() {
+    jpeg_destroy_decompress(&info);
+    std::free(profile);
+  }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
@@ -54,7 +62,8 @@ void on_jpeg_error(j_common_ptr common) {
 
 /// libjpeg goes on after damaged data and paints it grey. We do not.
 void on_jpeg_message(j_common_ptr common, int level) {
-  if (level < 0) on_jpeg_error(common);
+  const auto& reader = *static_cast<JpegReader*>(common->client_data);
+  if (level < 0 && !reader.is_in_profile) on_jpeg_error(common);
 }
 
 void on_jpeg_progress(j_common_ptr common) {
@@ -79,7 +88,8 @@ bool read_jpeg_header(JpegReader& reader, const std::uint8_t* bytes, unsigned lo
   reader.progress.progress_monitor = on_jpeg_progress;
   info.progress = &reader.progress;
   jpeg_mem_src(&info, bytes, size);
-  jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);
+  jpeg_save_markers(&info, JPEG_APP0 + 1, 0xFFFF);  // EXIF
+  jpeg_save_markers(&info, JPEG_APP0 + 2, 0xFFFF);  // the colour profile
   jpeg_read_header(&info, TRUE);
   return true;
 }
@@ -93,6 +103,15 @@ bool read_jpeg_pixels(JpegReader& reader, std::uint8_t* pixels, std::size_t stri
     jpeg_read_scanlines(&reader.info, &row, 1);
   }
   jpeg_finish_decompress(&reader.info);  // reads on to the end marker
+  return true;
+}
+
+/// The colour profile, which may lie in several segments, in `profile`; it stays null without one.
+bool read_jpeg_profile(JpegReader& reader) {
+  if (setjmp(reader.escape) != 0) return false;
+  reader.is_in_profile = true;
+  jpeg_read_icc_profile(&reader.info, &reader.profile, &reader.profile_size);
+  reader.is_in_profile = false;
   return true;
 }
 
@@ -152,6 +171,7 @@ DecodedImage decode_jpeg(std::string_view file) {
   const std::string exif = exif_segment(info);
   if (!exif.empty()) decoded.exif_orientation = exif_orientation(exif);
 
+  if (!read_jpeg_profile(reader)) reader.throw_failure();
   jpeg_calc_output_dimensions(&info);
   const int width = static_cast<int>(info.output_width);
   const int height = static_cast<int>(info.output_height);
@@ -168,6 +188,8 @@ DecodedImage decode_jpeg(std::string_view file) {
     if (!read_jpeg_pixels(reader, decoded.image.rgb.data(), std::size_t{3} * info.output_width)) {
       reader.throw_failure();
     }
+    convert_to_srgb(decoded.image,
+                    {reinterpret_cast<const char*>(reader.profile), reader.profile_size});
   }
   return decoded;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "image/colour_profile.h"
 #include "image/decoders.h"
 #include "image/png_chunks.h"
 #include "sdx/util/error.h"
@@ -75,6 +76,9 @@ bool read_png_pixels(PngReader& reader, png_bytepp rows) {
   return true;
 }
 
+// Unpacked; those of printers, which are the largest, have 4 MB.
+constexpr std::size_t kMostProfileBytes = std::size_t{16} << 20U;
+
 struct Pixels {
   std::vector<std::uint8_t> bytes;  ///< row by row
   std::size_t width = 0;
@@ -114,6 +118,23 @@ Pixels read_pixels(std::string_view file) {
   return pixels;
 }
 
+/// The ICC profile of a file whose chunks are sound, or nothing. A damaged one is passed over, as
+/// everything is that does not concern the pixels.
+std::string png_colour_profile(std::string_view file) {
+  for (const PngChunk& chunk : png_chunks(file)) {
+    if (chunk.type != "iCCP") continue;
+    const std::size_t name_end = chunk.data.find('\0');
+    if (name_end == std::string_view::npos || name_end + 2 > chunk.data.size()) return {};
+    std::size_t left = kMostProfileBytes;
+    try {
+      return unpack_png_data(chunk.data.substr(name_end + 2), left);
+    } catch (const DataError&) {
+      return {};
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 DecodedImage decode_png(std::string_view file) {
@@ -128,6 +149,7 @@ DecodedImage decode_png(std::string_view file) {
   Pixels pixels = read_pixels(file);
   const int width = static_cast<int>(pixels.width);
   const int height = static_cast<int>(pixels.height);
+  const std::string profile = png_colour_profile(file);
   if (pixels.channels == 4) {
     decoded.image = without_alpha(pixels.bytes, width, height);
   } else {
@@ -135,6 +157,7 @@ DecodedImage decode_png(std::string_view file) {
     decoded.image.height_px = height;
     decoded.image.rgb = std::move(pixels.bytes);
   }
+  convert_to_srgb(decoded.image, profile);
   return decoded;
 }
 

@@ -4,6 +4,7 @@
 #include <new>
 #include <string>
 
+#include "image/colour_profile.h"
 #include "image/decoders.h"
 #include "sdx/util/error.h"
 
@@ -77,6 +78,7 @@ DecodedImage decode_webp(std::string_view file) {
   WebPFreeDecBuffer(&config.output);
   if (status != VP8_STATUS_OK) throw_webp_failure(status);
   decoded.image = without_alpha(rgba, width, height);
+  convert_to_srgb(decoded.image, webp_chunk(file, "ICCP"));
   return decoded;
 }
 

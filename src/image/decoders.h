@@ -20,6 +20,12 @@ namespace sdx {
 DecodedImage decode_jpeg(std::string_view file);
 DecodedImage decode_png(std::string_view file);
 DecodedImage decode_webp(std::string_view file);
+DecodedImage decode_heic(std::string_view file);
+DecodedImage decode_avif(std::string_view file);
+DecodedImage decode_tiff(std::string_view file);
+DecodedImage decode_bmp(std::string_view file);
+/// The first frame; what it leaves transparent is white.
+DecodedImage decode_gif(std::string_view file);
 
 // The metadata of such a file; empty if it has none. JPEG has neither lengths nor checksums, so its
 // pixels are decoded to see that nothing is missing.
@@ -27,6 +33,8 @@ DecodedImage decode_webp(std::string_view file);
 std::map<std::string, std::string> png_texts(std::string_view file);
 std::string jpeg_exif(std::string_view file);
 std::string webp_exif(std::string_view file);
+std::map<std::string, std::string> heic_texts(std::string_view file);
+std::map<std::string, std::string> avif_texts(std::string_view file);
 
 /// Whether the lowest bits of the transparency begin as "stealth pnginfo" does.
 bool png_hides_text(std::string_view file);
@@ -54,6 +62,8 @@ void require_size(std::uint64_t width, std::uint64_t height,
 
 /// RGBA composited over white.
 Image without_alpha(const std::vector<std::uint8_t>& rgba, int width, int height);
+/// The same where the alpha is multiplied into the colours already.
+Image over_white(const std::vector<std::uint8_t>& premultiplied_rgba, int width, int height);
 
 /// The orientation in a block of EXIF data, 1 if there is none or it makes no sense.
 int exif_orientation(std::string_view block);

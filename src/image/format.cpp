@@ -20,6 +20,8 @@ std::vector<ImageFormat> writable_formats() {
 
 std::string_view file_extension(ImageFormat format) { return codec_for(format).extension; }
 
+std::string_view media_type(ImageFormat format) { return codec_for(format).media_type; }
+
 std::optional<ImageFormat> signed_format(std::string_view file) {
   for (const ImageCodec& codec : image_codecs()) {
     if (codec.has_signature(file)) return codec.format;

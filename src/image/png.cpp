@@ -87,9 +87,26 @@ std::string checked_keyword(const std::string& keyword) {
   return keyword;
 }
 
-/// zlib data unpacked, up to a limit that a bomb exceeds and a text does not.
-/// @param left that limit; what is unpacked is taken off it, for many texts can be a bomb together
-std::string inflated(std::string_view packed, std::size_t& left) {
+/// Takes from `data` what stands before the next NUL.
+std::string_view take_to_nul(std::string_view& data) {
+  const std::size_t end = data.find('\0');
+  if (end == std::string_view::npos) throw DataError("damaged PNG: a text chunk is incomplete");
+  const std::string_view taken = data.substr(0, end);
+  data.remove_prefix(end + 1);
+  return taken;
+}
+
+/// Takes the next byte of `data`.
+char take_byte(std::string_view& data) {
+  if (data.empty()) throw DataError("damaged PNG: a text chunk is incomplete");
+  const char byte = data.front();
+  data.remove_prefix(1);
+  return byte;
+}
+
+}  // namespace
+
+std::string unpack_png_data(std::string_view packed, std::size_t& left) {
   z_stream stream = {};
   if (inflateInit(&stream) != Z_OK) throw InternalError("zlib cannot be started");
   // zlib does not write to its input, whatever its type says.
@@ -111,25 +128,6 @@ std::string inflated(std::string_view packed, std::size_t& left) {
   left -= text.size();
   return text;
 }
-
-/// Takes from `data` what stands before the next NUL.
-std::string_view take_to_nul(std::string_view& data) {
-  const std::size_t end = data.find('\0');
-  if (end == std::string_view::npos) throw DataError("damaged PNG: a text chunk is incomplete");
-  const std::string_view taken = data.substr(0, end);
-  data.remove_prefix(end + 1);
-  return taken;
-}
-
-/// Takes the next byte of `data`.
-char take_byte(std::string_view& data) {
-  if (data.empty()) throw DataError("damaged PNG: a text chunk is incomplete");
-  const char byte = data.front();
-  data.remove_prefix(1);
-  return byte;
-}
-
-}  // namespace
 
 std::string encode_png(const Image& image, const std::map<std::string, std::string>& texts) {
   const std::size_t row_bytes = checked_row_bytes(image);
@@ -187,13 +185,13 @@ std::map<std::string, std::string> png_texts(std::string_view file) {
       text = from_latin1_or_utf8(data);
     } else if (chunk.type == "zTXt") {
       take_byte(data);  // the method; there is only one
-      text = from_latin1_or_utf8(inflated(data, left));
+      text = from_latin1_or_utf8(unpack_png_data(data, left));
     } else {
       const bool compressed = take_byte(data) != 0;
       take_byte(data);    // the method
       take_to_nul(data);  // language
       take_to_nul(data);  // the keyword in that language
-      text = sanitised_utf8(compressed ? inflated(data, left) : data);
+      text = sanitised_utf8(compressed ? unpack_png_data(data, left) : data);
     }
     texts.emplace(keyword, std::move(text));  // the first of two with one keyword
   }

@@ -62,4 +62,9 @@ inline std::vector<PngChunk> png_chunks(std::string_view file) {
   }
 }
 
+/// zlib data unpacked, up to a limit that a bomb exceeds and a text does not.
+/// @param left that limit; what is unpacked is taken off it, for many texts can be a bomb together
+/// @throws DataError beyond the limit, and for damaged data.
+std::string unpack_png_data(std::string_view packed, std::size_t& left);
+
 }  // namespace sdx

@@ -1,6 +1,7 @@
 #include "sdx/image/write.h"
 
 #include <string>
+#include <vector>
 
 #include "image/codec.h"
 #include "sdx/util/error.h"
@@ -53,7 +54,22 @@ const SettingsTable<ImageEncoding>& encoding_settings() {
   static const SettingsTable<ImageEncoding> kTable = [] {
     SettingsTable<ImageEncoding> table;
     table.group("Output");
-    table.add("format", &ImageEncoding::format, "png, jpeg or webp");
+    std::vector<std::string> formats;
+    for (const ImageFormat format : writable_formats()) formats.emplace_back(to_string(format));
+    table
+        .add_spelled(
+            "format",
+            [](const ImageEncoding& encoding) { return std::string(to_string(encoding.format)); },
+            [formats](ImageEncoding& encoding, const std::string& text) {
+              const auto format = find_enum<ImageFormat>(text);
+              if (!format || codec_for(*format).encode == nullptr) {
+                throw SettingError("format", list_choices(formats), text);
+              }
+              encoding.format = *format;
+            },
+            list_choices(formats))
+        .may_be(formats)
+        .expects(list_choices(formats));
     table.add("quality", &ImageEncoding::quality, "1 to 100 for JPEG and WebP; 0: 95 and 90")
         .within(0, 100);
     return table;

@@ -151,10 +151,7 @@ std::optional<std::string> read_as_address(const fs::path& file) {
     const std::string bytes = read_file(file);
     const auto format = signed_format(bytes.substr(0, kSignatureBytes));
     if (!format) return std::nullopt;
-    const std::string type = format == ImageFormat::kJpeg  ? "jpeg"
-                             : format == ImageFormat::kPng ? "png"
-                                                           : "webp";
-    return "data:image/" + type + ";base64," + to_base64(bytes);
+    return "data:" + std::string(media_type(*format)) + ";base64," + to_base64(bytes);
   } catch (const MissingInputError&) {
     return std::nullopt;
   }

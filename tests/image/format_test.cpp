@@ -17,7 +17,8 @@ TEST_CASE("image: formats have names and endings", "[image]") {
   }
   CHECK(sdx::file_extension(ImageFormat::kJpeg) == ".jpg");
   CHECK(sdx::find_enum<ImageFormat>("jpg") == ImageFormat::kJpeg);
-  CHECK_FALSE(sdx::find_enum<ImageFormat>("gif"));
+  CHECK(sdx::find_enum<ImageFormat>("heif") == ImageFormat::kHeic);
+  CHECK_FALSE(sdx::find_enum<ImageFormat>("jxl"));
   CHECK_FALSE(sdx::find_enum<ImageFormat>(""));
 }
 
@@ -28,6 +29,7 @@ TEST_CASE("image: each row of the table of formats is complete", "[image]") {
   for (const sdx::ImageCodec& codec : sdx::image_codecs()) {
     INFO(codec.extension);
     CHECK(formats.insert(codec.format).second);
+    CHECK(codec.media_type.starts_with("image/"));
     CHECK(endings.insert(codec.extension).second);
     CHECK(&sdx::codec_for(codec.format) == &codec);
     REQUIRE(codec.has_signature != nullptr);
@@ -54,7 +56,13 @@ TEST_CASE("image: formats are known by their first bytes", "[image]") {
   CHECK(sdx::signed_format("\xFF\xD8\xFF\xE0") == ImageFormat::kJpeg);
   CHECK(sdx::signed_format("\x89PNG\r\n\x1a\n") == ImageFormat::kPng);
   CHECK(sdx::signed_format("RIFF....WEBPVP8 ") == ImageFormat::kWebp);
-  for (const char* other : {"", "\xFF\xD8", "\x89PNG", "RIFF....WAVE", "RIFF....WEB", "GIF89a"}) {
+  CHECK(sdx::signed_format("....ftypheic") == ImageFormat::kHeic);
+  CHECK(sdx::signed_format("....ftypavif") == ImageFormat::kAvif);
+  CHECK(sdx::signed_format(std::string_view("MM\0*", 4)) == ImageFormat::kTiff);
+  CHECK(sdx::signed_format(std::string_view("BM....\0\0\0\0\x36\0", 12)) == ImageFormat::kBmp);
+  CHECK(sdx::signed_format("GIF87a") == ImageFormat::kGif);
+  for (const char* other : {"", "\xFF\xD8", "\x89PNG", "RIFF....WAVE", "RIFF....WEB", "GIF88a", "BM............",
+                            "....ftypisom", "II*"}) {
     CHECK(sdx::signed_format(other) == std::nullopt);
   }
 }

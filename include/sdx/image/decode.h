@@ -19,13 +19,16 @@ struct DecodedImage {
   int exif_orientation = 1;  ///< 1–8 as in the file; 1 when there is none
 };
 
-/// Reads a JPEG, PNG or WebP file.
+/// Reads a picture in one of readable_formats().
 ///
 /// OpenCV's decoder shows a grey half for a truncated JPEG and hangs on a FIFO, so the file is
 /// checked first: a regular file, the signature of a format that we read (whatever its name says),
-/// the size in the header, the format's end marker. Warnings of libjpeg and libpng (damaged data,
-/// wrong CRC) are errors. Grey, CMYK and 16-bit pictures become 8-bit RGB; alpha is composited over
-/// white. Animations are refused.
+/// the size in the header, the format's end marker. Warnings of libjpeg, libpng and libheif
+/// (damaged data, wrong CRC) are errors. Grey, CMYK and 16-bit pictures become 8-bit RGB; alpha is
+/// composited over white. An embedded ICC profile is honoured: the pixels become sRGB, and those
+/// that are sRGB stay as they are. Animated PNG and WebP are refused; of a GIF the first frame is
+/// read, of a HEIC, an AVIF and a TIFF the main picture. HEIC and AVIF need libheif, TIFF libtiff;
+/// both are loaded when they are needed.
 /// @throws MissingInputError, PermissionError, IoError; DataError whose message says what is wrong
 ///         with the file, without its path ("truncated: the end marker of the JPEG is missing").
 DecodedImage decode_image(const std::filesystem::path& path);

@@ -16,20 +16,35 @@ enum class ImageFormat {
   kPng,   ///< lossless
   kJpeg,  ///< lossy, read by everything
   kWebp,  ///< lossy, the smallest
+  // These are only read:
+  kHeic,  ///< what telephones store; by libheif, where it is installed
+  kAvif,  ///< the same
+  kTiff,  ///< scanners; by libtiff, where it is installed
+  kBmp,   ///< old programs
+  kGif,   ///< its first frame
 };
 
 template <>
 inline constexpr std::array kEnumTexts<ImageFormat> = {
-    EnumText{ImageFormat::kPng, "png", "PNG"}, EnumText{ImageFormat::kJpeg, "jpeg", "JPEG", "jpg"},
-    EnumText{ImageFormat::kWebp, "webp", "WebP"}};
+    EnumText{ImageFormat::kPng, "png", "PNG"},
+    EnumText{ImageFormat::kJpeg, "jpeg", "JPEG", "jpg"},
+    EnumText{ImageFormat::kWebp, "webp", "WebP"},
+    EnumText{ImageFormat::kHeic, "heic", "HEIC", "heif"},
+    EnumText{ImageFormat::kAvif, "avif", "AVIF"},
+    EnumText{ImageFormat::kTiff, "tiff", "TIFF", "tif"},
+    EnumText{ImageFormat::kBmp, "bmp", "BMP"},
+    EnumText{ImageFormat::kGif, "gif", "GIF"}};
 
 /// All formats that are read.
 std::vector<ImageFormat> readable_formats();
 /// Those of them that write_image() writes.
 std::vector<ImageFormat> writable_formats();
 
-/// What names of files end with: ".png", ".jpg", ".webp".
+/// What names of files end with: ".png", ".jpg", ".webp", ".heic".
 std::string_view file_extension(ImageFormat format);
+
+/// What browsers call a format: "image/png".
+std::string_view media_type(ImageFormat format);
 
 /// The first bytes of a file that tell its format.
 inline constexpr std::size_t kSignatureBytes = 12;
