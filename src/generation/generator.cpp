@@ -12,6 +12,8 @@
 #include <cmath>
 #include <future>
 #include <limits>
+#include <map>
+#include <mutex>
 
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
@@ -29,6 +31,7 @@
 #include "sdx/generation/noise.h"
 #include "sdx/image/convert.h"
 #include "sdx/image/transform.h"
+#include "sdx/model/upscaler.h"
 #include "sdx/model/vae.h"
 #include "sdx/scheduler/sample_along.h"
 #include "sdx/tensor/allocation_meter.h"
@@ -162,6 +165,25 @@ struct Generator::Impl {
     }
     if (!exact_decoder) exact_decoder = std::make_unique<VaeDecoder>(bundle, exact_target());
     return decode(*exact_decoder, latents, tile, side);
+  }
+
+  /// Loaded when the first picture asks for it.
+  const Upscaler& upscaler(const std::string& name) const {
+    const std::lock_guard lock(upscalers_mutex);
+    auto& loaded = upscalers[name];
+    if (!loaded) loaded = std::make_unique<Upscaler>(find_upscaler(name), target.device);
+    return *loaded;
+  }
+
+  void check_upscale(const ImageSettings& settings) const {
+    if (settings.upscale.empty()) return;
+    if (settings.tile) {
+      throw UsageError(
+          "`tile` and `upscale`: the network does not know that the edges fit each other; make the "
+          "tile without `upscale`, with a larger `size` or with `hires`");
+    }
+    const ImageSize size = in_pixels(latent_size(settings, info(), settings.hires.scale));
+    upscaler(settings.upscale).require_memory(size.width_px, size.height_px);
   }
 
   ImageSize in_pixels(const LatentSize& size) const {
@@ -339,6 +361,8 @@ struct Generator::Impl {
   mutable PromptCache prompts;      ///< checked first, made later
   ComputeTarget target;
   Batches batches;
+  mutable std::mutex upscalers_mutex;  ///< checked by one thread while another one enlarges
+  mutable std::map<std::string, std::unique_ptr<Upscaler>> upscalers;
   mutable std::unique_ptr<UNet> exact_unet;  ///< these where half precision has overflowed
   mutable std::unique_ptr<Impl> exact_impl;
   mutable std::unique_ptr<VaeDecoder> exact_decoder;
@@ -360,6 +384,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
                   impl_->prompts);
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
     impl_->check_memory(request.settings);
+    impl_->check_upscale(request.settings);
   }
 }
 
@@ -462,13 +487,18 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
           throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, prompts));
         }
         const Image image = to_image(pixels);
-        const GenerationInfo generation_info{
+        GenerationInfo generation_info{
             {static_cast<int>(batch.requests.size()), static_cast<int>(row)},
             is_exact ? at::kFloat : impl.target.dtype,
             side * impl.info().vae_factor};
         const bool is_pasted = made.start && made_by.hires.scale == 1;
-        consume(batch.first + i,
-                {is_pasted ? pasted(image, *made.start) : image, generation_info, one.cpu()});
+        Image finished = is_pasted ? pasted(image, *made.start) : image;
+        if (!made_by.upscale.empty()) {
+          const Upscaler& upscaler = impl.upscaler(made_by.upscale);
+          finished = upscaler.enlarge(finished);
+          generation_info.upscale = upscaler.scale();
+        }
+        consume(batch.first + i, {std::move(finished), generation_info, one.cpu()});
       }
       spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
                     batch.first + batch.count, decoding.seconds());

@@ -4,6 +4,7 @@
 
 #include "generation/size_text.h"
 #include "sdx/image/decode.h"
+#include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
@@ -361,6 +362,21 @@ void add_second_pass(Table& table) {
       });
 }
 
+void add_upscale(Table& table) {
+  table.group("From pictures");
+  // Its file need not lie here under this name: read_infotext() looks whether it does.
+  table
+      .add("upscale", nested(kSettings, &ImageSettings::upscale),
+           "Make the finished picture larger by this ESRGAN network: a file, or its name among the "
+           "models")
+      .names(SettingValue::kFile)
+      .in_images(kLast, kUpscalerField,
+                 [](const ImageOptions& options) { return !options.settings.upscale.empty(); })
+      .shown_in_images(
+          [](const ImageOptions& options) { return upscaler_name(options.settings.upscale); })
+      .not_read_from_images();
+}
+
 Image read_image(const std::string& setting, const std::string& file) {
   try {
     return decode_image(file).image;
@@ -380,6 +396,7 @@ const SettingsTable<ImageOptions>& image_settings() {
     add_place(table);
     add_reading(table);
     add_second_pass(table);
+    add_upscale(table);
     return table;
   }();
   return kTable;

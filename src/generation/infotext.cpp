@@ -8,6 +8,7 @@
 
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_size.h"
+#include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/sha256.h"
@@ -31,6 +32,24 @@ std::string embedding_hashes(const ImageRequest& request, const EmbeddingTable& 
     hashes.push_back(name + ": " + sha256_of_file(embedding.file).substr(0, kShortHashDigits));
   }
   return join(hashes, ", ");
+}
+
+std::string upscaler_hash(const std::string& name) {
+  return sha256_of_file(find_upscaler(name)).substr(0, kShortHashDigits);
+}
+
+/// Whether a text's upscaler is taken over: one of ours always, another program's where a file of
+/// its name lies among the models.
+bool is_upscaler_read(const Infotext& infotext) {
+  const auto name = infotext.field(kUpscalerField);
+  if (!name || name->empty() || name->find('/') != std::string::npos) return false;
+  if (infotext.field("Version").value_or("").starts_with("sdx ")) return true;
+  try {
+    find_upscaler(*name);
+    return true;
+  } catch (const MissingInputError&) {
+    return false;
+  }
 }
 
 class FieldList {
@@ -151,7 +170,8 @@ constexpr std::string_view kFieldsOfNoEffect[] = {"Model hash",
                                                   "Wildcard prompt",
                                                   "Wildcard negative prompt",
                                                   "Style Selector Enabled",
-                                                  "Beta schedule"};
+                                                  "Beta schedule",
+                                                  "Postprocess upscaler hash"};
 
 /// Fields by how they begin, and what they are of.
 struct FieldGroup {
@@ -267,6 +287,10 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
   add_settings(fields, options, InfotextPlace::kLast);
+  if (!request.settings.upscale.empty()) {
+    fields.add("Postprocess upscale by", std::to_string(generation_info.upscale));
+    fields.add("Postprocess upscaler hash", upscaler_hash(request.settings.upscale));
+  }
   fields.add_unless(request.settings.hires.scale <= 1, "Hires upscaler", "Lanczos");
   fields.add("Version", version);
   return infotext;
@@ -299,6 +323,9 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
       }
     }
   }
+  if (!is_given("upscale") && is_upscaler_read(infotext)) {
+    options.settings.upscale = *infotext.field(kUpscalerField);
+  }
   if (!faults.empty()) throw UsageError(join(faults, "; and "));
 }
 
@@ -318,9 +345,14 @@ std::vector<std::string> list_not_taken_over(const Infotext& infotext) {
   const std::set<std::string> read = list_read_fields();
   const bool has_second_pass = infotext.field("Hires upscale").has_value();
   const std::string guidance = infotext.field("CFG scale").value_or("");
+  const bool has_upscaler = is_upscaler_read(infotext);
   std::vector<std::string> names;
   for (const auto& [key, value] : infotext.fields) {
-    if (read.contains(key) || is_one_of(key, kFieldsOfNoEffect) || !says_something(value)) continue;
+    const bool is_upscaler = key == kUpscalerField || key == "Postprocess upscale by";
+    if (is_upscaler && has_upscaler) continue;
+    if ((read.contains(key) && !is_upscaler) || is_one_of(key, kFieldsOfNoEffect) ||
+        !says_something(value))
+      continue;
     if (key == "Hires upscaler" && (value == "Lanczos" || !has_second_pass)) continue;
     if (key == "Hires CFG Scale" && value == guidance) continue;
     std::string name = find_group(key);

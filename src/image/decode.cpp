@@ -63,9 +63,7 @@ Image upright(Image image, int orientation) {
     what = "a camera's raw file";
   }
   if (has_at(0, "%PDF")) what = "a PDF";
-  std::vector<std::string> formats;
-  for (const ImageFormat format : readable_formats()) formats.emplace_back(display_name(format));
-  throw DataError(what + ", whatever its name says; save it as " + list_choices(formats));
+  throw DataError(what + ", whatever its name says; save it as " + describe_readable_formats());
 }
 
 }  // namespace

@@ -10,6 +10,12 @@ std::vector<ImageFormat> readable_formats() {
   return formats;
 }
 
+std::string describe_readable_formats() {
+  std::vector<std::string> names;
+  for (const ImageFormat format : readable_formats()) names.emplace_back(display_name(format));
+  return list_choices(names);
+}
+
 std::vector<ImageFormat> writable_formats() {
   std::vector<ImageFormat> formats;
   for (const ImageCodec& codec : image_codecs()) {

@@ -154,7 +154,8 @@ std::optional<Error> folder_fault(const fs::path& folder) {
   if (failure) return IoError("cannot read the folder of portraits: " + failure.message());
   if (images >= kFewestPortraits) return std::nullopt;
   const std::string counts = "expected at least " + std::to_string(kFewestPortraits) +
-                             " pictures (JPEG, PNG or WebP), found " + std::to_string(images);
+                             " pictures (" + describe_readable_formats() + "), found " +
+                             std::to_string(images);
   if (unreadable == 0) return MissingInputError(counts);
   return PermissionError(counts + " and " + std::to_string(unreadable) +
                          " files that must not be read");

@@ -70,7 +70,9 @@ std::optional<GalleryImage> gallery_image(const TeamFolder& team, const fs::path
   image.seed = whole_number(text.field("Seed").value_or("0"));
   image.settings = text.field("Sampler").value_or("?") + ", " + text.field("Steps").value_or("?") +
                    " steps, guidance " + text.field("CFG scale").value_or("?");
-  const double scale = std::strtod(text.field("Hires upscale").value_or("1").c_str(), nullptr);
+  const double scale =
+      std::strtod(text.field("Hires upscale").value_or("1").c_str(), nullptr) *
+      std::strtod(text.field("Postprocess upscale by").value_or("1").c_str(), nullptr);
   std::sscanf(text.field("Size").value_or("").c_str(), "%dx%d", &image.width_px, &image.height_px);
   image.width_px = static_cast<int>(std::lround(image.width_px * scale));
   image.height_px = static_cast<int>(std::lround(image.height_px * scale));

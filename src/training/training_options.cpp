@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "sdx/image/format.h"
 #include "sdx/util/data_folder.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
@@ -44,7 +45,9 @@ constexpr const char* kNetworkHelp =
 
 void add_input(Table& table) {
   table.group("Input");
-  table.add("folder", &Options::portraits, "Folder with pictures (JPEG, PNG, WebP)")
+  table
+      .add("folder", &Options::portraits,
+           "Folder with pictures (" + describe_readable_formats() + ")")
       .names(SettingValue::kFolder)
       .positional()
       .common();

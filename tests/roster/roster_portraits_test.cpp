@@ -49,13 +49,15 @@ TEST_CASE("roster: too few pictures are counted", "[roster]") {
   for (const char* file : {"a.png", "b.png", ".hidden.png", "sub.png/c.png", "sub.png/d.png"}) {
     place.file(std::string("ada/") + file, "\x89PNG\r\n\x1a\n");
   }
-  place.file("ada/gif.png", "GIF89a");
+  place.file("ada/jxl.png", "\xFF\x0A");
   place.file("ada/empty.png", "");
   fs::create_symlink("nowhere", place.file("ada/link.png"));
   REQUIRE(::mkfifo(place.file("ada/fifo.png").c_str(), 0600) == 0);
   const RosterProblem problem = find_problem(place, "ada");
   CHECK(problem.code == ExitCode::kMissingInput);
-  CHECK(problem.text == "ada: expected at least 3 pictures (JPEG, PNG or WebP), found 2");
+  CHECK(
+      problem.text ==
+      "ada: expected at least 3 pictures (PNG, JPEG, WebP, HEIC, AVIF, TIFF, BMP or GIF), found 2");
 }
 
 TEST_CASE("roster: portraits that are no folder are missing", "[roster]") {

@@ -36,6 +36,7 @@ struct GenerationInfo {
   BatchPlace place;
   c10::ScalarType dtype = c10::ScalarType::Float;  ///< in which the networks computed
   int piece_px = 0;  ///< side of the pieces that the VAE decoded for want of memory; 0: whole
+  int upscale = 1;   ///< how many times larger ImageSettings::upscale made it
 };
 
 struct GeneratedImage {

@@ -30,6 +30,9 @@ struct ImageOptions {
 /// text names them.
 const SettingsTable<ImageOptions>& image_settings();
 
+/// The field of an image's text that names the upscaler, as in AUTOMATIC1111's.
+inline constexpr const char* kUpscalerField = "Postprocess upscaler";
+
 /// The request for an image. Reads start image and mask.
 /// @param guidance_scale where none was said
 /// @throws UsageError for a mask without a start image; as decode_image, naming setting and file.

@@ -70,6 +70,9 @@ struct ImageSettings {
   std::shared_ptr<const StartImage> start;
   double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
   HiresSettings hires;
+  /// The network that makes the finished picture larger, see Upscaler: a file, or the name of one
+  /// among the models. Empty: none.
+  std::string upscale;
 
   bool operator==(const ImageSettings&) const = default;
 };

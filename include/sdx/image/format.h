@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,8 @@ inline constexpr std::array kEnumTexts<ImageFormat> = {
 
 /// All formats that are read.
 std::vector<ImageFormat> readable_formats();
+/// "PNG, JPEG, WebP, HEIC, AVIF, TIFF, BMP or GIF": their names in a message.
+std::string describe_readable_formats();
 /// Those of them that write_image() writes.
 std::vector<ImageFormat> writable_formats();
 

@@ -71,8 +71,8 @@ Roster read_roster(const std::filesystem::path& path);
 std::string describe_place(const std::filesystem::path& roster, int line);
 
 /// Looks whether a member's portraits are there: a folder with at least kFewestPortraits files that
-/// begin like a JPEG, PNG or WebP, whatever they are called. Subfolders and hidden files are passed
-/// over, and nothing is decoded: see load_portraits for what training thinks of them.
+/// begin like one of readable_formats(), whatever they are called. Subfolders and hidden files are
+/// passed over, and nothing is decoded: see load_portraits for what training thinks of them.
 /// @param roster for the place in the message
 /// @return nothing if so; else 66 (missing, no folder, too few), 77 (not readable) or 74.
 std::optional<RosterProblem> check_portraits(const Member& member,

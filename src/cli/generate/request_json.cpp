@@ -137,7 +137,8 @@ Json to_json(const GeneratedImage& image) {
           {"batch_size", info.place.size},
           {"position", info.place.position},
           {"precision", static_cast<int>(info.dtype)},
-          {"piece", info.piece_px}};
+          {"piece", info.piece_px},
+          {"upscale", info.upscale}};
 }
 
 GeneratedImage read_generated_image(const Json& json) {
@@ -145,6 +146,7 @@ GeneratedImage read_generated_image(const Json& json) {
   info.place = {json.at("batch_size"), json.at("position")};
   info.dtype = static_cast<c10::ScalarType>(json.at("precision").get<int>());
   info.piece_px = json.at("piece");
+  info.upscale = json.at("upscale");
   return {read_image(json.at("image")), info, read_tensor(json.at("latents"))};
 }
 

@@ -10,6 +10,7 @@
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/image/decode.h"
+#include "sdx/image/format.h"
 #include "sdx/model/identity_network.h"
 #include "sdx/roster/consent.h"
 #include "sdx/roster/team_options.h"
@@ -225,7 +226,9 @@ std::function<void()> define_roster_who(CommandLine& line) {
   static const SettingsTable<WhoOptions> kTable = [] {
     SettingsTable<WhoOptions> table;
     table.group("Input");
-    table.add("photo", &WhoOptions::photo, "JPEG, PNG or WebP; of several faces the largest counts")
+    table
+        .add("photo", &WhoOptions::photo,
+             describe_readable_formats() + "; of several faces the largest counts")
         .names(SettingValue::kFile)
         .positional()
         .required();
