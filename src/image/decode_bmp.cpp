@@ -218,13 +218,17 @@ Image read_palette_image(const Header& header, const Numbers& numbers) {
   count = std::min(count, room);
   const std::vector<std::uint8_t> indices =
       header.compression == kNone ? read_indices(header, numbers) : read_runs(header, numbers);
+  std::vector<std::uint32_t> palette;
+  for (std::size_t i = 0; i < count; ++i) {
+    palette.push_back(numbers.at(header.palette + header.palette_entry * i, 3));
+  }
   Image image(header.width, header.height);
   std::uint8_t* target = image.rgb.data();
   for (const std::uint8_t index : indices) {
     if (index >= count) {
       refuse("it uses colour " + std::to_string(index) + " of a table of " + std::to_string(count));
     }
-    const std::uint32_t colour = numbers.at(header.palette + header.palette_entry * index, 3);
+    const std::uint32_t colour = palette[index];
     *target++ = static_cast<std::uint8_t>(colour >> 16U);
     *target++ = static_cast<std::uint8_t>(colour >> 8U);
     *target++ = static_cast<std::uint8_t>(colour);

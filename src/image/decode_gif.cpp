@@ -94,6 +94,11 @@ DecodedImage decode_gif(std::string_view file) {
   const ColorMapObject* const colours = frame.ColorMap != nullptr ? frame.ColorMap : gif->SColorMap;
   if (colours == nullptr) throw DataError("damaged GIF: it has no table of colours");
 
+  // A code of 12 bits stands for 4096 pixels at the most.
+  const std::uint64_t pixels =
+      std::uint64_t{1} * static_cast<unsigned>(frame.Width) * static_cast<unsigned>(frame.Height);
+  if (pixels / 4096 > file.size()) throw_gif_failure(D_GIF_ERR_EOF_TOO_SOON);
+
   // What the frame leaves out is transparent, and so white.
   DecodedImage decoded;
   decoded.image = Image(gif->SWidth, gif->SHeight);

@@ -1,4 +1,4 @@
-// A picture, and the text in it: PNG, JPEG, WebP.
+// A picture in any format, and the text in it.
 
 #include "fuzz/checksums.h"
 #include "fuzz/target.h"
