@@ -24,11 +24,12 @@ RUN scripts/setup.sh && \
     rm -rf /var/lib/apt/lists/*
 
 FROM ${BASE}
+# libheif and libtiff are loaded where they are, so the package only recommends them.
 # From the other stage's disk, so that no layer holds the package beside what is in it.
 # hadolint ignore=DL3008
 RUN --mount=type=bind,from=build,source=/dist,target=/dist \
     apt-get update && \
-    apt-get install -y --no-install-recommends /dist/sdx.deb && \
+    apt-get install -y --no-install-recommends /dist/sdx.deb libheif1 libtiff6 && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --create-home --uid 10001 sdx && \
     install -d -o sdx -g sdx /work

@@ -501,7 +501,8 @@ TEST_CASE("image: the signature counts, not the name", "[image]") {
 
 TEST_CASE("image: what is no picture is refused and called what it is", "[image]") {
   CHECK(catch_refusal("") == "the file is empty");
-  CHECK(contains(catch_refusal("This is a text.\n"), "save it as PNG, JPEG, WebP, HEIC, AVIF, TIFF, BMP or GIF"));
+  CHECK(contains(catch_refusal("This is a text.\n"),
+                 "save it as PNG, JPEG, WebP, HEIC, AVIF, TIFF, BMP or GIF"));
   CHECK(contains(catch_refusal("x"), "no picture"));
   CHECK(contains(catch_refusal("GIF89a..."), "GIF"));
   CHECK(contains(catch_refusal("BM, a text about cars"), "no picture"));
