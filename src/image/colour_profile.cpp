@@ -96,9 +96,11 @@ void convert_to_srgb(Image& image, std::string_view icc_profile) {
   const Profile profile(
       cmsOpenProfileFromMem(icc_profile.data(), static_cast<cmsUInt32Number>(icc_profile.size())));
   if (profile == nullptr) return;
-  const cmsColorSpaceSignature space = cmsGetColorSpace(profile.get());
-  if (space == cmsSigRgbData) convert(image, profile);
-  if (space == cmsSigGrayData) convert_grey(image, profile);
+  // Out of the header itself: as an enum of the library, a damaged value would be none of its
+  // values.
+  const std::string_view space = icc_profile.substr(16, 4);
+  if (space == "RGB ") convert(image, profile);
+  if (space == "GRAY") convert_grey(image, profile);
 }
 
 void convert_to_srgb(Image& image, Chromaticity white, const std::array<Chromaticity, 3>& colours) {

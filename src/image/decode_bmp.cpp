@@ -243,7 +243,13 @@ DecodedImage decode_bmp(std::string_view file) {
   const Header header = read_header(numbers);
   require_kind(header);
   const bool is_packed = header.compression == kRle8 || header.compression == kRle4;
-  if (!is_packed) {
+  const std::uint64_t pixels =
+      static_cast<std::uint64_t>(header.width) * static_cast<std::uint64_t>(header.height);
+  if (is_packed) {
+    // Two bytes stand for 255 pixels at the most. Where pixels are skipped, there is room for as
+    // many.
+    if (pixels / 255 > file.size()) throw DataError("truncated: the data of the BMP end too early");
+  } else {
     // The last byte is there before memory is taken for the picture.
     numbers.at(header.pixels + header.stride() * static_cast<std::size_t>(header.height) - 1, 1);
   }

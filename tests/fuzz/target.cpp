@@ -87,3 +87,8 @@ char take_letter(std::string_view& bytes) {
 }
 
 }  // namespace sdx::fuzz
+
+// libheif 1.15 loses a few bytes of a picture whose primaries are none that it knows. Only builds
+// with the sanitizers call this.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libheif.so"; }
