@@ -82,7 +82,12 @@ GAMMA_CURVE = b"para" + bytes(4) + struct.pack(">HH", 0, 0) + fixed(2.6)
 # Display P3 and Adobe RGB, adapted to D50.
 P3 = profile([(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)], SRGB_CURVE)
 GREY = profile([], GAMMA_CURVE, b"GRAY")
-SRGB = profile([(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)], SRGB_CURVE)
+# The curve as a short table, as small profiles have it.
+SRGB_TABLE = b"curv" + bytes(4) + struct.pack(">I", 16) + b"".join(
+    struct.pack(">H", round(65535 * (x / 12.92 if x < 0.04045 else ((x + 0.055) / 1.055)**2.4)))
+    for x in (i / 15 for i in range(16)))
+SRGB_COLUMNS = [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)]
+SRGB = profile(SRGB_COLUMNS, SRGB_CURVE)
 
 
 # ---------------------------------------------------------------------------------- files by hand
@@ -186,8 +191,10 @@ def golden(data: bytes, icc=None) -> Image.Image:
     image = image if grey and icc else over_white(image)
     if not icc:
         return image
-    return ImageCms.profileToProfile(image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"),
+    result = ImageCms.profileToProfile(image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"),
                                      renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB")
+    result.info.pop("icc_profile")  # it has the time in it
+    return result
 
 
 def main() -> None:
@@ -255,8 +262,11 @@ def main() -> None:
 
     # Of these, the reference is the same file without the profile: sRGB's pixels stay as they are.
     (out / "srgb.jpg").write_bytes(saved("JPEG", quality=95, subsampling=0, icc_profile=SRGB))
-    (out / "srgb_lcms.jpg").write_bytes(saved("JPEG", quality=95, subsampling=0, icc_profile=ImageCms.ImageCmsProfile(
-        ImageCms.createProfile("sRGB")).tobytes()))
+    (out / "srgb_table.jpg").write_bytes(
+        saved("JPEG", quality=95, subsampling=0, icc_profile=profile(SRGB_COLUMNS, SRGB_TABLE)))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    (out / "srgb_lcms.jpg").write_bytes(saved("JPEG", quality=95, subsampling=0, icc_profile=(
+        srgb[:24] + bytes(12) + srgb[36:])))  # without the time
     (out / "no_profile.jpg").write_bytes(saved("JPEG", quality=95, subsampling=0))
     # HDR: brightness by the PQ curve.
     (out / "pq.avif").write_bytes(with_primaries(files["plain.avif"], 9, 16))
