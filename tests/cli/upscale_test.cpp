@@ -134,7 +134,7 @@ TEST_CASE("upscale: other programs' upscalers are a remark, unless a file of the
   CHECK_THAT(place.said(), !ContainsSubstring("not taken over"));
 }
 
-TEST_CASE("upscale: what cannot be used is refused before the work") {
+TEST_CASE("upscale: other files, missing ones and tiles are refused before the work") {
   const UpscalePlace place;
   CHECK_THAT(place.refuse(66, {"--upscale", "nowhere.pth"}),
              ContainsSubstring("--upscale nowhere.pth: no such file"));

@@ -88,8 +88,8 @@ char take_letter(std::string_view& bytes) {
 
 }  // namespace sdx::fuzz
 
-// libheif 1.15 loses some memory of damaged pictures, its own and its decoders'. Only builds with the
-// sanitizers call this.
+// libheif 1.15 loses some memory of damaged pictures, its own and its decoders'. Only builds with
+// the sanitizers call this.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:libheif.so\nleak:libdav1d.so\nleak:libde265.so\nleak:libaom.so\n";
