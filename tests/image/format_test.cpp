@@ -61,8 +61,8 @@ TEST_CASE("image: formats are known by their first bytes", "[image]") {
   CHECK(sdx::signed_format(std::string_view("MM\0*", 4)) == ImageFormat::kTiff);
   CHECK(sdx::signed_format(std::string_view("BM....\0\0\0\0\x36\0", 12)) == ImageFormat::kBmp);
   CHECK(sdx::signed_format("GIF87a") == ImageFormat::kGif);
-  for (const char* other : {"", "\xFF\xD8", "\x89PNG", "RIFF....WAVE", "RIFF....WEB", "GIF88a", "BM............",
-                            "....ftypisom", "II*"}) {
+  for (const char* other : {"", "\xFF\xD8", "\x89PNG", "RIFF....WAVE", "RIFF....WEB", "GIF88a",
+                            "BM............", "....ftypisom", "II*"}) {
     CHECK(sdx::signed_format(other) == std::nullopt);
   }
 }
