@@ -8,6 +8,7 @@
 
 #include "sdx/image/image.h"
 #include "sdx/model/conditioning.h"
+#include "sdx/model/lora.h"
 #include "sdx/prompt/grammar.h"
 #include "sdx/scheduler/sampling_points.h"
 #include "sdx/util/enum_text.h"
@@ -70,6 +71,7 @@ struct ImageSettings {
   std::shared_ptr<const StartImage> start;
   double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
   HiresSettings hires;
+  AppliedLoras loras;  ///< in the model while the picture is made; see resolve_loras()
 
   bool operator==(const ImageSettings&) const = default;
 };
