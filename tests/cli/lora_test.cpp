@@ -242,7 +242,7 @@ TEST_CASE("lora: sdx-model lora show says what a file is") {
   for (const char* line :
        {"prompt    <lora:sd1-alphas:1>\n",
         "made for  a model whose UNet reads a context of width 32\n", "kind      LoRA\n",
-        "layers    unet (5), text encoder (3)\n", "dtype     F32\n"}) {
+        "layers    text encoder (3), unet (5)\n", "dtype     F32\n"}) {
     CHECK_THAT(shown.out, ContainsSubstring(line));
   }
   const RunResult json = place.run("sdx-model", {"lora", "show", "--json", lora_file("sdxl-sgm"),

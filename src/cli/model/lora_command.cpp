@@ -97,7 +97,11 @@ void print(const Lora& lora, const std::vector<Embedding>& words) {
   const std::string made_for = describe_made_for(lora);
   line("made for", made_for.empty() ? "unknown" : made_for);
   line("kind", count_text(summary.kinds, as_is));
-  line("layers", count_text(summary.parts, as_is));
+  std::vector<std::string> parts;
+  for (const auto& [part, count] : summary.parts) {
+    parts.push_back(part + " (" + std::to_string(count) + ")");
+  }
+  line("layers", join(parts, ", "));
   line("rank", count_text(summary.ranks, [](std::int64_t rank) { return std::to_string(rank); }));
   line("alpha", summary.alphas.empty()
                     ? "none: as the rank"
