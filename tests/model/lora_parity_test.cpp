@@ -8,8 +8,11 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "sdx/model/text_encoders.h"
 #include "sdx/model/unet.h"
+#include "sdx/tensor/allocation_meter.h"
 #include "support/lora_files.h"
 #include "support/synthetic.h"
 #include "support/tiny_bundle.h"
@@ -135,18 +138,34 @@ TEST_CASE("model: the sum of LoRAs does not depend on their order, and strengths
   CHECK(at::equal(run({text_only}), run({})));
 }
 
-TEST_CASE("model: a LoRA changes its layers and copies no other weight") {
+TEST_CASE("model: a LoRA changes its layers, copies those, and no other weight") {
   const Bundle& bundle = test::tiny_bundle();
   UNet plain(bundle, {});
   UNet unet(bundle, {});
-  const AppliedLora kohya = applied("sd1-kohya", 0.8);
-  unet.reload(bundle, {kohya});
+  std::int64_t peak_bytes = 0;
+  const AppliedLora locon = applied("sd1-locon", 0.8);
+  {
+    const AllocationMeter meter;
+    unet.reload(bundle, {locon});
+    peak_bytes = meter.peak_bytes();
+  }
   const std::vector<at::Tensor> before = plain.parameters();
   const std::vector<at::Tensor> after = unet.parameters();
   std::size_t changed = 0;
+  std::int64_t bytes = 0;
+  std::int64_t largest = 0;
   REQUIRE(before.size() == after.size());
-  for (std::size_t i = 0; i < before.size(); ++i) changed += !at::equal(before[i], after[i]);
-  CHECK(changed == 5);  // of the UNet's, see make_lora_goldens.py
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (at::equal(before[i], after[i])) continue;
+    ++changed;
+    const auto size = static_cast<std::int64_t>(after[i].nbytes());
+    bytes += size;
+    largest = std::max(largest, size);
+  }
+  CHECK(changed == 10);  // see make_lora_goldens.py
+  INFO(peak_bytes << " bytes at most, " << bytes << " changed");
+  CHECK(peak_bytes >= bytes);
+  CHECK(peak_bytes <= bytes + 4 * largest);  // one layer at a time is computed
   CHECK_NOTHROW(bundle.reread_file("unet.safetensors"));
 }
 

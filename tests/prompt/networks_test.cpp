@@ -115,12 +115,12 @@ TEST_CASE("prompt: the text encoders never see a tag, in any grammar") {
   CHECK(text.text == "a hat");
   CHECK(text.segments.size() == 1);
   // Inside of brackets, edits and parts, all of whose steps have it.
-  CHECK(parse_prompt("(a <lora:x:1>hat:1.2)", Grammar::kA1111).parts({20, 0}) ==
-        parse_prompt("(a hat:1.2)", Grammar::kA1111).parts({20, 0}));
-  CHECK(parse_prompt("[a<lora:x:1>:b:5] AND c <lora:y:2> :1.5", Grammar::kA1111).parts({20, 0}) ==
-        parse_prompt("[a:b:5] AND c  :1.5", Grammar::kA1111).parts({20, 0}));
-  CHECK(parse_prompt("a <lora:x:1>", Grammar::kA1111, PromptRole::kNegative).parts({20, 0}) ==
-        parse_prompt("a ", Grammar::kA1111, PromptRole::kNegative).parts({20, 0}));
+  CHECK((parse_prompt("(a <lora:x:1>hat:1.2)", Grammar::kA1111).parts({20, 0}) ==
+         parse_prompt("(a hat:1.2)", Grammar::kA1111).parts({20, 0})));
+  CHECK((parse_prompt("[a<lora:x:1>:b:5] AND c <lora:y:2> :1.5", Grammar::kA1111).parts({20, 0}) ==
+         parse_prompt("[a:b:5] AND c  :1.5", Grammar::kA1111).parts({20, 0})));
+  CHECK((parse_prompt("a <lora:x:1>", Grammar::kA1111, PromptRole::kNegative).parts({20, 0}) ==
+         parse_prompt("a ", Grammar::kA1111, PromptRole::kNegative).parts({20, 0})));
 }
 
 TEST_CASE("prompt: names of embeddings are looked for beside tags, not inside of them") {

@@ -20,7 +20,7 @@ struct LoraTensorName {
 /// @return nothing if it is none that a LoRA of a known kind has.
 std::optional<LoraTensorName> parse_lora_tensor(const std::string& name);
 
-/// The kind that a tensor belongs to and that is not read here: "OFT"; empty if it is of none.
+/// The kind that a tensor is of, if that kind is not read here: "OFT". Empty for all others.
 std::string_view find_unread_kind(std::string_view name);
 
 /// Where in a model a layer is.
