@@ -1,16 +1,18 @@
 // LoRAs as a person uses them: in prompts, as files, in pictures, and what is wrong with them.
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "sdx/image/decode.h"
 #include "sdx/image/metadata.h"
-#include "sdx/image/png.h"
+#include "sdx/image/write.h"
 #include "sdx/tensor/safetensors.h"
+#include "sdx/util/file.h"
 #include "sdx/util/json.h"
-#include "support/image_files.h"
 #include "support/lora_files.h"
 #include "support/workplace.h"
 
@@ -23,6 +25,8 @@ using sdx::test::RunResult;
 using sdx::test::Workplace;
 
 namespace {
+
+sdx::Image read_image(const fs::path& file) { return sdx::decode_image(file).image; }
 
 /// A workplace with a folder `loras` of "style" and "detail".
 class LoraPlace : public Workplace {
@@ -53,7 +57,7 @@ class LoraPlace : public Workplace {
   }
 
   std::vector<std::uint8_t> pixels(const std::vector<std::string>& arguments) {
-    return sdx::read_png(make(arguments).at(0)).rgb;
+    return read_image(make(arguments).at(0)).rgb;
   }
 
   const std::string& said() const { return said_; }
@@ -74,20 +78,19 @@ TEST_CASE("lora: a prompt's tag, a file and a name give the same picture, which 
   LoraPlace place;
   const auto plain = place.pixels({"a robot", "--seed", "7"});
   const fs::path tagged = place.make({"a robot <lora:style:0.8>", "--seed", "7"}).at(0);
-  CHECK(sdx::read_png(tagged).rgb != plain);
+  CHECK(read_image(tagged).rgb != plain);
   CHECK(tagged.filename().string().ends_with("-7-a-robot.png"));
   const std::string text = sdx::read_parameters(tagged).value();
   CHECK_THAT(text, Catch::Matchers::StartsWith("a robot <lora:style:0.8>\nSteps: 2") &&
-                       ContainsSubstring(", Lora hashes: \"style: 4f45b1750b4e\", Version: sdx"));
-  CHECK(place.pixels({"a robot", "--seed", "7", "--lora", "style:0.8"}) ==
-        sdx::read_png(tagged).rgb);
+                       ContainsSubstring(", Lora hashes: \"style: 4f45b1750b4e\", Version: \"sdx"));
+  CHECK(place.pixels({"a robot", "--seed", "7", "--lora", "style:0.8"}) == read_image(tagged).rgb);
   const fs::path by_file =
       place.make({"a robot", "--seed", "7", "--lora", "loras/style.safetensors:0.8"}).at(0);
   CHECK(sdx::read_parameters(by_file).value() == text);
   CHECK(sdx::test::read_bytes(by_file) == sdx::test::read_bytes(tagged));
   // Strength 0 is no LoRA: the same pixels, and nothing to be named but the prompt.
   const fs::path none = place.make({"a robot", "--seed", "7", "--lora", "style:0"}).at(0);
-  CHECK(sdx::read_png(none).rgb == plain);
+  CHECK(read_image(none).rgb == plain);
   CHECK_THAT(sdx::read_parameters(none).value(), !ContainsSubstring("Lora hashes"));
 }
 
@@ -109,7 +112,7 @@ TEST_CASE("lora: prompts of one run have LoRAs of their own, in files and grids 
          "--prompt \"a robot\" --lora detail --lora style:-1\n";
   const auto pictures = place.make({"--prompts", "prompts.txt", "--seed", "7"});
   REQUIRE(pictures.size() == 4);
-  const auto rgb = [&](std::size_t i) { return sdx::read_png(pictures[i]).rgb; };
+  const auto rgb = [&](std::size_t i) { return read_image(pictures[i]).rgb; };
   CHECK(rgb(0) == rgb(2));
   CHECK(rgb(0) != rgb(1));
   CHECK(rgb(3) != rgb(0));
@@ -131,7 +134,7 @@ TEST_CASE("lora: a picture is made again bit for bit from what it says") {
   REQUIRE(made.size() == 2);
   for (const fs::path& picture : made) {
     const fs::path again = place.make({"--from-image", picture, "--out", "again"}).at(0);
-    CHECK(sdx::read_png(again).rgb == sdx::read_png(picture).rgb);
+    CHECK(read_image(again).rgb == read_image(picture).rgb);
     CHECK(sdx::read_parameters(again) == sdx::read_parameters(picture));
   }
   CHECK_THAT(place.said(), !ContainsSubstring("another LoRA"));
@@ -203,7 +206,8 @@ TEST_CASE("lora: what is wrong with one is said before the work") {
   // What has no meaning there: a word, a model.
   check_refused(place.generate({"<style>", "--embeddings", "loras"}), 65,
                 {"<style> is there but cannot be used"});
-  check_refused(place.run("sdx-model", {"import", "loras/style.safetensors", "--models-dir", "m"}),
+  check_refused(place.run("sdx-model", {"import", "loras/style.safetensors", "--name", "m",
+                                        "--models-dir", "m"}),
                 65, {"a LoRA"});
   CHECK_FALSE(fs::exists(place.path() / "pictures"));
 }
@@ -224,13 +228,13 @@ TEST_CASE("lora: layers that a model does not have are said, and the rest counts
 TEST_CASE("lora: words inside of one are used in prompts") {
   LoraPlace place;
   sdx::TensorMap tensors(sdx::map_safetensors(lora_file("sd1-kohya")).tensors);
-  tensors["bundle_emb.Zoe.string_to_param.*"] = at::ones({2, 32}) * 0.2;
+  tensors["bundle_emb.Zoe.string_to_param.*"] = at::full({2, 32}, 0.2);
   sdx::write_safetensors(place.path() / "loras/zoe.safetensors", tensors);
   const fs::path made = place.make({"<Zoe> smiling <lora:zoe:0.8>", "--seed", "7"}).at(0);
   CHECK_THAT(sdx::read_parameters(made).value(), ContainsSubstring("TI hashes: \"Zoe: "));
   CHECK(place.pixels({"Zoe smiling <lora:zoe:0.8>", "--seed", "7", "--bare-names"}) ==
-        sdx::read_png(made).rgb);
-  CHECK(place.pixels({"smiling <lora:zoe:0.8>", "--seed", "7"}) != sdx::read_png(made).rgb);
+        read_image(made).rgb);
+  CHECK(place.pixels({"smiling <lora:zoe:0.8>", "--seed", "7"}) != read_image(made).rgb);
   check_refused(place.generate({"<Zoe> smiling"}), 64, {"<Zoe> is not known"});
 }
 

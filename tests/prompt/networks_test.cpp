@@ -36,8 +36,8 @@ EmbeddingTable with_words() {
 /// The texts of a prompt's first part at its first stage, joined.
 std::string read(const std::string& text, Grammar grammar = Grammar::kA1111) {
   std::string all;
-  for (const PromptSegment& segment :
-       parse_prompt(text, grammar).parts({20, 0}).front().stages.front().prompt.segments) {
+  const std::vector<PromptPart> parts = parse_prompt(text, grammar).parts({20, 0});
+  for (const PromptSegment& segment : parts.front().stages.front().prompt.segments) {
     all += segment.text;
   }
   return all;
