@@ -138,12 +138,10 @@ void EmbeddingTable::throw_unknown(const std::string& name,
       throw DataError(placeholder(name) + " is there but cannot be used: " + reason);
     }
   }
-  for (const std::string_view network : {"lora:", "lyco:", "hypernet:"}) {
-    if (name.starts_with(network)) {
-      throw UsageError(placeholder(name) +
-                       " asks for a network that changes the model; here a name is a learnt word, "
-                       "and nothing else: take it out of the prompt");
-    }
+  if (name.starts_with("hypernet:")) {
+    throw UsageError(placeholder(name) +
+                     " asks for a hypernetwork, which changes the model and is not supported: take "
+                     "it out of the prompt");
   }
   if (const std::string meant = find_meant_name(name); !meant.empty()) {
     throw UsageError(placeholder(name) + " is not known; did you mean " + placeholder(meant) + "?");

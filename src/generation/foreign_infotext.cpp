@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <span>
+#include <string_view>
 
 #include "generation/origin_comfy.h"
 #include "generation/origin_programs.h"
@@ -93,8 +95,8 @@ constexpr Program kPrograms[] = {
     {"Easy Diffusion", is_easy, read_easy}, {"ComfyUI", is_comfy, read_comfy},
 };
 
-/// Takes `<lora:name:0.8>` and its like out of a prompt, and says whether there was one.
-bool take_networks(std::string& prompt) {
+/// Takes `<hypernet:name:0.8>` and its like out of a prompt, and says whether there was one.
+bool take_networks(std::string& prompt, std::span<const std::string_view> beginnings) {
   std::string rest;
   std::string_view text = prompt;
   while (!text.empty()) {
@@ -103,8 +105,9 @@ bool take_networks(std::string& prompt) {
     text.remove_prefix(begin);
     const std::size_t end = text.find_first_of("<>\n", 1);
     const bool is_network = end < text.size() && text[end] == '>' &&
-                            (text.starts_with("<lora:") || text.starts_with("<lyco:") ||
-                             text.starts_with("<hypernet:"));
+                            std::ranges::any_of(beginnings, [text](std::string_view one) {
+                              return text.starts_with(one);
+                            });
     if (is_network) {
       text.remove_prefix(end + 1);
     } else {
@@ -116,11 +119,16 @@ bool take_networks(std::string& prompt) {
   return prompt.size() != rest.size();
 }
 
-ImageOrigin with_networks_taken(ImageOrigin origin) {
-  const bool positive = take_networks(origin.infotext.prompt);
-  const bool negative = take_networks(origin.infotext.negative_prompt);
-  if (positive || negative) add_field(origin.infotext, kLora, "True");
-  return origin;
+constexpr std::string_view kHypernetwork[] = {"<hypernet:"};
+/// Programs that share AUTOMATIC1111's way read these as it does. Others give the strengths another
+/// order, or another meaning to the name.
+constexpr std::string_view kLoras[] = {"<lora:", "<lyco:"};
+
+void take_from_prompts(Infotext& infotext, std::span<const std::string_view> beginnings,
+                       const char* field) {
+  const bool positive = take_networks(infotext.prompt, beginnings);
+  const bool negative = take_networks(infotext.negative_prompt, beginnings);
+  if (positive || negative) add_field(infotext, field, "True");
 }
 
 }  // namespace
@@ -130,7 +138,8 @@ std::optional<ImageOrigin> find_image_origin(const Texts& texts) {
   if (!parameters.empty() && !is_json(parameters)) {
     ImageOrigin origin{"", parse_infotext(parameters), ""};
     name_second_pass(origin.infotext);
-    return with_networks_taken(std::move(origin));
+    take_from_prompts(origin.infotext, kHypernetwork, "Hypernet");
+    return origin;
   }
   for (const Program& program : kPrograms) {
     if (!program.is_writer(texts)) continue;
@@ -142,7 +151,9 @@ std::optional<ImageOrigin> find_image_origin(const Texts& texts) {
                       "'s way, which cannot be read here: " + unreadable.reason +
                       "; type prompt and settings yourself");
     }
-    return with_networks_taken(std::move(origin));
+    take_from_prompts(origin.infotext, kHypernetwork, "Hypernet");
+    take_from_prompts(origin.infotext, kLoras, kLora);
+    return origin;
   }
   if (parameters.empty()) return std::nullopt;
   throw DataError(

@@ -14,11 +14,13 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "generation/batches.h"
 #include "generation/decode_pieces.h"
 #include "generation/fitting_batch.h"
 #include "generation/not_finite.h"
+#include "generation/own_parts.h"
 #include "generation/pass_plan.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
@@ -45,18 +47,6 @@ namespace {
 
 constexpr double kModestTimes = 16;  ///< of the native area: its memory is not even estimated
 constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
-
-/// What a generator that is on its own loads for itself.
-struct OwnParts {
-  OwnParts(const Bundle& bundle, const ComputeTarget& target)
-      : tokenizer(bundle.load_tokenizer()),
-        text_encoders(bundle, target.device),
-        unet(bundle, target, ModelUse::kInference) {}
-
-  std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoders text_encoders;
-  UNet unet;
-};
 
 /// Does one thing at a time beside the caller, if there is more than one thread.
 class Background {
@@ -109,7 +99,7 @@ struct Generator::Impl {
         batches(bundle.info(), schedule, target, unet) {}
 
   Impl(const Bundle& from, const ComputeTarget& where, std::unique_ptr<OwnParts> parts)
-      : Impl(from, where, *parts->tokenizer, parts->text_encoders, parts->unet) {
+      : Impl(from, where, parts->tokenizer(), parts->text_encoders(), parts->unet()) {
     own_parts = std::move(parts);
   }
 
@@ -119,13 +109,23 @@ struct Generator::Impl {
   bool is_exact() const { return target.dtype == at::kFloat; }
   ComputeTarget exact_target() const { return {target.device, at::kFloat}; }
 
-  /// The same with networks in single precision, loaded when half precision has overflowed.
-  const Impl& exact() const {
-    if (!exact_impl) {
-      exact_unet = std::make_unique<UNet>(bundle, exact_target(), ModelUse::kInference);
-      exact_impl =
-          std::make_unique<Impl>(bundle, exact_target(), tokenizer, text_encoders, *exact_unet);
+  /// Puts the LoRAs of the next pictures into the model, in place of those before.
+  void apply(const AppliedLoras& loras, ContextCache& contexts) const {
+    if (own_parts == nullptr) {
+      if (!loras.empty()) throw InternalError("a generator with given parts takes no LoRAs");
+    } else if (own_parts->apply(loras)) {
+      contexts.forget();
     }
+  }
+
+  /// The same with networks in single precision, loaded when half precision has overflowed.
+  const Impl& exact(const AppliedLoras& loras) const {
+    if (!exact_impl) {
+      exact_unet = std::make_unique<ChangingUNet>(bundle, exact_target());
+      exact_impl = std::make_unique<Impl>(bundle, exact_target(), tokenizer, text_encoders,
+                                          exact_unet->get());
+    }
+    exact_unet->apply(loras);
     return *exact_impl;
   }
 
@@ -363,7 +363,7 @@ struct Generator::Impl {
   Batches batches;
   mutable std::mutex upscalers_mutex;  ///< checked by one thread while another one enlarges
   mutable std::map<std::string, std::unique_ptr<Upscaler>> upscalers;
-  mutable std::unique_ptr<UNet> exact_unet;  ///< these where half precision has overflowed
+  mutable std::unique_ptr<ChangingUNet> exact_unet;  ///< these where half precision has overflowed
   mutable std::unique_ptr<Impl> exact_impl;
   mutable std::unique_ptr<VaeDecoder> exact_decoder;
 };
@@ -379,9 +379,13 @@ Generator::~Generator() = default;
 
 void Generator::check(const std::vector<ImageRequest>& requests,
                       const EmbeddingSizes& embeddings) const {
+  std::set<const Lora*> fitting;  // looked at once, not for each picture
   for (const ImageRequest& request : requests) {
     check_request(request, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings,
                   impl_->prompts);
+    for (const AppliedLora& applied : request.settings.loras) {
+      if (fitting.insert(applied.lora.get()).second) fit_lora(*applied.lora, impl_->bundle);
+    }
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
     impl_->check_memory(request.settings);
     impl_->check_upscale(request.settings);
@@ -439,6 +443,7 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
   Background background;
   while (const auto first = source.next()) {
     const Stopwatch stopwatch;
+    impl.apply(requests[*first].settings.loras, contexts);
     const Batch batch = impl.batches.next(requests, *first, options, contexts);
     source.on_batch(batch.first, batch.count);
     const auto after_step = [&] {
@@ -454,7 +459,7 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
     if (!impl.is_exact() && !is_finite(made.latents)) {
       spdlog::info("Pictures {} to {}: not finite in {}, so they are computed again in fp32",
                    batch.first + 1, batch.first + batch.count, precision_name(impl.target.dtype));
-      const Impl::Denoised exact = denoise(impl.exact(), [&] {
+      const Impl::Denoised exact = denoise(impl.exact(batch.requests.front().settings.loras), [&] {
         if (observe) observe(done, total);
       });
       // Its neighbours stay what they are without it.

@@ -337,6 +337,8 @@ void add_reading(Table& table) {
       .common();
   table.add("style", &ImageOptions::styles,
             "Apply these styles from the file `styles`, in this order");
+  table.add("lora", &ImageOptions::loras, "Use this LoRA, FILE or NAME, with :STRENGTH behind it")
+      .for_lines_only();
   table.add("prompt", &ImageOptions::prompt, "What is to be seen").for_lines_only();
   table.add("width", nested(kSettings, &ImageSettings::width_px), "Pixels")
       .within(0, kMostPixels)
@@ -402,7 +404,7 @@ const SettingsTable<ImageOptions>& image_settings() {
   return kTable;
 }
 
-ImageRequest make_request(const ImageOptions& options, double guidance_scale) {
+ImageRequest make_request(const ImageOptions& options, double guidance_scale, LoraTable* loras) {
   ImageRequest request;
   request.prompt = options.prompt;
   request.negative_prompt = options.negative;
@@ -411,6 +413,11 @@ ImageRequest make_request(const ImageOptions& options, double guidance_scale) {
   request.variation_strength = options.variation_strength;
   request.settings = options.settings;
   request.settings.guidance_scale = options.guidance_scale.value_or(guidance_scale);
+  if (loras != nullptr) {
+    resolve_loras(request, options.loras, *loras);
+  } else if (!options.loras.empty()) {
+    throw UsageError("`lora`: only sdx-generate makes pictures with LoRAs; leave it out");
+  }
   if (!options.mask.empty() && options.start_image.empty()) {
     throw UsageError("`mask` needs an `init-image` to keep a part of");
   }

@@ -8,6 +8,7 @@
 
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_size.h"
+#include "sdx/generation/lora_table.h"
 #include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
@@ -137,6 +138,7 @@ constexpr std::string_view kFieldsOfNoEffect[] = {"Model hash",
                                                   "Batch size",
                                                   "Batch pos",
                                                   "TI hashes",
+                                                  kLoraHashes,
                                                   "Hashes",
                                                   "Used embeddings",
                                                   "User",
@@ -286,6 +288,8 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
+  const std::string of_loras = lora_hashes(request.settings.loras);
+  fields.add_unless(of_loras.empty(), kLoraHashes, of_loras);
   add_settings(fields, options, InfotextPlace::kLast);
   if (!request.settings.upscale.empty()) {
     fields.add("Postprocess upscale by", std::to_string(generation_info.upscale));

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/isfinite.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -13,11 +14,12 @@ namespace sdx {
 
 namespace {
 
-// Beyond these nobody makes images. Guidance is mostly 1 to 20, a weight 0.5 to 2, and vectors of a
-// text encoder's table are within 1.
+// Beyond these nobody makes images. Guidance is mostly 1 to 20, a weight 0.5 to 2, vectors of a
+// text encoder's table are within 1, and LoRAs are trained for the strength 1.
 constexpr double kMostGuidance = 100;
 constexpr double kMostWeight = 20;
 constexpr double kMostVectorValue = 100;
+constexpr double kMostLoraStrength = 3;
 
 std::string short_number(double value) {
   char text[32];
@@ -38,6 +40,15 @@ void add_weights(const std::vector<PromptPart>& parts, std::vector<std::string>&
                          in_quotes(trim(segment.text)));
       }
     }
+  }
+}
+
+void add_loras(const AppliedLoras& loras, std::vector<std::string>& causes) {
+  for (const AppliedLora& applied : loras) {
+    const double most = std::max(std::abs(applied.text), std::abs(applied.unet));
+    if (most <= kMostLoraStrength) continue;
+    causes.push_back("lower the strength " + short_number(most) + " of the LoRA " +
+                     in_quotes(applied.name));
   }
 }
 
@@ -74,6 +85,7 @@ std::string describe_not_finite(const ImageRequest& request, const EmbeddingTabl
     add_weights(*prompts.parts(text, settings.grammar, role, steps, embeddings), causes);
   }
   add_embeddings(request, embeddings, causes);
+  add_loras(settings.loras, causes);
   const std::string what = in_quotes(request.prompt) + ", seed " + std::to_string(request.seed) +
                            ": the image's values are not finite, even in fp32, so it is not "
                            "written; ";

@@ -5,6 +5,7 @@
 
 #include "generation/pass_plan.h"
 #include "sdx/generation/image_size.h"
+#include "sdx/generation/lora_table.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
@@ -60,6 +61,7 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
       throw UsageError("the prompt " + in_quotes(text) + " is " + fault + "; expected UTF-8");
     }
   }
+  check_loras_resolved(request);
   check_sizes(settings, info);
   if (settings.start && settings.start->mask && settings.hires.scale > 1) {
     throw UsageError(

@@ -1,6 +1,7 @@
 #include "model/script_unet.h"
 
 #include "model/checkpointed.h"
+#include "model/lora/patched_weights.h"
 #include "model/script_part.h"
 #include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
@@ -33,8 +34,11 @@ ConditioningKinds read_kinds(const torch::jit::Module& module, const std::string
 
 }  // namespace
 
-ScriptUNet::ScriptUNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use)
-    : module_(load_script_part(bundle, "unet", "unet", target, use)),
+ScriptUNet::ScriptUNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use,
+                       const AppliedLoras& loras)
+    : module_(load_script_part(bundle, "unet",
+                               find_weights(bundle, LoraPart::kUNet, target.dtype, loras).get(),
+                               target, use)),
       target_(target),
       use_(use),
       program_file_((bundle.folder() / "unet.ts").string()),

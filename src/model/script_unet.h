@@ -10,6 +10,7 @@
 #include "sdx/device/device.h"
 #include "sdx/device/recorded_call.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/lora.h"
 
 namespace sdx {
 
@@ -19,7 +20,8 @@ class ScriptUNet : public UNetProgram {
  public:
   /// @throws DataError if a file of the bundle is damaged (hash named) or lacks a tensor; if
   ///         "forward" takes more than sample, timestep, context, pooled and size_ids.
-  ScriptUNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use);
+  ScriptUNet(const Bundle& bundle, const ComputeTarget& target, ModelUse use,
+             const AppliedLoras& loras = {});
 
   ConditioningKinds takes() const override { return takes_; }
   at::Tensor forward(const UNetInputs& inputs, GradientMemory memory) override;

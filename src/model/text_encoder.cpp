@@ -1,8 +1,11 @@
 #include "sdx/model/text_encoder.h"
 
+#include "model/lora/patched_weights.h"
 #include "model/script_part.h"
 #include "sdx/device/transfer.h"
 #include "sdx/util/error.h"
+
+#include <algorithm>
 
 namespace sdx {
 
@@ -13,18 +16,35 @@ constexpr const char* kEncodePooled = "encode_pooled";
 }  // namespace
 
 struct TextEncoder::Impl {
+  LoraPart part() const { return index == 0 ? LoraPart::kText : LoraPart::kSecondText; }
+
+  bool is_reached_by(const AppliedLoras& loras) const {
+    return std::ranges::any_of(
+        loras, [this](const AppliedLora& applied) { return reaches(applied, part()); });
+  }
+
+  void load(const Bundle& bundle, const AppliedLoras& loras) {
+    const auto weights = find_weights(bundle, part(), at::kFloat, loras);
+    module = load_script_part(bundle, info.part, weights.get(), {device, c10::ScalarType::Float},
+                              ModelUse::kTraining);
+    is_changed = is_reached_by(loras);
+  }
+
   TextEncoderInfo info;
-  torch::jit::Module module;
+  std::size_t index;
   c10::Device device;
+  torch::jit::Module module = {};
+  bool is_changed = false;  ///< a LoRA is in its weights
 };
 
 TextEncoder::TextEncoder(const Bundle& bundle, c10::Device device, std::size_t index) {
   const TextEncoderInfo& info = bundle.info().text_encoders.at(index);
-  impl_ = std::make_unique<Impl>(
-      Impl{info,
-           load_script_part(bundle, info.part, info.part, {device, c10::ScalarType::Float},
-                            ModelUse::kTraining),
-           device});
+  impl_ = std::make_unique<Impl>(Impl{info, index, device});
+  impl_->load(bundle, {});
+}
+
+void TextEncoder::reload(const Bundle& bundle, const AppliedLoras& loras) {
+  if (impl_->is_changed || impl_->is_reached_by(loras)) impl_->load(bundle, loras);
 }
 
 TextEncoder::~TextEncoder() = default;

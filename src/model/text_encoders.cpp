@@ -17,6 +17,10 @@ TextEncoders::TextEncoders(const Bundle& bundle, c10::Device device)
   }
 }
 
+void TextEncoders::reload(const Bundle& bundle, const AppliedLoras& loras) {
+  for (TextEncoder& encoder : encoders_) encoder.reload(bundle, loras);
+}
+
 std::vector<std::int64_t> TextEncoders::widths() const {
   std::vector<std::int64_t> widths;
   for (const TextEncoder& encoder : encoders_) widths.push_back(encoder.info().width);

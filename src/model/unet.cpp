@@ -79,6 +79,12 @@ UNet::~UNet() = default;
 UNet::UNet(UNet&&) noexcept = default;
 UNet& UNet::operator=(UNet&&) noexcept = default;
 
+void UNet::reload(const Bundle& bundle, const AppliedLoras& loras) {
+  const OneAtATime alone(impl_->busy);
+  impl_->program.reset();
+  impl_->program = std::make_unique<ScriptUNet>(bundle, impl_->target, impl_->use, loras);
+}
+
 at::Tensor UNet::forward(const at::Tensor& sample, const at::Tensor& timesteps,
                          const Conditioning& conditioning, GradientMemory memory) const {
   const OneAtATime alone(impl_->busy);

@@ -27,4 +27,10 @@ at::Tensor MappedWeights::weight(const std::string& name) const {
   return found->second;
 }
 
+std::map<std::string, std::vector<std::int64_t>> MappedWeights::shapes() const {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const auto& [name, tensor] : tensors_) shapes[name] = tensor.sizes().vec();
+  return shapes;
+}
+
 }  // namespace sdx

@@ -2,8 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sdx/model/bundle.h"
 #include "sdx/tensor/safetensors.h"
@@ -34,6 +37,9 @@ class MappedWeights : public WeightSource {
   static std::unique_ptr<MappedWeights> find(const Bundle& bundle, const std::string& part);
 
   at::Tensor weight(const std::string& name) const override;
+
+  /// The shapes of all, by name.
+  std::map<std::string, std::vector<std::int64_t>> shapes() const;
 
  private:
   MappedWeights(std::string part, TensorMap tensors)

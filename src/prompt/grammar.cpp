@@ -100,8 +100,9 @@ struct ParsedPrompt::Tree {
 };
 
 PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingSizes& known) {
-  return read_text(text, grammar,
-                   grammar == Grammar::kPlain ? lex_plain(text, known) : lex(text, known), known);
+  const PromptTokens tokens =
+      without_networks(grammar == Grammar::kPlain ? lex_plain(text, known) : lex(text, known));
+  return read_text(written(tokens), grammar, tokens, known);
 }
 
 PromptText parse_text(const std::string& text, Grammar grammar) {
@@ -116,10 +117,11 @@ ParsedPrompt parse_prompt(const std::string& text, Grammar grammar, PromptRole r
     return ParsedPrompt(std::move(tree));
   }
   tree->names = EmbeddingSizes(list_known_names(text, known));
+  const PromptTokens all = without_networks(lex(text, known));
   if (role == PromptRole::kNegative) {
-    tree->parts.push_back({1, parse_edits(lex(text, known))});
+    tree->parts.push_back({1, parse_edits(all)});
   } else {
-    for (PromptTokens& tokens : split_at_and(lex(text, known))) {
+    for (PromptTokens& tokens : split_at_and(all)) {
       const double weight = take_part_weight(tokens);
       tree->parts.push_back({weight, parse_edits(tokens)});
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "prompt/placeholders.h"
+#include "sdx/prompt/networks.h"
 #include "sdx/util/text.h"
 
 namespace sdx {
@@ -19,16 +20,21 @@ TokenKind kind_at(std::string_view text, std::size_t at) {
   return kMarks.find(text[at]) != kMarks.npos ? TokenKind::kMark : TokenKind::kText;
 }
 
-/// Adds the text from `begin` to the first letter of `ends`, and what names of embeddings are in it
-/// apart if those letters or others could be misread.
+/// Adds the text from `begin` to the first letter of `ends`, and what stands in brackets apart:
+/// LoRAs, and names of embeddings if those letters or others could be misread.
 /// @return where it ends.
 std::size_t add_text(std::string_view text, std::size_t begin, std::string_view ends,
                      const EmbeddingSizes& known, PromptTokens& tokens) {
   const std::size_t end = std::min(text.find_first_of(ends, begin), text.size());
   for (std::size_t i = text.find('<', begin); i < end; i = text.find('<', i + 1)) {
     Placeholder found = find_placeholder(text, i, known);
-    if (!found.is_unusual) continue;
+    const std::size_t network = find_network_length(text, i);
+    if (!found.is_unusual && network == 0) continue;
     if (i > begin) tokens.push_back({TokenKind::kText, std::string(text.substr(begin, i - begin))});
+    if (network > 0) {
+      tokens.push_back({TokenKind::kNetwork, std::string(text.substr(i, network))});
+      return i + network;
+    }
     tokens.push_back(
         {TokenKind::kName, std::string(text.substr(i, found.length)), std::move(found.name)});
     return i + found.length;
@@ -64,6 +70,14 @@ PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known) {
   PromptTokens tokens;
   for (std::size_t i = 0; i < text.size();) i = add_text(text, i, "", known, tokens);
   return tokens;
+}
+
+PromptTokens without_networks(const PromptTokens& tokens) {
+  PromptTokens rest;
+  for (const PromptToken& token : tokens) {
+    if (token.kind != TokenKind::kNetwork) append(rest, token);
+  }
+  return rest;
 }
 
 std::string written(const PromptTokens& tokens) {

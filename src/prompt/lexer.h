@@ -18,6 +18,7 @@ enum class TokenKind {
   kMark,       ///< one of "()[]:|"
   kEscape,     ///< a backslash and a mark or a backslash
   kBackslash,  ///< a backslash that escapes nothing
+  kNetwork,    ///< `<lora:…>`, which asks for a LoRA and is no part of the text
   kName,       ///< a known `<Name>` with marks or blanks in it, which are letters there
 };
 
@@ -40,8 +41,11 @@ PromptTokens lex(std::string_view text, const EmbeddingSizes& known);
 /// The same where no embedding is known.
 PromptTokens lex(std::string_view text);
 
-/// The same of a text in which only names mean something: kText and kName.
+/// The same of a text in which only names and LoRAs mean something: kText, kName and kNetwork.
 PromptTokens lex_plain(std::string_view text, const EmbeddingSizes& known);
+
+/// The tokens without those that ask for LoRAs.
+PromptTokens without_networks(const PromptTokens& tokens);
 
 /// The text that was cut.
 std::string written(const PromptTokens& tokens);

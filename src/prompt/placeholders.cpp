@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "sdx/prompt/networks.h"
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
 
@@ -81,6 +82,10 @@ std::vector<Segment> split_segments(const std::string& text, const EmbeddingSize
   std::vector<Segment> segments;
   std::string plain;
   for (std::size_t i = 0; i < text.size();) {
+    if (const std::size_t network = find_network_length(text, i); network > 0) {
+      i += network;
+      continue;
+    }
     const Placeholder found = find_placeholder(text, i, known);
     if (found.length == 0) {
       plain += text[i++];

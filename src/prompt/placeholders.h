@@ -35,7 +35,7 @@ Placeholder find_placeholder(std::string_view text, std::size_t start, const Emb
 /// reading the text needs to know of `known`.
 std::map<std::string, int> list_known_names(std::string_view text, const EmbeddingSizes& known);
 
-/// @return none with an empty text.
+/// `<lora:…>` is left out. @return none with an empty text.
 std::vector<Segment> split_segments(const std::string& text, const EmbeddingSizes& known);
 
 }  // namespace sdx

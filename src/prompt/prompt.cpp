@@ -16,6 +16,7 @@
 
 #include "prompt/placeholders.h"
 #include "sdx/device/transfer.h"
+#include "sdx/prompt/networks.h"
 #include "sdx/util/error.h"
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
@@ -270,7 +271,8 @@ std::string bracket_bare_names(const std::string& text, const EmbeddingTable& em
   };
   std::string result;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t bracketed = find_placeholder(text, i, embeddings).length;
+    const std::size_t bracketed =
+        std::max(find_placeholder(text, i, embeddings).length, find_network_length(text, i));
     const std::size_t bare = bracketed > 0 ? 0 : bare_length(i);
     const std::size_t length = std::max<std::size_t>(std::max(bracketed, bare), 1);
     result += bare > 0 ? placeholder(text.substr(i, length)) : text.substr(i, length);

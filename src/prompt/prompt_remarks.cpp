@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "prompt/placeholders.h"
+#include "sdx/prompt/networks.h"
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
 #include "sdx/util/utf8.h"
@@ -109,7 +110,8 @@ class NameRemarks {
   std::vector<std::string> list() {
     const auto goes_on = [this] { return remarks_.size() < kMostRemarks && places_ < kMostPlaces; };
     for (std::size_t i = 0; i < text_.size() && goes_on();) {
-      const std::size_t length = find_placeholder(text_, i, embeddings_).length;
+      const std::size_t length =
+          std::max(find_placeholder(text_, i, embeddings_).length, find_network_length(text_, i));
       i += length > 0 ? length : std::max<std::size_t>(take_at(i), 1);
     }
     return std::move(remarks_);
@@ -178,6 +180,18 @@ std::string times(double weight) {
   return text + std::string(" times as strongly: ");
 }
 
+/// A LoRA acts on the whole model, so that none acts on a negative prompt alone.
+void add_network_remarks(const std::string& text, std::vector<std::string>& remarks) {
+  for (std::size_t i = text.find('<'); i < text.size(); i = text.find('<', i + 1)) {
+    const std::size_t length = find_network_length(text, i);
+    if (length == 0) continue;
+    remarks.push_back(quote_piece(text.substr(i, length)) +
+                      " in the negative prompt is left out: a LoRA acts on the whole picture. In "
+                      "the prompt, with a strength below 0, it does the opposite");
+    if (remarks.size() == kMostRemarks) return;
+  }
+}
+
 void add_weight_remarks(const std::vector<PromptPart>& parts, std::vector<std::string>& remarks) {
   const auto add = [&remarks](std::string remark) {
     const bool is_new = std::find(remarks.begin(), remarks.end(), remark) == remarks.end();
@@ -207,6 +221,7 @@ std::vector<std::string> list_prompt_remarks(const std::string& text, Grammar gr
                                              PromptRole role, const EmbeddingTable& embeddings) {
   constexpr PromptSteps kUsualSteps{20, 0};
   std::vector<std::string> remarks = NameRemarks(text, embeddings).list();
+  if (role == PromptRole::kNegative) add_network_remarks(text, remarks);
   add_weight_remarks(parse_prompt(text, grammar, role, embeddings).parts(kUsualSteps), remarks);
   return remarks;
 }

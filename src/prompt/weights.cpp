@@ -30,6 +30,7 @@ class WeightParser {
   std::size_t read(std::size_t i) {
     const PromptToken& token = tokens_[i];
     switch (token.kind) {
+      case TokenKind::kNetwork:  // taken out before
       case TokenKind::kText:
         add_text(token.text);
         return 1;

@@ -292,9 +292,10 @@ TEST_CASE("foreign pictures: what is not taken over is listed in one line") {
       "prompt: "
       "\"a, b\", ControlNet 0: c, Refiner: r, Model: m, Version: v1");
   CHECK_THAT(place.make(), Catch::Matchers::StartsWith("a  hat\nSteps: 2"));
+  CHECK_THAT(place.said(), ContainsSubstring("made with the LoRA \"x\", which is not here"));
   CHECK_THAT(place.said(),
              ContainsSubstring("x.png: not taken over from the picture: ADetailer, ControlNet, "
-                               "Refiner, LoRA\n"));
+                               "Refiner\n"));
 }
 
 TEST_CASE("foreign pictures: a usual strength alone is no other picture") {

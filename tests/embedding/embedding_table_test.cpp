@@ -168,8 +168,8 @@ TEST_CASE("embedding: other tools' ways to name a word tell what is meant", "[em
              ContainsSubstring("did you mean <Ada>?"));
 }
 
-TEST_CASE("embedding: a LoRA's tag is told from an unknown name", "[embedding]") {
+TEST_CASE("embedding: a hypernetwork's tag is told from an unknown name", "[embedding]") {
   const sdx::EmbeddingTable table;
-  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("lora:detail:0.8"); }),
-             ContainsSubstring("<lora:detail:0.8> asks for a network that changes the model"));
+  CHECK_THAT(catch_message<sdx::UsageError>([&] { table.at("hypernet:detail:0.8"); }),
+             ContainsSubstring("<hypernet:detail:0.8> asks for a hypernetwork"));
 }

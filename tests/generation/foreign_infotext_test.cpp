@@ -340,17 +340,17 @@ TEST_CASE("foreign infotext: AUTOMATIC1111's other ways to state a second pass")
 TEST_CASE("foreign infotext: what is not taken over is listed once, what says nothing is not") {
   const Infotext text =
       read({{"parameters",
-             "a <lora:x:0.8> robot\nSteps: 4, Seed: 1, Size: 8x8, Model: m, VAE: v, "
+             "a <lora:x:0.8> <hypernet:y:1>robot\nSteps: 4, Seed: 1, Size: 8x8, Model: m, VAE: v, "
              "ADetailer model: face, ADetailer version: 1, ControlNet 0: \"a, b\", "
              "Lora hashes: \"x: 12\", Refiner: r, RP Active: True, "
              "Dynamic thresholding enabled: True, Mimic scale: 7, "
              "Face restoration: None, Eta: 0.000, Odd thing: 3, ENSD: 31337, "
              "Hires upscaler: Latent, Version: v1.6"}})
           .infotext;
-  CHECK(text.prompt == "a  robot");
-  CHECK(list_not_taken_over(text) == std::vector<std::string>{"ADetailer", "ControlNet", "LoRA",
-                                                              "Refiner", "Regional Prompter",
-                                                              "Dynamic thresholding", "Odd thing"});
+  CHECK(text.prompt == "a <lora:x:0.8> robot");
+  CHECK(list_not_taken_over(text) ==
+        std::vector<std::string>{"ADetailer", "ControlNet", "Refiner", "Regional Prompter",
+                                 "Dynamic thresholding", "Odd thing", "Hypernetwork"});
   CHECK(list_not_taken_over({"", "", {{"Hires upscale", "2"}, {"Hires upscaler", "Latent"}}}) ==
         std::vector<std::string>{"Hires upscaler"});
   CHECK(list_not_taken_over({"", "", {{"Hires upscale", "2"}, {"Hires upscaler", "Lanczos"}}})

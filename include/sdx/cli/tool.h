@@ -24,6 +24,8 @@ std::span<const Command> roster_parts();
 std::span<const Command> model_parts();
 /// `sdx-model embedding`, a part of sdx-model.
 std::span<const Command> embedding_parts();
+/// `sdx-model lora`, another part of it.
+std::span<const Command> lora_parts();
 /// Of sdx-bench, for developers: what the parts of a model take on this machine.
 std::function<void()> define_bench(CommandLine& line);
 

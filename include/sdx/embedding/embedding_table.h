@@ -16,6 +16,10 @@ class EmbeddingTable {
   /// Adds one; an embedding of the same name is replaced.
   void add(Embedding embedding);
 
+  /// Adds one, unless one of this name with the same vectors is there.
+  /// @throws DataError naming both files if one of this name has other vectors.
+  void add_distinct(Embedding embedding);
+
   /// Adds the words of a file, or those of a folder (not of folders in it).
   ///
   /// A file must be there and readable, and is expected to be used: see check_used(). A folder may
@@ -30,8 +34,8 @@ class EmbeddingTable {
   bool contains(const std::string& name) const;
 
   /// @throws UsageError (64) listing the nearest known names, or saying what AUTOMATIC1111's
-  ///         `<lora:…>` is; DataError with the reason if a file called so is in one of the folders
-  ///         and cannot be used.
+  ///         `<hypernet:…>` is; DataError with the reason if a file called so is in one of the
+  ///         folders and cannot be used.
   const Embedding& at(const std::string& name) const;
 
   /// Throws what at() throws for a name that isn't here.
@@ -54,7 +58,6 @@ class EmbeddingTable {
 
  private:
   void add_folder(const std::filesystem::path& folder);
-  void add_distinct(Embedding embedding);
 
   std::map<std::string, Embedding> embeddings_;
   std::map<std::filesystem::path, std::vector<std::string>> given_;  ///< the words of such files

@@ -21,8 +21,9 @@ struct ImageOrigin {
 /// ways of AUTOMATIC1111, and where they say it plainly those of ComfyUI, SwarmUI, InvokeAI,
 /// NovelAI, Fooocus and Easy Diffusion. JSON is never taken for a prompt.
 ///
-/// Names of samplers stay as they are written. `<lora:…>` in a prompt, which changes the model, is
-/// taken out and becomes a field "LoRA".
+/// Names of samplers stay as they are written. `<lora:…>` stays in a prompt of AUTOMATIC1111's way.
+/// Other programs read its numbers in other ways: there it is taken out and becomes a field "LoRA".
+/// `<hypernet:…>` becomes a field "Hypernet" everywhere.
 /// @return nothing where no text says it
 /// @throws DataError that says whose way it is, and why it cannot be read: a graph with several
 ///         samplers, damaged JSON, nesting deeper than 100 levels, more than 16 MiB.

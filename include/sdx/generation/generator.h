@@ -86,8 +86,9 @@ class Generator {
             const TextEncoders& text_encoders, const UNet& unet);
   ~Generator();
 
-  /// Checks everything that can be checked before the work: sizes, steps, every placeholder, and
-  /// for pictures of more than 16 times the model's native area the memory.
+  /// Checks everything that can be checked before the work: sizes, steps, every placeholder,
+  /// whether each LoRA was found and fits the model, and for pictures of more than 16 times the
+  /// model's native area the memory.
   /// @throws UsageError, DataError; TryAgainError for a picture that the free memory cannot hold.
   /// @param embeddings a table, or names of some that are still to be made
   void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
@@ -101,8 +102,10 @@ class Generator {
   int steady_batch_size(const ImageSettings& settings) const;
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
-  /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;
-  /// a picture made in another batch differs by rounding only.
+  /// distinct text is encoded once. Pictures with other LoRAs are in other batches, between which
+  /// the model is loaded anew with theirs: there is one variant of it at a time. The same requests,
+  /// batch size and machine give the same pixels; a picture made in another batch differs by
+  /// rounding only.
   ///
   /// An image whose values are not finite is never given on. In half precision it is computed again
   /// in float32, of which its GenerationInfo then tells; loading that model takes its memory.

@@ -43,6 +43,12 @@ class ContextCache {
   /// Zeros in the place of what the text encoders make of an empty prompt.
   const Conditioning& nothing(const ImagePlace& place);
 
+  /// Lets go what was encoded: the encoders are others now.
+  void forget() {
+    known_.clear();
+    nothing_.clear();
+  }
+
   /// Whether the model wants nothing() for an empty negative prompt.
   bool zeroes_empty_negative() const { return encoders_.zeroes_empty_negative(); }
 

@@ -58,6 +58,7 @@ struct JobSettings {
   std::vector<Style> styles;   ///< that may be named
   std::vector<GridAxis> axes;  ///< at most two: columns, rows
   double guidance_scale = 7;   ///< where none was said
+  LoraTable* loras = nullptr;  ///< what prompts may name; outlives this
 };
 
 /// Settings with the wildcards and, where a prompt or an axis names a style, the styles.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sdx/generation/lora_table.h"
 #include "sdx/generation/settings.h"
 #include "sdx/util/settings_table.h"
 
@@ -20,9 +21,10 @@ struct ImageOptions {
   std::optional<std::uint64_t> seed;     ///< nothing: by chance
   std::optional<double> guidance_scale;  ///< nothing: what the model advises
   std::uint64_t variation_seed = 0;
-  double variation_strength = 0;  ///< 0 … 1
-  std::string start_image;        ///< file to begin with; empty: noise
-  std::string mask;               ///< file, white where the start image is made anew; empty: none
+  double variation_strength = 0;   ///< 0 … 1
+  std::string start_image;         ///< file to begin with; empty: noise
+  std::vector<std::string> loras;  ///< "FILE:0.8", see resolve_loras(); behind those of the prompt
+  std::string mask;                ///< file, white where the start image is made anew; empty: none
   ImageSettings settings;
 };
 
@@ -33,12 +35,17 @@ const SettingsTable<ImageOptions>& image_settings();
 /// The field of an image's text that names the upscaler, as in AUTOMATIC1111's.
 inline constexpr const char* kUpscalerField = "Postprocess upscaler";
 
-/// The request for an image. Reads start image and mask.
+/// The request for an image. Reads start image, mask and LoRAs.
 /// @param guidance_scale where none was said
-/// @throws UsageError for a mask without a start image; as decode_image, naming setting and file.
-ImageRequest make_request(const ImageOptions& options, double guidance_scale);
+/// @param loras what the prompt may name; null: LoRAs stay unresolved
+/// @throws UsageError for a mask without a start image, for `lora` without a table; as
+/// decode_image,
+///         naming setting and file; as resolve_loras().
+ImageRequest make_request(const ImageOptions& options, double guidance_scale,
+                          LoraTable* loras = nullptr);
 
-/// The options that give this request again, but for start image and mask, which have no files.
+/// The options that give this request again, but for start image and mask, which have no files, and
+/// for LoRAs, which its prompt names.
 ImageOptions to_options(const ImageRequest& request);
 
 }  // namespace sdx

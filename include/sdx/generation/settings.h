@@ -8,6 +8,7 @@
 
 #include "sdx/image/image.h"
 #include "sdx/model/conditioning.h"
+#include "sdx/model/lora.h"
 #include "sdx/prompt/grammar.h"
 #include "sdx/scheduler/sampling_points.h"
 #include "sdx/util/enum_text.h"
@@ -73,6 +74,7 @@ struct ImageSettings {
   /// The network that makes the finished picture larger, see Upscaler: a file, or the name of one
   /// among the models. Empty: none.
   std::string upscale;
+  AppliedLoras loras;  ///< in the model while the picture is made; see resolve_loras()
 
   bool operator==(const ImageSettings&) const = default;
 };

@@ -8,6 +8,7 @@
 
 #include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
+#include "sdx/model/lora.h"
 
 namespace sdx {
 
@@ -28,6 +29,11 @@ class TextEncoder {
   ~TextEncoder();
   TextEncoder(TextEncoder&&) noexcept;
   TextEncoder& operator=(TextEncoder&&) noexcept;
+
+  /// Loads the weights anew with these LoRAs added to them, if they or those before reach this
+  /// encoder.
+  /// @throws as the constructor and fit_lora().
+  void reload(const Bundle& bundle, const AppliedLoras& loras);
 
   const TextEncoderInfo& info() const;
 

@@ -39,6 +39,10 @@ class TextEncoders {
   /// @throws as TextEncoder.
   TextEncoders(const Bundle& bundle, c10::Device device);
 
+  /// Loads the weights anew with these LoRAs added to them; encoders that none reaches stay.
+  /// @throws as TextEncoder::reload.
+  void reload(const Bundle& bundle, const AppliedLoras& loras);
+
   std::size_t size() const { return encoders_.size(); }
   const TextEncoder& operator[](std::size_t index) const { return encoders_[index]; }
   const TextEncoder& front() const { return encoders_.front(); }

@@ -7,6 +7,7 @@
 #include "sdx/device/device.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/conditioning.h"
+#include "sdx/model/lora.h"
 
 namespace sdx {
 
@@ -32,6 +33,12 @@ class UNet {
   ~UNet();
   UNet(UNet&&) noexcept;
   UNet& operator=(UNet&&) noexcept;
+
+  /// Loads the weights anew with these LoRAs added to them; none: as they are. What was there is
+  /// let go first, so that there are never two. Graphs that were recorded are gone, too.
+  /// @throws as the constructor and fit_lora(); then the UNet computes nothing until it is loaded
+  ///         again.
+  void reload(const Bundle& bundle, const AppliedLoras& loras);
 
   /// What the bundle's prediction type says: noise, velocity or image. With ModelUse::kTraining
   /// differentiable in `sample` and in the conditioning's context and pooled vectors, on a GPU only

@@ -46,7 +46,8 @@ struct PromptText {
   bool operator==(const PromptText&) const = default;
 };
 
-/// Reads weights, placeholders and BREAKs. AND, edits and alternations are text.
+/// Reads weights, placeholders and BREAKs. AND, edits and alternations are text. `<lora:…>` is
+/// taken out, see list_networks(): it is no text in any grammar.
 ///
 /// `<Name>` is found before anything else is: the name of a known embedding may have blanks,
 /// brackets and other marks in it. Any other name has no blanks, and what marks there are in it

@@ -17,6 +17,7 @@ inline constexpr double kMostUsualWeight = 3;
 ///
 ///  - A name that is written as other tools want it reads as plain text: "embedding:Ada",
 ///    "< Ada >", "＜Ada＞", "&lt;Ada&gt;". So does a name with blanks that no embedding has.
+///  - A LoRA stands in the negative prompt, where it does nothing.
 ///  - A weight is beyond kMostUsualWeight: "at 10:30" is the weight 30.
 std::vector<std::string> list_prompt_remarks(const std::string& text, Grammar grammar,
                                              PromptRole role, const EmbeddingTable& embeddings);

@@ -14,6 +14,7 @@
 #include "cli/generate/image_maker.h"
 #include "cli/generate/image_part.h"
 #include "cli/generate/image_writer.h"
+#include "cli/generate/lora_words.h"
 #include "cli/generate/source_image.h"
 #include "cli/gpu_options.h"
 #include "cli/gpu_team.h"
@@ -118,7 +119,7 @@ std::vector<ImageOptions> collect_prompts(const GenerateOptions& options) {
 }
 
 std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_scale,
-                                const EmbeddingTable& embeddings) {
+                                EmbeddingTable& embeddings, LoraTable& loras) {
   const std::vector<ImageOptions> prompts = collect_prompts(options);
   std::vector<GridAxis> axes;
   for (const std::string& axis : options.axes) axes.push_back(parse_grid_axis(axis));
@@ -126,6 +127,7 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
   settings.count = options.count;
   settings.names = split_list(options.names, ',');
   settings.guidance_scale = guidance_scale;
+  settings.loras = &loras;
 
   const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
   std::vector<ImageJob> jobs;
@@ -139,11 +141,13 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
       prompt.seed = any_seed + repeats[prompt.prompt + "\n" + asked]++;
     }
     if (options.bare_names) {
+      add_words_of_loras(prompt.prompt, loras, embeddings);
       prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
       prompt.negative = bracket_bare_names(prompt.negative, embeddings);
     }
     for (ImageJob& job : make_jobs(prompt, settings)) jobs.push_back(std::move(job));
   }
+  add_words_of_loras(loras, embeddings);
   return jobs;
 }
 
@@ -179,7 +183,14 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
   const Bundle bundle = open_model(common);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
-  const std::vector<ImageJob> jobs = plan_jobs(options, bundle.info().guidance_scale, embeddings);
+  LoraTable loras;
+  for (const std::string& place : options.loras) loras.add_from(place);
+  if (source && source->gives_prompt) {
+    leave_out_missing_loras(*source, loras, options.image.prompt);
+  }
+  const std::vector<ImageJob> jobs =
+      plan_jobs(options, bundle.info().guidance_scale, embeddings, loras);
+  say_lora_misfits(bundle, jobs);
   check_embedding_names(embeddings, jobs);
   say_prompt_remarks(embeddings, jobs);
   say_unknown_words(bundle.info(), embeddings, jobs);
@@ -196,6 +207,7 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
   if (source) {
     say_what_lacks(*source, options.image);
     say_bare_embeddings(*source, embeddings, jobs);
+    say_other_loras(*source, jobs);
     if (target) say_precision(*source, std::string(precision_name(target->dtype)));
   }
   ImageWriter writer(options.output, embeddings);

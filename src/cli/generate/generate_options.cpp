@@ -32,6 +32,13 @@ const SettingsTable<GenerateOptions>& generate_settings() {
         .common();
     table.add("embeddings", &Options::embeddings, "Folders or files in which <Name> is looked up")
         .names(SettingValue::kFile);
+    table
+        .add("lora", nested(&Options::image, &ImageOptions::loras),
+             "Use this LoRA, FILE or NAME, with :STRENGTH behind it; a prompt says <lora:NAME:0.8>")
+        .names(SettingValue::kFile)
+        .common();
+    table.add("loras", &Options::loras, "Folders or files in which <lora:NAME:0.8> is looked up")
+        .names(SettingValue::kFile);
     table.add("bare-names", &Options::bare_names, "Read a name as its embedding even without < >");
     table.add("list-samplers", &Options::list_samplers, "List the samplers with advice")
         .of_one_call();

@@ -17,6 +17,7 @@ struct GenerateOptions {
   std::string prompt_file;
   std::string names;
   std::vector<std::string> embeddings = {"embeddings"};
+  std::vector<std::string> loras = {"loras"};  ///< --loras; --lora is in `image`
   bool bare_names = false;
   PromptSources sources;
   std::string source_image;  ///< --from-image

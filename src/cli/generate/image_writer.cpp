@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "sdx/cli/infotext_json.h"
+#include "sdx/prompt/networks.h"
 #include "sdx/prompt/prompt.h"
 #include "sdx/util/file.h"
 #include "sdx/util/file_name.h"
@@ -53,7 +54,7 @@ void ImageWriter::write(const ImageJob& job, const Infotext& infotext, const Ima
   const std::string bytes = encode_image(image, options_.encoding, metadata);
   const std::string rest =
       std::to_string(request.seed) + "-" +
-      make_file_name(request.prompt, placeholder_names(request.prompt, known_));
+      make_file_name(without_networks(request.prompt), placeholder_names(request.prompt, known_));
   const std::string extension(file_extension(options_.encoding.format));
   // Another process may have taken the number since this one began: then the next one.
   fs::path stem = numbered(count_, rest);

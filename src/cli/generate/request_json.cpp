@@ -69,6 +69,30 @@ std::shared_ptr<const StartImage> read_start(const Json& json) {
   return start;
 }
 
+Json to_json(const AppliedLora& applied) {
+  return {{"name", applied.name},
+          {"file", applied.lora->file.string()},
+          {"text", applied.text},
+          {"unet", applied.unet}};
+}
+
+/// The LoRAs of a task: each file is read once.
+class ReadLoras {
+ public:
+  AppliedLoras read(const Json& json) {
+    AppliedLoras all;
+    for (const Json& one : json) {
+      auto& lora = files_[one.at("file").get<std::string>()];
+      if (!lora) lora = read_lora(one.at("file").get<std::string>());
+      all.push_back({one.at("name"), lora, one.at("text"), one.at("unet")});
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<const Lora>> files_;
+};
+
 Json to_json(const Embedding& embedding) {
   Json matrices = Json::array();
   for (const at::Tensor& matrix : embedding.vectors.matrices()) matrices.push_back(to_json(matrix));
@@ -100,6 +124,9 @@ Json to_json(const std::vector<ImageRequest>& requests, const EmbeddingTable& em
     }
     Json one = {{"settings", to_json(request)}};
     if (start != nullptr) one["start"] = known.at(start);
+    for (const AppliedLora& applied : request.settings.loras) {
+      one["loras"].push_back(to_json(applied));
+    }
     list.push_back(std::move(one));
   }
   Json words = Json::array();
@@ -109,11 +136,13 @@ Json to_json(const std::vector<ImageRequest>& requests, const EmbeddingTable& em
 
 ImageTask read_image_task(const Json& json) {
   ImageTask task;
+  ReadLoras loras;
   std::vector<std::shared_ptr<const StartImage>> starts;
   for (const Json& start : json.at("starts")) starts.push_back(read_start(start));
   for (const Json& one : json.at("requests")) {
     ImageRequest request = read_request(one.at("settings"));
     if (one.contains("start")) request.settings.start = starts.at(one.at("start"));
+    if (one.contains("loras")) request.settings.loras = loras.read(one.at("loras"));
     task.requests.push_back(std::move(request));
   }
   for (const Json& word : json.at("embeddings")) task.embeddings.add(read_word(word));
@@ -125,6 +154,7 @@ bool survives_json(const std::vector<ImageRequest>& requests) {
     const std::string text = to_json(request).dump(-1, ' ', false, Json::error_handler_t::replace);
     ImageRequest read = read_request(Json::parse(text));
     read.settings.start = request.settings.start;
+    read.settings.loras = request.settings.loras;
     if (read != request) return false;
   }
   return true;

@@ -9,6 +9,7 @@
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/image/metadata.h"
+#include "sdx/prompt/networks.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
@@ -78,6 +79,40 @@ void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embedd
                "--bare-names it is the embedding"
              : ", which is not known here: its name is plain text; --embeddings FOLDER says where "
                "to look"));
+  }
+}
+
+void leave_out_missing_loras(const SourceImage& source, const LoraTable& loras,
+                             std::string& prompt) {
+  if (source.origin.infotext.field("Version").value_or("").starts_with("sdx ")) return;
+  std::set<std::string> said;
+  std::string rest;
+  for (std::size_t i = 0; i < prompt.size();) {
+    const std::size_t length = find_network_length(prompt, i);
+    const std::string_view piece =
+        std::string_view(prompt).substr(i, std::max<std::size_t>(length, 1));
+    i += piece.size();
+    const std::string name = length > 0 ? list_networks(piece).front().name : "";
+    if (length == 0 || loras.contains(name)) {
+      rest += piece;
+    } else if (said.insert(name).second) {
+      say(source.file + " was made with the LoRA " + in_quotes(name) +
+          ", which is not here and left out; --loras FOLDER says where to look");
+    }
+  }
+  prompt = std::move(rest);
+}
+
+void say_other_loras(const SourceImage& source, const std::vector<ImageJob>& jobs) {
+  const auto stated = read_lora_hashes(source.origin.infotext.field(kLoraHashes).value_or(""));
+  std::set<std::string> said;
+  for (const ImageJob& job : jobs) {
+    for (const auto& [name, hash] : read_lora_hashes(lora_hashes(job.request.settings.loras))) {
+      const auto then = stated.find(name);
+      if (then == stated.end() || then->second == hash || !said.insert(name).second) continue;
+      say(source.file + " was made with another LoRA " + in_quotes(name) + ": expected the hash " +
+          in_quotes(then->second) + ", found " + hash + "; the picture will be another one");
+    }
   }
 }
 

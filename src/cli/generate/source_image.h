@@ -8,6 +8,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/image_options.h"
+#include "sdx/generation/lora_table.h"
 #include "sdx/model/bundle.h"
 
 namespace sdx {
@@ -34,6 +35,14 @@ void say_what_lacks(const SourceImage& source, const ImageOptions& options);
 /// Says which embeddings the picture used by names that stand in its prompts without < >.
 void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embeddings,
                          const std::vector<ImageJob>& jobs);
+
+/// Takes LoRAs that are not here out of a prompt that another program wrote, and says so: it would
+/// have left them out, too. A picture of ours is made with all of its LoRAs or not at all.
+void leave_out_missing_loras(const SourceImage& source, const LoraTable& loras,
+                             std::string& prompt);
+
+/// Says which LoRAs are others than those that the picture was made with, by their hashes.
+void say_other_loras(const SourceImage& source, const std::vector<ImageJob>& jobs);
 
 /// Whether the picture's own size, which nobody typed, is far beyond what the model was made for.
 bool is_out_of_proportion(const SourceImage& source, const ImageSettings& settings,

@@ -395,7 +395,9 @@ std::span<const Command> model_parts() {
       {"embedding", "Show or convert embedding files",
        "  sdx-model embedding show embeddings/Ada.pt\n"
        "  sdx-model embedding convert embeddings/Ada.safetensors --to a1111\n",
-       nullptr, embedding_parts}};
+       nullptr, embedding_parts},
+      {"lora", "Show what a LoRA file is", "  sdx-model lora show loras/style.safetensors\n",
+       nullptr, lora_parts}};
   return kParts;
 }
 

@@ -14,6 +14,12 @@ namespace {
 constexpr int kHeadWidth = 64;  ///< of every CLIP
 constexpr std::string_view kProjection = "text_projection";
 
+const Renames kOpenClipLayer = {{"ln_1", "layer_norm1"},
+                                {"ln_2", "layer_norm2"},
+                                {"attn.out_proj", "self_attn.out_proj"},
+                                {"mlp.c_fc", "mlp.fc1"},
+                                {"mlp.c_proj", "mlp.fc2"}};
+
 TextEncoderConfig read_text_config(const TensorMap& tensors, bool quick_gelu,
                                    const std::string& file) {
   TextEncoderConfig config;
@@ -59,11 +65,6 @@ CheckpointTextEncoder read_open_clip(const TensorMap& tensors, std::string_view 
   static const Renames kTables = {{"token_embedding", "embeddings.token_embedding"},
                                   {"positional_embedding", "embeddings.position_embedding.weight"},
                                   {"ln_final", "final_layer_norm"}};
-  static const Renames kLayer = {{"ln_1", "layer_norm1"},
-                                 {"ln_2", "layer_norm2"},
-                                 {"attn.out_proj", "self_attn.out_proj"},
-                                 {"mlp.c_fc", "mlp.fc1"},
-                                 {"mlp.c_proj", "mlp.fc2"}};
   const TensorMap own = without_prefix(tensors, prefix);
   const int layers = count_indices(own, "transformer.resblocks.", ".ln_1.weight");
   if (layers < 2) {
@@ -106,7 +107,7 @@ CheckpointTextEncoder read_open_clip(const TensorMap& tensors, std::string_view 
       add(layer + ".self_attn.k_proj." + kind, parts[1], name);
       add(layer + ".self_attn.v_proj." + kind, parts[2], name);
     } else {
-      add(layer + "." + rename_beginning(leaf, kLayer), tensor, name);
+      add(layer + "." + rename_beginning(leaf, kOpenClipLayer), tensor, name);
     }
   }
   encoder.config = read_text_config(encoder.weights.tensors, /*quick_gelu=*/false, file);
@@ -128,6 +129,8 @@ bool is_unused_in_clip(std::string_view name) {
            return name.starts_with(beginning);
          });
 }
+
+const Renames& open_clip_layer_renames() { return kOpenClipLayer; }
 
 bool holds_text_of_xl(const TensorMap& tensors) {
   return holds_prefix(tensors, "conditioner.embedders.");

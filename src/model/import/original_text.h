@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/import/checkpoint.h"
+#include "model/import/tensor_names.h"
 #include "sdx/tensor/safetensors.h"
 
 namespace sdx {
@@ -24,6 +25,10 @@ bool is_unused_in_clip(std::string_view name);
 
 /// Whether a file has the text encoders of Stable Diffusion XL, or one of them.
 bool holds_text_of_xl(const TensorMap& tensors);
+
+/// What open_clip calls the layers of a transformer's block, and what transformers calls them.
+/// Query, key and value are one matrix there, `attn.in_proj`.
+const Renames& open_clip_layer_renames();
 
 /// The text encoders of a single file: what they are, read off the shapes, and their tensors under
 /// transformers' names.

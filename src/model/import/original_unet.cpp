@@ -20,6 +20,14 @@ const Renames kResnetRenames = {
     {"emb_layers.1", "time_emb_proj"}, {"skip_connection", "conv_shortcut"},
 };
 
+const Renames kEndRenames = {{"time_embed.0", "time_embedding.linear_1"},
+                             {"time_embed.2", "time_embedding.linear_2"},
+                             {"label_emb.0.0", "add_embedding.linear_1"},
+                             {"label_emb.0.2", "add_embedding.linear_2"},
+                             {"input_blocks.0.0", "conv_in"},
+                             {"out.0", "conv_norm_out"},
+                             {"out.2", "conv_out"}};
+
 /// The UNet's blocks in the original's numbering, walked in order: sizes and new names.
 class UNetReader {
  public:
@@ -52,13 +60,7 @@ class UNetReader {
 
  private:
   void walk_down() {
-    blocks_ = {{"time_embed.0", "time_embedding.linear_1"},
-               {"time_embed.2", "time_embedding.linear_2"},
-               {"label_emb.0.0", "add_embedding.linear_1"},
-               {"label_emb.0.2", "add_embedding.linear_2"},
-               {"input_blocks.0.0", "conv_in"},
-               {"out.0", "conv_norm_out"},
-               {"out.2", "conv_out"}};
+    blocks_ = kEndRenames;
     bool starts_level = true;
     int layer = 0;
     for (int index = 1;; ++index) {
@@ -160,6 +162,10 @@ OriginalUNet read_original_unet(const TensorMap& tensors, const std::string& fil
   reader.rename(unet);
   return unet;
 }
+
+const Renames& original_resnet_renames() { return kResnetRenames; }
+
+const Renames& original_end_renames() { return kEndRenames; }
 
 std::map<std::string, std::string> list_names_without_dots() {
   constexpr int kMostBlocks = 40;

@@ -22,6 +22,12 @@ struct OriginalUNet {
 /// @throws DataError where a tensor that tells a size is missing.
 OriginalUNet read_original_unet(const TensorMap& tensors, const std::string& file);
 
+/// What the layers of a resnet are called there, and what diffusers calls them.
+const Renames& original_resnet_renames();
+
+/// The same of the layers before and behind the blocks.
+const Renames& original_end_renames();
+
 /// The names that tensors of such a UNet can have, by the same names without their dots: so the
 /// averaged weights of a training are called (`model_ema.diffusion_modelinput_blocks00weight`).
 std::map<std::string, std::string> list_names_without_dots();
