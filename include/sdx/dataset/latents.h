@@ -14,14 +14,14 @@
 
 namespace sdx {
 
-/// What of portraits' latents is made.
+/// Options for how portraits become latents.
 struct LatentOptions {
-  bool mirror = false;     ///< each picture a second time, left and right exchanged
-  bool mask_face = false;  ///< weights for the loss that leave little of the background
+  bool mirror = false;     ///< use each picture a second time, with left and right exchanged
+  bool mask_face = false;  ///< make weights for the loss, which leave little of the background
 };
 
-/// What is learnt from: N rows for the used portraits in their order, each followed by its mirror
-/// image if that was asked for.
+/// The latents that a word is learnt from: N rows for the used portraits in their order, each
+/// followed by its mirror image if that was asked for.
 struct PortraitLatents {
   LatentDistribution distribution;  ///< [N,4,h,w] float32, on the CPU
   at::Tensor mask = {};  ///< [N,1,h,w] float32 in 0 … 1; undefined unless masks were asked for
@@ -40,10 +40,9 @@ struct PortraitLatents {
 /// square lies where the square would in the mirrored original.
 ImagePlace describe_place(const Portrait& portrait, bool is_mirrored);
 
-/// Encodes portraits with the bundle's VAE, each once: what `cache_file` holds for the same pixels,
-/// the same VAE and the same dtype is taken from there, and if that is everything the VAE is not
-/// even loaded. A damaged cache counts as none. The file is written anew where it lacks something
-/// or holds too much.
+/// Encodes portraits with the bundle's VAE, each once. Latents that `cache_file` holds for the same
+/// pixels, VAE and dtype are taken from there; if all are, the VAE is not even loaded. A damaged
+/// cache counts as none. The file is rewritten if it lacks portraits or holds too many.
 /// @param portraits at least one used.
 /// @param cache_file a safetensors file in a folder that exists; empty: no cache.
 /// @throws as write_safetensors, and what loading the VAE throws.

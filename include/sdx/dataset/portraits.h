@@ -47,7 +47,7 @@ struct PortraitOptions {
   bool strict = false;                     ///< a file that can't be used is an error
 };
 
-/// A file of a folder of portraits, and what was made of it.
+/// A file in a folder of portraits, and the square that was made of it.
 struct Portrait {
   std::filesystem::path file;
   std::string problem;  ///< why it is not used; empty if it is
@@ -73,8 +73,8 @@ inline constexpr int kFewestPortraits = 3;
 
 /// Looks at every file of `folder` (not of its subfolders; hidden files are passed over), in the
 /// order of names: decodes it upright, finds its faces, makes it square and scales it to
-/// `size_px`; nothing is ever squashed. A file that can't be used says why, among others when the
-/// square's side is below a quarter of `size_px` or when it is an earlier picture saved again.
+/// `size_px`; nothing is ever squashed. A file that can't be used says why: for example, the
+/// square's side is below a quarter of `size_px`, or the picture is an earlier one saved again.
 ///
 /// A picture that is square already was cropped by someone: it stays whole unless its face is
 /// small.

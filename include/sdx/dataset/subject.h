@@ -14,7 +14,7 @@
 
 namespace sdx {
 
-/// What a new word is to stand for, and how the pictures of it are read.
+/// The subject that a new word stands for, and how its pictures are read.
 struct SubjectOptions {
   SubjectKind kind = SubjectKind::kPerson;  ///< what the pictures have in common
   std::optional<Crop> crop;   ///< nothing: faces for persons, the middle for objects and styles

@@ -10,7 +10,7 @@
 
 namespace sdx {
 
-/// What a new word stands for.
+/// The kinds of subject that a new word can stand for.
 enum class SubjectKind { kPerson, kObject, kStyle };
 
 template <>

@@ -18,7 +18,7 @@ struct ComputeTarget {
   std::string remark = {};
 };
 
-/// What a model is loaded for.
+/// The purpose for which a model is loaded.
 enum class ModelUse {
   kTraining,   ///< outputs have gradients with respect to inputs; weights stay as they lie in the
                ///< file
@@ -38,13 +38,13 @@ inline constexpr const char* kGpu = "cuda";
 /// takes them.
 inline constexpr const char* kVisibleGpus = "CUDA_VISIBLE_DEVICES";
 
-/// For tests only: GPUs that the processor plays, so that what is done with several of them can be
-/// tried where there is none. The variable has a word for each, with commas between: "fine", or
-/// what the GPU says when it is tried out, "fine,out of order". $CUDA_VISIBLE_DEVICES chooses among
-/// them. They compute on the processor, with its bits.
+/// For tests only: GPUs that the processor plays, so that work on several GPUs can be tested where
+/// there is none. The variable has a word for each, with commas between: "fine", or the message
+/// with which the GPU fails, as in "fine,out of order". $CUDA_VISIBLE_DEVICES chooses among them.
+/// They compute on the processor, with its bits.
 inline constexpr const char* kPlayedGpus = "SDX_PLAYED_GPUS";
 
-/// What there is to compute on, as choose_target asks it. Tests describe machines of their own.
+/// The devices of a machine, as choose_target sees them. Tests describe machines of their own.
 struct Machine {
   int gpus = 0;                 ///< that libtorch sees
   bool has_gpu_driver = false;  ///< of which it need not see any GPU
@@ -88,8 +88,8 @@ std::int64_t used_bytes(const c10::Device& device);
 /// peak_memory_bytes() of util/memory.h, else what libtorch held there at one time, used or not.
 std::int64_t peak_bytes(const c10::Device& device);
 
-/// Gives back what libtorch holds of a device's memory without using it; of the processor's it
-/// holds nothing. Not while another thread records (graph.h).
+/// Returns the device memory that libtorch holds without using it. On the processor it holds none.
+/// Must not be called while another thread records (graph.h).
 void release_unused_memory(const c10::Device& device);
 
 /// Threads for libtorch's operators; 0 leaves its own choice, one for each core.

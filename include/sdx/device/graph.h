@@ -15,7 +15,7 @@ class DeviceGraph {
 
   virtual ~DeviceGraph() = default;
 
-  /// Does the work where it will be recorded, so that what happens only once has happened.
+  /// Does the work in the place where it will be recorded, so that one-time initialisation is over.
   virtual void rehearse(const Work& work) = 0;
 
   /// Records the work without doing it: its tensors have their places, but no values yet. It must

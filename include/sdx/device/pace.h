@@ -6,13 +6,14 @@
 
 namespace sdx {
 
-/// Marks how much work a device has been given; what it returns waits until that much is done.
+/// Marks how much work a device has been given, and returns a function that waits until that much
+/// is done.
 using DeviceMark = std::function<std::function<void()>()>;
 
-/// Keeps a loop from running ahead of the device that does its work. A GPU takes orders for work,
-/// and the loop is through long before the work is done: whoever counts rounds counts orders. With
-/// a pace, a round that is counted has been done but for the latest one, and the device always has
-/// something to do. For one thread.
+/// Keeps a loop from running ahead of the device that does its work. A GPU queues its work, so a
+/// loop ends long before the work does, and counting rounds would count orders. With a pace, every
+/// counted round but the latest one is done, and the device always has something to do. For one
+/// thread.
 class Pace {
  public:
   /// Of a loop on the device; on the processor, which works at once, it waits for nothing.

@@ -26,8 +26,8 @@ namespace sdx {
 class RecordedCall {
  public:
   using Tensors = std::vector<at::Tensor>;
-  /// Of the same shapes it does the same work, without waiting for the device; all inputs and
-  /// outputs are on it.
+  /// A function that can be recorded. For the same shapes it does the same work, without waiting
+  /// for the device, and all its inputs and outputs are on the device.
   using Function = std::function<Tensors(const Tensors&)>;
 
   /// @param name   of the function in the log.
@@ -44,8 +44,8 @@ class RecordedCall {
 
   bool has_recordings() const;
 
-  /// Lets the recordings go, with their memory; the next calls are as the first ones. A gradient of
-  /// the latest call can still be asked for.
+  /// Frees the recordings and their memory; the next calls are treated as first ones. The gradient
+  /// of the latest call can still be asked for.
   void drop_recordings();
 
  private:
@@ -67,17 +67,17 @@ class RecordedCall {
   std::list<Kind> kinds_;  ///< the latest first
 };
 
-/// Does the work; if memory runs out, once more without the recordings, which hold what they need
-/// between two calls. What libtorch holds without using it is given back before. Where nothing was
-/// recorded there is no second time: libtorch has then tried all that can be tried.
+/// Does the work. If memory runs out, frees the recordings, which keep memory between two calls,
+/// and the memory that libtorch holds without using it, and does the work once more. Where nothing
+/// was recorded there is no second attempt: libtorch has then tried everything itself.
 /// @param holders whose recordings go, of one thread.
 /// @throws what the work throws, at the second time too.
 RecordedCall::Tensors with_room(const std::vector<RecordedCall*>& holders,
                                 const c10::Device& device,
                                 const std::function<RecordedCall::Tensors()>& work);
 
-/// While one lives, calls in its thread are plain ones and are not remembered: for whoever measures
-/// what a call takes, which a recording hides and a recording made meanwhile falsifies.
+/// While one lives, calls in its thread are plain ones and are not remembered. For measurements of
+/// what a call takes: a recording would hide it, and making one meanwhile would falsify it.
 class PlainCallsGuard {
  public:
   PlainCallsGuard();

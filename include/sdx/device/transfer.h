@@ -5,8 +5,8 @@
 
 namespace sdx {
 
-/// The tensor as it can be copied to pinned memory: every value at a place of its own. libtorch
-/// pins an expanded tensor with its strides of 0, and then refuses to write into it.
+/// The tensor in a form that can be copied to pinned memory: every value has a place of its own.
+/// libtorch pins an expanded tensor with its strides of 0, and then refuses to write into it.
 at::Tensor make_ready_to_pin(const at::Tensor& tensor);
 
 /// The tensor on the device, differentiable as Tensor::to. From the processor to another device it

@@ -4,12 +4,12 @@
 
 #include "sdx/util/enum_text.h"
 
-// The dialects of embedding files. Their rows, with all else that the program knows of them, are in
-// src/embedding/embedding_writer.cpp.
+// The dialects of embedding files. A table in src/embedding/embedding_writer.cpp has a row for
+// each, with everything that the program knows of it.
 
 namespace sdx {
 
-/// Who wrote an embedding file, as far as its content tells.
+/// The program family that wrote an embedding file, as far as its content tells.
 enum class EmbeddingFormat {
   kDiffusersSafetensors,  ///< tensors named as their placeholders; ours are such
   kDiffusersBin,          ///< the same as a pickle

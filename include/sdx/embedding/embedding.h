@@ -16,7 +16,7 @@
 
 namespace sdx {
 
-/// A learned word: what `<Name>` in a prompt stands for.
+/// A learned word: the vectors that `<Name>` in a prompt stands for.
 struct Embedding {
   std::string name;          ///< without brackets, case as written
   EmbeddingVectors vectors;  ///< for each text encoder of its model [K,W] float32
@@ -25,7 +25,7 @@ struct Embedding {
   std::string remark = {};     ///< what a person should know before using it; mostly empty
 };
 
-/// What stands in a prompt for the embedding of this name: "<Name>".
+/// The placeholder that stands in a prompt for the embedding of this name: "<Name>".
 std::string placeholder(const std::string& name);
 
 /// Text encoders, which differ in the width of their vectors.
@@ -63,9 +63,9 @@ std::string describe_size(const EmbeddingVectors& vectors);
 /// @throws DataError naming the file, the models that either's widths belong to, and what to do.
 void check_widths(const Embedding& embedding, const std::vector<std::int64_t>& widths);
 
-/// The embedding of a model with two text encoders whose halves these are, as diffusers writes them
-/// into two files: the vectors for the first encoder, and those for the second. Their widths say
-/// which is which, or the metadata of files of ours (kEncoderKey).
+/// Joins two halves, as diffusers writes them into two files, into the embedding of a model with
+/// two text encoders. One half has the vectors for the first encoder, the other those for the
+/// second. Their widths tell which is which, or the metadata of our own files (kEncoderKey).
 /// @return nothing if they are no halves of one embedding: another name, or for the same encoder
 /// @throws DataError naming both files if they have different numbers of vectors.
 std::optional<Embedding> join_halves(const Embedding& one, const Embedding& other);
@@ -74,7 +74,7 @@ std::optional<Embedding> join_halves(const Embedding& one, const Embedding& othe
 /// vectors, where it does not hold all.
 inline constexpr const char* kEncoderKey = "sdx.text_encoder";
 
-/// What a person should know of an embedding that does not reach all text encoders; else empty.
+/// A remark for the user of an embedding that does not reach all text encoders; else empty.
 std::string describe_reach(const EmbeddingVectors& vectors);
 
 }  // namespace sdx

@@ -25,7 +25,7 @@ struct StoredVectors {
   std::optional<std::size_t> encoder;
 };
 
-/// What an embedding file holds.
+/// The content of an embedding file.
 struct EmbeddingFile {
   std::filesystem::path path;
   EmbeddingFormat format;

@@ -9,9 +9,9 @@
 
 namespace sdx {
 
-/// What reading and tokenising a prompt need to know of embeddings: their names, and how many
-/// vectors each has. The vectors need not exist yet: training tokenises its sentences before there
-/// are any. A name is found in each of its forms (canonical_name()).
+/// The names of embeddings and their numbers of vectors: all that is needed to read and tokenise a
+/// prompt. The vectors need not exist yet: training tokenises its sentences before there are any. A
+/// name is found in each of its forms (canonical_name()).
 class EmbeddingSizes {
  public:
   /// No embedding.

@@ -46,8 +46,8 @@ class EmbeddingTable {
   /// By canonical name; Embedding::name is as it was written.
   const std::map<std::string, Embedding>& all() const { return embeddings_; }
 
-  /// The name that somebody meant who wrote `name`: the same but for case, blanks around it, the
-  /// ending of a file, or a beginning such as "embedding:" that other tools want.
+  /// The name that the writer of `name` probably meant. It may differ in case, in blanks around it,
+  /// in a file's ending, or in a beginning such as "embedding:" that other tools want.
   /// @return empty if no embedding is called like that.
   std::string find_meant_name(const std::string& name) const;
 

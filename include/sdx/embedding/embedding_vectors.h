@@ -10,9 +10,9 @@
 
 namespace sdx {
 
-/// What is learnt: for each text encoder of a model one matrix [K,W]. K, the positions of the
-/// prompt that the embedding takes, is the same for all; W is the encoder's width. Optimisers keep
-/// their moments, and gradients come, in the same form.
+/// The vectors that are learnt: for each text encoder of a model one matrix [K,W]. K, the positions
+/// of the prompt that the embedding takes, is the same for all; W is the encoder's width.
+/// Optimisers keep their moments, and gradients come, in the same form.
 ///
 /// A model with one text encoder has one matrix. Its code may treat that as all there is: an
 /// at::Tensor converts to EmbeddingVectors, which convert back to their only matrix.

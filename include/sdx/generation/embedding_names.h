@@ -13,7 +13,7 @@ namespace sdx {
 std::vector<std::string> list_embedding_names(const ImageRequest& request,
                                               const EmbeddingSizes& known = {});
 
-/// The first of them that is not in `words`; empty if all are.
+/// The first of these names that is not in `words`; empty if all are.
 std::string find_missing_embedding(const ImageRequest& request, const EmbeddingSizes& embeddings);
 
 }  // namespace sdx

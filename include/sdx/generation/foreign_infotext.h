@@ -8,7 +8,8 @@
 
 namespace sdx {
 
-/// How an image says that it was made, in AUTOMATIC1111's words, whoever wrote it.
+/// How an image was made, as its own text says it, in AUTOMATIC1111's words whichever program wrote
+/// it.
 struct ImageOrigin {
   std::string program;  ///< "ComfyUI"; empty: AUTOMATIC1111's own way, which many programs have
   Infotext infotext;    ///< what is not taken over stands among the fields, by what it is: "LoRA"

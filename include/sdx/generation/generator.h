@@ -31,7 +31,7 @@ struct BatchPlace {
   int position = 0;
 };
 
-/// What decides a picture's pixels besides its request.
+/// Everything besides its request that decides a picture's pixels.
 struct GenerationInfo {
   BatchPlace place;
   c10::ScalarType dtype = c10::ScalarType::Float;  ///< in which the networks computed
@@ -56,22 +56,22 @@ using ImageConsumer = std::function<void(std::size_t request, const GeneratedIma
 
 /// How much is done at once; changes speed and memory only.
 struct BatchOptions {
-  int size = 0;  ///< pictures denoised at once; 0: as keep the processor busy, at most 8, if the
-                 ///< memory allows
+  int size = 0;  ///< pictures denoised at once; 0: as many as keep the processor busy, at most 8,
+                 ///< if the memory allows
   /// To make a picture again, to the last bit: as if it stood in such a batch.
   std::optional<BatchPlace> replay;
 };
 
-/// Who says batch by batch which requests come next, for who makes a part of them.
+/// Decides batch by batch which requests come next, for processes that share the requests.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
-  /// The first request of the next batch; nothing: there is no more to do. Batches are cut as those
-  /// of all requests are, so that a picture is the same whoever makes it. May wait.
+  /// The first request of the next batch; nothing: no work is left. Batches are cut as if one
+  /// process made all requests, so that a picture is the same whichever process makes it. May wait.
   virtual std::optional<std::size_t> next() = 0;
 
-  /// The batch that begins there was cut, and is made now.
+  /// Called when the batch that begins at `first` has been cut and its work begins.
   virtual void on_batch(std::size_t first, std::size_t count) = 0;
 };
 
@@ -93,12 +93,13 @@ class Generator {
   /// @param embeddings a table, or names of some that are still to be made
   void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
 
-  /// Bytes that the denoising of one picture takes, by a measured evaluation at the model's native
-  /// size and in proportion to the area: attention may take more.
+  /// Bytes that denoising one picture takes. An evaluation at the model's native size is measured
+  /// and scaled with the area; attention may take more.
   double estimate_bytes(const ImageSettings& settings) const;
 
-  /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
-  /// for who needs the same bits another day. On a GPU as many as half of its memory holds.
+  /// How many pictures of these settings keep the processor busy at once, whatever memory is free.
+  /// Callers that need the same bits another day use it. On a GPU, as many as half of its memory
+  /// holds.
   int steady_batch_size(const ImageSettings& settings) const;
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each

@@ -19,7 +19,7 @@
 
 namespace sdx {
 
-/// Texts → what the UNet takes, each text encoded once.
+/// Turns texts into the conditioning that the UNet takes; each text is encoded once.
 class ContextCache {
  public:
   /// The arguments outlive the cache.
@@ -80,8 +80,8 @@ class Guidance {
   Guidance(const std::vector<ImageRequest>& requests, const PromptSteps& steps, int first_step,
            const ImageSize& size, const UNet& unet, ContextCache& contexts, at::Tensor beside = {});
 
-  /// The guided output of the UNet in what its prediction type is. Of the evaluations of a pass,
-  /// which come in their order, only some are made in full if the settings say so.
+  /// The guided output of the UNet, of the kind that its prediction type says. Of the evaluations
+  /// of a pass, which come in their order, only some are made in full if the settings say so.
   /// @param sample   [B,C,h,w], one for each request.
   /// @param timestep the same for all.
   /// @param step     of those taken, from 0: what the prompts' edits go by.
@@ -89,7 +89,7 @@ class Guidance {
   at::Tensor predict(const at::Tensor& sample, double timestep, int step);
 
  private:
-  /// A picture that goes through the UNet with one conditioning.
+  /// A row of the UNet's batch: a picture with one conditioning.
   struct Row {
     std::int64_t image;
     double weight;              ///< of a part

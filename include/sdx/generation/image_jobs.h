@@ -10,7 +10,7 @@
 
 namespace sdx {
 
-/// What becomes of `{a|b}` in a prompt.
+/// How `{a|b}` in a prompt is treated.
 enum class DynamicPrompts {
   kRandom,  ///< one choice for each image, by its seed
   kAll,     ///< an image for every combination
@@ -23,7 +23,7 @@ inline constexpr std::array kEnumTexts<DynamicPrompts> = {
     EnumText<DynamicPrompts>{DynamicPrompts::kAll, "all"},
     EnumText<DynamicPrompts>{DynamicPrompts::kOff, "off"}};
 
-/// What prompts may refer to, and how.
+/// The files and styles that prompts may refer to, and how.
 struct PromptSources {
   std::string styles_file = "styles.csv";  ///< read only if a style is named
   std::string wildcards_folder;            ///< empty: none
@@ -49,7 +49,7 @@ struct ImageJob {
   std::string label;
 };
 
-/// What turns prompts into images.
+/// Options for how prompts become images.
 struct JobSettings {
   int count = 1;                   ///< images of each prompt, seed + 0, 1, …
   std::vector<std::string> names;  ///< for {name}

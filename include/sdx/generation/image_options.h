@@ -12,8 +12,8 @@
 namespace sdx {
 
 /// The options of an image, as a person gives them. They come from the command line, a line of a
-/// prompts file, a value of a grid's axis, or another image's text. What is left open here is
-/// decided when a request is made of it.
+/// prompts file, a value of a grid's axis, or another image's text. Options that are left open are
+/// decided when a request is made of them.
 struct ImageOptions {
   std::string prompt;
   std::string negative;
@@ -28,8 +28,8 @@ struct ImageOptions {
   ImageSettings settings;
 };
 
-/// The table of what can be said about an image. Its rows stand in the order in which an image's
-/// text names them.
+/// The table of all settings of an image. Its rows stand in the order in which an image's text
+/// names them.
 const SettingsTable<ImageOptions>& image_settings();
 
 /// The field of an image's text that names the upscaler, as in AUTOMATIC1111's.

@@ -8,8 +8,8 @@
 
 namespace sdx {
 
-/// Of a picture: what the settings say, or else a shape of about the area that the model was
-/// trained at, a square by default.
+/// The size of a picture, as the settings say. Else it is a shape of about the area that the model
+/// was trained at, a square by default.
 ImageSize image_size(const ImageSettings& settings, const BundleInfo& info);
 
 /// Of a picture as the VAE encodes it.

@@ -12,17 +12,18 @@
 
 namespace sdx {
 
-/// What is written into a picture: prompt, negative prompt, and settings that are enough to make
-/// the picture again, named and ordered as AUTOMATIC1111 does. Settings that change nothing are
-/// left out; numbers have as many digits as it takes to read the same number back. The embeddings
-/// that the prompts use are named with the beginning of their files' SHA-256 ("TI hashes"); start
-/// images and masks are not: what was on the disk stays there.
+/// The text that is written into a picture: prompt, negative prompt, and all settings that are
+/// needed to make the picture again, named and ordered as AUTOMATIC1111 does. Settings that change
+/// nothing are left out; numbers have as many digits as it takes to read the same number back. The
+/// embeddings that the prompts use are named with the beginning of their files' SHA-256 ("TI
+/// hashes"); start images and masks are not, so that nothing of the disk's content gets into a
+/// picture.
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
                   const GenerationInfo& generation_info);
 
-/// Takes prompt and settings from an image's text; what it does not say stays as it is. Fields that
-/// are no settings here are passed over.
+/// Takes prompt and settings from an image's text; settings that it does not mention stay as they
+/// are. Fields that are no settings here are passed over.
 /// @param is_given says of a setting's key whether it is known from elsewhere: then the text's
 /// field
 ///        is not even looked at
@@ -35,7 +36,7 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
 /// and 0.75) where there was none, so that these alone do not say so.
 bool was_made_from_image(const Infotext& infotext);
 
-/// What a text says that changes the picture and is not taken over here, each thing once:
+/// Lists what a text mentions that changes the picture and is not taken over here, each thing once:
 /// "ADetailer", "ControlNet", "Refiner", … Fields that nobody knows are among it by their own
 /// names.
 std::vector<std::string> list_not_taken_over(const Infotext& infotext);

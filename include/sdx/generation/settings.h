@@ -22,7 +22,7 @@ struct StartImage {
   std::optional<Image> mask;
 };
 
-/// What an empty negative prompt means.
+/// The meaning of an empty negative prompt.
 enum class EmptyNegative {
   kAuto,   ///< what the model advises: zeros for Stable Diffusion XL, else what is encoded
   kZeros,  ///< zeros: AUTOMATIC1111 and diffusers for Stable Diffusion XL
@@ -43,7 +43,7 @@ struct HiresSettings {
   bool operator==(const HiresSettings&) const = default;
 };
 
-/// All that decides a picture besides its prompts and seeds.
+/// All settings that decide a picture, besides its prompts and seeds.
 struct ImageSettings {
   SamplerSettings sampler;
   /// prediction = uncond + scale × Σ weight × (cond − uncond); 1 switches guidance off

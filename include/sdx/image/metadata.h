@@ -13,7 +13,7 @@ namespace sdx {
 inline constexpr std::string_view kTrainedAlgorithmicMedia =
     "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 
-/// What is written into a picture beside its pixels. There is nothing else in the file: no time, no
+/// The metadata that is written beside a picture's pixels. Nothing else is in the file: no time, no
 /// path, nothing about the machine or its user.
 struct ImageMetadata {
   std::string parameters;    ///< how it was made (generation/infotext.h), in UTF-8; empty: nothing

@@ -24,7 +24,7 @@ std::uint64_t perceptual_hash(const Image& image);
 /// The number of bits in which two hashes differ, 0 … 64.
 int hamming_distance(std::uint64_t a, std::uint64_t b);
 
-/// What a picture is recognized by.
+/// The features by which a picture is recognized.
 struct Fingerprint {
   std::uint64_t hash = 0;             ///< perceptual_hash()
   std::vector<std::uint8_t> colours;  ///< of the picture at 16×16

@@ -15,8 +15,9 @@
 
 namespace sdx {
 
-/// The anatomy of a model, for people. Nothing follows from it: what an embedding fits, the widths
-/// of the text encoders decide (BundleInfo::text_widths), and what the UNet takes, its program.
+/// The family of a model, for people to read. Nothing depends on it: the widths of the text
+/// encoders decide which embeddings fit (BundleInfo::text_widths), and the UNet's program decides
+/// what it takes.
 enum class ModelFamily { kSd1, kSd2, kSdxl };
 
 template <>
@@ -24,7 +25,7 @@ inline constexpr std::array kEnumTexts<ModelFamily> = {EnumText{ModelFamily::kSd
                                                        EnumText{ModelFamily::kSd2, "sd2"},
                                                        EnumText{ModelFamily::kSdxl, "sdxl"}};
 
-/// Of the network that tells the model's own people apart, where a bundle has one.
+/// The network that tells the model's own people apart, where a bundle has one.
 struct IdentitySettings {
   int size_px = 0;                ///< side of the pictures that it takes; 0: there is none
   double same_person_cosine = 0;  ///< see IdentityEncoder
@@ -42,14 +43,16 @@ struct TextEncoderInfo {
   bool operator==(const TextEncoderInfo&) const = default;
 };
 
-/// What a file looked like when it was hashed. While both hold, the hash is taken to hold too.
+/// The size and time of change of a file when it was hashed. While both are the same, the hash is
+/// taken to be the same too.
 struct FileStamp {
   std::uint64_t bytes = 0;
   std::int64_t changed_ns = 0;  ///< see time_of_change_ns
   bool operator==(const FileStamp&) const = default;
 };
 
-/// What `bundle.json` says: all that the program must know of a model without opening its parts.
+/// The content of `bundle.json`: all that the program must know of a model without opening its
+/// parts.
 struct BundleInfo {
   std::string name;
   ModelFamily family = ModelFamily::kSd1;

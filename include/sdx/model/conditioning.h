@@ -74,8 +74,9 @@ struct Conditioning {
   static Conditioning concatenate(const std::vector<Conditioning>& parts);
 };
 
-/// What SDXL is told of an image's place: original height and width, top and left of the crop,
-/// target height and width. For generation its peers say (h, w, 0, 0, h, w), the whole image.
+/// The six numbers by which SDXL is told an image's place: original height and width, top and left
+/// of the crop, target height and width. For generation its peers say (h, w, 0, 0, h, w), the whole
+/// image.
 /// @return [rows,6] float32 on the CPU.
 at::Tensor make_size_ids(const ImagePlace& place, std::int64_t rows);
 

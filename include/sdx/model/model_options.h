@@ -6,7 +6,7 @@
 
 namespace sdx {
 
-/// Which model computes, where, and in which type.
+/// The model that computes, its device, and its floating-point type.
 struct ModelOptions {
   std::string model = "mini";   ///< name or folder of a bundle, see Bundle::find()
   std::string device = "auto";  ///< see choose_target()

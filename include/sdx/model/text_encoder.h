@@ -12,7 +12,7 @@
 
 namespace sdx {
 
-/// What a text encoder makes of texts.
+/// The output of a text encoder.
 struct EncodedText {
   at::Tensor output;  ///< [B,L,W] float32, of each position
   at::Tensor pooled;  ///< [B,P] float32, one vector for each text
@@ -41,8 +41,8 @@ class TextEncoder {
   /// @param ids [B,L] int64 on any device.  @return [B,L,W] float32.
   at::Tensor embed(const at::Tensor& ids) const;
 
-  /// Positions, causal transformer, and what of it the UNet attends to. Differentiable in
-  /// `embeddings`.
+  /// Adds positions, runs the causal transformer, and gives the layer that the UNet attends to.
+  /// Differentiable in `embeddings`.
   /// @param embeddings [B,L,W] float32, L at most the encoder's positions.
   /// @param skip_last  layers left out at the end (clip skip 1 is 0 here).
   /// @return [B,L,W] float32.

@@ -19,7 +19,7 @@ struct ChunkIds {
   at::Tensor ends;        ///< [N] int64, the position of the end
 };
 
-/// What the text encoders make of N chunks, each chunk by itself.
+/// The output of all text encoders for N chunks, each encoded by itself.
 struct EncodedChunks {
   std::vector<at::Tensor> outputs;  ///< of each encoder, [N,L,W] float32
   at::Tensor pooled;                ///< [N,P] float32; undefined if no encoder gives one

@@ -11,14 +11,14 @@
 
 namespace sdx {
 
-/// What forward() keeps for the gradient.
+/// How much forward() keeps for the gradient.
 enum class GradientMemory {
   kNormal,  ///< every intermediate result
   kLow,     ///< only what passes between the blocks; backward computes the rest again: one more
             ///< forward pass, less than half the memory for Stable Diffusion 1.5
 };
 
-/// A whole pass, and what a later one can use again.
+/// The result of a whole pass, and the features that a later one can use again.
 struct KeptPass {
   at::Tensor output;    ///< as of forward(), bit for bit
   at::Tensor features;  ///< [B,C,h,w]: what all levels but the shallowest layers made of the input
@@ -40,9 +40,10 @@ class UNet {
   ///         again.
   void reload(const Bundle& bundle, const AppliedLoras& loras);
 
-  /// What the bundle's prediction type says: noise, velocity or image. With ModelUse::kTraining
-  /// differentiable in `sample` and in the conditioning's context and pooled vectors, on a GPU only
-  /// before the next call; in float16 gradients are scaled inside, so that small ones come through.
+  /// Predicts noise, velocity or image, as the bundle's prediction type says. With
+  /// ModelUse::kTraining differentiable in `sample` and in the conditioning's context and pooled
+  /// vectors, on a GPU only before the next call; in float16 gradients are scaled inside, so that
+  /// small ones come through.
   /// @param sample       [B,C,h,w], any float dtype.
   /// @param timesteps    [B] integer or float, 0 … train_timesteps − 1; may lie between two.
   /// @param conditioning of B rows, of any device and dtype, with just what the model takes.

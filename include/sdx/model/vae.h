@@ -9,8 +9,8 @@
 
 namespace sdx {
 
-/// The diagonal Gaussian that the VAE sees in a picture, in scaled latents:
-/// a latent is mean + deviation × noise.
+/// The diagonal Gaussian that the VAE's encoder gives for a picture, in scaled latents: a latent is
+/// mean + deviation × noise.
 struct LatentDistribution {
   at::Tensor mean;       ///< [B,4,H/8,W/8] float32
   at::Tensor deviation;  ///< same shape

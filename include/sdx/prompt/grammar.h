@@ -58,7 +58,7 @@ PromptText parse_text(const std::string& text, Grammar grammar, const EmbeddingS
 /// The same where no embedding is known.
 PromptText parse_text(const std::string& text, Grammar grammar);
 
-/// What a prompt says up to a step.
+/// A stage of a prompt: the text that holds up to a step.
 struct PromptStage {
   int last_step = 0;  ///< counted from 1
   PromptText prompt;
@@ -66,7 +66,7 @@ struct PromptStage {
   bool operator==(const PromptStage&) const = default;
 };
 
-/// What stands between two `AND`s: Σ weight × guidance × (prediction − unconditional).
+/// A part of a prompt, between two `AND`s: Σ weight × guidance × (prediction − unconditional).
 struct PromptPart {
   double weight = 1;
   std::vector<PromptStage> stages;  ///< at least one; the last ends with the last step

@@ -20,7 +20,8 @@ struct Splice {
   int row = 0;                ///< of its vectors
 };
 
-/// What the text encoder sees at once: begin, up to SpecialTokens::capacity() tokens, end, padding.
+/// The positions that the text encoder sees at once: begin, up to SpecialTokens::capacity() tokens,
+/// end, padding.
 struct PromptChunk {
   std::vector<std::int64_t>
       ids;  ///< max_length of them; the padding id where a vector is spliced in
@@ -46,10 +47,11 @@ std::vector<std::string> placeholder_names(const std::string& text,
 /// form of their accents (canonical_name()).
 std::string bracket_bare_names(const std::string& text, const EmbeddingTable& embeddings);
 
-/// A text with one meaning, such as a stage of a prompt → chunks. Each `<Name>` becomes the
-/// positions of its vectors, which are never split over two chunks. With Grammar::kA1111 brackets
-/// weight, BREAK begins a chunk, and a chunk that overflows ends after a comma if there is one
-/// among its last 20 tokens; with kPlain all of that is text. The vectors are not needed for it.
+/// Tokenises a text with one meaning, such as a stage of a prompt, into chunks. Each `<Name>`
+/// becomes the positions of its vectors, which are never split over two chunks. With
+/// Grammar::kA1111 brackets weight, BREAK begins a chunk, and a chunk that overflows ends after a
+/// comma if there is one among its last 20 tokens; with kPlain all of that is text. The vectors are
+/// not needed for it.
 /// @throws UsageError for a `<Name>` that `embeddings` doesn't hold, naming the nearest ones.
 TokenizedPrompt tokenize_prompt(const PromptText& prompt, const Tokenizer& tokenizer,
                                 const EmbeddingSizes& embeddings);
@@ -65,11 +67,11 @@ struct SplicedPrompt {
   std::vector<EmbeddingVectors> vectors;  ///< one for each of `prompt.embeddings`
 };
 
-/// Chunks → what the UNet takes. Prompts with fewer chunks than the longest are filled up with
-/// empty ones. Weights multiply a chunk's output, of which the mean is then made what it was before
-/// (as AUTOMATIC1111 does), for each text encoder by itself. Differentiable in the vectors. Two
-/// prompts may mean different vectors by one name: those of several trainings go through the text
-/// encoders together.
+/// Encodes chunks into the conditioning that the UNet takes. Prompts with fewer chunks than the
+/// longest are filled up with empty ones. Weights multiply a chunk's output, of which the mean is
+/// then made what it was before (as AUTOMATIC1111 does), for each text encoder by itself.
+/// Differentiable in the vectors. Two prompts may mean different vectors by one name: those of
+/// several trainings go through the text encoders together.
 /// @param place of the image that is made or learnt from; only models with size ids use it.
 /// @param skip_last_layers of the text encoders, see TextEncoder::encode.
 /// @return a row for each prompt, of chunks × max_length positions.

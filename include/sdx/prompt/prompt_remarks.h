@@ -8,12 +8,12 @@
 
 namespace sdx {
 
-/// The largest weight that nobody remarks on, of a part of a prompt and of words in brackets.
-/// Nearly all prompts that people share stay within 2.
+/// The largest weight that gets no remark, for a part of a prompt and for words in brackets. Nearly
+/// all prompts that people share stay within 2.
 inline constexpr double kMostUsualWeight = 3;
 
-/// What the writer of a prompt should know of it, a sentence each; mostly nothing. The prompt is
-/// read as it is written all the same.
+/// Remarks for the writer of a prompt, a sentence each; usually none. They do not change how the
+/// prompt is read.
 ///
 ///  - A name that is written as other tools want it reads as plain text: "embedding:Ada",
 ///    "< Ada >", "＜Ada＞", "&lt;Ada&gt;". So does a name with blanks that no embedding has.

@@ -8,7 +8,7 @@
 
 namespace sdx {
 
-/// What a person allowed, as a roster says it.
+/// The consent of a person, as a roster says it.
 struct Consent {
   std::string given;  ///< "yes", "2026-01-12 by e-mail"; empty: nothing is recorded
   std::string until;  ///< the last day, YYYY-MM-DD; empty: without end
@@ -20,12 +20,10 @@ bool is_date(std::string_view text);
 /// The date where this process runs (local time), YYYY-MM-DD.
 std::string today();
 
-/// Why nothing may be made of a person's images; nothing if it may.
-///
-/// What is not a clear yes is no. A clear yes begins with a date, or with a yes in the language of
-/// an office program ("yes", "ja", "TRUE", "WAHR", "1", "x", "✓"). It has no word that takes it
-/// back
-/// ("not", "nicht", "pas", …). The day `until` still counts.
+/// The reason why a person's images must not be used; nothing if they may.
+/// Anything but a clear yes is a no. A clear yes begins with a date, or with a yes in the language
+/// of an office program ("yes", "ja", "TRUE", "WAHR", "1", "x", "✓"). It has no word that takes it
+/// back ("not", "nicht", "pas", …). The day `until` still counts.
 /// @param consent of a Member: `until` is empty or a date (is_date).
 /// @param today   YYYY-MM-DD
 /// @return kConfig for no consent ("no", "withdrawn", "-", nothing) or one that has ended; kData

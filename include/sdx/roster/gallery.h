@@ -13,7 +13,7 @@ inline constexpr int kThumbnailSide_px = 384;
 
 /// A picture of the gallery.
 struct GalleryImage {
-  /// Within the team's folder: "pictures/Ada/riding-a-unicorn-7-1a2b3c4d.png". What lies under a
+  /// Within the team's folder: "pictures/Ada/riding-a-unicorn-7-1a2b3c4d.png". The file under a
   /// name must never change: a thumbnail that is there is not made again.
   std::filesystem::path file;
   std::vector<std::string> names;  ///< of the people whose words the prompt uses, without brackets
@@ -35,7 +35,7 @@ struct GalleryPerson {
   std::filesystem::path portrait = {};
 };
 
-/// What is shown, in the order in which it is shown.
+/// The content of a gallery, in the order in which it is shown.
 struct Gallery {
   std::string title;
   std::vector<GalleryPerson> people;

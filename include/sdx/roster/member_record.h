@@ -11,7 +11,7 @@
 
 namespace sdx {
 
-/// What is known of a person's training: `people/<Name>/record.json`.
+/// The record of a person's training: `people/<Name>/record.json`.
 struct MemberRecord {
   TrainingIdentity identity;              ///< portraits_hash: of the files, see hash_of_portraits()
   std::optional<TrainingSummary> result;  ///< nothing before the first training has ended
@@ -31,8 +31,8 @@ std::optional<MemberRecord> read_record(const std::filesystem::path& person);
 /// @throws as write_file_atomically.
 void write_record(const std::filesystem::path& person, const MemberRecord& record);
 
-/// Why a person must be trained: "is new", "the pictures are others than before", …; nothing if the
-/// embedding that is there is what `now` asks for.
+/// The reason why a person must be trained: "is new", "the pictures are others than before", …;
+/// nothing if the embedding that is there is the one that `now` asks for.
 std::optional<std::string> why_train(const std::optional<MemberRecord>& record,
                                      const TrainingIdentity& now,
                                      const std::filesystem::path& embedding_file);

@@ -26,7 +26,7 @@ struct Member {
   int line = 0;  ///< in the roster: the row's first line; in JSON the number of the entry, from 1
 };
 
-/// Why a row cannot be used.
+/// A row that cannot be used, and the reason.
 struct RosterProblem {
   std::string where;  ///< "team.csv, line 7"; "team.json, entry 3"
   std::string name;   ///< as written, may be empty; what cannot be shown is U+FFFD

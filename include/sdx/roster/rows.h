@@ -8,7 +8,7 @@
 
 namespace sdx {
 
-/// What a row of a roster says, before anyone asks whether it makes sense.
+/// The fields of a row of a roster, before they are checked.
 struct RosterRow {
   int number = 0;                             ///< its first line; in JSON of the entry, from 1
   std::map<std::string, std::string> values;  ///< by column, UTF-8, without blanks around them

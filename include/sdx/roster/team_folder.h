@@ -6,7 +6,7 @@
 
 namespace sdx {
 
-/// Where a team's things lie. All that is derived from a person lies under places that this names,
+/// The paths of a team's folder. Everything that is derived from a person lies under these paths,
 /// so that it can be found again and forgotten:
 ///
 ///     index.html, pictures/, thumbnails/   the gallery, to be zipped and mailed

@@ -10,7 +10,7 @@
 
 namespace sdx {
 
-/// A picture that a team shall have.
+/// A picture that a team should have.
 struct TeamImage {
   ImageRequest request;
   std::vector<std::string> names;  ///< in the prompt, in order
@@ -36,7 +36,7 @@ std::vector<TeamImage> list_team_images(const std::vector<ImageRequest>& request
 int count_present(const TeamFolder& team, const std::vector<TeamImage>& images);
 int count_missing(const TeamFolder& team, const std::vector<TeamImage>& images);
 
-/// What one hears while pictures are made.
+/// Is told how the making of pictures goes.
 class ImageObserver {
  public:
   virtual ~ImageObserver() = default;

@@ -11,7 +11,7 @@
 
 namespace sdx {
 
-/// What a person asks for a team.
+/// The settings of a team, as a person gives them.
 struct TeamOptions {
   std::string roster;  ///< CSV or JSON
   std::string prompts;
@@ -33,19 +33,19 @@ struct TeamOptions {
   TeamOptions() { image.seed = 1; }
 };
 
-/// The table of what is a team's alone. All that a team is asked for is in bind_team_settings().
+/// The table of the settings that only a team has. bind_team_settings() has all settings of a team.
 const SettingsTable<TeamOptions>& team_settings();
 
-/// Everything that a team is asked for: its own settings, those of prompts, images and encoding,
-/// and the model's.
+/// All settings of a team: its own, those of prompts, images and encoding, and the model's.
 Settings bind_team_settings(TeamOptions& options, ModelOptions& model);
 
-/// Keeps what was asked for in the team's folder, paths as they are seen from there, so that
-/// read_team_options() finds them wherever it is called from, and when all is moved together.
+/// Keeps the settings in the team's folder, with paths as they are seen from there. So
+/// read_team_options() finds the files wherever it is called from, and also after everything was
+/// moved together.
 void write_team_options(const TeamOptions& options, const ModelOptions& model,
                         const std::filesystem::path& team);
 
-/// What the team was asked for; paths as they are seen from the current folder.
+/// Reads the settings of the team; paths are as they are seen from the current folder.
 /// @throws MissingInputError if `team` is no team's folder; UsageError for a setting that is
 /// unknown
 ///         or impossible, with the file's name.

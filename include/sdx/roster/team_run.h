@@ -14,14 +14,14 @@
 
 namespace sdx {
 
-/// A person of a team, and what is wanted of them.
+/// A person of a team, with the training and the pictures that are wanted.
 struct TeamMember {
   TrainingSpec training;             ///< training.inversion.name is the person's
   std::vector<ImageRequest> images;  ///< that show the person
   bool shows_portrait = false;       ///< the gallery may show a portrait
 };
 
-/// What is wanted of a team.
+/// A team, with the trainings and pictures that are wanted.
 struct TeamPlan {
   TeamFolder folder;
   std::string title;
@@ -29,8 +29,8 @@ struct TeamPlan {
   std::vector<ImageRequest> group_images;  ///< that belong to no single member
   EmbeddingTable other_embeddings;         ///< that prompts may use as well
   KeepPolicy keep = KeepPolicy::kBest;
-  /// Some members only, or one of several processes: no pictures that need several members, no
-  /// gallery and no summary; others will see to that.
+  /// This process makes a part of the team only. It draws no pictures that need several members,
+  /// and writes no gallery and no summary; another process does.
   bool is_part = false;
   /// What processes that did parts of this run have done before it, for the summary.
   std::set<std::string> trained_in_parts;  ///< names of members
@@ -41,7 +41,7 @@ struct TeamPlan {
   std::string version;         ///< of the program, for metadata
 };
 
-/// What came of a member.
+/// The outcome for a member.
 struct MemberOutcome {
   std::string name;
   bool is_done = false;                     ///< the word and all pictures are there
@@ -64,8 +64,8 @@ struct TeamOutcome {
   bool is_done() const;
 };
 
-/// What happens in a team's run: all that TrainingObserver says of each person's training, and
-/// this. A note that concerns nobody in particular has an empty name.
+/// Is told what happens in a team's run: the events of each person's training, as TrainingObserver
+/// has them, and the events below. A note that concerns nobody in particular has an empty name.
 class TeamObserver : public TrainingObserver {
  public:
   /// A person's training begins, and why there is one.

@@ -7,7 +7,7 @@
 
 namespace sdx {
 
-/// How far a member is, by what lies in the team's folder.
+/// The progress of a member, as the team's folder shows it.
 struct MemberState {
   std::string name;
   bool is_locked = false;                ///< a process works on it now
@@ -20,7 +20,7 @@ struct MemberState {
   bool is_done() const { return !why_train && images == images_planned; }
 };
 
-/// How far a team is. Reads the embeddings once, when it is made; changes nothing.
+/// The progress of a team. Reads the embeddings once, when it is made; changes nothing.
 class TeamStatus {
  public:
   /// @param plan, bundle outlive it.

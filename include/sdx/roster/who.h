@@ -13,7 +13,7 @@
 
 namespace sdx {
 
-/// What can be wrong with a team's portraits, as to whom they show.
+/// The faults that a team's portraits can have, concerning whom they show.
 enum class FindingKind {
   kUnreadable,     ///< a picture can't be read
   kNoFace,         ///< no face is seen in a picture, but in others of its folder
@@ -34,7 +34,8 @@ inline constexpr std::array kEnumTexts<FindingKind> = {
     EnumText{FindingKind::kStray, "stray"},
     EnumText{FindingKind::kSamePerson, "same_person"}};
 
-/// A thing to look at. Networks err: who is who, only the author of the roster knows.
+/// A finding that somebody should look at. Networks err: only the author of the roster knows who is
+/// who.
 struct Finding {
   FindingKind kind = FindingKind::kUnreadable;
   std::string name;                    ///< whose folder

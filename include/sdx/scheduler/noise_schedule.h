@@ -10,7 +10,7 @@
 
 namespace sdx {
 
-/// What the UNet's output means.
+/// The meaning of the UNet's output.
 enum class PredictionType {
   kEpsilon,   ///< the noise ε
   kVelocity,  ///< v = α·ε − σ·x₀ (Salimans & Ho 2022)

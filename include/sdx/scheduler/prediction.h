@@ -29,7 +29,7 @@ SamplingPoint point_at_level(double timestep, double level);
 at::Tensor predicted_original(const at::Tensor& sample, const at::Tensor& model_output,
                               const SamplingPoint& point, PredictionType type);
 
-/// What a perfect model would say at a point: what training aims at, the inverse of
+/// The output of a perfect model at a point, which is the target of training: the inverse of
 /// predicted_original().
 /// @param original, noise same shape, any float dtype.
 at::Tensor prediction_target(const at::Tensor& original, const at::Tensor& noise,

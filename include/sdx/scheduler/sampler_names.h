@@ -19,7 +19,7 @@ enum class NameFit {
   kNearest,  ///< the name means something that we lack; this is the nearest
 };
 
-/// What a name means here.
+/// The meaning of a sampler's or schedule's name.
 template <typename Kind>
 struct NameMatch {
   Kind kind;
@@ -44,8 +44,8 @@ std::optional<NameMatch<ScheduleKind>> find_schedule_name(std::string_view text)
 /// @throws UsageError for the setting `schedule`, with what to give in its place.
 ScheduleKind parse_schedule(std::string_view text);
 
-/// What a person should know of a name that means a variant of ours: `"dpm++2mv2": it weighs …; it
-/// is made as dpmpp_2m`. Empty for all others.
+/// A remark on a name that means a variant of ours: `"dpm++2mv2": it weighs …; it is made as
+/// dpmpp_2m`. Empty for all others.
 std::string describe_sampler_variant(std::string_view text);
 
 }  // namespace sdx

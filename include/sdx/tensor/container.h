@@ -22,7 +22,7 @@ enum class TensorContainer {
 ///         IoError.
 TensorContainer find_container(const std::filesystem::path& file);
 
-/// What a file is that begins so and holds no tensors, with what to do about it: "a Git LFS
+/// Says what kind of file begins so and holds no tensors, with what to do about it: "a Git LFS
 /// pointer, not the file itself; …". Empty if it is not known.
 std::string describe_foreign_file(std::string_view start);
 

@@ -16,7 +16,7 @@ namespace sdx {
 /// Named tensors, in the order of their names.
 using TensorMap = std::map<std::string, at::Tensor>;
 
-/// What a `.safetensors` file holds.
+/// The content of a `.safetensors` file.
 struct Safetensors {
   TensorMap tensors;                            ///< views of the mapped file; they keep it mapped
   std::map<std::string, std::string> metadata;  ///< the header's `__metadata__`

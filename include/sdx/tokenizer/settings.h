@@ -34,13 +34,13 @@ struct SpecialTokens {
   int capacity() const { return max_length - (has_begin() ? 1 : 0) - (has_end() ? 1 : 0); }
 };
 
-/// What must be known of a tokenizer besides its vocabulary.
+/// The settings of a tokenizer besides its vocabulary.
 struct TokenizerSettings {
   TokenizerKind kind = TokenizerKind::kSentencePiece;
   SpecialTokens special_tokens;
 };
 
-/// What follows a text up to the end of a chunk, in CLIP's vocabulary.
+/// The padding token that follows a text up to the end of a chunk, in CLIP's vocabulary.
 enum class ClipPadding {
   kEndOfText,        ///< `<|endoftext|>`, 49407: Stable Diffusion 1
   kExclamationMark,  ///< `!`, 0: Stable Diffusion 2

@@ -20,8 +20,8 @@ struct Milestone {
   Evaluation evaluation;
 };
 
-/// All that a training is after some steps: with it, going on gives the same bits as never having
-/// stopped.
+/// The whole state of a training after some steps. A training that resumes from it gives the same
+/// bits as one that never stopped.
 struct TrainingState {
   InversionState inversion;
   std::vector<Measurement> curve;  ///< of the loss on the fixed batch
@@ -31,7 +31,7 @@ struct TrainingState {
   int skipped_steps = 0;          ///< their loss was not finite
 };
 
-/// The state of a training, and which training it is of: a checkpoint is of use to no other one.
+/// The state of a training, and the identity of that training: no other one can use the checkpoint.
 struct Checkpoint {
   TrainingState state;
   TrainingIdentity identity;

@@ -22,8 +22,8 @@
 
 namespace sdx {
 
-/// What happens to the length of the vectors after each step. Left alone it grows, and a long
-/// vector drowns the rest of the prompt.
+/// How the length of the vectors is limited after each step. Left alone it grows, and a long vector
+/// drowns out the rest of the prompt.
 enum class NormPolicy {
   kFree,        ///< nothing
   kVocabulary,  ///< each row gets the mean length of the vocabulary's rows
@@ -81,7 +81,7 @@ struct InversionOptions {
 /// and no more memory than a batch with its gradient.
 int fixed_batch_rows(const InversionOptions& options);
 
-/// What one step saw.
+/// Measurements of one step.
 struct StepResult {
   double loss = 0;           ///< mean squared error of the prediction
   double gradient_norm = 0;  ///< of all numbers of the vectors
@@ -104,8 +104,8 @@ struct StepTrace {
   EmbeddingVectors gradient;  ///< of the loss in the vectors; 0 for those that are not learnt
 };
 
-/// All that an inversion is after some steps. Picks and noise follow from seed and step, so there
-/// is no state of a random generator to keep.
+/// The whole state of an inversion after some steps. Picks and noise follow from seed and step, so
+/// no state of a random generator is kept.
 struct InversionState {
   EmbeddingVectors vectors;
   EmbeddingVectors start;    ///< where they began

@@ -17,7 +17,7 @@
 
 namespace sdx {
 
-/// What is looked at to judge a word.
+/// The pictures by which a word is judged.
 struct JudgeOptions {
   /// Each with `{name}`; each asks for something else, so that it can be seen whether it was
   /// obeyed.
@@ -50,7 +50,7 @@ struct EvaluatedImages {
 /// likeness means nothing.
 bool knows_the_person(const IdentityEncoder& encoder, const std::vector<Image>& portraits);
 
-/// Looks at a word as its user will: pictures from fixed seeds and prompts.
+/// Judges a word by its use: by pictures from fixed seeds and prompts.
 ///
 /// Likeness comes from an identity encoder. Obedience from the model itself, which has no other
 /// judge at hand: a picture was obedient to its prompt as often as, with noise added to it, that

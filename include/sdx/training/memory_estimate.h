@@ -16,7 +16,7 @@ struct StepShape {
   int chunks = 1;  ///< of a prompt
 };
 
-/// What training will take.
+/// The memory that training will take.
 struct MemoryEstimate {
   /// The process as it is: libraries, and the weights in use; on a GPU, what it uses there.
   std::int64_t resident_bytes = 0;

@@ -29,7 +29,7 @@ inline constexpr std::array kEnumTexts<KeepPolicy> = {EnumText{KeepPolicy::kBest
 /// The sheet with the previews of a step in a run's folder.
 std::filesystem::path find_preview(const std::filesystem::path& run_folder, int step);
 
-/// `runs/<Name>`: what a training leaves on its way. Locked against a second process.
+/// `runs/<Name>`: the files that a training leaves on its way. Locked against a second process.
 class RunFolder {
  public:
   /// Makes the folder and proves that it can be written.
@@ -42,8 +42,8 @@ class RunFolder {
   /// @throws LaterVersionError if a later version made its checkpoint.
   std::optional<int> steps_done() const;
 
-  /// Removes what an earlier training left: checkpoints, previews and milestones by the names that
-  /// trainings give them, metrics, summary and report. Whatever else is there stays.
+  /// Removes the files of an earlier training: checkpoints, previews and milestones by the names
+  /// that trainings give them, metrics, summary and report. All other files stay.
   /// @throws CannotCreateError if one of the latter was made by no training, for want of a
   ///         config.json; DataError if one of the folders is a symbolic link
   void clear();

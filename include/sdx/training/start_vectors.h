@@ -17,7 +17,7 @@ namespace sdx {
 EmbeddingVectors phrase_vectors(const std::string& text, int count, const Tokenizer& tokenizer,
                                 const TextEncoders& encoders);
 
-/// What vectors cost: the loss on the fixed batch, and its gradient in them.
+/// The loss of vectors on the fixed batch, and its gradient in them.
 struct VectorLoss {
   std::function<double(const EmbeddingVectors& vectors)> loss;
   std::function<EmbeddingVectors(const EmbeddingVectors& vectors)> gradient;

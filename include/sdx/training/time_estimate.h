@@ -21,7 +21,7 @@ struct PictureTimes {
 PictureTimes measure_picture_times(const TextEncoders& text_encoders, const UNet& unet,
                                    const StepShape& shape, GradientMemory memory);
 
-/// What a training will do, counted in pictures that go through the UNet.
+/// The work of a training, counted in pictures that go through the UNet.
 struct TrainingWork {
   std::int64_t steps = 0;              ///< at most
   std::int64_t step_pictures = 0;      ///< of one step, with their gradient

@@ -10,12 +10,11 @@
 
 namespace sdx {
 
-/// What decides the vectors that a training writes. Two trainings with equal identities give equal
-/// vectors (on one machine, with one number of threads). An embedding with the same identity need
-/// not be trained again, and a checkpoint with the same identity may be gone on from.
-///
-/// Only what decides the vectors is in it: not the memory mode, the device, folders for results, or
-/// how often checkpoints are kept. So a later version may add settings freely.
+/// Everything that decides the vectors that a training writes. Two trainings with equal identities
+/// give equal vectors (on one machine, with one number of threads). An embedding with the same
+/// identity need not be trained again, and a checkpoint with the same identity may be gone on from.
+/// It holds nothing else: not the memory mode, the device, folders for results, or how often
+/// checkpoints are kept. So a later version may add settings freely.
 struct TrainingIdentity {
   /// Settings by key, each value in JSON: "lr" → 0.005, "init" → "a man". A missing key means the
   /// setting's default. `null` means that the value is unknown or decides nothing: it equals every
@@ -29,9 +28,9 @@ struct TrainingIdentity {
   /// `previews`, and `names` where the start is "cross". A missing one is unknown, as in records of
   /// commit 4ce8870 and before, and equals every other one.
   std::map<std::string, std::string> contents;
-  /// What the models computed in, "fp32", which decides the latents of a checkpoint. `dtype` may be
-  /// auto, and that is another type on another device. Empty: unknown, and equal to every other
-  /// one.
+  /// The type in which the models computed, "fp32", which decides the latents of a checkpoint.
+  /// `dtype` may be auto, and that is another type on another device. Empty: unknown, and equal to
+  /// every other one.
   std::string precision;
 
   bool operator==(const TrainingIdentity&) const = default;
@@ -50,7 +49,7 @@ struct IdentityDifference {
   bool is_none() const { return fatal.empty() && other.empty(); }
 };
 
-/// Compares what decides the vectors now with what decided them then.
+/// Compares the identity of a training now with that of an earlier one.
 IdentityDifference compare(const TrainingIdentity& then, const TrainingIdentity& now);
 
 /// A file that a later version of the toolkit made. Unlike a damaged file it must stay as it is.

@@ -10,9 +10,9 @@
 
 namespace sdx {
 
-/// What happens in a training, for whoever wants to know: a progress bar, a log, a test. Override
-/// what matters; the rest does nothing. `name` is that of the embedding, as one observer may follow
-/// several trainings.
+/// Is told what happens in a training; a progress bar, a log or a test may be one. Override the
+/// calls that matter; the others do nothing. `name` is that of the embedding, as one observer may
+/// follow several trainings.
 ///
 /// All calls come from the thread that trains. What a call throws ends the training that it is
 /// about, and no other one.

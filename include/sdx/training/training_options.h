@@ -21,8 +21,8 @@ template <>
 inline constexpr std::array kEnumTexts<StopChoice> = {EnumText{StopChoice::kAuto, "auto"},
                                                       EnumText{StopChoice::kNever, "never"}};
 
-/// What a person says about a training: on the command line, in a configuration, in a run's record
-/// or for a team.
+/// The options of a training, as a person gives them: on the command line, in a configuration, in a
+/// run's record or for a team.
 struct TrainingOptions {
   std::string portraits;  ///< folder
   SubjectOptions subject;
@@ -63,7 +63,7 @@ void apply_preset(const std::string& name, TrainingOptions& options);
 /// Options of a new training: the defaults, by the preset "balanced".
 TrainingOptions default_training();
 
-/// What is to be trained.
+/// The training that the options describe.
 /// @throws UsageError without portraits or a name; as load_templates.
 TrainingSpec make_spec(const TrainingOptions& options, const ModelOptions& model = {});
 

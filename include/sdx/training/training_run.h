@@ -25,7 +25,7 @@ namespace sdx {
 
 class RunningTraining;  // in the source file
 
-/// What a checkpoint that lies in the folder means.
+/// How a checkpoint that lies in the folder is treated.
 enum class ResumePolicy {
   kStartAnew,  ///< nothing: it is removed
   kIfSame,     ///< go on if it is of the same training, else start anew
@@ -98,7 +98,7 @@ class TrainedEmbedding {
 /// @throws as Inversion, and what a step, the judge or the observer throws.
 TrainedEmbedding train(PreparedTraining training, const Inversion::Model& model);
 
-/// What came of one of several trainings: one of the two is there.
+/// The outcome of one of several trainings: one of the two members is there.
 struct TrainingAttempt {
   std::optional<TrainedEmbedding> trained;
   std::exception_ptr failure;

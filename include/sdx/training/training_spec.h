@@ -34,7 +34,7 @@ inline constexpr std::array kEnumTexts<MemoryChoice> = {EnumText{MemoryChoice::k
                                                         EnumText{MemoryChoice::kNormal, "normal"},
                                                         EnumText{MemoryChoice::kLow, "low"}};
 
-/// What a training is to be, whoever asks for it.
+/// The full description of a training.
 struct TrainingSpec {
   std::filesystem::path portraits;  ///< folder
   SubjectOptions subject;

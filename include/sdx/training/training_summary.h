@@ -14,7 +14,7 @@ struct BeforeAfter {
   double after = 0;
 };
 
-/// What came of a training.
+/// The outcome of a training.
 struct TrainingSummary {
   std::string name;                 ///< of the embedding, without brackets
   std::string model;                ///< as it was asked for

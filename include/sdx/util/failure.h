@@ -8,7 +8,7 @@
 
 namespace sdx {
 
-/// What went wrong, for a person and for a script.
+/// A failure, described for a person and for a script.
 struct Failure {
   ExitCode code = ExitCode::kOk;
   std::string text;  ///< without a backtrace

@@ -64,7 +64,7 @@ bool json_holds(const AnyJson& value) {
   }
 }
 
-/// What a T is called in messages: "a whole number", "a list, each of it a text".
+/// The name of a T in messages: "a whole number", "a list, each of it a text".
 template <typename T>
 std::string describe_json_type() {
   if constexpr (std::is_same_v<T, bool>) {

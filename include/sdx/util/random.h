@@ -12,8 +12,8 @@ namespace sdx {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// What a stream of random numbers is for. Two purposes never share numbers, so a new draw in one
-/// place cannot shift the noise of another. The values are part of what a seed means: never
+/// The purpose of a stream of random numbers. Two purposes never share numbers, so a new draw in
+/// one place cannot shift the noise of another. The values are part of what a seed means: never
 /// renumber.
 enum class RandomPurpose : std::uint32_t {
   kInitialLatents = 1,  ///< index: 0; the seed itself is the image's

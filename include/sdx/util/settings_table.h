@@ -26,7 +26,7 @@ namespace sdx {
 // through its table: command line, configuration files, records of a run and the text inside of an
 // image. So do lines of a prompts file and axes of a grid. To add a setting is to add a row.
 
-/// What a setting is in JSON.
+/// The type of a setting in JSON.
 enum class SettingType {
   kFlag,     ///< true or false; on the command line it takes no value
   kWhole,    ///< a whole number
@@ -39,7 +39,7 @@ enum class SettingType {
 /// Where a setting stands among the fields of an image's text ("infotext").
 enum class InfotextPlace { kBeforeModel, kBehindModel, kLast };
 
-/// What a text is the name of: a shell completes it, and help shows it in place of TEXT.
+/// The kind of thing that a text names: a shell completes it, and help shows it in place of TEXT.
 enum class SettingValue {
   kAny,        ///< no name
   kFile,       ///< a file or a folder

@@ -185,7 +185,7 @@ void convert_file(const ConvertOptions& options, const CommonOptions& common) {
     throw UsageError(join(options.files, " and ") + ": " +
                      (options.files.size() > 1 ? "hold " : "holds ") +
                      std::to_string(embeddings.size()) +
-                     " words, each goes into a file of its name; leave --out and --name away");
+                     " words, and each goes into a file of its name; leave out --out and --name");
   }
   for (const Embedding& embedding : embeddings) {
     const std::vector<fs::path> written = convert(embedding, options);

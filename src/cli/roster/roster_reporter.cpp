@@ -122,7 +122,8 @@ std::string RosterReporter::names_at_work() const {
 
 void RosterReporter::on_image_step(int done, int total) {
   show(at_work_.empty() ? "Drawing" : "Drawing " + names_at_work(), total);
-  bar_->update(done, std::to_string(images_) + " pictures");
+  bar_->update(
+      done, count_in_words(static_cast<std::size_t>(images_), "picture", "pictures") + " written");
 }
 
 void RosterReporter::on_member(const MemberOutcome& outcome) {

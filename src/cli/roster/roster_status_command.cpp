@@ -103,7 +103,7 @@ void show_status(const std::string& folder, const CommonOptions& messages) {
 bool confirm(const std::string& name, std::size_t files) {
   const std::string what = std::to_string(files) + " files of " + placeholder(name);
   if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
-    throw UsageError("nothing is removed, for nobody can be asked here: `yes` says that the " +
+    throw UsageError("nothing is removed, because nobody can be asked here: `yes` says that the " +
                      what + " shall go");
   }
   std::fputs(("Remove these " + what + "? [y/N] ").c_str(), stderr);

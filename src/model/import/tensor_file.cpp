@@ -74,7 +74,7 @@ TensorFile read_checkpoint_of_torch(const std::filesystem::path& path) {
   if (root.find("string_to_param") != nullptr) {
     throw DataError(path.string() +
                     ": this is an embedding, which is used as it is: put it into the folder of "
-                    "embeddings; expected a whole Stable Diffusion 1 or 2 checkpoint");
+                    "embeddings; expected a whole checkpoint of Stable Diffusion 1, 2 or XL");
   }
   const PickleValue* const state = find_state(root);
   if (state == nullptr) {
