@@ -33,12 +33,13 @@ class MappedWeights : public WeightSource {
   /// @throws as Bundle::checked_file and map_linked_weights().
   static std::unique_ptr<MappedWeights> find(const Bundle& bundle, const std::string& part);
 
-  at::Tensor weight(const std::string& name) const override;
-
- private:
+  /// @param part for messages
   MappedWeights(std::string part, TensorMap tensors)
       : part_(std::move(part)), tensors_(std::move(tensors)) {}
 
+  at::Tensor weight(const std::string& name) const override;
+
+ private:
   std::string part_;  ///< its path, for messages
   TensorMap tensors_;
 };
