@@ -9,7 +9,7 @@ Writes `layouts/edm-tiny.safetensors`:
    EDMDPMSolverMultistepScheduler with a smooth function in place of a UNet, `….times` what it was told. Samples are in
    the variance preserving scaling of latents with unit deviation: x / sqrt(sigma² + sigma_data²).
  - `picture.<model>`: what StableDiffusionXLPipeline makes of given latents with the synthetic weights of make_layouts.py,
-   an autoencoder with a mean and a deviation for each channel (`picture.mean`, `picture.std`), 20 steps, guidance 3.
+   20 steps, guidance 3. Playground's autoencoder has a mean and a deviation for each channel (`picture.mean`, `.std`).
 """
 
 import sys
@@ -62,7 +62,6 @@ def pictures() -> dict:
         for part, config in configs(layout).items():
             if part != "scheduler":
                 parts[part] = build(part, config, full_size=False)
-    parts["vae"].register_to_config(latents_mean=MEAN, latents_std=STD, scaling_factor=.5)
     with tempfile.TemporaryDirectory() as place:
         first = clip_tokenizer(Path(place), pad="<|endoftext|>")
     with tempfile.TemporaryDirectory() as place:
@@ -70,6 +69,10 @@ def pictures() -> dict:
     golden = {"picture.latents": noise("edm.picture", 1, 4, 8, 8), "picture.mean": torch.tensor(MEAN),
               "picture.std": torch.tensor(STD)}
     for model, config in MODELS.items():
+        if model == "playground":
+            parts["vae"].register_to_config(latents_mean=MEAN, latents_std=STD, scaling_factor=.5)
+        else:
+            parts["vae"].register_to_config(latents_mean=None, latents_std=None, scaling_factor=.13025)
         pipe = StableDiffusionXLPipeline(
             **parts, tokenizer=first, tokenizer_2=second, scheduler=EDMEulerScheduler(**config),
             force_zeros_for_empty_prompt=True, add_watermarker=False)

@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 
 import sdxl
 from clip_tokenizer import clip_tokenizer
-from make_layouts import BETAS, VERSIONS, build, configs
+from make_layouts import VERSIONS, build, configs
 from synthetic import noise
 
 PROMPT = "a portrait of a man in the snow"
@@ -77,8 +77,7 @@ def main(folder: Path) -> None:
     for model in ("sd1", "sdxl"):
         parts = parts_of(model)
         for case, (sampler, spacing, strength) in CASES.items():
-            settings = sdxl.SCHEDULER if model == "sdxl" else BETAS | dict(prediction_type="epsilon")
-            pipe = pipeline(model, parts, sampler.from_config(settings | dict(timestep_spacing=spacing)))
+            pipe = pipeline(model, parts, sampler.from_config(sdxl.SCHEDULER | dict(timestep_spacing=spacing)))
             pipe.set_progress_bar_config(disable=True)
             made = pipe(PROMPT, image=Image.fromarray(picture), mask_image=Image.fromarray(mask), width=WIDTH, height=HEIGHT,
                         strength=strength, num_inference_steps=20, guidance_scale=7, output_type="pt",

@@ -133,20 +133,24 @@ class WordTaker {
   }
 
   void take_word(const LearntWord& word) {
-    std::vector<at::Tensor> matrices;
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-      const LearntWord* const there = find_word(words_[i], word.word);
+    std::vector<const LearntWord*> places;  // of the word in each tokenizer
+    for (const std::vector<LearntWord>& words : words_) {
+      const LearntWord* const there = find_word(words, word.word);
       if (there == nullptr) return leave_out(word, "the second tokenizer does not have it");
       if (there->ids.size() != word.ids.size()) {
         return leave_out(word, "it has " + std::to_string(word.ids.size()) +
                                    " vectors for the first text encoder and " +
                                    std::to_string(there->ids.size()) + " for the second");
       }
-      if (const std::string fault = find_fault(*there, tables_[i]); !fault.empty()) {
-        return leave_out(*there, fault);
+      places.push_back(there);
+    }
+    std::vector<at::Tensor> matrices;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (const std::string fault = find_fault(*places[i], tables_[i]); !fault.empty()) {
+        return leave_out(*places[i], fault);
       }
       std::vector<at::Tensor> rows;
-      for (const std::int64_t id : there->ids) rows.push_back(tables_[i][id].to(at::kFloat));
+      for (const std::int64_t id : places[i]->ids) rows.push_back(tables_[i][id].to(at::kFloat));
       matrices.push_back(at::stack(rows));
     }
     checkpoint_.learnt[without_brackets(word.word)] = std::move(matrices);
