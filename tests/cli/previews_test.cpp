@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sdx/image/decode.h"
+#include "sdx/tensor/safetensors.h"
 #include "sdx/util/json.h"
 #include "support/workplace.h"
 
@@ -34,7 +34,8 @@ TEST_CASE("cli: --previews and --size say how many and how large previews are") 
   REQUIRE(trained.exit_code == 0);
   const sdx::Json sheets = sdx::read_json_file(place.path() / "runs/Ada1/sheets.json");
   CHECK(sheets["previews"].size() == 2);
-  CHECK(sheets["portraits"][0]["place"][2] == 40);
+  const auto cache = sdx::map_safetensors(place.path() / "runs/Ada1/latents.safetensors");
+  CHECK(cache.tensors.begin()->second.size(2) == 5);  // 40 pixels
   CHECK(fs::exists(place.path() / "runs/Ada1/previews/000002.png"));
   // Another size or number is another training.
   const RunResult resumed =

@@ -1,42 +1,71 @@
 // sdx-generate --vae: another autoencoder for one run, named in the picture and taken again.
 
+#include <ATen/TensorOperators.h>
+
 #include <algorithm>
 #include <fstream>
 
+#include "sdx/image/decode.h"
 #include "sdx/image/metadata.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "sdx/util/sha256.h"
-#include "support/workplace.h"
+#include "support/run.h"
+#include "support/synthetic.h"
+#include "support/temp_folder.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
 using sdx::test::RunResult;
-using sdx::test::Workplace;
+using sdx::test::SyntheticModel;
+using sdx::test::TempFolder;
 
 namespace {
 
-/// A place with the tiny model's autoencoder at half its weights: a file, and the folder's scale.
-struct Place : Workplace {
+/// A folder with the tiny Stable Diffusion 1, and an autoencoder of half its weights in a file.
+struct Place {
   Place() {
-    sdx::TensorMap tensors = sdx::map_safetensors(fs::path(SDX_TEST_DATA) /
-                                                  "tiny/vae/diffusion_pytorch_model.safetensors")
-                                 .tensors;
+    const SyntheticModel made("sd1-tiny");
+    made.write_single_file(path() / "model.safetensors", at::kFloat);
+    const RunResult imported = run(
+        "sdx-model", {"import", "model.safetensors", "--name", "tiny", "--models-dir", "models"});
+    INFO(imported.err);
+    REQUIRE(imported.exit_code == 0);
+    sdx::TensorMap tensors = made.weights("vae", at::kFloat);
+    sdx::write_safetensors(path() / "whole.safetensors", tensors);
     for (auto& [name, tensor] : tensors) tensor = tensor * 0.5;
     sdx::write_safetensors(path() / "half.safetensors", tensors);
   }
 
+  const fs::path& path() const { return folder.path(); }
+
+  RunResult run(const std::string& tool, std::vector<std::string> arguments) const {
+    sdx::test::Run command;
+    command.tool = tool;
+    command.arguments = std::move(arguments);
+    command.folder = path();
+    return sdx::test::run(command);
+  }
+
   RunResult generate(const std::string& out, std::vector<std::string> more) const {
-    more.insert(more.end(), {"--out", out, "--steps", "2"});
+    more.insert(more.end(), {"--out", out, "--steps", "2", "--model", "models/tiny"});
     return run("sdx-generate", more);
+  }
+
+  /// From the same noise, small.
+  RunResult draw(const std::string& out, std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {"a man", "--seed", "1", "--size", "64x64"});
+    return generate(out, more);
   }
 
   fs::path picture(const std::string& out) const {
     return fs::directory_iterator(path() / out)->path();
   }
+
+  TempFolder folder;
 };
 
 std::string text_of(const fs::path& picture) { return sdx::read_parameters(picture).value_or(""); }
@@ -45,9 +74,8 @@ std::string text_of(const fs::path& picture) { return sdx::read_parameters(pictu
 
 TEST_CASE("cli: --vae replaces the autoencoder, is named in the picture and taken again") {
   const Place place;
-  REQUIRE(place.generate("own", {"a man", "--seed", "1"}).exit_code == 0);
-  REQUIRE(place.generate("half", {"a man", "--seed", "1", "--vae", "half.safetensors"}).exit_code ==
-          0);
+  REQUIRE(place.draw("own").exit_code == 0);
+  REQUIRE(place.draw("half", {"--vae", "half.safetensors"}).exit_code == 0);
   const std::string own = sdx::read_file(place.picture("own"));
   const std::string half = sdx::read_file(place.picture("half"));
   CHECK(own != half);
@@ -64,8 +92,8 @@ TEST_CASE("cli: --vae replaces the autoencoder, is named in the picture and take
   CHECK(sdx::read_file(place.picture("asked")) == own);
 
   // Another file of that name is said; one that is gone too.
-  fs::copy_file(fs::path(SDX_TEST_DATA) / "tiny/vae/diffusion_pytorch_model.safetensors",
-                place.path() / "half.safetensors", fs::copy_options::overwrite_existing);
+  fs::copy_file(place.path() / "whole.safetensors", place.path() / "half.safetensors",
+                fs::copy_options::overwrite_existing);
   const RunResult other = place.generate("other", {"--from-image", made});
   CHECK(other.exit_code == 0);
   CHECK_THAT(other.err, ContainsSubstring("its hash is \"" + hash + "\""));
@@ -79,11 +107,15 @@ TEST_CASE("cli: --vae replaces the autoencoder, is named in the picture and take
 
 TEST_CASE("cli: --vae takes another model's autoencoder by its folder") {
   const Place place;
-  REQUIRE(place.generate("own", {"a man", "--seed", "1"}).exit_code == 0);
-  REQUIRE(place.generate("same", {"a man", "--seed", "1", "--vae", Workplace::model()}).exit_code ==
-          0);
-  const std::string said = text_of(place.picture("same"));
-  CHECK_THAT(said, ContainsSubstring(", VAE: tiny"));
+  REQUIRE(place
+              .run("sdx-model", {"import", "model.safetensors", "--name", "other", "--models-dir",
+                                 "models", "--vae", "half.safetensors"})
+              .exit_code == 0);
+  REQUIRE(place.draw("half", {"--vae", "half.safetensors"}).exit_code == 0);
+  REQUIRE(place.draw("other", {"--vae", "models/other"}).exit_code == 0);
+  CHECK_THAT(text_of(place.picture("other")), ContainsSubstring(", VAE: other"));
+  CHECK(sdx::decode_image(place.picture("other")).image.rgb ==
+        sdx::decode_image(place.picture("half")).image.rgb);
 }
 
 TEST_CASE("cli: --vae refuses what is no autoencoder of this model, by name") {
@@ -103,7 +135,7 @@ TEST_CASE("cli: --vae refuses what is no autoencoder of this model, by name") {
         Case{"absent.safetensors", 66, "--vae absent.safetensors: no such file"},
         Case{"nobody", 66, "--vae nobody: no such model"}}) {
     INFO(one.vae);
-    const RunResult result = place.generate("none", {"a man", "--vae", one.vae});
+    const RunResult result = place.draw("none", {"--vae", one.vae});
     INFO(result.err);
     CHECK(result.exit_code == one.exit_code);
     CHECK_THAT(result.err, ContainsSubstring(one.words));
