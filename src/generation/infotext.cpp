@@ -9,6 +9,7 @@
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_size.h"
 #include "sdx/generation/lora_table.h"
+#include "sdx/model/import/borrowed_vae.h"
 #include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
@@ -276,6 +277,10 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   add_settings(fields, options, InfotextPlace::kBeforeModel);
   fields.add("Model hash", bundle.short_hash());
   fields.add("Model", info.name);
+  if (const BorrowedVae* const vae = bundle.borrowed_vae().get()) {
+    fields.add_unless(vae->hash.empty(), "VAE hash", vae->hash);
+    fields.add("VAE", vae->name);
+  }
   add_settings(fields, options, InfotextPlace::kBehindModel);
   if (generation_info.place.size > 1) {
     fields.add("Batch size", std::to_string(generation_info.place.size));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "sdx/model/import/borrowed_vae.h"
 #include "sdx/model/model_folders.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
@@ -70,14 +71,30 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   info.inpainting = json_value<bool>(json, "inpainting", file, false);
   info.vae_factor = json_value<int>(json, "vae_factor", file);
   info.latent_scale = json_value<double>(json, "latent_scale", file);
+  for (const auto& [key, values] : {std::pair{"latent_mean", &info.latent_mean},
+                                    {"latent_deviation", &info.latent_deviation}}) {
+    if (!json.contains(key)) continue;
+    *values = json_value<std::vector<double>>(json, key, file);
+    if (values->size() == static_cast<std::size_t>(info.latent_channels)) continue;
+    throw DataError(file.string() + ": " + key + ": expected a number for each of " +
+                    std::to_string(info.latent_channels) + " channels, found " +
+                    std::to_string(values->size()));
+  }
   info.guidance_scale = json_value<double>(json, "guidance_scale", file);
   info.init_text = json_value<std::string>(json, "init_text", file);
   info.known_words =
       json_value<std::vector<std::string>>(json, "known_words", file, std::vector<std::string>());
   const Json schedule = json_value<Json>(json, "noise_schedule", file);
   info.noise_schedule.beta_schedule = json_enum<BetaSchedule>(schedule, "beta_schedule", file);
-  info.noise_schedule.beta_start = json_value<double>(schedule, "beta_start", file);
-  info.noise_schedule.beta_end = json_value<double>(schedule, "beta_end", file);
+  if (info.noise_schedule.beta_schedule == BetaSchedule::kEdm) {
+    EdmLevels& edm = info.noise_schedule.edm;
+    edm.lowest = json_value<double>(schedule, "sigma_min", file);
+    edm.highest = json_value<double>(schedule, "sigma_max", file);
+    edm.data = json_value<double>(schedule, "sigma_data", file);
+  } else {
+    info.noise_schedule.beta_start = json_value<double>(schedule, "beta_start", file);
+    info.noise_schedule.beta_end = json_value<double>(schedule, "beta_end", file);
+  }
   info.noise_schedule.train_timesteps = json_value<int>(schedule, "train_timesteps", file);
   info.noise_schedule.prediction_type =
       json_enum<PredictionType>(schedule, "prediction_type", file);
@@ -115,8 +132,24 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
   return info;
 }
 
+Json describe_schedule(const NoiseScheduleConfig& schedule) {
+  Json json = {{"beta_schedule", to_string(schedule.beta_schedule)}};
+  if (schedule.beta_schedule == BetaSchedule::kEdm) {
+    json.update({{"sigma_min", schedule.edm.lowest},
+                 {"sigma_max", schedule.edm.highest},
+                 {"sigma_data", schedule.edm.data}});
+  } else {
+    json.update({{"beta_start", schedule.beta_start}, {"beta_end", schedule.beta_end}});
+  }
+  json.update({{"train_timesteps", schedule.train_timesteps},
+               {"prediction_type", to_string(schedule.prediction_type)},
+               {"steps_offset", schedule.steps_offset}});
+  if (schedule.zero_terminal_snr) json["zero_terminal_snr"] = true;
+  if (schedule.timestep_spacing) json["timestep_spacing"] = to_string(*schedule.timestep_spacing);
+  return json;
+}
+
 Json to_json(const BundleInfo& info) {
-  const NoiseScheduleConfig& schedule = info.noise_schedule;
   const SpecialTokens& tokens = info.tokenizer.special_tokens;
   Json json = {{"format", kFormatVersion}, {"name", info.name}, {"family", to_string(info.family)}};
   add_text_encoders(json, info.text_encoders);
@@ -130,13 +163,7 @@ Json to_json(const BundleInfo& info) {
                {"latent_scale", info.latent_scale},
                {"guidance_scale", info.guidance_scale},
                {"init_text", info.init_text},
-               {"noise_schedule",
-                {{"beta_schedule", to_string(schedule.beta_schedule)},
-                 {"beta_start", schedule.beta_start},
-                 {"beta_end", schedule.beta_end},
-                 {"train_timesteps", schedule.train_timesteps},
-                 {"prediction_type", to_string(schedule.prediction_type)},
-                 {"steps_offset", schedule.steps_offset}}},
+               {"noise_schedule", describe_schedule(info.noise_schedule)},
                {"tokenizer",
                 {{"kind", to_string(info.tokenizer.kind)},
                  {"begin", tokens.begin},
@@ -147,10 +174,8 @@ Json to_json(const BundleInfo& info) {
                {"licence", info.licence},
                {"origin", info.origin},
                {"sha256", info.sha256}});
-  if (schedule.zero_terminal_snr) json["noise_schedule"]["zero_terminal_snr"] = true;
-  if (schedule.timestep_spacing) {
-    json["noise_schedule"]["timestep_spacing"] = to_string(*schedule.timestep_spacing);
-  }
+  if (!info.latent_mean.empty()) json["latent_mean"] = info.latent_mean;
+  if (!info.latent_deviation.empty()) json["latent_deviation"] = info.latent_deviation;
   for (const auto& [path, stamp] : info.stamps) {
     json["stamps"][path] = {{"bytes", stamp.bytes}, {"changed_ns", stamp.changed_ns}};
   }
@@ -226,7 +251,16 @@ std::vector<fs::path> Bundle::installed() {
   return folders;
 }
 
-Bundle Bundle::find(const std::string& name_or_path) {
+Bundle Bundle::with_vae(std::shared_ptr<const BorrowedVae> vae) const {
+  Bundle bundle = *this;
+  bundle.info_.latent_scale = vae->latent_scale;
+  bundle.info_.latent_mean = vae->latent_mean;
+  bundle.info_.latent_deviation = vae->latent_deviation;
+  bundle.vae_ = std::move(vae);
+  return bundle;
+}
+
+Bundle Bundle::find(const std::string& name_or_path, const std::string& setting) {
   std::vector<fs::path> places = {name_or_path};
   const bool is_name = !name_or_path.empty() && name_or_path.find('/') == std::string::npos;
   if (is_name) {
@@ -239,7 +273,7 @@ Bundle Bundle::find(const std::string& name_or_path) {
     if (presence == Presence::kForbidden && !forbidden) forbidden = place;
   }
   if (forbidden) {
-    throw PermissionError("`model` " + name_or_path + ": " + forbidden->string() +
+    throw PermissionError("`" + setting + "` " + name_or_path + ": " + forbidden->string() +
                           " may not be read by this user (permission denied); its owner can allow "
                           "it: chmod -R a+rX " +
                           forbidden->string());
@@ -248,7 +282,7 @@ Bundle Bundle::find(const std::string& name_or_path) {
   for (const auto& [name, folder] : list_installed().bundles) {
     known += (known.empty() ? "" : ", ") + name;
   }
-  throw MissingInputError("`model` " + name_or_path +
+  throw MissingInputError("`" + setting + "` " + name_or_path +
                           ": no such model; known are: " + (known.empty() ? "none" : known) +
                           ". sdx-model import makes one of a checkpoint");
 }

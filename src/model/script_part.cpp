@@ -11,6 +11,7 @@
 
 #include "model/packed_weight.h"
 #include "model/prepared.h"
+#include "sdx/model/import/borrowed_vae.h"
 #include "sdx/util/error.h"
 #include "sdx/util/failure.h"
 #include "sdx/util/stopwatch.h"
@@ -56,26 +57,17 @@ auto invoke(const torch::jit::Module& module, const std::string& method,
   }
 }
 
-}  // namespace
-
-torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
-                                    const std::string& part, const ComputeTarget& target,
-                                    ModelUse use) {
-  return load_script_part(bundle, program, MappedWeights::find(bundle, part).get(), target, use);
-}
-
-torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
-                                    const WeightSource* weights, const ComputeTarget& target,
-                                    ModelUse use) {
+/// @param name  of the program's file, for messages
+torch::jit::Module load_program(const std::string& bytes, const std::string& name,
+                                const WeightSource* weights, const ComputeTarget& target,
+                                ModelUse use) {
   const Stopwatch stopwatch;
-  const std::string program_file = program + ".ts";
-  std::istringstream archive(bundle.checked_bytes(program_file));
+  std::istringstream archive(bytes);
   torch::jit::Module module = [&] {
     try {
       return torch::jit::load(archive, c10::DeviceType::CPU);
     } catch (const c10::Error& error) {
-      throw DataError((bundle.folder() / program_file).string() +
-                      ": not a TorchScript program: " + error.what_without_backtrace());
+      throw DataError(name + ": not a TorchScript program: " + error.what_without_backtrace());
     }
   }();
   const bool is_prepared = use == ModelUse::kInference && has_prepared_kernels(target.device);
@@ -91,8 +83,28 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
   }
   module.eval();
   if (is_prepared) prepare_for_inference(module, target.dtype);
-  spdlog::debug("Loaded {} in {:.2f} s", program_file, stopwatch.seconds());
+  spdlog::debug("Loaded {} in {:.2f} s", name, stopwatch.seconds());
   return module;
+}
+
+}  // namespace
+
+torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
+                                    const std::string& part, const ComputeTarget& target,
+                                    ModelUse use) {
+  if (const BorrowedVae* const vae = bundle.borrowed_vae().get(); vae != nullptr && part == "vae") {
+    return load_program(vae->programs.at(program), (vae->source / (program + ".ts")).string(),
+                        vae->weights.get(), target, use);
+  }
+  return load_script_part(bundle, program, MappedWeights::find(bundle, part).get(), target, use);
+}
+
+torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,
+                                    const WeightSource* weights, const ComputeTarget& target,
+                                    ModelUse use) {
+  const std::string file = program + ".ts";
+  return load_program(bundle.checked_bytes(file), (bundle.folder() / file).string(), weights,
+                      target, use);
 }
 
 at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use) {

@@ -15,6 +15,8 @@ namespace sdx {
 /// links to them (else the program carries its own), frozen, on the target's device and in its
 /// dtype.
 ///
+/// The autoencoder is the one that the bundle has borrowed, if it has.
+///
 /// TorchScript is loaded and called here only. Programs are composed in model/import, rewritten in
 /// prepared.h; script_unet.h knows the methods of the UNet's.
 /// @throws DataError naming the file and the tensor.
@@ -22,7 +24,7 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
                                     const std::string& part, const ComputeTarget& target,
                                     ModelUse use);
 
-/// The same with weights from elsewhere.
+/// The same with weights from elsewhere, never with a borrowed autoencoder.
 /// @param weights null: the program carries its own.
 /// @throws also what the source throws.
 torch::jit::Module load_script_part(const Bundle& bundle, const std::string& program,

@@ -7,6 +7,7 @@
 
 #include "model/gradient_range.h"
 #include "model/script_unet.h"
+#include "sdx/scheduler/noise_schedule.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -49,7 +50,14 @@ struct UNet::Impl {
       : program(std::make_unique<ScriptUNet>(bundle, where, what_for)),
         target(where),
         use(what_for),
-        latent_channels(bundle.info().latent_channels) {}
+        latent_channels(bundle.info().latent_channels) {
+    const NoiseScheduleConfig& config = bundle.info().noise_schedule;
+    is_told_levels = config.beta_schedule == BetaSchedule::kEdm;
+    if (!is_told_levels) return;
+    const NoiseSchedule schedule(config);
+    first_time = schedule.network_time(0);
+    time_slope = schedule.network_time(1) - first_time;
+  }
 
   /// The inputs, if the program takes just them.
   /// @throws InternalError naming what is too much, missing, or of other rows.
@@ -62,13 +70,17 @@ struct UNet::Impl {
     check_rows(conditioning.context, "context", sample.size(0));
     check_rows(conditioning.pooled, "pooled", sample.size(0));
     check_rows(conditioning.size_ids, "size_ids", sample.size(0));
-    return {sample, timesteps, conditioning};
+    if (!is_told_levels) return {sample, timesteps, conditioning};
+    return {sample, timesteps.to(at::kFloat) * time_slope + first_time, conditioning};
   }
 
   std::unique_ptr<UNetProgram> program;
   ComputeTarget target;
   ModelUse use;
   int latent_channels;
+  bool is_told_levels = false;  ///< in place of timesteps: see NoiseSchedule::network_time
+  double first_time = 0;
+  double time_slope = 1;
   std::atomic_flag busy;
 };
 

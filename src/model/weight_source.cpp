@@ -7,8 +7,7 @@ namespace sdx {
 
 std::unique_ptr<MappedWeights> MappedWeights::find(const Bundle& bundle, const std::string& part) {
   const auto found = [&](TensorMap tensors) {
-    return std::unique_ptr<MappedWeights>(
-        new MappedWeights((bundle.folder() / part).string(), std::move(tensors)));
+    return std::make_unique<MappedWeights>((bundle.folder() / part).string(), std::move(tensors));
   };
   if (bundle.has_file(part + ".safetensors")) {
     return found(map_safetensors(bundle.checked_file(part + ".safetensors")).tensors);

@@ -36,15 +36,16 @@ class MappedWeights : public WeightSource {
   /// @throws as Bundle::checked_file and map_linked_weights().
   static std::unique_ptr<MappedWeights> find(const Bundle& bundle, const std::string& part);
 
+  /// @param part for messages
+  MappedWeights(std::string part, TensorMap tensors)
+      : part_(std::move(part)), tensors_(std::move(tensors)) {}
+
   at::Tensor weight(const std::string& name) const override;
 
   /// The shapes of all, by name.
   std::map<std::string, std::vector<std::int64_t>> shapes() const;
 
  private:
-  MappedWeights(std::string part, TensorMap tensors)
-      : part_(std::move(part)), tensors_(std::move(tensors)) {}
-
   std::string part_;  ///< its path, for messages
   TensorMap tensors_;
 };

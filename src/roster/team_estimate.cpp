@@ -43,9 +43,10 @@ double seconds_per_row(const LoadedModel& model, int rows) {
 
 /// Rows through the UNet for an evaluation: an image of each prompt, and each of its draws of noise
 /// under every prompt.
-double evaluation_rows() {
+double evaluation_rows(const TrainingSpec& training) {
   const JudgeOptions judge;
-  const auto prompts = static_cast<double>(load_previews().size());
+  const auto prompts = std::min(static_cast<double>(load_previews().size()),
+                                static_cast<double>(training.trainer.previews));
   return prompts * judge.steps * kGuidanceRows + prompts * judge.draws * prompts;
 }
 
@@ -55,8 +56,8 @@ double training_rows(const TrainingSpec& training) {
       inversion.steps * (kPassesOfAStep * inversion.batch_size * inversion.accumulate +
                          static_cast<double>(fixed_batch_rows(inversion)) / kMeasureEverySteps);
   if (training.trainer.milestone_steps > 0) {
-    rows +=
-        static_cast<double>(inversion.steps) / training.trainer.milestone_steps * evaluation_rows();
+    rows += static_cast<double>(inversion.steps) / training.trainer.milestone_steps *
+            evaluation_rows(training);
   }
   return rows;
 }
@@ -77,7 +78,9 @@ TeamEstimate estimate_team(const TeamPlan& plan, const LoadedModel& model) {
   double training = 0;
   for (const TeamMember& member : plan.members) {
     drawing += drawing_rows(member.images);
-    training += training_rows(member.training);
+    const double side = choose_size_px(member.training.subject, model.bundle.info());
+    const double share = side / model.bundle.info().native_size_px;
+    training += training_rows(member.training) * share * share;
   }
   const double row = seconds_per_row(model, plan.members.front().training.inversion.batch_size);
   return {row * training, row * drawing};

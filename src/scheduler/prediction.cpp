@@ -19,6 +19,7 @@ at::Tensor predicted_original(const at::Tensor& sample, const at::Tensor& model_
                               const SamplingPoint& point, PredictionType type) {
   if (type == PredictionType::kSample) return model_output;
   if (type == PredictionType::kVelocity) return sample * point.alpha - model_output * point.sigma;
+  if (type == PredictionType::kEdm) return sample * point.alpha + model_output * point.sigma;
   return (sample - model_output * point.sigma) / point.alpha;
 }
 
@@ -26,6 +27,7 @@ at::Tensor prediction_target(const at::Tensor& original, const at::Tensor& noise
                              const SamplingPoint& point, PredictionType type) {
   if (type == PredictionType::kSample) return original;
   if (type == PredictionType::kVelocity) return noise * point.alpha - original * point.sigma;
+  if (type == PredictionType::kEdm) return original * point.sigma - noise * point.alpha;
   return noise;
 }
 

@@ -131,9 +131,9 @@ at::Tensor sample_lms(const Walk& walk, const at::Tensor& sample) {
 /// diffusers' PNDMScheduler without its Runge-Kutta steps, as Stable Diffusion uses it.
 at::Tensor sample_pndm(const Walk& walk, const at::Tensor& sample) {
   // The reference knows no models of the picture; those are combined as noise.
-  const PredictionType type = walk.settings.prediction_type == PredictionType::kVelocity
-                                  ? PredictionType::kVelocity
-                                  : PredictionType::kEpsilon;
+  const PredictionType type = walk.settings.prediction_type == PredictionType::kSample
+                                  ? PredictionType::kEpsilon
+                                  : walk.settings.prediction_type;
   std::deque<at::Tensor> outputs;
   const auto ask = [&](const at::Tensor& x, const SamplingPoint& point, int step) {
     const at::Tensor original = walk.denoise(x, point, step);

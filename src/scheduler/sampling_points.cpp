@@ -101,7 +101,8 @@ std::vector<SamplingPoint> sgm_uniform_points(const NoiseSchedule& schedule, int
 double asked_timestep(const NoiseSchedule& schedule, const SamplerSettings& settings,
                       double level) {
   const double timestep = schedule.timestep_of_level(level);
-  const bool rounds = sampler_info(settings.sampler).rounds_karras;
+  const bool rounds = sampler_info(settings.sampler).rounds_karras &&
+                      schedule.config().beta_schedule != BetaSchedule::kEdm;
   return rounds && settings.schedule == ScheduleKind::kKarras ? std::nearbyint(timestep) : timestep;
 }
 
@@ -144,7 +145,8 @@ std::vector<SamplingPoint> automatic_points(const NoiseSchedule& schedule,
     return points_at_timesteps(schedule,
                                consistency_timesteps(schedule, settings.steps, original_steps));
   }
-  if (spacing == SamplerSpacing::kKarras && !requested) {
+  const bool is_edm = schedule.config().beta_schedule == BetaSchedule::kEdm;
+  if ((spacing == SamplerSpacing::kKarras || is_edm) && !requested) {
     return points_at_levels(schedule, settings, karras_levels(schedule, settings.steps));
   }
   if (spacing == SamplerSpacing::kExponential && !requested) {

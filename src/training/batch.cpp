@@ -39,6 +39,7 @@ double snr_weight(const InversionOptions& options, const NoiseSchedule& schedule
   const double capped = std::min(snr, options.min_snr);
   switch (schedule.config().prediction_type) {
     case PredictionType::kVelocity:
+    case PredictionType::kEdm:
       return capped / (snr + 1);
     case PredictionType::kSample:
       return capped;

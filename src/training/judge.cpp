@@ -75,7 +75,7 @@ struct Judge::Impl {
       const std::string filled = fill_name(prompt, model.bundle.info().init_text);
       prompts.push_back(tokenize_prompt(filled, model.tokenizer, {}));
     }
-    const int side_px = model.bundle.info().native_size_px;
+    const int side_px = options.size_px > 0 ? options.size_px : model.bundle.info().native_size_px;
     return encode_prompts(prompts, model.tokenizer, {}, model.text_encoders, {side_px, side_px});
   }
 
@@ -153,6 +153,8 @@ EvaluatedImages Judge::evaluate(const Embedding& word,
     ImageRequest request;
     request.prompt = prompt;
     request.seed = impl_->options.seed + requests.size();
+    request.settings.width_px = impl_->options.size_px;
+    request.settings.height_px = impl_->options.size_px;
     request.settings.sampler.steps = impl_->options.steps;
     request.settings.guidance_scale = impl_->model.bundle.info().guidance_scale;
     requests.push_back(std::move(request));

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "sdx/tensor/flop_meter.h"
 #include "sdx/training/judge.h"
 #include "sdx/training/trainer.h"
 #include "sdx/util/stopwatch.h"
@@ -14,9 +15,8 @@ namespace sdx {
 
 namespace {
 
-/// Sides of the pictures that are measured, in latents. The first pass only brings the weights into
-/// memory.
-constexpr std::array<std::int64_t, 3> kSides = {16, 32, 48};
+/// Sides of the pictures that are measured, in latents: every depth of UNet divides them evenly.
+constexpr std::array<std::int64_t, 3> kSides = {16, 32, 64};
 
 double time_step(const SmallStep& step, std::int64_t side, bool with_gradient) {
   const Stopwatch stopwatch;
@@ -24,30 +24,46 @@ double time_step(const SmallStep& step, std::int64_t side, bool with_gradient) {
   return stopwatch.seconds();
 }
 
-/// The parabola through three points, at `x`. Never bent downwards: then the line through the outer
-/// points.
+double count_operations(const SmallStep& step, std::int64_t side) {
+  const FlopMeter meter;
+  run_small_step(step, side, /*with_gradient=*/true);
+  return meter.flops();
+}
+
+/// The parabola through three points, at `x`.
 double extrapolate(const std::array<double, 3>& xs, const std::array<double, 3>& ys, double x) {
   const double first = (ys[1] - ys[0]) / (xs[1] - xs[0]);
   const double second = (ys[2] - ys[1]) / (xs[2] - xs[1]);
   const double bend = (second - first) / (xs[2] - xs[0]);
-  if (bend > 0) return ys[0] + first * (x - xs[0]) + bend * (x - xs[0]) * (x - xs[1]);
-  return ys[0] + (ys[2] - ys[0]) / (xs[2] - xs[0]) * (x - xs[0]);
+  return ys[0] + first * (x - xs[0]) + bend * (x - xs[0]) * (x - xs[1]);
 }
 
 }  // namespace
 
+double extrapolate_seconds(const MeasuredStep& small, const MeasuredStep& large,
+                           double operations) {
+  const double slope = (large.seconds - small.seconds) / (large.operations - small.operations);
+  const double beside = large.seconds - slope * large.operations;
+  if (!(slope > 0) || !(beside > 0)) return large.seconds * operations / large.operations;
+  return beside + slope * operations;
+}
+
 PictureTimes measure_picture_times(const TextEncoders& text_encoders, const UNet& unet,
                                    const StepShape& shape, GradientMemory memory) {
   const SmallStep step{text_encoders, unet, memory, shape.chunks};
-  time_step(step, kSides.front(), /*with_gradient=*/true);
   std::array<double, 3> areas{};
+  std::array<double, 3> operations{};
   std::array<double, 3> seconds{};
   for (std::size_t i = 0; i < kSides.size(); ++i) {
     areas[i] = static_cast<double>(kSides[i] * kSides[i]);
-    seconds[i] = time_step(step, kSides[i], /*with_gradient=*/true);
+    // The first step at a size brings weights into memory, and libraries compile kernels for it.
+    operations[i] = count_operations(step, kSides[i]);
+    if (i > 0) seconds[i] = time_step(step, kSides[i], /*with_gradient=*/true);
   }
   const double area = static_cast<double>(shape.latent_height) * shape.latent_width;
-  const double with_gradient = extrapolate(areas, seconds, area);
+  const double with_gradient =
+      extrapolate_seconds({operations[1], seconds[1]}, {operations[2], seconds[2]},
+                          extrapolate(areas, operations, area));
   const double share = time_step(step, kSides.back(), /*with_gradient=*/false) / seconds.back();
   return {with_gradient, with_gradient * share};
 }
@@ -80,13 +96,18 @@ double estimate_seconds(const TrainingWork& work, const PictureTimes& times) {
 std::string describe_time(const TrainingWork& work, const PictureTimes& times) {
   const double step = static_cast<double>(work.step_pictures) * times.with_gradient_s;
   const double evaluation = static_cast<double>(work.evaluation_passes) * times.pass_s;
+  const std::string previews = work.evaluation_passes == 0
+                                   ? ", no previews"
+                                   : " and " + std::to_string(work.evaluations) +
+                                         " evaluations with previews of " +
+                                         duration_text(evaluation) + " each";
   return "Time: at most about " + duration_text(estimate_seconds(work, times)) +
          " on this processor, " + std::to_string(work.steps) + " steps of " + duration_text(step) +
-         " and " + std::to_string(work.evaluations) + " evaluations of " +
-         duration_text(evaluation) +
-         "; quicker are a GPU (`device`), fewer evaluations (`milestone-steps`), fewer "
-         "`max-steps`, "
-         "and a smaller `batch`";
+         previews + "; quicker are a GPU (`device`), fewer " +
+         (work.evaluation_passes == 0
+              ? ""
+              : "evaluations (`milestone-steps`), fewer or no `previews`, ") +
+         "`max-steps`, smaller pictures (`size`), and a smaller `batch`";
 }
 
 }  // namespace sdx

@@ -51,6 +51,7 @@ constexpr std::array kSettings = {
         "crop", [](const TrainingSpec& s) { return Json(to_string(effective_crop(s.subject))); }},
     IdentitySetting{
         "face", [](const TrainingSpec& s) { return Json(to_string(s.subject.portraits.face)); }},
+    IdentitySetting{"size", [](const TrainingSpec& s) { return Json(s.subject.size_px); }},
     IdentitySetting{"mirror", [](const TrainingSpec& s) { return Json(s.subject.latents.mirror); }},
     IdentitySetting{
         "mask",
@@ -93,6 +94,8 @@ constexpr std::array kSettings = {
                     [](const TrainingSpec& s) { return if_settling(s, s.trainer.patience); }},
     IdentitySetting{"milestone-steps",
                     [](const TrainingSpec& s) { return Json(s.trainer.milestone_steps); }},
+    // By previews the vectors are chosen that are kept.
+    IdentitySetting{"previews", [](const TrainingSpec& s) { return Json(s.trainer.previews); }},
     IdentitySetting{"dtype", [](const TrainingSpec& s) { return Json(s.model.dtype); }},
 };
 

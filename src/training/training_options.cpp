@@ -79,6 +79,10 @@ void add_input(Table& table) {
   table.add(
       "face", nested(&Options::subject, &SubjectOptions::portraits, &PortraitOptions::face),
       "Face to use if a picture shows several: largest, center, match (the recurring person)");
+  table
+      .add("size", nested(&Options::subject, &SubjectOptions::size_px),
+           "Side of the squares to learn from and of previews, in pixels; 0: the model's own")
+      .at_least(0);
   table.add("mirror", nested(&Options::subject, &SubjectOptions::latents, &LatentOptions::mirror),
             "Learn from each picture's mirror image as well");
   table
@@ -184,6 +188,10 @@ void add_end(Table& table) {
       .add("milestone-steps", trainer_member(&TrainerOptions::milestone_steps),
            "Number of steps between two milestones, with previews; 0: only at the end")
       .at_least(0);
+  table
+      .add("previews", trainer_member(&TrainerOptions::previews),
+           "Number of previews at a milestone, which judge it; 0: none, keep the last vectors")
+      .within(0, kMostPreviews);
   table.add("keep", &Options::keep, "Embeddings to keep: best, or all (one for every milestone)");
 }
 

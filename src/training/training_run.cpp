@@ -99,7 +99,10 @@ struct PreparedTraining::Parts {
         spec(std::move(chosen_spec)),
         folder(in),
         observer(watcher),
-        previews(load_previews()) {}
+        previews(load_previews()) {
+    const auto most = static_cast<std::size_t>(spec.trainer.previews);
+    previews.resize(std::min(previews.size(), most));
+  }
 
   void note(const std::string& sentence) const { observer.on_note(spec.inversion.name, sentence); }
 
@@ -176,7 +179,9 @@ class RunningTraining : public TrainingObserver {
     stopwatch_ = {};
   }
 
-  TrainerTask task() { return {*inversion_, &*judge_, spec_.trainer, state_, {this, &observer_}}; }
+  TrainerTask task() {
+    return {*inversion_, judge_ ? &*judge_ : nullptr, spec_.trainer, state_, {this, &observer_}};
+  }
 
   void tell_start() {
     observer_.on_start(spec_.inversion.name, inversion_->state().steps,
@@ -293,8 +298,13 @@ class RunningTraining : public TrainingObserver {
 
   /// Through the first encoder that knows the person; through none if none does.
   void make_judge(const Inversion::Model& model) {
+    if (parts_->previews.empty()) {
+      parts_->note("No previews (`previews` 0): the last word is kept, not the best");
+      return;
+    }
     const std::vector<Image> portraits = parts_->subject.used();
     JudgeOptions look;
+    look.size_px = spec_.subject.size_px;
     look.prompts = parts_->previews;
     const IdentityEncoder* witness = nullptr;
     if (spec_.subject.kind == SubjectKind::kPerson) {
@@ -332,7 +342,7 @@ class RunningTraining : public TrainingObserver {
   void note_if_nobody_was_recognised() const {
     const auto shows_nobody = [](const Milestone& one) { return one.evaluation.likeness == 0; };
     const std::vector<Milestone>& milestones = state_.milestones;
-    if (milestones.empty() || state_.best_step != state_.inversion.steps ||
+    if (milestones.empty() || state_.best_step != state_.inversion.steps || !judge_ ||
         !judge_->knows_the_person() ||
         !std::all_of(milestones.begin(), milestones.end(), shows_nobody)) {
       return;

@@ -114,6 +114,28 @@ TEST_CASE("model: a schedule's rarer settings come back as they were written", "
   CHECK(back.timestep_spacing == sdx::TimestepSpacing::kTrailing);
 }
 
+TEST_CASE("model: a schedule of noise levels comes back as it was written", "[model]") {
+  const TempFolder folder;
+  sdx::BundleInfo info = tiny_bundle().info();
+  info.noise_schedule.beta_schedule = sdx::BetaSchedule::kEdm;
+  info.noise_schedule.edm = {0.01, 96, 0.5};
+  info.noise_schedule.prediction_type = sdx::PredictionType::kEdm;
+  info.latent_mean = {1, 2, 3, 4};
+  info.latent_deviation = {4, 3, 2, 1.5};
+  sdx::write_bundle_info(folder.path(), info);
+  const sdx::BundleInfo back = sdx::Bundle::open(folder.path()).info();
+  CHECK(back.noise_schedule.beta_schedule == sdx::BetaSchedule::kEdm);
+  CHECK(back.noise_schedule.edm == info.noise_schedule.edm);
+  CHECK(back.noise_schedule.prediction_type == sdx::PredictionType::kEdm);
+  CHECK(back.latent_mean == info.latent_mean);
+  CHECK(back.latent_deviation == info.latent_deviation);
+  sdx::Json json = sdx::read_json_file(folder.path() / "bundle.json");
+  json["latent_mean"] = {1, 2};
+  sdx::write_file_atomically(folder.path() / "bundle.json", json.dump());
+  CHECK_THAT(data_error([&] { sdx::Bundle::open(folder.path()); }),
+             ContainsSubstring("latent_mean") && ContainsSubstring("4 channels, found 2"));
+}
+
 TEST_CASE("model: one changed byte in any file is refused, the hashes named", "[model]") {
   for (const auto& [file, hash] : tiny_bundle().info().sha256) {
     INFO(file);

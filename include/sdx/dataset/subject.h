@@ -17,6 +17,7 @@ namespace sdx {
 /// The subject that a new word stands for, and how its pictures are read.
 struct SubjectOptions {
   SubjectKind kind = SubjectKind::kPerson;  ///< what the pictures have in common
+  int size_px = 0;                          ///< side of the squares; 0: the model's native size
   std::optional<Crop> crop;   ///< nothing: faces for persons, the middle for objects and styles
   PortraitOptions portraits;  ///< size_px and crop are set by load_subject()
   LatentOptions latents;
@@ -34,9 +35,13 @@ struct SubjectPortraits {
   std::vector<Image> used() const;  ///< the squares that are learnt from
 };
 
-/// Loads the portraits of `folder` at the model's size, and flags strays among those of a person.
+/// The side of the squares that a model learns from.
+/// @throws SettingError for one that the autoencoder cannot halve often enough.
+int choose_size_px(const SubjectOptions& options, const BundleInfo& model);
+
+/// Loads the portraits of `folder` at that size, and flags strays among those of a person.
 /// @param identity may be null: then there are no strays, and FaceChoice::kMatch takes the largest.
-/// @throws as load_portraits and FaceFinder::installed. Not for too few: see
+/// @throws as choose_size_px, load_portraits and FaceFinder::installed. Not for too few: see
 ///         check_enough_portraits().
 SubjectPortraits load_subject(const std::filesystem::path& folder, const SubjectOptions& options,
                               const Bundle& bundle, const IdentityEncoder* identity);

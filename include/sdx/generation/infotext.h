@@ -14,10 +14,10 @@ namespace sdx {
 
 /// The text that is written into a picture: prompt, negative prompt, and all settings that are
 /// needed to make the picture again, named and ordered as AUTOMATIC1111 does. Settings that change
-/// nothing are left out; numbers have as many digits as it takes to read the same number back. The
-/// embeddings that the prompts use are named with the beginning of their files' SHA-256 ("TI
-/// hashes"); start images and masks are not, so that nothing of the disk's content gets into a
-/// picture.
+/// nothing are left out; numbers have as many digits as it takes to read the same number back. An
+/// autoencoder that is not the model's own is named by "VAE" and "VAE hash". The embeddings that
+/// the prompts use are named with the beginning of their files' SHA-256 ("TI hashes"); start images
+/// and masks are not, so that nothing of the disk's content gets into a picture.
 Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                   const EmbeddingTable& embeddings, const std::string& version,
                   const GenerationInfo& generation_info);

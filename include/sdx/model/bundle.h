@@ -64,8 +64,12 @@ struct BundleInfo {
   int latent_channels = 4;
   /// Whether the UNet also reads a mask and the latents of what the mask leaves of a picture.
   bool inpainting = false;
-  int vae_factor = 8;                ///< pixels to a latent, along each side
-  double latent_scale = 0.18215;     ///< latents = scale × the VAE's
+  int vae_factor = 8;             ///< pixels to a latent, along each side
+  double latent_scale = 0.18215;  ///< latents = scale × the VAE's
+  /// Of the VAE's latents, for each channel: latents = scale × (the VAE's − mean) / deviation.
+  /// Both empty: 0 and 1.
+  std::vector<double> latent_mean = {};
+  std::vector<double> latent_deviation = {};
   double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
   std::string init_text = "person";  ///< recommended start of a new embedding
   /// The words of the captions that it learnt from, in lower case; empty: too many to be listed.
@@ -89,6 +93,8 @@ struct BundleInfo {
   int text_layers() const;
 };
 
+struct BorrowedVae;  // sdx/model/import/borrowed_vae.h
+
 /// A folder that is a model: TorchScript programs, their weights, the tokenizer. See
 /// docs/formats.md for the format.
 class Bundle {
@@ -100,9 +106,16 @@ class Bundle {
   /// A bundle by its name or path, as `--model` takes it: a path if it is a folder with a
   /// bundle.json, else a folder of that name in one of list_model_folders() (model_folders.h): the
   /// models of all users, one's own, and the toolkit's.
+  /// @param setting that named it, for messages
   /// @throws MissingInputError listing where it looked and which models there are;
   ///         PermissionError with the path of what may not be read, if it is not found elsewhere.
-  static Bundle find(const std::string& name_or_path);
+  static Bundle find(const std::string& name_or_path, const std::string& setting = "model");
+
+  /// The same model with another autoencoder, whose scale info() then says.
+  Bundle with_vae(std::shared_ptr<const BorrowedVae> vae) const;
+
+  /// The autoencoder in the place of its own; null: it has its own.
+  const std::shared_ptr<const BorrowedVae>& borrowed_vae() const { return vae_; }
 
   /// The bundles in the folders that find() searches, by name; of one name, the one that it would
   /// find. Behind them the folders there that may not be read: open() says so of each.
@@ -136,6 +149,7 @@ class Bundle {
 
   std::filesystem::path folder_;
   BundleInfo info_;
+  std::shared_ptr<const BorrowedVae> vae_;
 };
 
 /// Writes `bundle.json` into `folder`, with the hash of every file that is there, and the stamps of

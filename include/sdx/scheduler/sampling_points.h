@@ -32,8 +32,9 @@ struct SamplerSettings {
 /// kAuto is spaced as by the sampler's class in diffusers or, where there is none (DPM++ 2S a,
 /// DPM++ 3M SDE), as AUTOMATIC1111 does; NoiseScheduleConfig::timestep_spacing comes before what
 /// the class does by default. LCM with kAuto is spaced as in its distillation.
+/// A model that was trained on levels (BetaSchedule::kEdm) has Karras' with kAuto, but for LCM.
 /// Timesteps lie between whole ones where a schedule is made of noise levels; only Karras' are
-/// rounded, as in diffusers, for DPM++ 2M, DPM++ 2M SDE, UniPC, DPM2 and DPM2 a.
+/// rounded, as in diffusers, for DPM++ 2M, DPM++ 2M SDE, UniPC, DPM2 and DPM2 a, not for kEdm.
 /// @throws UsageError unless 1 ≤ steps ≤ train_timesteps (LCM: lcm_original_steps), or for custom
 ///         sigmas that do not fall.
 std::vector<SamplingPoint> sampling_points(const NoiseSchedule& schedule,

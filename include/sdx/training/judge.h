@@ -22,8 +22,9 @@ struct JudgeOptions {
   /// Each with `{name}`; each asks for something else, so that it can be seen whether it was
   /// obeyed.
   std::vector<std::string> prompts;
-  int steps = 12;  ///< of the sampler, for each picture
-  int draws = 8;   ///< of noise, by which the model tells the prompts apart
+  int size_px = 0;  ///< side of the pictures; 0: the model's native size
+  int steps = 12;   ///< of the sampler, for each picture
+  int draws = 8;    ///< of noise, by which the model tells the prompts apart
   /// Pictures that go through the UNet together. A fixed number, not what the memory allows: a
   /// resumed training must judge by the same bits.
   int images_at_once = 4;

@@ -14,9 +14,23 @@ struct PictureTimes {
   double pass_s = 0;           ///< of one pass without a gradient
 };
 
-/// Measures small pictures, and extrapolates to the size of `shape`: the work grows with the area,
-/// and that of attention with its square. Takes about as long as half a step on one picture of 768
-/// × 768. Meant for a processor: a GPU's first calls say nothing about its later ones.
+/// A step on a small picture: its arithmetic, counted exactly, and how long it took.
+struct MeasuredStep {
+  double operations = 0;  ///< floating-point ones, see FlopMeter
+  double seconds = 0;
+};
+
+/// How long a larger step takes: the time of small steps grows with their arithmetic, beside what
+/// each step takes whatever its size (reading all weights). Operations are counted, so an error of
+/// the clock grows only as the work does.
+/// @param small, large steps of fewer and of more operations
+/// @param operations   of the step in question
+double extrapolate_seconds(const MeasuredStep& small, const MeasuredStep& large, double operations);
+
+/// Measures small pictures, and extrapolates to the size of `shape` by the arithmetic that it
+/// takes: it grows with the area, and that of attention with its square. Takes about as long as a
+/// step on one picture of 768 × 768. Meant for a processor: a GPU's first calls say nothing about
+/// its later ones.
 /// @throws DataError as UNet::forward.
 PictureTimes measure_picture_times(const TextEncoders& text_encoders, const UNet& unet,
                                    const StepShape& shape, GradientMemory memory);

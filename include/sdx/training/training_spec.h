@@ -14,12 +14,18 @@
 
 namespace sdx {
 
+/// As many prompts for previews as the toolkit has.
+inline constexpr int kMostPreviews = 4;
+
 /// When training ends and how often it looks at itself. The most steps are InversionOptions::steps.
 struct TrainerOptions {
   bool stop_when_settled = true;  ///< end where the loss on the fixed batch has settled
   int patience = 100;             ///< steps over which it must be flat (has_settled's window)
   int min_steps = 100;            ///< never settle before
   int milestone_steps = 50;       ///< between two evaluations by the judge; 0: only at the end
+  /// Preview pictures of an evaluation, by which it is judged: the first ones of load_previews().
+  /// 0: no evaluations, the last vectors are kept.
+  int previews = kMostPreviews;
 };
 
 /// How much memory a step may take.

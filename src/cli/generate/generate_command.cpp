@@ -180,7 +180,8 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
   // Opening a GPU takes memory on it, which its own process is to have.
   std::optional<ComputeTarget> target;
   if (gpus.size() < 2) target = compute_target(common);
-  const Bundle bundle = open_model(common);
+  if (options.vae == kAutoVae && source) options.vae = find_vae(*source);
+  const Bundle bundle = with_vae(open_model(common), options.vae, source);
   EmbeddingTable embeddings;
   for (const std::string& place : options.embeddings) embeddings.add_from(place);
   LoraTable loras;
@@ -227,7 +228,8 @@ void generate_part(const GenerateOptions& options, const CommonOptions& common,
                    const GpuOptions& gpus) {
   begin_part(gpus);
   const ComputeTarget target = compute_target(common);
-  make_part_of_images(Bundle::find(common.model), target, options.batches);
+  make_part_of_images(with_vae(Bundle::find(common.model), options.vae, {}), target,
+                      options.batches);
 }
 
 }  // namespace

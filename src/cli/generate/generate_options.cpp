@@ -42,6 +42,12 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table.add("bare-names", &Options::bare_names, "Read a name as its embedding even without < >");
     table.add("list-samplers", &Options::list_samplers, "List the samplers with advice")
         .of_one_call();
+    table.group("Model and device");
+    table
+        .add("vae", &Options::vae,
+             "Use this autoencoder: a file, a folder or a model; own: the model's; auto: that of "
+             "`from-image`, else own")
+        .names(SettingValue::kFile);
     table.group("Picture");
     table.add("count", &Options::count, "Number of pictures of each prompt, with seed + 0, 1, …")
         .letter('n')

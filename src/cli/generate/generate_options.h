@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/generate/chosen_vae.h"
 #include "cli/generate/image_writer.h"
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
@@ -26,6 +27,7 @@ struct GenerateOptions {
   ImageOptions image;
   BatchOptions batches;
   OutputOptions output;
+  std::string vae = kAutoVae;  ///< see with_vae()
   std::string latents_in;
   std::string latents_out;
   bool list_samplers = false;

@@ -92,7 +92,8 @@ void ImageMaker::make_rest(ImageLedger& ledger, std::optional<int> working_gpu) 
 
 std::vector<std::string> ImageMaker::list_part_arguments(std::size_t processes) const {
   CommonOptions part = make_part_options(common_, processes);
-  std::vector<std::string> arguments = {"--batch=" + std::to_string(plan_.options.batches.size)};
+  std::vector<std::string> arguments = {"--batch=" + std::to_string(plan_.options.batches.size),
+                                        "--vae=" + plan_.options.vae};
   const Settings settings(model_settings(), static_cast<ModelOptions&>(part));
   for (const BoundSetting& setting : settings.all()) {
     arguments.push_back("--" + setting.info->key + "=" + setting.to_text());

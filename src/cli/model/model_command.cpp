@@ -102,6 +102,13 @@ const SettingsTable<ImportArguments>& import_settings() {
             },
             "What the UNet predicts: epsilon or v_prediction; auto: what the checkpoint says")
         .may_be({"auto", "epsilon", "v_prediction"});
+    table.add_spelled(
+        "schedule", [](const Arguments& arguments) { return to_text(arguments.options.schedule); },
+        [](Arguments& arguments, const std::string& text) {
+          arguments.options.schedule = parse_schedule_choice(text);
+        },
+        "What the file does not say of its noise, with commas between: v_prediction, epsilon, "
+        "ztsnr, trailing, linear");
     table
         .add_spelled(
             "vae", [](const Arguments& arguments) { return arguments.options.vae.string(); },
@@ -153,7 +160,7 @@ std::vector<std::string> write_learnt(const ImportReport& report, const Bundle& 
   for (const auto& [name, vectors] : report.learnt) {
     const Embedding embedding{
         name,
-        vectors,
+        EmbeddingVectors(vectors),
         {{"sdx.model", report.info.name}, {"sdx.model_hash", bundle.short_hash()}},
         {}};
     const fs::path file =
@@ -275,6 +282,18 @@ std::string describe_family(ModelFamily family) {
   throw InternalError("a family of models without a name");
 }
 
+/// "scaled_linear betas, zero terminal SNR, trailing steps".
+std::string describe_levels(const NoiseScheduleConfig& noise) {
+  std::string text = std::string(to_string(noise.beta_schedule)) + " betas";
+  if (noise.beta_schedule == BetaSchedule::kEdm) {
+    text = "levels " + exact_number(noise.edm.lowest) + " to " + exact_number(noise.edm.highest);
+  }
+  if (noise.zero_terminal_snr) text += ", zero terminal SNR";
+  if (noise.timestep_spacing)
+    text += ", " + std::string(to_string(*noise.timestep_spacing)) + " steps";
+  return text;
+}
+
 void show_model(const ModelArguments& arguments) {
   const CommonOptions& common = arguments.common;
   const Bundle bundle = Bundle::find(arguments.model);
@@ -318,7 +337,7 @@ void show_model(const ModelArguments& arguments) {
                        std::to_string(info.latent_channels) + " channels");
   line("predicts", std::string(to_string(noise.prediction_type)) + ", " +
                        std::to_string(noise.train_timesteps) + " timesteps, " +
-                       std::string(to_string(noise.beta_schedule)) + " betas");
+                       describe_levels(noise));
   line("text", "width " + std::to_string(info.context_width()) + ", " +
                    std::to_string(info.text_layers()) + " layers");
   for (const PartSummary& part : parts) {

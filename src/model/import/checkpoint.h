@@ -47,6 +47,8 @@ struct ModelCheckpoint {
   PartWeights identity;  ///< empty without identity_config
   NoiseScheduleConfig noise_schedule;
   double latent_scale = kUsualLatentScale;
+  std::vector<double> latent_mean;  ///< this and the next: see BundleInfo
+  std::vector<double> latent_deviation;
   int native_size_px = 512;
   bool zero_empty_negative = false;  ///< see BundleInfo
   std::filesystem::path tokenizer_folder;
@@ -58,8 +60,9 @@ struct ModelCheckpoint {
   std::vector<SourceFile> files;     ///< what links may lead into
   std::vector<std::string> unused;   ///< tensors that have no place in the model, by design
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
-  /// Embeddings [K,W] of words that the tokenizer was given in training, by their names.
-  std::map<std::string, at::Tensor> learnt;
+  /// Embeddings of words that the tokenizers were given in training, by their names: [K,W] for each
+  /// text encoder.
+  std::map<std::string, std::vector<at::Tensor>> learnt;
 
   /// P of the pooled vector that the text encoders give; 0: they give none.
   int pooled_width() const { return text_encoders.back().config.pooled_width; }

@@ -222,6 +222,19 @@ bool require_stable_diffusion(const fs::path& index_file, ModelCheckpoint& check
                   in_quotes(kind) + ": this is " + what);
 }
 
+/// A number for each channel of the latents; empty where the config says none.
+std::vector<double> read_for_channels(const DiffusersConfig& config, const std::string& key,
+                                      const VaeConfig& vae) {
+  auto values = config.get<std::vector<double>>(key, {});
+  if (!values.empty() && values.size() != static_cast<std::size_t>(vae.latent_channels)) {
+    config.refuse(key, std::to_string(vae.latent_channels) + " numbers, one for each channel");
+  }
+  if (key == "latents_std" && std::ranges::any_of(values, [](double x) { return !(x > 0); })) {
+    config.refuse(key, "numbers above 0");
+  }
+  return values;
+}
+
 void read_card(const fs::path& file, ModelCheckpoint& checkpoint) {
   if (!fs::exists(file)) return;
   const Json card = read_json_file(file);
@@ -266,6 +279,8 @@ void read_vae_folder(const fs::path& folder, const ImportOptions& options,
   const DiffusersConfig config(folder / "config.json");
   checkpoint.vae_config = read_vae_config(config);
   checkpoint.latent_scale = config.get<double>("scaling_factor", kUsualLatentScale);
+  checkpoint.latent_mean = read_for_channels(config, "latents_mean", checkpoint.vae_config);
+  checkpoint.latent_deviation = read_for_channels(config, "latents_std", checkpoint.vae_config);
   checkpoint.vae = read_weights(folder, "diffusion_pytorch_model", options.variant, checkpoint);
   checkpoint.vae.tensors = canonical_vae_weights(checkpoint.vae.tensors);
 }
@@ -283,7 +298,10 @@ ModelCheckpoint read_diffusers_folder(const fs::path& folder, const ImportOption
   checkpoint.unet_config = read_unet_config(unet_json);
   checkpoint.noise_schedule = read_noise_schedule(
       DiffusersConfig(folder / "scheduler/scheduler_config.json"), checkpoint.remarks);
-  if (options.prediction) checkpoint.noise_schedule.prediction_type = *options.prediction;
+  const bool is_edm = checkpoint.noise_schedule.beta_schedule == BetaSchedule::kEdm;
+  if (options.prediction && !is_edm) {
+    checkpoint.noise_schedule.prediction_type = *options.prediction;
+  }
   if (checkpoint.noise_schedule.zero_terminal_snr &&
       checkpoint.noise_schedule.prediction_type == PredictionType::kEpsilon) {
     throw DataError(
@@ -303,7 +321,9 @@ ModelCheckpoint read_diffusers_folder(const fs::path& folder, const ImportOption
     checkpoint.identity = read_weights(identity, "model", options.variant, checkpoint);
   }
 
-  take_learnt_words(list_added_words(checkpoint.tokenizer_folder), folder, checkpoint);
+  std::vector<std::vector<AddedWord>> added = {list_added_words(checkpoint.tokenizer_folder)};
+  if (is_xl) added.push_back(list_added_words(folder / "tokenizer_2"));
+  take_learnt_words(added, folder, checkpoint);
   read_card(folder / "sdx.json", checkpoint);
   return checkpoint;
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "model/import/edm_marks.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 
@@ -210,10 +211,8 @@ VaeConfig read_vae_config(const DiffusersConfig& config) {
   config.expect("use_post_quant_conv", true);
   config.expect_each("down_block_types", "DownEncoderBlock2D");
   config.expect_each("up_block_types", "UpDecoderBlock2D");
-  // What the latents are moved by.
+  // What the latents are moved by, but for latents_mean.
   config.expect_one_of("shift_factor", {nullptr, 0});
-  config.expect("latents_mean", nullptr);
-  config.expect("latents_std", nullptr);
   VaeConfig vae;
   vae.channels = config.get<std::vector<int>>("block_out_channels");
   if (vae.channels.empty() || std::ranges::min(vae.channels) < 1) {
@@ -250,6 +249,9 @@ int read_projection_width(const DiffusersConfig& config) {
 
 NoiseScheduleConfig read_noise_schedule(const DiffusersConfig& config,
                                         std::vector<std::string>& remarks) {
+  if (config.get<std::string>("_class_name", "").starts_with("EDM")) {
+    return read_edm_schedule(config, remarks);
+  }
   // What the samplers here do not do. The other settings of a scheduler's class are the samplers'
   // own here, and diffusers' pipeline switches clip_sample off itself.
   config.expect("thresholding", false);
@@ -258,6 +260,9 @@ NoiseScheduleConfig read_noise_schedule(const DiffusersConfig& config,
   config.expect_one_of("trained_betas", {nullptr, Json::array()});
   NoiseScheduleConfig schedule;
   schedule.beta_schedule = config.get_enum<BetaSchedule>("beta_schedule");
+  if (schedule.beta_schedule == BetaSchedule::kEdm) {
+    config.refuse("beta_schedule", "linear or scaled_linear");
+  }
   schedule.beta_start = config.get<double>("beta_start");
   schedule.beta_end = config.get<double>("beta_end");
   if (!(schedule.beta_start > 0 && schedule.beta_start < 1)) {

@@ -3,14 +3,11 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/sum.h>
 
-#include <algorithm>
-#include <array>
 #include <sstream>
 #include <system_error>
-#include <tuple>
 
+#include "model/import/composed_part.h"
 #include "model/import/diffusers.h"
-#include "model/import/fitting_parts.h"
 #include "model/import/replacement_vae.h"
 #include "model/import/single_file.h"
 #include "model/import/staging_folder.h"
@@ -47,63 +44,6 @@ std::string dtype_text(at::ScalarType type) {
   }
   throw DataError("weights of the type " + std::string(c10::toString(type)) +
                   ": expected 16 or 32 bit floating point");
-}
-
-/// A part of the model with the programs that compute it.
-struct ComposedPart {
-  std::string name;  ///< of its files
-  const PartWeights& weights;
-  std::vector<std::pair<std::string, Composer::Program>> programs;
-};
-
-void refuse_unknown_tensors(const ComposedPart& part) {
-  for (const auto& [name, tensor] : part.weights.tensors) {
-    const bool used = std::any_of(
-        part.programs.begin(), part.programs.end(),
-        [&name = name](const auto& program) { return program.second.used.contains(name); });
-    if (!used) {
-      const auto in_file = part.weights.names.find(name);
-      throw DataError(part.weights.source + ": tensor \"" +
-                      (in_file == part.weights.names.end() ? name : in_file->second) +
-                      "\" is unknown: this anatomy has no place for it");
-    }
-  }
-}
-
-/// The files of the text encoders, counted as diffusers does it.
-std::string name_text_encoder(std::size_t index) {
-  return index == 0 ? "text_encoder" : "text_encoder_" + std::to_string(index + 1);
-}
-
-/// Composes every program before anything is written: a checkpoint that does not fit is refused
-/// within a second.
-std::vector<ComposedPart> compose_parts(const ModelCheckpoint& checkpoint) {
-  require_fitting_parts(checkpoint);
-  std::vector<ComposedPart> parts;
-  for (std::size_t i = 0; i < checkpoint.text_encoders.size(); ++i) {
-    const auto& [config, text, pad] = checkpoint.text_encoders[i];
-    parts.push_back({name_text_encoder(i), text, {}});
-    parts.back().programs.emplace_back(parts.back().name,
-                                       compose_text_encoder(config, text.tensors, text.source));
-  }
-  const auto& [unet, vae] = std::tie(checkpoint.unet, checkpoint.vae);
-  parts.push_back({"unet", unet, {}});
-  parts.back().programs.emplace_back(
-      "unet", compose_unet(checkpoint.unet_config, unet.tensors, unet.source));
-  parts.push_back({"vae", vae, {}});
-  parts.back().programs.emplace_back(
-      "vae_encoder", compose_vae_encoder(checkpoint.vae_config, vae.tensors, vae.source));
-  parts.back().programs.emplace_back(
-      "vae_decoder", compose_vae_decoder(checkpoint.vae_config, vae.tensors, vae.source));
-  if (checkpoint.identity_config) {
-    const PartWeights& identity = checkpoint.identity;
-    parts.push_back({"identity", identity, {}});
-    parts.back().programs.emplace_back(
-        "identity",
-        compose_identity(*checkpoint.identity_config, identity.tensors, identity.source));
-  }
-  for (const ComposedPart& part : parts) refuse_unknown_tensors(part);
-  return parts;
 }
 
 /// A sum is not finite where one of its terms is not, and needs no second tensor.
@@ -190,7 +130,10 @@ BundleInfo describe(const ModelCheckpoint& checkpoint, const ImportOptions& opti
   info.latent_channels = checkpoint.vae_config.latent_channels;
   info.inpainting = checkpoint.unet_config.in_channels > info.latent_channels;
   info.vae_factor = 1 << (checkpoint.vae_config.channels.size() - 1);
-  info.latent_scale = checkpoint.latent_scale;
+  // Latents here have unit deviation, whatever the training's had.
+  info.latent_scale = checkpoint.latent_scale / checkpoint.noise_schedule.edm.data;
+  info.latent_mean = checkpoint.latent_mean;
+  info.latent_deviation = checkpoint.latent_deviation;
   info.noise_schedule = checkpoint.noise_schedule;
   info.tokenizer = checkpoint.tokenizer;
   info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
@@ -221,8 +164,11 @@ ImportReport import_checkpoint(const fs::path& source, const fs::path& destinati
     }
     require_replaceable(destination);
   }
-  ModelCheckpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, options)
-                                                        : read_single_file(source, options);
+  ImportOptions reading = options;
+  reading.prediction = merge_prediction(options);
+  ModelCheckpoint checkpoint = fs::is_directory(source) ? read_diffusers_folder(source, reading)
+                                                        : read_single_file(source, reading);
+  apply_schedule(reading, checkpoint);
   if (!options.vae.empty()) replace_vae(options.vae, options, checkpoint);
   const std::vector<ComposedPart> parts = compose_parts(checkpoint);
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "model/import/edm_marks.h"
+#include "model/import/few_steps.h"
 #include "model/import/original_text.h"
 #include "model/import/original_unet.h"
 #include "model/import/original_vae.h"
@@ -174,6 +176,7 @@ bool is_of_the_training(std::string_view name) {
                                                      "embedding_manager.",
                                                      "lr_scheduler",
                                                      "denoiser.",
+                                                     "edm_vpred.",
                                                      "first_stage_model.loss.",
                                                      "first_stage_model.model_ema."};
   if (name.find("position_ids") != name.npos) return true;
@@ -237,13 +240,7 @@ struct Marks {
   bool zero_terminal_snr = false;  ///< "ztsnr"
 };
 
-/// @throws DataError for the marks of a noise schedule that the samplers here do not have
-Marks read_marks(const TensorMap& tensors, const std::string& file) {
-  for (const char* name : {"edm_mean", "edm_vpred.sigma_max"}) {
-    if (!holds(tensors, name)) continue;
-    throw DataError(file + ": this is a model of EDM's noise (tensor \"" + name +
-                    "\", as Playground 2.5 and CosXL have it), which is not supported");
-  }
+Marks read_marks(const TensorMap& tensors) {
   return {holds(tensors, "v_pred"), holds(tensors, "ztsnr")};
 }
 
@@ -294,7 +291,8 @@ ModelCheckpoint read_single_file(const fs::path& path, const ImportOptions& opti
   const std::string file = path.string();
   ModelCheckpoint checkpoint;
   if (content.source) checkpoint.files = {*content.source};
-  const Marks marks = read_marks(tensors, file);
+  const Marks marks = read_marks(tensors);
+  const std::optional<EdmMarks> edm = read_edm_marks(tensors, file);
   remove_wrapping(tensors);
   prefer_averaged_weights(tensors, checkpoint);
   require_stable_diffusion(tensors, file);
@@ -312,6 +310,8 @@ ModelCheckpoint read_single_file(const fs::path& path, const ImportOptions& opti
     checkpoint.zero_empty_negative = true;
   }
   decide_prediction(content, marks, options.prediction, checkpoint);
+  if (edm) apply_edm_marks(*edm, checkpoint);
+  recognise_few_steps(content.metadata, checkpoint);
   // Single files bring no vocabulary; all of them were trained with CLIP's.
   checkpoint.tokenizer_folder = data_folder() / "tokenizers/clip";
   checkpoint.tokenizer =

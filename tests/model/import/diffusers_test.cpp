@@ -147,8 +147,8 @@ TEST_CASE("model: every key that changes what a model computes is looked at", "[
       {"unet", "only_cross_attention", {false, true}},
       {"unet", "act_fn", "gelu"},
       {"vae", "shift_factor", 0.1},
-      {"vae", "latents_mean", {0, 0, 0, 0}},
-      {"vae", "latents_std", {1, 1, 1, 1}},
+      {"vae", "latents_mean", {0, 0, 0}},
+      {"vae", "latents_std", {1, 0, 1, 1}},
       {"vae", "down_block_types", {"DownEncoderBlock2D", "AttnDownEncoderBlock2D"}},
       {"vae", "act_fn", "mish"},
       {"text_encoder", "model_type", "t5"},
@@ -161,6 +161,7 @@ TEST_CASE("model: every key that changes what a model computes is looked at", "[
       {"scheduler", "beta_end", 0.0001},
       {"scheduler", "num_train_timesteps", 0},
       {"scheduler", "rescale_betas_zero_snr", true},
+      {"scheduler", "beta_schedule", "edm"},
   };
   for (const Case& each : cases) {
     INFO(each.key);

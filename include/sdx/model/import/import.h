@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sdx/model/bundle.h"
+#include "sdx/model/import/schedule_choice.h"
 #include "sdx/util/enum_text.h"
 
 namespace sdx {
@@ -30,6 +31,7 @@ struct ImportOptions {
   bool link = false;                         ///< refer to the weights where they lie
   WeightsDtype dtype = WeightsDtype::kKeep;  ///< of the weights in the bundle
   std::optional<PredictionType> prediction;  ///< nothing: what the checkpoint says
+  ScheduleChoice schedule;                   ///< what the checkpoint does not say of its schedule
   std::string variant;                       ///< of a diffusers folder's files, e.g. "fp16"
   std::filesystem::path vae;                 ///< another autoencoder; empty: the checkpoint's own
 };
@@ -38,9 +40,10 @@ struct ImportReport {
   BundleInfo info;
   std::vector<std::string> unused;   ///< tensors of the checkpoint that the model has no use for
   std::vector<std::string> remarks;  ///< what was chosen for the user, a sentence each
-  /// Words that textual inversion has put into the checkpoint's tokenizer and text encoder: their
-  /// vectors [K,W] float32 by their names, without brackets. The bundle does not have them.
-  std::map<std::string, at::Tensor> learnt;
+  /// Words that textual inversion has put into the checkpoint's tokenizers and text encoders: their
+  /// vectors [K,W] float32 for each text encoder, by their names without brackets. The bundle does
+  /// not have them.
+  std::map<std::string, std::vector<at::Tensor>> learnt;
 };
 
 /// Bytes of weights written (or, with `link`, read) so far and in all; may throw to stop.
@@ -65,7 +68,8 @@ using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t tota
 ///         for files that are something else (a refiner, a LoRA, a VAE), saying
 ///         what; MissingInputError naming the file; CannotCreateError if `destination` exists, or
 ///         is to be replaced and is no bundle; TryAgainError if another process makes it;
-///         UsageError for `link` together with `dtype`.
+///         UsageError for `link` together with `dtype`, for a `schedule` that contradicts
+///         `prediction` or asks for what the model cannot have.
 ImportReport import_checkpoint(const std::filesystem::path& checkpoint,
                                const std::filesystem::path& destination,
                                const ImportOptions& options, const ImportObserver& observe = {});
