@@ -58,11 +58,11 @@ class FieldList {
  public:
   explicit FieldList(Infotext& infotext) : infotext_(infotext) {}
 
-  void add(std::string key, std::string value) {
-    infotext_.fields.emplace_back(std::move(key), std::move(value));
+  void add(std::string_view key, std::string_view value) {
+    infotext_.fields.emplace_back(key, value);
   }
-  void add_unless(bool is_usual, std::string key, std::string value) {
-    if (!is_usual) add(std::move(key), std::move(value));
+  void add_unless(bool is_usual, std::string_view key, std::string_view value) {
+    if (!is_usual) add(key, value);
   }
 
  private:

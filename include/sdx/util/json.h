@@ -89,7 +89,7 @@ template <typename AnyJson>
 std::string describe_json(const AnyJson& value) {
   std::string text = value.dump(-1, ' ', false, AnyJson::error_handler_t::replace);
   constexpr std::size_t kMaxShown = 80;
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "…";
+  if (text.size() > kMaxShown) text.replace(kMaxShown, std::string::npos, "…");
   return text;
 }
 
