@@ -162,7 +162,7 @@ TEST_CASE("cli: sdx-model's other refusals") {
   place.check_refused(place.import("sd15.safetensors", {"--link", "--dtype", "fp16"}), 64,
                       {"--link", "--dtype"});
   place.check_refused(place.model({"imprt"}), 64,
-                      {"imprt", "import, list, show, verify or embedding"});
+                      {"imprt", "import, list, show, verify, embedding or lora"});
   place.check_refused(place.model({"show", "nothing"}), 66, {"nothing", "known are"});
 
   const fs::path folder = place.path() / "folder";
