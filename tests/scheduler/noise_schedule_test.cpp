@@ -32,10 +32,11 @@ TEST_CASE("scheduler: impossible schedules are refused", "[scheduler]") {
 }
 
 TEST_CASE("scheduler: enums are spelt as in scheduler_config.json", "[scheduler]") {
+  // "edm" is our own: diffusers says it by the scheduler's class.
   CHECK(sdx::enum_texts<sdx::PredictionType>() ==
-        std::vector<std::string>{"epsilon", "v_prediction", "sample"});
+        std::vector<std::string>{"epsilon", "v_prediction", "sample", "edm"});
   CHECK(sdx::enum_texts<sdx::BetaSchedule>() ==
-        std::vector<std::string>{"linear", "scaled_linear"});
+        std::vector<std::string>{"linear", "scaled_linear", "edm"});
   CHECK(sdx::enum_texts<sdx::TimestepSpacing>() ==
         std::vector<std::string>{"leading", "trailing", "linspace"});
   CHECK(sdx::find_enum<sdx::PredictionType>("v_prediction") == sdx::PredictionType::kVelocity);
