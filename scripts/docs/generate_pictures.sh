@@ -40,6 +40,7 @@ sheet edits "[a man:<Ada>:0.1]" "[a man:<Ada>:0.4]" "[<Ada>|a robot]" "<Ada> AND
 sheet samplers "<Ada>, smiling" --seed 5 --steps 12 --xy \
   "sampler=euler,dpmpp_2m,unipc,dpmpp_sde" "schedule=karras,sgm_uniform"
 sheet settings "<Ada>, smiling" --seed 5 --cfg 10 --xy "cfg-rescale=0,0.4,0.8" "clip-skip=1,2"
+sheet few-steps "a woman with a red hat, smiling" --seed 100 --model mini --xy "sampler=euler,lcm" "steps=20,8,4"
 printf 'name,prompt,negative_prompt\nwinter,"{prompt}, santa hat, snow",\npainting,"{prompt}, oil painting",\n' \
   >styles.csv
 printf '%s\n' '<Ada>, smiling' '--prompt "<Ada>, smiling" --style winter' \

@@ -8,6 +8,7 @@
 
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_size.h"
+#include "sdx/generation/vae_decoder_fields.h"
 #include "sdx/scheduler/sampler_names.h"
 #include "sdx/util/error.h"
 #include "sdx/util/sha256.h"
@@ -123,6 +124,8 @@ constexpr std::string_view kFieldsOfNoEffect[] = {"Model hash",
                                                   "User",
                                                   "Precision",
                                                   "VAE tile",
+                                                  kVaeDecoderFileField,
+                                                  kVaeDecoderHashField,
                                                   "ENSD",
                                                   "Template",
                                                   "Negative Template",
@@ -263,6 +266,8 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                     std::string(precision_name(generation_info.dtype)));
   fields.add_unless(generation_info.piece_px == 0, "VAE tile",
                     std::to_string(generation_info.piece_px));
+  const std::string& tiny = request.settings.vae_approx;
+  if (!tiny.empty()) add_vae_decoder_fields(tiny, infotext);
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
@@ -298,6 +303,10 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
         faults.emplace_back(error.what());
       }
     }
+  }
+  if (const std::string tiny = find_stated_tiny_autoencoder(infotext);
+      !tiny.empty() && !is_given("vae-approx")) {
+    options.settings.vae_approx = tiny;
   }
   if (!faults.empty()) throw UsageError(join(faults, "; and "));
 }

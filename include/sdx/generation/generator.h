@@ -10,6 +10,7 @@
 #include "sdx/device/device.h"
 #include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_table.h"
+#include "sdx/generation/preview.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoders.h"
@@ -98,6 +99,11 @@ class Generator {
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free:
   /// for who needs the same bits another day. On a GPU as many as half of its memory holds.
   int steady_batch_size(const ImageSettings& settings) const;
+
+  /// Has previews shown by all calls of generate() that follow. They are made between the steps, in
+  /// the thread that denoises. No preview is made of what is computed again in float32.
+  /// @throws as TinyAutoencoder, for the setting `preview-vae`.
+  void show_previews(const PreviewOptions& options, PreviewConsumer consume);
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. The same requests, batch size and machine give the same pixels;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sdx/generation/sampling_presets.h"
 #include "sdx/generation/settings.h"
 #include "sdx/util/settings_table.h"
 
@@ -23,6 +24,8 @@ struct ImageOptions {
   double variation_strength = 0;  ///< 0 … 1
   std::string start_image;        ///< file to begin with; empty: noise
   std::string mask;               ///< file, white where the start image is made anew; empty: none
+  /// Only its name. Who reads options applies it before them, see apply_sampling_preset().
+  SamplingPreset preset = SamplingPreset::kNone;
   ImageSettings settings;
 };
 

@@ -70,6 +70,8 @@ struct ImageSettings {
   std::shared_ptr<const StartImage> start;
   double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
   HiresSettings hires;
+  /// A TinyAutoencoder that decodes in place of the VAE, see find_tiny_autoencoder(); empty: none.
+  std::string vae_approx;
 
   bool operator==(const ImageSettings&) const = default;
 };

@@ -7,6 +7,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/image_options.h"
+#include "sdx/generation/preview.h"
 #include "sdx/util/settings_table.h"
 
 namespace sdx {
@@ -25,6 +26,7 @@ struct GenerateOptions {
   ImageOptions image;
   BatchOptions batches;
   OutputOptions output;
+  PreviewOptions previews;
   std::string latents_in;
   std::string latents_out;
   bool list_samplers = false;
