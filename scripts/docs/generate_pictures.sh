@@ -42,6 +42,7 @@ sheet loras "a man" --seed 6 --loras "$source_dir/docs/examples/loras" --xy \
 sheet samplers "<Ada>, smiling" --seed 5 --steps 12 --xy \
   "sampler=euler,dpmpp_2m,unipc,dpmpp_sde" "schedule=karras,sgm_uniform"
 sheet settings "<Ada>, smiling" --seed 5 --cfg 10 --xy "cfg-rescale=0,0.4,0.8" "clip-skip=1,2"
+sheet few-steps "a woman with a red hat, smiling" --seed 100 --model mini --xy "sampler=euler,lcm" "steps=20,8,4"
 printf 'name,prompt,negative_prompt\nwinter,"{prompt}, santa hat, snow",\npainting,"{prompt}, oil painting",\n' \
   >styles.csv
 printf '%s\n' '<Ada>, smiling' '--prompt "<Ada>, smiling" --style winter' \

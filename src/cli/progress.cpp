@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds kRedraw{100};
 
 std::mutex terminal;                        ///< guards it, and what stands there
 const ProgressBar* standing_bar = nullptr;  ///< the one on the terminal's last line
+int picture_rows = 0;  ///< lines of the picture just above the bar's line; 0: there is none
 
 void write(const std::string& text) {
   std::fputs(text.c_str(), stderr);
@@ -47,6 +48,7 @@ ProgressBar::ProgressBar(std::string label, int total, bool quiet, std::string h
 ProgressBar::~ProgressBar() {
   const std::lock_guard lock(terminal);
   if (standing_bar != this) return;
+  picture_rows = 0;
   std::fputc('\n', stderr);
   standing_bar = nullptr;
 }
@@ -90,8 +92,18 @@ std::string ProgressBar::erasing() const {
   return header_.empty() ? "\r\x1b[K" : "\r\x1b[K\x1b[A\x1b[K";
 }
 
+void ProgressBar::write_picture_above(const std::string& text, int rows, const std::string& erase) {
+  const std::lock_guard lock(terminal);
+  const ProgressBar* const bar = standing_bar;
+  const std::string up = "\x1b[" + std::to_string(picture_rows) + "A\x1b[J";
+  write((bar == nullptr ? "" : bar->erasing()) + (picture_rows > 0 ? up + erase : "") + text +
+        (bar == nullptr ? "" : bar->drawn_));
+  picture_rows = rows;
+}
+
 void ProgressBar::write_above(const std::string& text) {
   const std::lock_guard lock(terminal);
+  picture_rows = 0;
   const ProgressBar* const bar = standing_bar;
   write(bar == nullptr ? text : bar->erasing() + text + bar->drawn_);
 }

@@ -9,7 +9,7 @@ namespace sdx {
 
 namespace {
 
-constexpr std::string_view kRows = "10";
+const std::string kRows = std::to_string(kTerminalPictureRows);
 /// Of base64 that one escape sequence of kitty may hold.
 constexpr std::size_t kKittyChunk = 4096;
 
@@ -24,7 +24,7 @@ std::string write_for_kitty(const std::string& data) {
     const bool is_last = at + kKittyChunk >= data.size();
     // a=T: show at once; f=100: a PNG; q=2: no answer, which would be taken for typing.
     text += "\x1b_G";
-    if (at == 0) text += "a=T,f=100,q=2,r=" + std::string(kRows) + ",";
+    if (at == 0) text += "a=T,f=100,q=2,r=" + kRows + ",";
     text += (is_last ? "m=0;" : "m=1;") + data.substr(at, kKittyChunk) + "\x1b\\";
   }
   return text;
@@ -53,7 +53,12 @@ std::string to_terminal_picture(const std::string& png, TerminalPictures way) {
   const std::string data = to_base64(png);
   if (way == TerminalPictures::kKitty) return write_for_kitty(data) + "\n";
   return "\x1b]1337;File=inline=1;preserveAspectRatio=1;size=" + std::to_string(png.size()) +
-         ";height=" + std::string(kRows) + ":" + data + "\a\n";
+         ";height=" + kRows + ":" + data + "\a\n";
+}
+
+std::string erase_terminal_picture(TerminalPictures way) {
+  // a=d: delete; d=C: what lies under the cursor, and its data.
+  return way == TerminalPictures::kKitty ? "\x1b_Ga=d,d=C,q=2\x1b\\" : "";
 }
 
 }  // namespace sdx

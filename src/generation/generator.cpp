@@ -22,6 +22,7 @@
 #include "generation/not_finite.h"
 #include "generation/own_parts.h"
 #include "generation/pass_plan.h"
+#include "generation/previewer.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
 #include "generation/tile.h"
@@ -135,14 +136,29 @@ struct Generator::Impl {
     return *encoder;
   }
 
+  /// Decodes in place of the VAE where a picture's settings say so. Loaded when the first does.
+  const VaeDecoder& tiny_decoder(const std::string& name) const {
+    const std::lock_guard lock(tiny_mutex);
+    auto& loaded = tiny_decoders[name];
+    if (!loaded) {
+      loaded = std::make_unique<VaeDecoder>(
+          load_tiny_autoencoder(name, "vae-approx", info(), target.device));
+    }
+    return *loaded;
+  }
+
   /// The side of the pieces in which half of the free memory holds the decoding of a picture, in
   /// latents; 0: whole. Small pictures are not even measured.
-  int decoded_side(const at::Tensor& latents) const {
+  int decoded_side(const at::Tensor& latents, const std::string& tiny) const {
     const std::int64_t height = latents.size(2);
     const std::int64_t width = latents.size(3);
     if (height * width <= kSmallLatents) return 0;
-    if (decode_bytes == 0) decode_bytes = decode_bytes_per_latent(decoder, info().latent_channels);
-    return piece_side(height, width, decode_bytes,
+    double& bytes = decode_bytes[tiny];
+    if (bytes == 0) {
+      bytes = decode_bytes_per_latent(tiny.empty() ? decoder : tiny_decoder(tiny),
+                                      info().latent_channels);
+    }
+    return piece_side(height, width, bytes,
                       static_cast<double>(available_bytes(target.device)) / 2);
   }
 
@@ -157,8 +173,12 @@ struct Generator::Impl {
   /// autoencoders of some models do. Never for two threads at once.
   /// @param must_be_exact the latents were made in single precision
   /// @return what is not finite if nothing helps
-  at::Tensor decode_exactly_if_needed(const at::Tensor& latents, bool tile, int side,
-                                      bool must_be_exact) const {
+  at::Tensor decode_exactly_if_needed(const at::Tensor& latents, const ImageSettings& settings,
+                                      int side, bool must_be_exact) const {
+    const bool tile = settings.tile;
+    if (!settings.vae_approx.empty()) {
+      return decode(tiny_decoder(settings.vae_approx), latents, tile, side);
+    }
     if (!must_be_exact || is_exact()) {
       const at::Tensor pixels = decode(decoder, latents, tile, side);
       if (is_exact() || is_finite(pixels)) return pixels;
@@ -186,6 +206,13 @@ struct Generator::Impl {
     upscaler(settings.upscale).require_memory(size.width_px, size.height_px);
   }
 
+  void show_preview(const Batch& batch, const at::Tensor& latents, int step, int steps) const {
+    const std::string& tiny = batch.requests.front().settings.vae_approx;
+    previewer->show(latents.narrow(0, static_cast<std::int64_t>(batch.first_row),
+                                   static_cast<std::int64_t>(batch.count)),
+                    tiny.empty() ? nullptr : &tiny_decoder(tiny), step, steps);
+  }
+
   ImageSize in_pixels(const LatentSize& size) const {
     return {size.width * info().vae_factor, size.height * info().vae_factor};
   }
@@ -206,12 +233,14 @@ struct Generator::Impl {
     const at::Tensor sample = original.defined()
                                   ? noised(original, noise, begin)
                                   : starting_sample(plan.sampler.sampler, noise, begin);
+    at::Tensor running;  // the picture that the model saw last
     return sample_along(
         schedule, plan.sampler, plan.points, plan.first_step, sample,
         [&](const at::Tensor& x, const SamplingPoint& point, int step) {
           const at::Tensor output = guidance.predict(x, point.timestep, step - plan.first_step);
           const at::Tensor seen = predicted_original(x, output, point, prediction_type());
-          return mask.defined() ? seen * mask + original * (1 - mask) : seen;
+          running = mask.defined() ? seen * mask + original * (1 - mask) : seen;
+          return running;
         },
         [&](int draw) {
           std::vector<at::Tensor> rows;
@@ -221,9 +250,12 @@ struct Generator::Impl {
           }
           return to_device(at::cat(rows), target.device);
         },
-        [&](int, const at::Tensor&) {
+        [&](int step, const at::Tensor&) {
           pace.end_round();
           after_step();
+          if (previewer && previewer->is_due(step, plan.steps_to_take())) {
+            show_preview(batch, running, step, plan.steps_to_take());
+          }
         });
   }
 
@@ -234,7 +266,7 @@ struct Generator::Impl {
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
       const at::Tensor one = latents.narrow(0, i, 1);
       const at::Tensor pixels =
-          decode_exactly_if_needed(one, settings.tile, decoded_side(one), false);
+          decode_exactly_if_needed(one, settings, decoded_side(one, settings.vae_approx), false);
       const Image larger =
           resize(to_image(pixels), size.width * info().vae_factor, size.height * info().vae_factor);
       const at::Tensor encoded = vae_encoder().encode(to_tensor(larger)).mean;
@@ -356,14 +388,18 @@ struct Generator::Impl {
   const UNet& unet;
   VaeDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
-  mutable double decode_bytes = 0;  ///< for a latent; 0: not measured yet
-  mutable double unet_bytes = 0;    ///< for a latent; 0: not measured yet
-  mutable PromptCache prompts;      ///< checked first, made later
+  /// For a latent, by the tiny autoencoder's name, "" for the VAE; 0: not measured yet.
+  mutable std::map<std::string, double> decode_bytes;
+  mutable double unet_bytes = 0;  ///< for a latent; 0: not measured yet
+  mutable PromptCache prompts;    ///< checked first, made later
   ComputeTarget target;
   Batches batches;
   mutable std::mutex upscalers_mutex;  ///< checked by one thread while another one enlarges
   mutable std::map<std::string, std::unique_ptr<Upscaler>> upscalers;
   mutable std::unique_ptr<ChangingUNet> exact_unet;  ///< these where half precision has overflowed
+  mutable std::mutex tiny_mutex;  ///< checked by one thread while another one decodes
+  mutable std::map<std::string, std::unique_ptr<VaeDecoder>> tiny_decoders;
+  std::unique_ptr<const Previewer> previewer;  ///< null: nobody looks
   mutable std::unique_ptr<Impl> exact_impl;
   mutable std::unique_ptr<VaeDecoder> exact_decoder;
 };
@@ -389,6 +425,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
     impl_->check_memory(request.settings);
     impl_->check_upscale(request.settings);
+    if (!request.settings.vae_approx.empty()) impl_->tiny_decoder(request.settings.vae_approx);
   }
 }
 
@@ -403,6 +440,13 @@ int Generator::steady_batch_size(const ImageSettings& settings) const {
   // Half of all memory, as what is free differs from run to run.
   return fitting_batch(useful, impl_->estimate_bytes(settings),
                        static_cast<double>(total_bytes(device)) / 2);
+}
+
+void Generator::show_previews(const PreviewOptions& options, PreviewConsumer consume) {
+  impl_->previewer = options.every < 1 ? nullptr
+                                       : std::make_unique<const Previewer>(
+                                             options, std::move(consume), impl_->info(),
+                                             impl_->decoder, impl_->target.device);
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,
@@ -483,10 +527,10 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = made.latents.narrow(0, static_cast<std::int64_t>(row), 1);
-        const int side = made_by.tile ? 0 : impl.decoded_side(one);
+        const int side = made_by.tile ? 0 : impl.decoded_side(one, made_by.vae_approx);
         const bool is_exact = row_is_exact[row];
         const at::Tensor pixels =
-            is_finite(one) ? impl.decode_exactly_if_needed(one, made_by.tile, side, is_exact) : one;
+            is_finite(one) ? impl.decode_exactly_if_needed(one, made_by, side, is_exact) : one;
         if (!is_finite(pixels)) {
           PromptCache prompts;  // the generator's is not for two threads
           throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, prompts));

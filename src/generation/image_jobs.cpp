@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "sdx/prompt/dynamic.h"
 #include "sdx/prompt/prompt_list.h"
@@ -147,6 +148,21 @@ bool read_line(const std::string& line, ImageOptions& options) {
   return has_prompt;
 }
 
+/// The preset that the options name comes before what they say, in whatever order they were read.
+/// @param read reads them
+template <typename Read>
+bool read_with_preset(ImageOptions& options, const Read& read) {
+  ImageOptions trial = options;
+  trial.preset = SamplingPreset::kNone;
+  const bool result = read(trial);
+  if (trial.preset == SamplingPreset::kNone) {
+    options = std::move(trial);
+    return result;
+  }
+  apply_sampling_preset(trial.preset, options);
+  return read(options);
+}
+
 ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::string& value) {
   if (axis.key == "prompt") {
     const std::string& sought = axis.values.front();
@@ -167,23 +183,31 @@ ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::str
 }
 
 struct Cell {
+  std::vector<std::pair<const GridAxis*, std::string>> values;  ///< the last axis first
   ImageOptions options;
   std::string label;  ///< empty without axes
 };
 
 /// The cells of a grid, row by row; without axes the picture alone.
 std::vector<Cell> make_cells(const ImageOptions& options, const std::vector<GridAxis>& axes) {
-  std::vector<Cell> cells = {{options, ""}};
+  std::vector<Cell> cells = {{{}, options, ""}};
   for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
     std::vector<Cell> next;
     for (const Cell& cell : cells) {
       for (const std::string& value : axis->values) {
         const std::string text = axis->key + " " + value;
-        next.push_back({at_value(cell.options, *axis, value),
-                        cell.label.empty() ? text : text + ", " + cell.label});
+        Cell& one = next.emplace_back(cell);
+        one.values.emplace_back(&*axis, value);
+        one.label = cell.label.empty() ? text : text + ", " + cell.label;
       }
     }
     cells = std::move(next);
+  }
+  for (Cell& cell : cells) {
+    read_with_preset(cell.options, [&](ImageOptions& read) {
+      for (const auto& [axis, value] : cell.values) read = at_value(read, *axis, value);
+      return true;
+    });
   }
   return cells;
 }
@@ -271,7 +295,8 @@ std::vector<ImageOptions> read_prompt_options(const std::string& file, const Ima
       const std::string where = file + ":" + std::to_string(line.number);
       bool has_prompt = false;
       try {
-        has_prompt = read_line(line.text, options);
+        has_prompt = read_with_preset(
+            options, [&](ImageOptions& read) { return read_line(line.text, read); });
       } catch (const Error& error) {
         throw UsageError(where + ": " + error.what());
       }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "generation/size_text.h"
+#include "sdx/generation/vae_decoder_fields.h"
 #include "sdx/image/decode.h"
 #include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
@@ -104,6 +105,12 @@ auto hires_member(Pointer pointer) {
 void add_sampling(Table& table) {
   table.group("Sampling");
   table
+      .add(kSamplingPresetKey, &ImageOptions::preset,
+           "Set `sampler`, `schedule`, `steps` and `cfg` for a model of few steps: lcm, turbo, "
+           "lightning, hyper; these options override it")
+      .of_one_call()
+      .common();
+  table
       .add("steps", sampler_member(&SamplerSettings::steps), "Number of denoising steps, 1 or more")
       .at_least(1)
       .common()
@@ -179,6 +186,15 @@ void add_sampling(Table& table) {
       .in_images(kBeforeModel, "DeepCache interval", [](const ImageOptions& options) {
         return options.settings.feature_interval != 1;
       });
+  // Its file need not lie here under this name: read_infotext() looks whether it does.
+  table
+      .add("vae-approx", nested(kSettings, &ImageSettings::vae_approx),
+           "Decode by this tiny autoencoder (TAESD, TAESDXL), a file or its name among the models")
+      .names(SettingValue::kFile)
+      .in_images(kBehindModel, kVaeDecoderField,
+                 [](const ImageOptions& options) { return !options.settings.vae_approx.empty(); })
+      .shown_in_images([](const ImageOptions&) { return std::string(kTinyDecoder); })
+      .not_read_from_images();
 }
 
 void add_noise_and_size(Table& table) {

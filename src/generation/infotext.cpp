@@ -9,6 +9,7 @@
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_size.h"
 #include "sdx/generation/lora_table.h"
+#include "sdx/generation/vae_decoder_fields.h"
 #include "sdx/model/import/borrowed_vae.h"
 #include "sdx/model/upscaler.h"
 #include "sdx/scheduler/sampler_names.h"
@@ -145,6 +146,8 @@ constexpr std::string_view kFieldsOfNoEffect[] = {"Model hash",
                                                   "User",
                                                   "Precision",
                                                   "VAE tile",
+                                                  kVaeDecoderFileField,
+                                                  kVaeDecoderHashField,
                                                   "ENSD",
                                                   "Template",
                                                   "Negative Template",
@@ -290,6 +293,8 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
                     std::string(precision_name(generation_info.dtype)));
   fields.add_unless(generation_info.piece_px == 0, "VAE tile",
                     std::to_string(generation_info.piece_px));
+  const std::string& tiny = request.settings.vae_approx;
+  if (!tiny.empty()) add_vae_decoder_fields(tiny, infotext);
   fields.add("RNG", "Philox");
   const std::string hashes = embedding_hashes(request, embeddings);
   fields.add_unless(hashes.empty(), "TI hashes", hashes);
@@ -334,6 +339,10 @@ void read_infotext(const Infotext& infotext, ImageOptions& options,
   }
   if (!is_given("upscale") && is_upscaler_read(infotext)) {
     options.settings.upscale = *infotext.field(kUpscalerField);
+  }
+  if (const std::string tiny = find_stated_tiny_autoencoder(infotext);
+      !tiny.empty() && !is_given("vae-approx")) {
+    options.settings.vae_approx = tiny;
   }
   if (!faults.empty()) throw UsageError(join(faults, "; and "));
 }

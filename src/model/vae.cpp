@@ -3,8 +3,11 @@
 #include <ATen/ops/exp.h>
 #include <ATen/ops/tensor.h>
 
+#include <utility>
+
 #include "model/script_part.h"
 #include "sdx/device/transfer.h"
+#include "sdx/model/tiny_autoencoder.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -87,11 +90,14 @@ VaeDecoder::VaeDecoder(const Bundle& bundle, const ComputeTarget& target)
           Impl{load_script_part(bundle, "vae_decoder", "vae", target, ModelUse::kInference), target,
                LatentScale(bundle.info(), target)})) {}
 
+VaeDecoder::VaeDecoder(std::unique_ptr<const TinyAutoencoder> tiny) : tiny_(std::move(tiny)) {}
+
 VaeDecoder::~VaeDecoder() = default;
 VaeDecoder::VaeDecoder(VaeDecoder&&) noexcept = default;
 VaeDecoder& VaeDecoder::operator=(VaeDecoder&&) noexcept = default;
 
 at::Tensor VaeDecoder::decode(const at::Tensor& latents) const {
+  if (tiny_) return tiny_->decode(latents);
   const at::Tensor unscaled = impl_->scale.unscaled(to_device(latents, impl_->target.device));
   return run_method(impl_->module, "forward",
                     {unscaled.to(impl_->target.dtype)

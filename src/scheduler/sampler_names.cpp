@@ -113,9 +113,9 @@ constexpr std::array kSchedulesElsewhere = {
     Elsewhere{ScheduleKind::kExponential, kNearest, "Polyexponential",
               "is exponential with a bend"},
     Elsewhere{ScheduleKind::kKarras, kNearest, "KL Optimal", "minimises a divergence"},
-    Elsewhere{ScheduleKind::kSgmUniform, kNearest, "Turbo|turbo_sgm",
+    Elsewhere{ScheduleKind::kTrailing, kNearest, "turbo_sgm",
               "is for models distilled to one step"},
-    Elsewhere{ScheduleKind::kSgmUniform, kNearest, "Trailing|substep|lcm|tcd",
+    Elsewhere{ScheduleKind::kTrailing, kNearest, "substep|lcm|tcd",
               "is for models distilled to few steps"},
     Elsewhere{ScheduleKind::kAys, kNearest,
               "GITS|Align Your Steps GITS|ays_gits|Align Your Steps 11|Align Your Steps 32|"

@@ -176,6 +176,8 @@ std::vector<SamplingPoint> step_points(const NoiseSchedule& schedule,
       return points_at_timesteps(schedule, leading_timesteps(schedule, steps, steps));
     case ScheduleKind::kBeta:
       return points_at_levels(schedule, settings, beta_levels(schedule, steps));
+    case ScheduleKind::kTrailing:
+      return points_at_timesteps(schedule, trailing_timesteps(schedule, steps));
     case ScheduleKind::kAys:
       return points_at_levels(schedule, settings, align_your_steps_levels(steps));
     case ScheduleKind::kCustom:
@@ -203,8 +205,15 @@ void check_steps(const NoiseSchedule& schedule, const SamplerSettings& settings)
 /// Whether the picture is taken at the training's first timestep: some samplers know nothing
 /// cleaner.
 bool ends_at_first_timestep(const SamplerSettings& settings) {
-  return sampler_info(settings.sampler).ends_at_first_timestep &&
-         (settings.schedule == ScheduleKind::kAuto || settings.schedule == ScheduleKind::kDdim);
+  if (!sampler_info(settings.sampler).ends_at_first_timestep) return false;
+  switch (settings.schedule) {
+    case ScheduleKind::kAuto:
+    case ScheduleKind::kDdim:
+    case ScheduleKind::kTrailing:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace

@@ -111,13 +111,13 @@ TEST_CASE("foreign pictures: a sampler or schedule that we lack is named, and gi
            {"Sampler: DPM++ 2M SDE Heun", "--sampler dpmpp_2m_sde"},
            {"Sampler: Restart", "--sampler heun"},
            {"Sampler: DDIM CFG++", "--sampler ddim"}}) {
-    ForeignPlace place(made_with(theirs + ", Schedule type: Turbo, Seed: 5"));
+    ForeignPlace place(made_with(theirs + ", Schedule type: KL Optimal, Seed: 5"));
     // Everything that stands in the way is said at once.
     const std::string complaint = place.refuse(64);
     CHECK_THAT(complaint, ContainsSubstring("--from-image x.png: --sampler: there is no"));
     CHECK_THAT(complaint,
                ContainsSubstring("the nearest is " + advice + "; and --schedule: there"));
-    CHECK_THAT(complaint, ContainsSubstring("the nearest is --schedule sgm_uniform"));
+    CHECK_THAT(complaint, ContainsSubstring("the nearest is --schedule karras"));
     CHECK_THAT(place.make({"--sampler", "euler", "--schedule", "normal"}),
                ContainsSubstring("Sampler: Euler, Schedule type: Normal, CFG scale: 2, Seed: 5"));
   }

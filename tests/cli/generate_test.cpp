@@ -434,9 +434,9 @@ TEST_CASE("cli: --list-samplers lists them, and each makes a picture") {
   CHECK(images_in(place.path() / "samplers").size() == 16);
   generate(place,
            {"a robot", "--seed", "1", "--out", "schedules", "--xy",
-            "schedule=auto,normal,karras,exponential,sgm_uniform,simple,ddim,beta,ays"},
+            "schedule=auto,normal,karras,exponential,sgm_uniform,simple,ddim,beta,trailing,ays"},
            "3");
-  CHECK(images_in(place.path() / "schedules").size() == 9);
+  CHECK(images_in(place.path() / "schedules").size() == 10);
   generate(place, {"a robot", "--seed", "1", "--sigmas", "14,5,2,0.5", "--out", "sigmas"});
   CHECK_THAT(extract_parameters(images_in(place.path() / "sigmas").at(0)),
              ContainsSubstring("Sigmas: \"14, 5, 2, 0.5\""));

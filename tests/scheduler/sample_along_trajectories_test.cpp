@@ -122,6 +122,26 @@ TEST_CASE("scheduler: every sampler walks the trajectory of its reference", "[sc
   CHECK(walked.size() == 249);
 }
 
+TEST_CASE("scheduler: trailing timesteps that a person asks for are those that a model asks for",
+          "[scheduler]") {
+  // So Lightning (euler), Turbo (euler_a) and Hyper-SD (ddim) are sampled in diffusers.
+  int walked = 0;
+  for (const auto& [key, value] : sampler_golden()) {
+    const std::vector<std::string> parts = sdx::split_list(key, '.');
+    if (parts.front() != "walk" || parts.size() != 5 || parts[2] != "trailing") continue;
+    INFO(key);
+    Trajectory trajectory = parse_key(parts);
+    trajectory.config.timestep_spacing = std::nullopt;
+    trajectory.settings.schedule = sdx::ScheduleKind::kTrailing;
+    const Differences off = compare(key, trajectory);
+    CHECK(off.sample < 1e-4);
+    CHECK(off.timestep < 5e-3);
+    ++walked;
+  }
+  // Three samplers, two predictions, 1, 2, 4 and 8 steps; six samplers with 20.
+  CHECK(walked == 3 * 2 * 4 + 6);
+}
+
 TEST_CASE("scheduler: every sampler on every schedule ends where its reference does",
           "[scheduler]") {
   std::vector<std::string> keys;

@@ -167,19 +167,14 @@ TEST_CASE("sampler names: what we lack is named, with what to give in its place"
 
 TEST_CASE("sampler names: schedules") {
   const std::vector<std::pair<const char*, ScheduleKind>> names = {
-      {"Automatic", ScheduleKind::kAuto},
-      {"native", ScheduleKind::kAuto},
-      {"discrete", ScheduleKind::kNormal},
-      {"Uniform", ScheduleKind::kNormal},
-      {"Karras", ScheduleKind::kKarras},
-      {"SGM Uniform", ScheduleKind::kSgmUniform},
-      {"sgm_uniform", ScheduleKind::kSgmUniform},
-      {"ddim_uniform", ScheduleKind::kDdim},
-      {"Align Your Steps", ScheduleKind::kAys},
-      {"align_your_steps", ScheduleKind::kAys},
-      {"exponential", ScheduleKind::kExponential},
-      {"simple", ScheduleKind::kSimple},
-      {"Beta", ScheduleKind::kBeta}};
+      {"Automatic", ScheduleKind::kAuto},         {"native", ScheduleKind::kAuto},
+      {"discrete", ScheduleKind::kNormal},        {"Uniform", ScheduleKind::kNormal},
+      {"Karras", ScheduleKind::kKarras},          {"SGM Uniform", ScheduleKind::kSgmUniform},
+      {"sgm_uniform", ScheduleKind::kSgmUniform}, {"ddim_uniform", ScheduleKind::kDdim},
+      {"Turbo", ScheduleKind::kTrailing},  // Forge
+      {"trailing", ScheduleKind::kTrailing},      {"Align Your Steps", ScheduleKind::kAys},
+      {"align_your_steps", ScheduleKind::kAys},   {"exponential", ScheduleKind::kExponential},
+      {"simple", ScheduleKind::kSimple},          {"Beta", ScheduleKind::kBeta}};
   for (const auto& [name, kind] : names) {
     INFO(name);
     CHECK(parse_schedule(name) == kind);
@@ -188,7 +183,7 @@ TEST_CASE("sampler names: schedules") {
        std::vector<std::pair<const char*, const char*>>{{"Polyexponential", "exponential"},
                                                         {"KL Optimal", "karras"},
                                                         {"kl_optimal", "karras"},
-                                                        {"Turbo", "sgm_uniform"},
+                                                        {"turbo_sgm", "trailing"},
                                                         {"gits", "ays"},
                                                         {"Align Your Steps 32", "ays"},
                                                         {"linear_quadratic", "simple"},

@@ -19,7 +19,8 @@ namespace {
 constexpr sdx::ScheduleKind kSchedules[] = {
     sdx::ScheduleKind::kAuto,        sdx::ScheduleKind::kNormal,     sdx::ScheduleKind::kKarras,
     sdx::ScheduleKind::kExponential, sdx::ScheduleKind::kSgmUniform, sdx::ScheduleKind::kSimple,
-    sdx::ScheduleKind::kDdim,        sdx::ScheduleKind::kBeta,       sdx::ScheduleKind::kAys};
+    sdx::ScheduleKind::kDdim,        sdx::ScheduleKind::kBeta,       sdx::ScheduleKind::kTrailing,
+    sdx::ScheduleKind::kAys};
 
 std::vector<double> list_timesteps(const std::vector<sdx::SamplingPoint>& points) {
   std::vector<double> timesteps;

@@ -37,6 +37,12 @@ class ProgressBar {
   /// @param figure e.g. "loss 0.0312"
   void update(int done, const std::string& figure = "");
 
+  /// Writes what shows a picture to stderr, above the bar, in the place of the one that was written
+  /// last if nothing has come between.
+  /// @param rows  lines that it takes
+  /// @param erase what takes the one before away, written at its first line
+  static void write_picture_above(const std::string& text, int rows, const std::string& erase);
+
   /// Writes to stderr, above the bar that stands there, if one does.
   static void write_above(const std::string& text);
 

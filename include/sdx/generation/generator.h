@@ -10,6 +10,7 @@
 #include "sdx/device/device.h"
 #include "sdx/embedding/embedding_sizes.h"
 #include "sdx/embedding/embedding_table.h"
+#include "sdx/generation/preview.h"
 #include "sdx/generation/settings.h"
 #include "sdx/model/bundle.h"
 #include "sdx/model/text_encoders.h"
@@ -101,6 +102,11 @@ class Generator {
   /// Callers that need the same bits another day use it. On a GPU, as many as half of its memory
   /// holds.
   int steady_batch_size(const ImageSettings& settings) const;
+
+  /// Has previews shown by all calls of generate() that follow. They are made between the steps, in
+  /// the thread that denoises. No preview is made of what is computed again in float32.
+  /// @throws as TinyAutoencoder, for the setting `preview-vae`.
+  void show_previews(const PreviewOptions& options, PreviewConsumer consume);
 
   /// Makes the pictures, batch after batch; neighbours with the same settings share a batch. Each
   /// distinct text is encoded once. Pictures with other LoRAs are in other batches, between which

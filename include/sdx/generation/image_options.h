@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sdx/generation/lora_table.h"
+#include "sdx/generation/sampling_presets.h"
 #include "sdx/generation/settings.h"
 #include "sdx/util/settings_table.h"
 
@@ -25,6 +26,8 @@ struct ImageOptions {
   std::string start_image;         ///< file to begin with; empty: noise
   std::vector<std::string> loras;  ///< "FILE:0.8", see resolve_loras(); behind those of the prompt
   std::string mask;                ///< file, white where the start image is made anew; empty: none
+  /// Only its name. Who reads options applies it before them, see apply_sampling_preset().
+  SamplingPreset preset = SamplingPreset::kNone;
   ImageSettings settings;
 };
 

@@ -75,6 +75,8 @@ struct ImageSettings {
   /// among the models. Empty: none.
   std::string upscale;
   AppliedLoras loras;  ///< in the model while the picture is made; see resolve_loras()
+  /// A TinyAutoencoder that decodes in place of the VAE, see find_tiny_autoencoder(); empty: none.
+  std::string vae_approx;
 
   bool operator==(const ImageSettings&) const = default;
 };

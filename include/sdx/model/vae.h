@@ -9,6 +9,8 @@
 
 namespace sdx {
 
+class TinyAutoencoder;
+
 /// The diagonal Gaussian that the VAE's encoder gives for a picture, in scaled latents: a latent is
 /// mean + deviation × noise.
 struct LatentDistribution {
@@ -36,6 +38,8 @@ class VaeEncoder {
 class VaeDecoder {
  public:
   VaeDecoder(const Bundle& bundle, const ComputeTarget& target);
+  /// What decodes nearly the same in its place.
+  explicit VaeDecoder(std::unique_ptr<const TinyAutoencoder> tiny);
   ~VaeDecoder();
   VaeDecoder(VaeDecoder&&) noexcept;
   VaeDecoder& operator=(VaeDecoder&&) noexcept;
@@ -47,6 +51,7 @@ class VaeDecoder {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  std::unique_ptr<const TinyAutoencoder> tiny_;  ///< or this
 };
 
 }  // namespace sdx

@@ -35,8 +35,8 @@ enum class SamplerKind {
   kDdpm,
 };
 
-/// Which noise levels σ/α are visited; the last one is 0, but for kAuto and kDdim of the samplers
-/// DDIM and PNDM, which end at the training schedule's first timestep.
+/// Which noise levels σ/α are visited; the last one is 0, but for kAuto, kDdim and kTrailing of the
+/// samplers DDIM and PNDM, which end at the training schedule's first timestep.
 enum class ScheduleKind {
   kAuto,         ///< what the reference of the sampler does by default, or what the model asks for
   kNormal,       ///< timesteps evenly from the noisiest to the cleanest
@@ -46,6 +46,7 @@ enum class ScheduleKind {
   kSimple,       ///< every T/N-th of the training's noise levels
   kDdim,         ///< multiples of ⌊T/N⌋ and the offset, as DDIM
   kBeta,         ///< quantiles of Beta(0.6, 0.6): dense at both ends; Lee et al. 2024
+  kTrailing,     ///< every T/N-th whole timestep from the noisiest on: what few-step models learnt
   kAys,          ///< "align your steps" for Stable Diffusion 1; Sabour et al. 2024
   kCustom,       ///< the levels in SamplerSettings::custom_sigmas
 };
@@ -86,7 +87,7 @@ struct SamplerInfo {
   StartingNoise start;
   SamplerSpacing spacing;
   bool rounds_karras = false;           ///< ScheduleKind::kKarras is asked at whole timesteps
-  bool ends_at_first_timestep = false;  ///< kAuto and kDdim end there, and not without noise
+  bool ends_at_first_timestep = false;  ///< kAuto, kDdim, kTrailing end there, not without noise
   bool takes_pure_noise = false;        ///< never divides by α, so a point may have α = 0
   int evaluations_per_step;  ///< of the model; those with two need but one in the last step
   bool draws_noise;          ///< fresh noise on the way: the picture changes with the steps
@@ -141,7 +142,7 @@ inline constexpr std::array kSamplers = {
                 .spacing = SamplerSpacing::kLinspace,
                 .evaluations_per_step = 1,
                 .draws_noise = false,
-                .advice = "the plainest; also for few-step models, with sgm_uniform"},
+                .advice = "the plainest; also for few-step models, with trailing"},
     SamplerInfo{.kind = SamplerKind::kDdim,
                 .typed = "ddim",
                 .displayed = "DDIM",
@@ -272,6 +273,7 @@ inline constexpr std::array kEnumTexts<ScheduleKind> = {
     EnumText{ScheduleKind::kSimple, "simple", "Simple"},
     EnumText{ScheduleKind::kDdim, "ddim", "DDIM"},
     EnumText{ScheduleKind::kBeta, "beta", "Beta"},
+    EnumText{ScheduleKind::kTrailing, "trailing", "Turbo"},  // Forge's name
     EnumText{ScheduleKind::kAys, "ays", "Align Your Steps"},
     EnumText{ScheduleKind::kCustom, "custom", "Custom"}};
 

@@ -18,6 +18,7 @@
 #include "cli/generate/source_image.h"
 #include "cli/gpu_options.h"
 #include "cli/gpu_team.h"
+#include "cli/sampling_preset.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/image_jobs.h"
@@ -174,6 +175,9 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
               const std::optional<SourceImage>& source) {
   if (options.list_samplers) throw TextAnswer{sampler_list()};
   if (options.axes.size() > 2) throw UsageError("--xy: expected at most two axes");
+  if (options.previews.every == 0 && !options.previews.tiny_autoencoder.empty()) {
+    throw UsageError("`preview-vae` needs `preview-every`, which says how often");
+  }
   options.output.grid = options.output.grid || !options.axes.empty();
 
   std::vector<int> gpus = share_among(asked_gpus, common);
@@ -229,7 +233,7 @@ void generate_part(const GenerateOptions& options, const CommonOptions& common,
   begin_part(gpus);
   const ComputeTarget target = compute_target(common);
   make_part_of_images(with_vae(Bundle::find(common.model), options.vae, {}), target,
-                      options.batches);
+                      options.batches, options.previews);
 }
 
 }  // namespace
@@ -278,6 +282,7 @@ std::function<void()> define_generate(CommandLine& line) {
       throw UsageError("--from-image " + *file + ": " + error.what());
     }
   });
+  add_sampling_preset(line, options.image);
   line.after_values([&line] {
     const std::string variant = describe_sampler_variant(line.given("sampler").value_or(""));
     if (!variant.empty()) say(variant);

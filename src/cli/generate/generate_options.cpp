@@ -65,6 +65,17 @@ const SettingsTable<GenerateOptions>& generate_settings() {
         .add("xy", &Options::axes,
              "Make a grid over one or two options: \"cfg=5,7,9\" \"sampler=euler,ddim\"")
         .at_once(2);
+    table
+        .add("preview-every", nested(&Options::previews, &PreviewOptions::every),
+             "Show the running picture every N steps, in the terminal or in preview.png; 0: never")
+        .at_least(0)
+        .common();
+    table
+        .add(
+            "preview-vae", nested(&Options::previews, &PreviewOptions::tiny_autoencoder),
+            "Decode previews by this tiny autoencoder (TAESD); default: `vae-approx`, else colours "
+            "without detail")
+        .names(SettingValue::kFile);
     table.add("sidecar", nested(&Options::output, &OutputOptions::sidecar),
               "Also write prompt and settings as JSON");
     table

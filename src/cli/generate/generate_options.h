@@ -8,6 +8,7 @@
 #include "sdx/generation/generator.h"
 #include "sdx/generation/image_jobs.h"
 #include "sdx/generation/image_options.h"
+#include "sdx/generation/preview.h"
 #include "sdx/util/settings_table.h"
 
 namespace sdx {
@@ -28,6 +29,7 @@ struct GenerateOptions {
   BatchOptions batches;
   OutputOptions output;
   std::string vae = kAutoVae;  ///< see with_vae()
+  PreviewOptions previews;
   std::string latents_in;
   std::string latents_out;
   bool list_samplers = false;

@@ -44,7 +44,8 @@ ImageMaker::ImageMaker(const ImagePlan& plan, const CommonOptions& common, Image
 void ImageMaker::make_here(const ComputeTarget& target) {
   check_latents_file();
   const std::optional<at::Tensor> initial_latents = read_latents(plan_.options.latents_in);
-  const Generator generator(plan_.bundle, target);
+  Generator generator(plan_.bundle, target);
+  generator.show_previews(plan_.options.previews, display());
   if (plan_.source) {
     check_own_size(*plan_.source, plan_.options.image.settings, plan_.bundle.info(), generator);
   }
@@ -65,8 +66,9 @@ std::vector<std::string> ImageMaker::make_on(const std::vector<int>& gpus) {
     if (plan_.source) say_precision(*plan_.source, precision);
   };
   stoppable([&] {
-    ImageShare sharing(plan_.requests, plan_.embeddings, ledger, on_ready,
-                       [&](int done, int total) { show(done, total); });
+    ImageShare sharing(
+        plan_.requests, plan_.embeddings, ledger, on_ready,
+        [&](int done, int total) { show(done, total); }, display());
     sharing.run(team);
     if (const int signal = stop_signal(); signal != 0 && !ledger.is_done()) {
       ledger.flush();
@@ -82,7 +84,8 @@ std::vector<std::string> ImageMaker::make_on(const std::vector<int>& gpus) {
 void ImageMaker::make_rest(ImageLedger& ledger, std::optional<int> working_gpu) {
   CommonOptions common = common_;
   if (working_gpu) common.device = name_gpu(*working_gpu);
-  const Generator generator(plan_.bundle, compute_target(common));
+  Generator generator(plan_.bundle, compute_target(common));
+  generator.show_previews(plan_.options.previews, display());
   LedgerSource rest(ledger, /*maker=*/std::numeric_limits<std::size_t>::max());
   generator.generate(
       plan_.requests, plan_.embeddings, plan_.options.batches, rest,
@@ -94,6 +97,10 @@ std::vector<std::string> ImageMaker::list_part_arguments(std::size_t processes) 
   CommonOptions part = make_part_options(common_, processes);
   std::vector<std::string> arguments = {"--batch=" + std::to_string(plan_.options.batches.size),
                                         "--vae=" + plan_.options.vae};
+  if (const PreviewOptions& previews = plan_.options.previews; previews.every > 0) {
+    arguments.push_back("--preview-every=" + std::to_string(previews.every));
+    arguments.push_back("--preview-vae=" + previews.tiny_autoencoder);
+  }
   const Settings settings(model_settings(), static_cast<ModelOptions&>(part));
   for (const BoundSetting& setting : settings.all()) {
     arguments.push_back("--" + setting.info->key + "=" + setting.to_text());
@@ -120,6 +127,13 @@ StepObserver ImageMaker::observer() {
   };
 }
 
+PreviewConsumer ImageMaker::display() {
+  return [this](const Preview& preview) {
+    if (!display_) display_.emplace(plan_.options.output.folder, common_);
+    display_->show(preview);
+  };
+}
+
 void ImageMaker::show(int done, int total) {
   if (!bar_) bar_.emplace("Generating", total, common_.quiet);
   bar_->update(done, count_text());
@@ -137,6 +151,7 @@ void ImageMaker::stoppable(const std::function<void()>& work) {
                 "stopped; " + count_text() + " are in " + plan_.options.output.folder);
   }
   bar_.reset();
+  display_.reset();
 }
 
 /// The file of final latents holds one tensor, so the pictures must have one size.

@@ -8,6 +8,7 @@
 #include "cli/generate/generate_options.h"
 #include "cli/generate/image_ledger.h"
 #include "cli/generate/image_writer.h"
+#include "cli/generate/preview_display.h"
 #include "cli/generate/source_image.h"
 #include "cli/gpu_options.h"
 #include "sdx/cli/common_options.h"
@@ -43,6 +44,7 @@ class ImageMaker {
   std::vector<std::string> list_part_arguments(std::size_t processes) const;
   ImageConsumer consumer();
   StepObserver observer();
+  PreviewConsumer display();
   void show(int done, int total);
   std::string count_text() const;
   void stoppable(const std::function<void()>& work);
@@ -54,6 +56,7 @@ class ImageMaker {
   ImageWriter& writer_;
   std::vector<at::Tensor> final_latents_;
   std::optional<ProgressBar> bar_;
+  std::optional<PreviewDisplay> display_;  ///< once there is a preview
 };
 
 /// How many processes can make a plan's pictures at once.

@@ -40,8 +40,11 @@ class ToldBatches : public BatchSource {
 }  // namespace
 
 void make_part_of_images(const Bundle& bundle, const ComputeTarget& target,
-                         const BatchOptions& batches) {
-  const Generator generator(bundle, target);
+                         const BatchOptions& batches, const PreviewOptions& previews) {
+  Generator generator(bundle, target);
+  generator.show_previews(previews, [](const Preview& preview) {
+    tell_team({{"preview", to_json(preview)}});
+  });
   const auto answer = ask();
   if (!answer) return;
   const ImageTask task = read_image_task(*answer);

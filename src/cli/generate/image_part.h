@@ -15,10 +15,11 @@ namespace sdx {
 ///     wants     a line
 ///     batch     how many pictures the batch has; first
 ///     done      steps that were done here, of those of all pictures
+///     preview   of the running pictures, as to_json(Preview)
 ///     picture   its number, from 0; as to_json(GeneratedImage)
 ///
 /// @throws Error with 128 + signal if it was asked to stop; as Generator::generate().
 void make_part_of_images(const Bundle& bundle, const ComputeTarget& target,
-                         const BatchOptions& batches);
+                         const BatchOptions& batches, const PreviewOptions& previews);
 
 }  // namespace sdx

@@ -8,16 +8,19 @@
 namespace sdx {
 
 ImageShare::ImageShare(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
-                       ImageLedger& ledger, ReadyListener on_ready, StepObserver observe)
+                       ImageLedger& ledger, ReadyListener on_ready, StepObserver observe,
+                       PreviewConsumer show)
     : task_(to_json(requests, embeddings)),
       ledger_(ledger),
       on_ready_(std::move(on_ready)),
-      observe_(std::move(observe)) {}
+      observe_(std::move(observe)),
+      show_(std::move(show)) {}
 
 void ImageShare::run(GpuTeam& team) {
   team.run([&](std::size_t process, const Json& message) { take(team, process, message); },
            [&](std::size_t process) {
              waiting_.erase(process);
+             if (shown_ == process) shown_.reset();
              ledger_.give_back(process);
              serve_waiting(team);
            });
@@ -40,6 +43,9 @@ void ImageShare::take(GpuTeam& team, std::size_t process, const Json& message) {
     for (const auto& [by, steps] : done_) done += steps;
     const int total = message.at("of");
     observe_(std::min(done, total), total);
+  } else if (message.contains("preview")) {
+    if (!shown_) shown_ = process;
+    if (shown_ == process) show_(read_preview(message.at("preview")));
   } else if (message.contains("picture")) {
     ledger_.on_image(message.at("picture"), read_generated_image(message));
     serve_waiting(team);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,8 +25,10 @@ class ImageShare {
 
   /// @param ledger  of the requests; afterwards it says what is left. It outlives this.
   /// @param observe is told of the steps of all processes
+  /// @param show    is given the previews of one of them, as long as that is at work
   ImageShare(const std::vector<ImageRequest>& requests, const EmbeddingTable& embeddings,
-             ImageLedger& ledger, ReadyListener on_ready, StepObserver observe);
+             ImageLedger& ledger, ReadyListener on_ready, StepObserver observe,
+             PreviewConsumer show);
 
   /// Returns when all processes have ended: with all made, or some left by those that were lost, or
   /// stopped by a signal.
@@ -40,10 +43,12 @@ class ImageShare {
   ImageLedger& ledger_;
   ReadyListener on_ready_;
   StepObserver observe_;
+  PreviewConsumer show_;
   std::set<std::size_t> has_task_;
   std::set<std::size_t> waiting_;    ///< for a batch
   std::map<std::size_t, int> done_;  ///< steps of each process
   bool is_ready_ = false;
+  std::optional<std::size_t> shown_;  ///< the process whose previews are
 };
 
 /// How many processes can draw at once: as many as there are batches, by what a GPU takes.

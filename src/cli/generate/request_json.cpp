@@ -180,4 +180,12 @@ GeneratedImage read_generated_image(const Json& json) {
   return {read_image(json.at("image")), info, read_tensor(json.at("latents"))};
 }
 
+Json to_json(const Preview& preview) {
+  return {{"image", to_json(preview.image)}, {"step", preview.step}, {"steps", preview.steps}};
+}
+
+Preview read_preview(const Json& json) {
+  return {read_image(json.at("image")), json.at("step"), json.at("steps")};
+}
+
 }  // namespace sdx

@@ -30,4 +30,7 @@ bool survives_json(const std::vector<ImageRequest>& requests);
 Json to_json(const GeneratedImage& image);
 GeneratedImage read_generated_image(const Json& json);
 
+Json to_json(const Preview& preview);
+Preview read_preview(const Json& json);
+
 }  // namespace sdx

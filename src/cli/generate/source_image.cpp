@@ -8,6 +8,7 @@
 #include "sdx/cli/tool.h"
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/infotext.h"
+#include "sdx/generation/vae_decoder_fields.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/networks.h"
 #include "sdx/scheduler/sampler_names.h"
@@ -43,6 +44,26 @@ void say_precision(const SourceImage& source, const std::string& now) {
       ": pixels will differ a little; --dtype " + then + " makes the same ones");
 }
 
+/// Says so if the picture was decoded by a tiny autoencoder, and the new one will not be by the
+/// same.
+void say_tiny_autoencoder(const SourceImage& source, const std::string& used) {
+  const Infotext& text = source.origin.infotext;
+  if (text.field(kVaeDecoderField) != kTinyDecoder) return;
+  const auto show = [](const std::string& name) {
+    return is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
+  };
+  const std::string name = text.field(kVaeDecoderFileField).value_or("");
+  const std::string made = source.file + " was decoded by a tiny autoencoder (TAESD)" +
+                           (name.empty() ? "" : ", " + show(name));
+  const std::string stated = text.field(kVaeDecoderHashField).value_or("");
+  if (used.empty()) {
+    say(made + ", which is not here: --vae-approx FILE gives it; without it the VAE decodes");
+  } else if (!stated.empty() && stated != hash_tiny_autoencoder(used)) {
+    say(made + " of the hash " + show(stated) + ", and " + used + " is another one: its hash is " +
+        hash_tiny_autoencoder(used));
+  }
+}
+
 void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
   const Infotext& text = source.origin.infotext;
   if (was_made_from_image(text) && options.start_image.empty()) {
@@ -50,6 +71,7 @@ void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
         " was made from another picture, which it does not hold: --init-image FILE "
         "gives that back; without it the beginning is noise");
   }
+  say_tiny_autoencoder(source, options.settings.vae_approx);
   const std::vector<std::string> lacks = list_not_taken_over(text);
   if (!lacks.empty()) {
     say(source.file + ": not taken over from the picture: " + join(lacks, ", "));

@@ -1,5 +1,6 @@
 #include "cli/roster/team_command_line.h"
 
+#include "cli/sampling_preset.h"
 #include "sdx/util/error.h"
 
 namespace sdx {
@@ -9,6 +10,7 @@ void add_team_options(CommandLine& line, TeamOptions& options, CommonOptions& co
   line.add(prompt_source_settings(), options.sources);
   line.add(image_settings(), options.image);
   line.add(encoding_settings(), options.encoding);
+  add_sampling_preset(line, options.image);
   add_common_options(line, common);
 }
 
@@ -18,6 +20,7 @@ void check_team_options(const TeamOptions& options) {
 
 std::vector<std::string> to_arguments(const TeamOptions& options, const CommonOptions& common) {
   TeamOptions asked = options;
+  asked.image.preset = SamplingPreset::kNone;  // what it sets is among the rest
   ModelOptions asked_model = common;
   TeamOptions usual;
   ModelOptions usual_model;
