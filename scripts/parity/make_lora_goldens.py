@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes small LoRA files of each kind and layout, and the reference data of the tests with them.
 
-    pip install -r scripts/parity/requirements.txt peft==0.21.2
+    pip install -r scripts/parity/requirements.txt
     python scripts/parity/make_lora_goldens.py tests/data
 
 Writes `lora/<case>.safetensors` for the tiny Stable Diffusion 1 of make_goldens.py (`sd1-*`) and the tiny SDXL of

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "sdx/image/decode.h"
@@ -14,6 +15,7 @@
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "support/lora_files.h"
+#include "support/played_gpus.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
@@ -236,6 +238,29 @@ TEST_CASE("lora: words inside of one are used in prompts") {
         read_image(made).rgb);
   CHECK(place.pixels({"smiling <lora:zoe:0.8>", "--seed", "7"}) != read_image(made).rgb);
   check_refused(place.generate({"<Zoe> smiling"}), 64, {"<Zoe> is not known"});
+}
+
+TEST_CASE("lora: processes of several GPUs make the same pictures with them") {
+  LoraPlace place;
+  std::ofstream(place.path() / "prompts.txt")
+      << "a robot <lora:style:0.8>\na robot\n--prompt snow --lora loras/detail.safetensors:0.5\n";
+  const auto make = [&](const std::string& folder, const std::string& gpus) {
+    const RunResult result = sdx::test::run(sdx::test::with_gpus(
+        place.command("sdx-generate",
+                      {"--prompts", "prompts.txt", "-n", "2", "--steps", "2", "--seed", "7",
+                       "--batch", "1", "--threads", "1", "--gpus", gpus, "--out", folder}),
+        "fine,fine"));
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::directory_iterator(place.path() / folder)) {
+      files[entry.path().filename()] = sdx::test::read_bytes(entry.path());
+    }
+    return files;
+  };
+  const auto alone = make("alone", "none");
+  REQUIRE(alone.size() == 6);
+  CHECK((make("shared", "all") == alone));
 }
 
 TEST_CASE("lora: sdx-model lora show says what a file is") {

@@ -116,6 +116,10 @@ TEST_CASE("generation: each picture has its own LoRAs, whatever stands beside it
   const Generator fresh(tiny_bundle(), {});
   CHECK(at::equal(generate(fresh, {request(1, {detail})})[0].latents, images[6].latents));
   CHECK(at::equal(generate(fresh, {request(1)})[0].latents, images[7].latents));
+  // Its text encoder is another one, too: nothing that was encoded before is taken.
+  CHECK(at::equal(generate(fresh, {request(2, {style})})[0].latents, images[4].latents));
+  const Generator first(tiny_bundle(), {});
+  CHECK(at::equal(generate(first, {request(2, {style})})[0].latents, images[4].latents));
 }
 
 TEST_CASE("generation: what overflows in half precision is computed again with the same LoRAs") {

@@ -252,6 +252,14 @@ TEST_CASE("model: a LoRA of another family is refused, which is said") {
         catch_message<DataError>([&] { fit_lora(*lora, test::tiny_bundle()); }),
         ContainsSubstring("was made for " + std::string(family) + "; the model here is tiny"));
   }
+  // Some layers of all families have the same names and shapes.
+  TensorMap fitting = one_layer();
+  const std::string keys = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k";
+  fitting[keys + ".lora_up.weight"] = at::ones({16, 1});
+  fitting[keys + ".lora_down.weight"] = at::ones({1, 2048});
+  const auto of_xl = read_lora(files.write(fitting));
+  CHECK_THAT(catch_message<DataError>([&] { fit_lora(*of_xl, test::tiny_bundle()); }),
+             ContainsSubstring("was made for SDXL; the model here is tiny"));
   const auto second = files.write(
       {{"lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight", at::ones({64, 1})},
        {"lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", at::ones({1, 32})}});
