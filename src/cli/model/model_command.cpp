@@ -403,7 +403,8 @@ std::function<void()> define_for_model(CommandLine& line) {
 
 std::span<const Command> model_parts() {
   static constexpr Command kParts[] = {
-      {"import", "Turn a Stable Diffusion 1 or 2 checkpoint into a model that the tools can use",
+      {"import",
+       "Turn a Stable Diffusion 1, 2 or XL checkpoint into a model that the tools can use",
        "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
        "  sdx-model import ~/models/my-diffusers-folder --name mine --dtype fp16\n",
        define_import},
