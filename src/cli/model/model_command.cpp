@@ -404,7 +404,7 @@ std::function<void()> define_for_model(CommandLine& line) {
 std::span<const Command> model_parts() {
   static constexpr Command kParts[] = {
       {"import",
-       "Turn a checkpoint of Stable Diffusion 1, 2 or XL into a model that the tools can use",
+       "Turn a Stable Diffusion 1, 2 or XL checkpoint into a model that the tools can use",
        "  sdx-model import v1-5-pruned-emaonly.safetensors --name sd15\n"
        "  sdx-model import ~/models/my-diffusers-folder --name mine --dtype fp16\n",
        define_import},
