@@ -12,20 +12,17 @@
 #include <cmath>
 #include <future>
 #include <limits>
-#include <map>
-#include <mutex>
 #include <set>
 
 #include "generation/batches.h"
-#include "generation/decode_pieces.h"
 #include "generation/fitting_batch.h"
+#include "generation/image_decoder.h"
 #include "generation/not_finite.h"
 #include "generation/own_parts.h"
 #include "generation/pass_plan.h"
 #include "generation/previewer.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
-#include "generation/tile.h"
 #include "sdx/device/pace.h"
 #include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
@@ -47,7 +44,6 @@ namespace sdx {
 namespace {
 
 constexpr double kModestTimes = 16;  ///< of the native area: its memory is not even estimated
-constexpr int kSmallLatents = 1024;  ///< a picture of 256 px: decoding takes a few hundred MB
 
 /// Does one thing at a time beside the caller, if there is more than one thread.
 class Background {
@@ -136,81 +132,11 @@ struct Generator::Impl {
     return *encoder;
   }
 
-  /// Decodes in place of the VAE where a picture's settings say so. Loaded when the first does.
-  const VaeDecoder& tiny_decoder(const std::string& name) const {
-    const std::lock_guard lock(tiny_mutex);
-    auto& loaded = tiny_decoders[name];
-    if (!loaded) {
-      loaded = std::make_unique<VaeDecoder>(
-          load_tiny_autoencoder(name, "vae-approx", info(), target.device));
-    }
-    return *loaded;
-  }
-
-  /// The side of the pieces in which half of the free memory holds the decoding of a picture, in
-  /// latents; 0: whole. Small pictures are not even measured.
-  int decoded_side(const at::Tensor& latents, const std::string& tiny) const {
-    const std::int64_t height = latents.size(2);
-    const std::int64_t width = latents.size(3);
-    if (height * width <= kSmallLatents) return 0;
-    double& bytes = decode_bytes[tiny];
-    if (bytes == 0) {
-      bytes = decode_bytes_per_latent(tiny.empty() ? decoder : tiny_decoder(tiny),
-                                      info().latent_channels);
-    }
-    return piece_side(height, width, bytes,
-                      static_cast<double>(available_bytes(target.device)) / 2);
-  }
-
-  /// @param side see decoded_side(); a seamless tile is always decoded whole.
-  at::Tensor decode(const VaeDecoder& by, const at::Tensor& latents, bool tile, int side) const {
-    if (tile) return decode_tile(by, latents, info().vae_factor);
-    if (side > 0) return decode_in_pieces(by, latents, side, info().vae_factor);
-    return by.decode(latents);
-  }
-
-  /// Pixels from finite latents: in single precision where half precision has overflowed, as the
-  /// autoencoders of some models do. Never for two threads at once.
-  /// @param must_be_exact the latents were made in single precision
-  /// @return what is not finite if nothing helps
-  at::Tensor decode_exactly_if_needed(const at::Tensor& latents, const ImageSettings& settings,
-                                      int side, bool must_be_exact) const {
-    const bool tile = settings.tile;
-    if (!settings.vae_approx.empty()) {
-      return decode(tiny_decoder(settings.vae_approx), latents, tile, side);
-    }
-    if (!must_be_exact || is_exact()) {
-      const at::Tensor pixels = decode(decoder, latents, tile, side);
-      if (is_exact() || is_finite(pixels)) return pixels;
-    }
-    if (!exact_decoder) exact_decoder = std::make_unique<VaeDecoder>(bundle, exact_target());
-    return decode(*exact_decoder, latents, tile, side);
-  }
-
-  /// Loaded when the first picture asks for it.
-  const Upscaler& upscaler(const std::string& name) const {
-    const std::lock_guard lock(upscalers_mutex);
-    auto& loaded = upscalers[name];
-    if (!loaded) loaded = std::make_unique<Upscaler>(find_upscaler(name), target.device);
-    return *loaded;
-  }
-
-  void check_upscale(const ImageSettings& settings) const {
-    if (settings.upscale.empty()) return;
-    if (settings.tile) {
-      throw UsageError(
-          "`tile` and `upscale`: the network does not know that the edges fit each other; make the "
-          "tile without `upscale`, with a larger `size` or with `hires`");
-    }
-    const ImageSize size = in_pixels(latent_size(settings, info(), settings.hires.scale));
-    upscaler(settings.upscale).require_memory(size.width_px, size.height_px);
-  }
-
   void show_preview(const Batch& batch, const at::Tensor& latents, int step, int steps) const {
     const std::string& tiny = batch.requests.front().settings.vae_approx;
     previewer->show(latents.narrow(0, static_cast<std::int64_t>(batch.first_row),
                                    static_cast<std::int64_t>(batch.count)),
-                    tiny.empty() ? nullptr : &tiny_decoder(tiny), step, steps);
+                    tiny.empty() ? nullptr : &decoder.tiny(tiny), step, steps);
   }
 
   ImageSize in_pixels(const LatentSize& size) const {
@@ -266,7 +192,7 @@ struct Generator::Impl {
     for (std::int64_t i = 0; i < latents.size(0); ++i) {
       const at::Tensor one = latents.narrow(0, i, 1);
       const at::Tensor pixels =
-          decode_exactly_if_needed(one, settings, decoded_side(one, settings.vae_approx), false);
+          decoder.decode(one, settings, decoder.find_side(one, settings), false);
       const Image larger =
           resize(to_image(pixels), size.width * info().vae_factor, size.height * info().vae_factor);
       const at::Tensor encoded = vae_encoder().encode(to_tensor(larger)).mean;
@@ -386,22 +312,15 @@ struct Generator::Impl {
   const Tokenizer& tokenizer;
   const TextEncoders& text_encoders;
   const UNet& unet;
-  VaeDecoder decoder;
+  ImageDecoder decoder;
   mutable std::unique_ptr<VaeEncoder> encoder;
-  /// For a latent, by the tiny autoencoder's name, "" for the VAE; 0: not measured yet.
-  mutable std::map<std::string, double> decode_bytes;
   mutable double unet_bytes = 0;  ///< for a latent; 0: not measured yet
   mutable PromptCache prompts;    ///< checked first, made later
   ComputeTarget target;
   Batches batches;
-  mutable std::mutex upscalers_mutex;  ///< checked by one thread while another one enlarges
-  mutable std::map<std::string, std::unique_ptr<Upscaler>> upscalers;
   mutable std::unique_ptr<ChangingUNet> exact_unet;  ///< these where half precision has overflowed
-  mutable std::mutex tiny_mutex;  ///< checked by one thread while another one decodes
-  mutable std::map<std::string, std::unique_ptr<VaeDecoder>> tiny_decoders;
-  std::unique_ptr<const Previewer> previewer;  ///< null: nobody looks
+  std::unique_ptr<const Previewer> previewer;        ///< null: nobody looks
   mutable std::unique_ptr<Impl> exact_impl;
-  mutable std::unique_ptr<VaeDecoder> exact_decoder;
 };
 
 Generator::Generator(const Bundle& bundle, const ComputeTarget& target)
@@ -424,8 +343,9 @@ void Generator::check(const std::vector<ImageRequest>& requests,
     }
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
     impl_->check_memory(request.settings);
-    impl_->check_upscale(request.settings);
-    if (!request.settings.vae_approx.empty()) impl_->tiny_decoder(request.settings.vae_approx);
+    impl_->decoder.check(request.settings,
+                         impl_->in_pixels(latent_size(request.settings, impl_->info(),
+                                                      request.settings.hires.scale)));
   }
 }
 
@@ -446,7 +366,7 @@ void Generator::show_previews(const PreviewOptions& options, PreviewConsumer con
   impl_->previewer = options.every < 1 ? nullptr
                                        : std::make_unique<const Previewer>(
                                              options, std::move(consume), impl_->info(),
-                                             impl_->decoder, impl_->target.device);
+                                             impl_->decoder.vae(), impl_->target.device);
 }
 
 void Generator::generate(const std::vector<ImageRequest>& requests,
@@ -527,10 +447,10 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
         const at::Tensor one = made.latents.narrow(0, static_cast<std::int64_t>(row), 1);
-        const int side = made_by.tile ? 0 : impl.decoded_side(one, made_by.vae_approx);
+        const int side = made_by.tile ? 0 : impl.decoder.find_side(one, made_by);
         const bool is_exact = row_is_exact[row];
         const at::Tensor pixels =
-            is_finite(one) ? impl.decode_exactly_if_needed(one, made_by, side, is_exact) : one;
+            is_finite(one) ? impl.decoder.decode(one, made_by, side, is_exact) : one;
         if (!is_finite(pixels)) {
           PromptCache prompts;  // the generator's is not for two threads
           throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, prompts));
@@ -543,7 +463,7 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
         const bool is_pasted = made.start && made_by.hires.scale == 1;
         Image finished = is_pasted ? pasted(image, *made.start) : image;
         if (!made_by.upscale.empty()) {
-          const Upscaler& upscaler = impl.upscaler(made_by.upscale);
+          const Upscaler& upscaler = impl.decoder.upscaler(made_by.upscale);
           finished = upscaler.enlarge(finished);
           generation_info.upscale = upscaler.scale();
         }
