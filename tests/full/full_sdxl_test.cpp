@@ -36,10 +36,9 @@ TEST_CASE("full: SDXL draws a picture and learns a word") {
   CHECK(sdx::test::entries_in(place.path() / "pictures") == 1);
   // With previews it would take hours on two cores.
   place.write_faces(768);
-  const RunResult trained =
-      place.run("sdx-train", {"faces", "--name", "Ada", "--model", "models/full", "--steps", "2",
-                              "--batch", "1", "--dtype", "bf16", "--size", "768", "--previews",
-                              "0"});
+  const RunResult trained = place.run(
+      "sdx-train", {"faces", "--name", "Ada", "--model", "models/full", "--steps", "2", "--batch",
+                    "1", "--dtype", "bf16", "--size", "768", "--previews", "0"});
   CHECK(trained.peak_bytes < kMostBytes);
   CHECK(fs::exists(place.path() / "embeddings/Ada.safetensors"));
 }
