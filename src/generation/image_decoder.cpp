@@ -2,6 +2,7 @@
 
 #include "generation/decode_pieces.h"
 #include "generation/not_finite.h"
+#include "generation/previewer.h"
 #include "generation/tile.h"
 #include "sdx/model/tiny_autoencoder.h"
 #include "sdx/util/error.h"
