@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <optional>
 #include <sstream>
 
@@ -57,8 +58,8 @@ auto invoke(const torch::jit::Module& module, const std::string& method,
   }
 }
 
-/// @param name  of the program's file, for messages
-torch::jit::Module load_program(const std::string& bytes, const std::string& name,
+/// @param file for messages
+torch::jit::Module load_program(const std::string& bytes, const std::filesystem::path& file,
                                 const WeightSource* weights, const ComputeTarget& target,
                                 ModelUse use) {
   const Stopwatch stopwatch;
@@ -67,7 +68,8 @@ torch::jit::Module load_program(const std::string& bytes, const std::string& nam
     try {
       return torch::jit::load(archive, c10::DeviceType::CPU);
     } catch (const c10::Error& error) {
-      throw DataError(name + ": not a TorchScript program: " + error.what_without_backtrace());
+      throw DataError(file.string() +
+                      ": not a TorchScript program: " + error.what_without_backtrace());
     }
   }();
   const bool is_prepared = use == ModelUse::kInference && has_prepared_kernels(target.device);
@@ -83,7 +85,7 @@ torch::jit::Module load_program(const std::string& bytes, const std::string& nam
   }
   module.eval();
   if (is_prepared) prepare_for_inference(module, target.dtype);
-  spdlog::debug("Loaded {} in {:.2f} s", name, stopwatch.seconds());
+  spdlog::debug("Loaded {} in {:.2f} s", file.filename().string(), stopwatch.seconds());
   return module;
 }
 
@@ -93,7 +95,7 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
                                     const std::string& part, const ComputeTarget& target,
                                     ModelUse use) {
   if (const BorrowedVae* const vae = bundle.borrowed_vae().get(); vae != nullptr && part == "vae") {
-    return load_program(vae->programs.at(program), (vae->source / (program + ".ts")).string(),
+    return load_program(vae->programs.at(program), vae->source / (program + ".ts"),
                         vae->weights.get(), target, use);
   }
   return load_script_part(bundle, program, MappedWeights::find(bundle, part).get(), target, use);
@@ -103,8 +105,7 @@ torch::jit::Module load_script_part(const Bundle& bundle, const std::string& pro
                                     const WeightSource* weights, const ComputeTarget& target,
                                     ModelUse use) {
   const std::string file = program + ".ts";
-  return load_program(bundle.checked_bytes(file), (bundle.folder() / file).string(), weights,
-                      target, use);
+  return load_program(bundle.checked_bytes(file), bundle.folder() / file, weights, target, use);
 }
 
 at::MemoryFormat image_layout(const ComputeTarget& target, ModelUse use) {

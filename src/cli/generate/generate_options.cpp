@@ -35,8 +35,7 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table
         .add("lora", nested(&Options::image, &ImageOptions::loras),
              "Use this LoRA, FILE or NAME, with :STRENGTH behind it; a prompt says <lora:NAME:0.8>")
-        .names(SettingValue::kFile)
-        .common();
+        .names(SettingValue::kFile);
     table.add("loras", &Options::loras, "Folders or files in which <lora:NAME:0.8> is looked up")
         .names(SettingValue::kFile);
     table.add("bare-names", &Options::bare_names, "Read a name as its embedding even without < >");
@@ -68,8 +67,7 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table
         .add("preview-every", nested(&Options::previews, &PreviewOptions::every),
              "Show the running picture every N steps, in the terminal or in preview.png; 0: never")
-        .at_least(0)
-        .common();
+        .at_least(0);
     table
         .add(
             "preview-vae", nested(&Options::previews, &PreviewOptions::tiny_autoencoder),
