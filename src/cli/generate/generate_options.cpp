@@ -55,8 +55,7 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table
         .add("preview-every", nested(&Options::previews, &PreviewOptions::every),
              "Show the running picture every N steps, in the terminal or in preview.png; 0: never")
-        .at_least(0)
-        .common();
+        .at_least(0);
     table
         .add(
             "preview-vae", nested(&Options::previews, &PreviewOptions::tiny_autoencoder),
