@@ -1,7 +1,5 @@
 // sdx-generate --vae-approx: TAESD in place of the autoencoder, in the picture's text, and again.
 
-#include <ATen/ops/full.h>
-
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -131,7 +129,7 @@ TEST_CASE("vae-approx: what is no TAESD for the model is refused before the work
   CHECK(result.exit_code == 65);
   CHECK_THAT(result.err, ContainsSubstring("no tiny autoencoder (TAESD): "));
   sdx::TensorMap tensors = sdx::map_safetensors(kFiles / "taesd_decoder.safetensors").tensors;
-  tensors["1.bias"] = at::full({5}, std::numeric_limits<float>::quiet_NaN());
+  tensors["1.bias"] = tensors.at("1.bias").clone().fill_(std::numeric_limits<float>::quiet_NaN());
   sdx::write_safetensors(place.path() / "nan.safetensors", tensors);
   result = refuse(place, "nan.safetensors");
   CHECK(result.exit_code == 65);
