@@ -35,7 +35,8 @@ const SettingsTable<GenerateOptions>& generate_settings() {
     table
         .add("lora", nested(&Options::image, &ImageOptions::loras),
              "Use this LoRA, FILE or NAME, with :STRENGTH behind it; a prompt says <lora:NAME:0.8>")
-        .names(SettingValue::kFile);
+        .names(SettingValue::kFile)
+        .common();
     table.add("loras", &Options::loras, "Folders or files in which <lora:NAME:0.8> is looked up")
         .names(SettingValue::kFile);
     table.add("bare-names", &Options::bare_names, "Read a name as its embedding even without < >");
