@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 
 #include "sdx/prompt/networks.h"
 #include "sdx/tensor/safetensors.h"
@@ -17,10 +18,27 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kTrainedName = "ss_output_name";
+constexpr int kMostDepth = 8;  ///< of folders in folders: a link may lead back
 
 bool has_known_extension(const fs::path& path) {
   constexpr std::array<std::string_view, 4> kKnown = {".safetensors", ".pt", ".ckpt", ".bin"};
   return std::ranges::find(kKnown, lower_case(path.extension().string())) != kKnown.end();
+}
+
+/// Files that may be LoRAs, in a folder and in those below it. What cannot be looked at is passed
+/// over: folders of LoRAs are collected from everywhere.
+void collect_files(const fs::path& folder, int depth, std::vector<fs::path>& files) {
+  std::error_code failure;
+  auto entry = fs::directory_iterator(folder, failure);
+  for (; !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
+    std::error_code unseen;
+    const fs::file_status status = entry->status(unseen);
+    if (unseen) continue;
+    if (fs::is_directory(status) && depth > 0) collect_files(entry->path(), depth - 1, files);
+    if (fs::is_regular_file(status) && has_known_extension(entry->path())) {
+      files.push_back(entry->path());
+    }
+  }
 }
 
 /// Whether somebody who wrote this meant a path.
@@ -64,16 +82,7 @@ std::string plain_name(std::string name) {
 void LoraTable::add_from(const fs::path& place) {
   std::vector<fs::path> files;
   if (fs::is_directory(place)) {
-    constexpr auto kOptions = fs::directory_options::skip_permission_denied |
-                              fs::directory_options::follow_directory_symlink;
-    constexpr int kMostDepth = 8;  // a link may lead back
-    for (auto entry = fs::recursive_directory_iterator(place, kOptions);
-         entry != fs::recursive_directory_iterator(); ++entry) {
-      if (entry.depth() >= kMostDepth) entry.disable_recursion_pending();
-      if (entry->is_regular_file() && has_known_extension(entry->path())) {
-        files.push_back(entry->path());
-      }
-    }
+    collect_files(place, kMostDepth, files);
   } else if (fs::exists(place)) {
     files.push_back(place);
   } else if (has_known_extension(place)) {

@@ -66,6 +66,18 @@ TEST_CASE("generation: LoRAs are found by their files' names, in folders of a fo
   CHECK_THROWS_AS(table.at("broken"), DataError);
 }
 
+TEST_CASE("generation: what cannot be looked at in a folder of LoRAs is passed over") {
+  const Folder folder;
+  fs::create_symlink("circle.safetensors", folder.file("circle"));
+  fs::create_directory_symlink(folder.path(), folder.path() / "again");
+  fs::create_symlink("nowhere", folder.file("dangling"));
+  LoraTable table = folder.table();
+  CHECK(table.contains("style"));
+  CHECK_FALSE(table.contains("circle"));
+  CHECK_FALSE(table.contains("dangling"));
+  CHECK(table.at("detail")->name() == "detail");  // found several times, one file
+}
+
 TEST_CASE("generation: a LoRA that is not there is missing, and the nearest names are said") {
   const Folder folder;
   LoraTable table = folder.table();
