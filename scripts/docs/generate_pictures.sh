@@ -37,7 +37,7 @@ picture() {
 
 sheet weights "robot <Ada>" --seed 5 --xy "prompt=<Ada>|(<Ada>:0.3)|(<Ada>:1.5)|(<Ada>:2)"
 sheet edits "[a man:<Ada>:0.1]" "[a man:<Ada>:0.4]" "[<Ada>|a robot]" "<Ada> AND snow :0.6" --seed 5
-sheet loras "a man" --seed 6 --loras "$source_dir/docs/examples/loras" --xy \
+sheet loras "a man" --seed 46 --loras "$source_dir/docs/examples/loras" --xy \
   "lora=painting:0,painting:0.4,painting:0.8,painting:1.2"
 sheet samplers "<Ada>, smiling" --seed 5 --steps 12 --xy \
   "sampler=euler,dpmpp_2m,unipc,dpmpp_sde" "schedule=karras,sgm_uniform"
