@@ -31,7 +31,9 @@ std::string tool_commands() {
 
 TEST_CASE("e2e: the README's commands run as written, on the built-in model") {
   const sdx::test::TempFolder folder;
-  fs::create_directory_symlink(fs::path(SDX_SOURCE_DIR) / "configs", folder.path() / "configs");
+  for (const char* const part : {"configs", "docs"}) {
+    fs::create_directory_symlink(fs::path(SDX_SOURCE_DIR) / part, folder.path() / part);
+  }
   // The checkpoint that the README imports: the same names of tensors, tiny, without meaning.
   sdx::test::SyntheticModel("sd1-tiny")
       .write_single_file(folder.path() / "v1-5-pruned-emaonly.safetensors", at::kHalf);
