@@ -1,7 +1,5 @@
 #include "model/tiny_autoencoder_weights.h"
 
-#include <ATen/ops/isfinite.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -12,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "model/network_file.h"
 #include "sdx/tensor/container.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/tensor/torch_file.h"
@@ -33,25 +32,6 @@ constexpr std::array<std::string_view, 4> kBeforeDecoder = {"decoder.layers.", "
                                                             "taesd_decoder.", ""};
 constexpr std::array<std::string_view, 4> kBeforeEncoder = {"encoder.layers.", "encoder.",
                                                             "taesd_encoder.", ""};
-
-/// What files are that are no tiny autoencoders, by how names of their tensors begin.
-struct OtherFile {
-  std::string_view beginning;
-  std::string_view what;
-};
-constexpr OtherFile kOtherFiles[] = {
-    {"model.diffusion_model.", "a checkpoint of Stable Diffusion"},
-    {"conditioner.", "a checkpoint of Stable Diffusion XL"},
-    {"first_stage_model.", "a checkpoint of Stable Diffusion, or its autoencoder"},
-    {"decoder.conv_in", "a whole autoencoder (VAE) of Stable Diffusion"},
-    {"encoder.conv_in", "a whole autoencoder (VAE) of Stable Diffusion"},
-    {"lora_", "a LoRA"},
-    {"down_blocks.", "a UNet of Stable Diffusion"},
-    {"text_model.", "a text encoder"},
-    {"emb_params", "an embedding"},
-    {"conv_first.", "an upscaler"},
-    {"model.0.", "an upscaler"},
-    {"body.", "an upscaler"}};
 
 /// Settings of diffusers that change what is computed. Another value is another network.
 void check_config(const fs::path& file) {
@@ -145,16 +125,8 @@ class FileWeights {
 
  private:
   at::Tensor take(const std::string& name) {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) fail("expected a tensor '" + name + "', which is not in it");
-    if (!found->second.is_floating_point()) fail("'" + name + "' holds no floating-point numbers");
-    const at::Tensor tensor = found->second.to(at::kFloat).contiguous().clone();
-    if (!at::isfinite(tensor).all().item<bool>()) {
-      fail("'" + name +
-           "' holds values that are not finite (NaN or infinite); the file is damaged");
-    }
     taken_.insert(name);
-    return tensor.to(device_);
+    return copy_weight(tensors_, name, device_, [this](const std::string& what) { fail(what); });
   }
 
   fs::path file_;
@@ -237,11 +209,8 @@ int find_factor(const TinyLayers& layers) {
 }
 
 std::string describe_other(const TensorMap& tensors) {
-  for (const OtherFile& other : kOtherFiles) {
-    for (const auto& [name, tensor] : tensors) {
-      if (name.starts_with(other.beginning)) return "it is " + std::string(other.what);
-    }
-  }
+  const std::string other = find_other_kind(tensors, "a tiny autoencoder");
+  if (!other.empty()) return "it is " + other;
   if (tensors.empty()) return "it has no tensors";
   return "its tensors are others (" + in_quotes(tensors.begin()->first) + ", …)";
 }

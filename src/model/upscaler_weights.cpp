@@ -1,7 +1,5 @@
 #include "model/upscaler_weights.h"
 
-#include <ATen/ops/isfinite.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -10,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "model/network_file.h"
 #include "sdx/tensor/container.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/tensor/torch_file.h"
@@ -44,27 +43,6 @@ std::string shape_text(at::IntArrayRef shape) {
   for (const std::int64_t side : shape) sides.push_back(std::to_string(side));
   return "[" + join(sides, ",") + "]";
 }
-
-/// What files are that are no upscalers, by how names of their tensors begin.
-struct OtherKind {
-  const char* beginning;
-  const char* what;
-};
-constexpr OtherKind kOtherKinds[] = {
-    {"model.diffusion_model.", "a checkpoint of Stable Diffusion"},
-    {"conditioner.", "a checkpoint of Stable Diffusion XL"},
-    {"first_stage_model.", "a checkpoint of Stable Diffusion, or its autoencoder"},
-    {"lora_", "a LoRA"},
-    {"unet.", "a LoRA"},
-    {"down_blocks.", "a UNet of Stable Diffusion"},
-    {"decoder.", "an autoencoder of Stable Diffusion"},
-    {"encoder.", "an autoencoder of Stable Diffusion"},
-    {"emb_params", "an embedding"},
-    {"text_model.", "a text encoder"},
-    {"clip_l", "an embedding"},
-    {"layers.0.residual_group", "an upscaler of another family (SwinIR, HAT or DAT)"},
-    {"model.1.sub.0.conv1x1", "an upscaler of another family (ESRGAN+)"},
-};
 
 /// The tensors of a file, each of which is taken once.
 class Weights {
@@ -106,20 +84,14 @@ class Weights {
   }
 
   at::Tensor take(const std::string& name, at::IntArrayRef expected) {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) fail("expected a tensor '" + name + "', which is not in it");
-    if (found->second.sizes() != expected) {
+    const at::Tensor tensor =
+        copy_weight(tensors_, name, device_, [this](const std::string& what) { fail(what); });
+    if (tensor.sizes() != expected) {
       fail("'" + name + "': expected the shape " + shape_text(expected) + ", found " +
-           shape_text(found->second.sizes()));
-    }
-    if (!found->second.is_floating_point()) fail("'" + name + "' holds no floating-point numbers");
-    const at::Tensor tensor = found->second.to(at::kFloat).contiguous().clone();
-    if (!at::isfinite(tensor).all().item<bool>()) {
-      fail("'" + name +
-           "' holds values that are not finite (NaN or infinite); the file is damaged");
+           shape_text(tensor.sizes()));
     }
     taken_.insert(name);
-    return tensor.to(device_);
+    return tensor;
   }
 
   ConvolutionWeights take_convolution(const std::string& name, std::int64_t out, std::int64_t in,
@@ -269,11 +241,8 @@ CompactWeights read_compact(Weights& weights) {
 }
 
 std::string describe_other(const Weights& weights) {
-  for (const OtherKind& kind : kOtherKinds) {
-    for (const auto& [name, tensor] : weights.all()) {
-      if (name.starts_with(kind.beginning)) return std::string("it is ") + kind.what;
-    }
-  }
+  const std::string other = find_other_kind(weights.all(), "an upscaler");
+  if (!other.empty()) return "it is " + other;
   if (weights.all().empty()) return "it has no tensors";
   return "its tensors are others ('" + weights.all().begin()->first + "', …)";
 }
