@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "sdx/device/device.h"
@@ -17,6 +18,21 @@ struct Batch {
   std::size_t count = 0;               ///< of them
   std::vector<ImageRequest> requests;  ///< of each row; with a replay the same picture in all
   std::size_t first_row = 0;           ///< of the requests
+};
+
+/// All batches of the requests, one after the other.
+class AllBatches : public BatchSource {
+ public:
+  explicit AllBatches(std::size_t requests) : requests_(requests) {}
+
+  std::optional<std::size_t> next() override {
+    return next_ < requests_ ? std::optional(next_) : std::nullopt;
+  }
+  void on_batch(std::size_t first, std::size_t count) override { next_ = first + count; }
+
+ private:
+  std::size_t requests_;
+  std::size_t next_ = 0;
 };
 
 /// Cuts requests into batches.

@@ -1,30 +1,29 @@
 #include "sdx/generation/generator.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full_like.h>
-#include <ATen/ops/zeros.h>
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
-#include <future>
 #include <limits>
 #include <set>
 
+#include "generation/background.h"
 #include "generation/batches.h"
 #include "generation/fitting_batch.h"
 #include "generation/image_decoder.h"
 #include "generation/not_finite.h"
 #include "generation/own_parts.h"
+#include "generation/pass_memory.h"
 #include "generation/pass_plan.h"
 #include "generation/previewer.h"
+#include "generation/refine_faces.h"
 #include "generation/request_check.h"
 #include "generation/start_image.h"
 #include "sdx/device/pace.h"
-#include "sdx/device/recorded_call.h"
 #include "sdx/device/transfer.h"
 #include "sdx/generation/guidance.h"
 #include "sdx/generation/image_size.h"
@@ -34,54 +33,10 @@
 #include "sdx/model/upscaler.h"
 #include "sdx/model/vae.h"
 #include "sdx/scheduler/sample_along.h"
-#include "sdx/tensor/allocation_meter.h"
 #include "sdx/util/error.h"
 #include "sdx/util/stopwatch.h"
-#include "sdx/util/units.h"
 
 namespace sdx {
-
-namespace {
-
-constexpr double kModestTimes = 16;  ///< of the native area: its memory is not even estimated
-
-/// Does one thing at a time beside the caller, if there is more than one thread.
-class Background {
- public:
-  void run(std::function<void()> work) {
-    wait();
-    if (at::get_num_threads() == 1) {
-      work();
-    } else {
-      pending_ = std::async(std::launch::async, std::move(work));
-    }
-  }
-
-  /// @throws what the work threw.
-  void wait() {
-    if (pending_.valid()) pending_.get();
-  }
-
- private:
-  std::future<void> pending_;
-};
-
-/// All batches of the requests, one after the other.
-class AllBatches : public BatchSource {
- public:
-  explicit AllBatches(std::size_t requests) : requests_(requests) {}
-
-  std::optional<std::size_t> next() override {
-    return next_ < requests_ ? std::optional(next_) : std::nullopt;
-  }
-  void on_batch(std::size_t first, std::size_t count) override { next_ = first + count; }
-
- private:
-  std::size_t requests_;
-  std::size_t next_ = 0;
-};
-
-}  // namespace
 
 struct Generator::Impl {
   Impl(const Bundle& from, const ComputeTarget& where, const Tokenizer& given_tokenizer,
@@ -92,6 +47,8 @@ struct Generator::Impl {
         text_encoders(given_text_encoders),
         unet(given_unet),
         decoder(from, where),
+        refiner(bundle, where.device),
+        memory(bundle.info(), tokenizer, text_encoders, unet, where.device),
         target(where),
         batches(bundle.info(), schedule, target, unet) {}
 
@@ -220,55 +177,15 @@ struct Generator::Impl {
     return to_device(at::cat(rows), target.device);
   }
 
-  /// Of an evaluation of the UNet for each latent of a picture.
-  double evaluation_bytes() const {
-    if (unet_bytes > 0) return unet_bytes;
-    const at::NoGradGuard no_grad;
-    const ImageRequest request;
-    const LatentSize size = latent_size(request.settings, info());
-    const EmbeddingTable none;
-    PromptCache texts;
-    ContextCache contexts(tokenizer, none, text_encoders, texts);
-    Guidance guidance({request}, {1, 0}, 0, in_pixels(size), unet, contexts,
-                      make_nothing_beside(size, info()));
-    const PlainCallsGuard plain;
-    const AllocationMeter meter;
-    guidance.predict(at::zeros({1, size.channels, size.height, size.width}), 0, 0);
-    unet_bytes = static_cast<double>(std::max<std::int64_t>(meter.peak_bytes(), 1)) /
-                 (size.height * size.width);
-    return unet_bytes;
+  /// Steps of all passes, and where faces are refined those of one face: how many there are, nobody
+  /// knows before.
+  int count_steps(const ImageSettings& settings) const {
+    return steps_to_take(settings, schedule) + count_face_steps(settings);
   }
-
-  static double count_latents(const LatentSize& size) {
-    return static_cast<double>(size.height) * size.width;
-  }
-
-  double estimate_bytes(const ImageSettings& settings) const {
-    return evaluation_bytes() * count_latents(latent_size(settings, info(), settings.hires.scale));
-  }
-
-  void check_memory(const ImageSettings& settings) const {
-    const LatentSize size = latent_size(settings, info(), settings.hires.scale);
-    if (count_latents(size) <= kModestTimes * count_latents(latent_size({}, info()))) return;
-    const double bytes = estimate_bytes(settings);
-    const auto free = static_cast<double>(available_bytes(target.device));
-    if (bytes <= free) return;
-    const auto side = [this](int latents) { return std::to_string(latents * info().vae_factor); };
-    throw TryAgainError("`size`: " + side(size.width) + "x" + side(size.height) +
-                        " pixels take about " + bytes_text(static_cast<std::uint64_t>(bytes)) +
-                        " of memory, and " + bytes_text(static_cast<std::uint64_t>(free)) +
-                        " are free; make the picture smaller");
-  }
-
-  static void check_latents(const at::Tensor& latents, std::size_t images, const LatentSize& size) {
-    const auto count = static_cast<std::int64_t>(images);
-    if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) {
-      if (!is_finite(latents)) throw DataError("`latents`: values in it are not finite");
-      return;
-    }
-    throw DataError("`latents`: expected " + std::to_string(count) + " × " +
-                    std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
-                    std::to_string(size.width) + " values, one set for each picture");
+  int count_face_steps(const ImageSettings& settings) const {
+    if (!settings.faces.refine) return 0;
+    const auto any = std::make_shared<StartImage>(StartImage{Image(1, 1), std::nullopt});
+    return steps_to_take(make_face_settings(settings, info(), any), schedule);
   }
 
   /// What a batch starts from, and the latents that come out.
@@ -306,6 +223,34 @@ struct Generator::Impl {
     return {std::move(start), std::move(latents)};
   }
 
+  /// A picture of a batch, decoded; the start image shows where its mask is black.
+  /// @throws NotFiniteError.
+  GeneratedImage decode(const Batch& batch, std::size_t row, const Denoised& made, bool is_exact,
+                        const EmbeddingTable& embeddings) const {
+    const ImageSettings& settings = batch.requests[row].settings;
+    const at::Tensor one = made.latents.narrow(0, static_cast<std::int64_t>(row), 1);
+    const int side = settings.tile ? 0 : decoder.find_side(one, settings);
+    const at::Tensor pixels = is_finite(one) ? decoder.decode(one, settings, side, is_exact) : one;
+    if (!is_finite(pixels)) {
+      PromptCache texts;  // the generator's is not for two threads
+      throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, texts));
+    }
+    const Image image = to_image(pixels);
+    const bool is_pasted = made.start && settings.hires.scale == 1;
+    return {is_pasted ? pasted(image, *made.start) : image,
+            {{static_cast<int>(batch.requests.size()), static_cast<int>(row)},
+             is_exact ? at::kFloat : target.dtype,
+             side * info().vae_factor},
+            one.cpu()};
+  }
+
+  void enlarge(GeneratedImage& made, const std::string& name) const {
+    if (name.empty()) return;
+    const Upscaler& upscaler = decoder.upscaler(name);
+    made.image = upscaler.enlarge(made.image);
+    made.generation_info.upscale = upscaler.scale();
+  }
+
   Bundle bundle;
   NoiseSchedule schedule;
   std::unique_ptr<OwnParts> own_parts;
@@ -313,9 +258,10 @@ struct Generator::Impl {
   const TextEncoders& text_encoders;
   const UNet& unet;
   ImageDecoder decoder;
+  FaceRefiner refiner;
+  PassMemory memory;
   mutable std::unique_ptr<VaeEncoder> encoder;
-  mutable double unet_bytes = 0;  ///< for a latent; 0: not measured yet
-  mutable PromptCache prompts;    ///< checked first, made later
+  mutable PromptCache prompts;  ///< checked first, made later
   ComputeTarget target;
   Batches batches;
   mutable std::unique_ptr<ChangingUNet> exact_unet;  ///< these where half precision has overflowed
@@ -341,8 +287,14 @@ void Generator::check(const std::vector<ImageRequest>& requests,
     for (const AppliedLora& applied : request.settings.loras) {
       if (fitting.insert(applied.lora.get()).second) fit_lora(*applied.lora, impl_->bundle);
     }
+    if (request.settings.faces.refine) {
+      for (const ImageRequest& face : impl_->refiner.check(request, embeddings)) {
+        check_request(face, impl_->info(), impl_->schedule, impl_->tokenizer, embeddings,
+                      impl_->prompts);
+      }
+    }
     if (request.settings.feature_interval > 1) impl_->unet.require_feature_reuse();
-    impl_->check_memory(request.settings);
+    impl_->memory.check(request.settings);
     impl_->decoder.check(request.settings,
                          impl_->in_pixels(latent_size(request.settings, impl_->info(),
                                                       request.settings.hires.scale)));
@@ -350,7 +302,7 @@ void Generator::check(const std::vector<ImageRequest>& requests,
 }
 
 double Generator::estimate_bytes(const ImageSettings& settings) const {
-  return impl_->estimate_bytes(settings);
+  return impl_->memory.estimate_bytes(settings);
 }
 
 int Generator::steady_batch_size(const ImageSettings& settings) const {
@@ -358,7 +310,7 @@ int Generator::steady_batch_size(const ImageSettings& settings) const {
   const c10::Device device = impl_->target.device;
   if (device.is_cpu()) return useful;
   // Half of all memory, as what is free differs from run to run.
-  return fitting_batch(useful, impl_->estimate_bytes(settings),
+  return fitting_batch(useful, impl_->memory.estimate_bytes(settings),
                        static_cast<double>(total_bytes(device)) / 2);
 }
 
@@ -394,13 +346,13 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
   const Impl& impl = *impl_;
   const at::NoGradGuard no_grad;
   if (initial_latents) {
-    impl.check_latents(*initial_latents, requests.size(),
-                       latent_size(requests.front().settings, impl.info()));
+    check_latents(*initial_latents, requests.size(),
+                  latent_size(requests.front().settings, impl.info()));
   }
 
   int total = 0;
   for (const ImageRequest& request : requests) {
-    total += steps_to_take(request.settings, impl.schedule);
+    total += impl.count_steps(request.settings);
   }
   int done = 0;
   ContextCache contexts(impl.tokenizer, embeddings, impl.text_encoders, impl.prompts);
@@ -440,40 +392,58 @@ void Generator::make_batches(const std::vector<ImageRequest>& requests,
                   batch.first + 1, batch.first + batch.count, requests.size(),
                   steps_to_take(batch.requests.front().settings, impl.schedule),
                   stopwatch.seconds());
-    background.run([&impl, &consume, &embeddings, made, row_is_exact, batch] {
+    const auto finish = [&impl, &consume, &embeddings, made, row_is_exact,
+                         batch](const std::function<void(GeneratedImage&, std::size_t)>& refine) {
       const at::NoGradGuard no_grad_here;
       const Stopwatch decoding;
-      const ImageSettings& made_by = batch.requests.front().settings;
       for (std::size_t i = 0; i < batch.count; ++i) {
         const std::size_t row = batch.first_row + i;
-        const at::Tensor one = made.latents.narrow(0, static_cast<std::int64_t>(row), 1);
-        const int side = made_by.tile ? 0 : impl.decoder.find_side(one, made_by);
-        const bool is_exact = row_is_exact[row];
-        const at::Tensor pixels =
-            is_finite(one) ? impl.decoder.decode(one, made_by, side, is_exact) : one;
-        if (!is_finite(pixels)) {
-          PromptCache prompts;  // the generator's is not for two threads
-          throw NotFiniteError(describe_not_finite(batch.requests[row], embeddings, prompts));
-        }
-        const Image image = to_image(pixels);
-        GenerationInfo generation_info{
-            {static_cast<int>(batch.requests.size()), static_cast<int>(row)},
-            is_exact ? at::kFloat : impl.target.dtype,
-            side * impl.info().vae_factor};
-        const bool is_pasted = made.start && made_by.hires.scale == 1;
-        Image finished = is_pasted ? pasted(image, *made.start) : image;
-        if (!made_by.upscale.empty()) {
-          const Upscaler& upscaler = impl.decoder.upscaler(made_by.upscale);
-          finished = upscaler.enlarge(finished);
-          generation_info.upscale = upscaler.scale();
-        }
-        consume(batch.first + i, {std::move(finished), generation_info, one.cpu()});
+        GeneratedImage image = impl.decode(batch, row, made, row_is_exact[row], embeddings);
+        if (refine) refine(image, i);
+        impl.enlarge(image, batch.requests[row].settings.upscale);
+        consume(batch.first + i, image);
       }
       spdlog::debug("Pictures {} to {}: decoded and passed on in {:.2f} s", batch.first + 1,
                     batch.first + batch.count, decoding.seconds());
+    };
+    if (!batch.requests.front().settings.faces.refine) {
+      background.run([finish] { finish({}); });
+      continue;
+    }
+    background.wait();
+    finish([&](GeneratedImage& image, std::size_t i) {
+      const std::size_t index = batch.first + i;
+      const int face_steps = impl.count_face_steps(requests[index].settings);
+      refine_faces(image, requests[index], embeddings, "Picture " + std::to_string(index + 1),
+                   made.start && made.start->mask ? &*made.start->mask : nullptr,
+                   [&](double share) {
+                     if (observe) observe(done + static_cast<int>(share * face_steps), total);
+                   });
+      done += face_steps;
+      if (observe) observe(done, total);
     });
   }
   background.wait();
+}
+
+void Generator::refine_faces(GeneratedImage& image, const ImageRequest& request,
+                             const EmbeddingTable& embeddings, const std::string& what,
+                             const Image* kept,
+                             const std::function<void(double share)>& observe) const {
+  image.generation_info.faces = impl_->refiner.refine(
+      image.image, request, embeddings, what, kept,
+      [&](const ImageRequest& one, std::size_t done, std::size_t total) {
+        Image made;
+        // Alone in its batch: its bytes depend on nothing else.
+        generate(
+            {one}, embeddings, {1, std::nullopt},
+            [&](std::size_t, const GeneratedImage& face) { made = face.image; },
+            [&](int step, int steps) {
+              const double faces = static_cast<double>(done) + static_cast<double>(step) / steps;
+              observe(total == 0 ? 0 : faces / static_cast<double>(total));
+            });
+        return made;
+      });
 }
 
 }  // namespace sdx

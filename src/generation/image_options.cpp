@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "generation/face_options.h"
 #include "generation/size_text.h"
 #include "sdx/generation/vae_decoder_fields.h"
 #include "sdx/image/decode.h"
@@ -413,6 +414,7 @@ const SettingsTable<ImageOptions>& image_settings() {
     add_place(table);
     add_reading(table);
     add_second_pass(table);
+    add_face_settings(table);
     add_upscale(table);
     return table;
   }();
@@ -436,6 +438,7 @@ ImageRequest make_request(const ImageOptions& options, double guidance_scale, Lo
   if (!options.mask.empty() && options.start_image.empty()) {
     throw UsageError("`mask` needs an `init-image` to keep a part of");
   }
+  check_face_settings(request);
   if (!options.start_image.empty()) {
     auto start = std::make_shared<StartImage>();
     start->image = read_image("init-image", options.start_image);

@@ -177,7 +177,9 @@ constexpr std::string_view kFieldsOfNoEffect[] = {"Model hash",
                                                   "Wildcard negative prompt",
                                                   "Style Selector Enabled",
                                                   "Beta schedule",
-                                                  "Postprocess upscaler hash"};
+                                                  "Postprocess upscaler hash",
+                                                  kFaceDetectorField,
+                                                  "Faces refined"};
 
 /// Fields by how they begin, and what they are of.
 struct FieldGroup {
@@ -301,6 +303,11 @@ Infotext infotext(const ImageRequest& request, const Bundle& bundle,
   const std::string of_loras = lora_hashes(request.settings.loras);
   fields.add_unless(of_loras.empty(), kLoraHashes, of_loras);
   add_settings(fields, options, InfotextPlace::kLast);
+  const RefinedFaces& faces = generation_info.faces;
+  if (!faces.detector.empty()) {
+    fields.add(kFaceDetectorField, faces.detector);
+    fields.add("Faces refined", std::to_string(faces.count));
+  }
   if (!request.settings.upscale.empty()) {
     fields.add("Postprocess upscale by", std::to_string(generation_info.upscale));
     fields.add("Postprocess upscaler hash", upscaler_hash(request.settings.upscale));

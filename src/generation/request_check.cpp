@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "generation/face_options.h"
+#include "generation/not_finite.h"
 #include "generation/pass_plan.h"
 #include "sdx/generation/image_size.h"
 #include "sdx/generation/lora_table.h"
@@ -62,6 +64,7 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
     }
   }
   check_loras_resolved(request);
+  check_face_settings(request);
   check_sizes(settings, info);
   if (settings.start && settings.start->mask && settings.hires.scale > 1) {
     throw UsageError(
@@ -80,6 +83,17 @@ void check_request(const ImageRequest& request, const BundleInfo& info,
     check(request.prompt, PromptRole::kPositive);
     check(request.negative_prompt, PromptRole::kNegative);
   }
+}
+
+void check_latents(const at::Tensor& latents, std::size_t images, const LatentSize& size) {
+  const auto count = static_cast<std::int64_t>(images);
+  if (latents.sizes() == at::IntArrayRef({count, size.channels, size.height, size.width})) {
+    if (!is_finite(latents)) throw DataError("`latents`: values in it are not finite");
+    return;
+  }
+  throw DataError("`latents`: expected " + std::to_string(count) + " × " +
+                  std::to_string(size.channels) + " × " + std::to_string(size.height) + " × " +
+                  std::to_string(size.width) + " values, one set for each picture");
 }
 
 }  // namespace sdx

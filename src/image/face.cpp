@@ -24,18 +24,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Larger pictures are searched at this size: a face of a portrait is still large in it, and the
-// time grows with the area.
-constexpr int kSearchSide_px = 640;
-// A face that is smaller than this part of the shorter side is not whom the portrait is of.
-constexpr double kSmallestFace = 0.1;
 constexpr std::size_t kMaxModelBytes = std::size_t{64} << 20U;
 
 constexpr double kScaleStep = 1.1;
 constexpr int kMinNeighbours = 5;
 
-// On eight photographs the true faces have 0.92 … 1.00; at 0.6 false ones appear.
-constexpr float kYuNetScore = 0.9F;
 constexpr float kYuNetOverlap = 0.3F;
 constexpr int kYuNetCandidates = 5000;
 // The network halves the picture six times.
@@ -95,7 +88,7 @@ struct FaceFinder::Impl {
   virtual ~Impl() = default;
   virtual const char* method() const = 0;
   /// Faces of at least `smallest_px` in an RGB picture, in any order. May throw cv::Exception.
-  virtual std::vector<Face> find(const cv::Mat& pixels, int smallest_px) = 0;
+  virtual std::vector<Face> find(const cv::Mat& pixels, int smallest_px, double confidence) = 0;
   std::mutex mutex;  // both keep their buffers between calls
 };
 
@@ -104,11 +97,12 @@ struct FaceFinder::YuNet : FaceFinder::Impl {
 
   const char* method() const override { return "YuNet"; }
 
-  std::vector<Face> find(const cv::Mat& pixels, int smallest_px) override {
+  std::vector<Face> find(const cv::Mat& pixels, int smallest_px, double confidence) override {
     if (std::min(pixels.cols, pixels.rows) < kYuNetSmallest_px) return {};
     cv::Mat bgr;
     cv::cvtColor(pixels, bgr, cv::COLOR_RGB2BGR);
     detector->setInputSize(pixels.size());
+    detector->setScoreThreshold(static_cast<float>(confidence));
     cv::Mat rows;  // x, y, width, height, five points, score
     detector->detect(bgr, rows);
     std::vector<Face> faces;
@@ -131,7 +125,7 @@ struct FaceFinder::Cascade : FaceFinder::Impl {
 
   const char* method() const override { return "Haar cascade"; }
 
-  std::vector<Face> find(const cv::Mat& pixels, int smallest_px) override {
+  std::vector<Face> find(const cv::Mat& pixels, int smallest_px, double) override {
     cv::Mat grey;
     // Not equalized: the cascade normalizes each window by itself, and equalizing costs faces.
     cv::cvtColor(pixels, grey, cv::COLOR_RGB2GRAY);
@@ -159,10 +153,11 @@ FaceFinder FaceFinder::yunet(const fs::path& file) {
   try {
     auto impl = std::make_unique<YuNet>();
     const cv::Size size(kYuNetSmallest_px, kYuNetSmallest_px);
-    impl->detector = cv::FaceDetectorYN::create(file.string(), "", size, kYuNetScore, kYuNetOverlap,
+    const auto confidence = static_cast<float>(FaceSearch().confidence);
+    impl->detector = cv::FaceDetectorYN::create(file.string(), "", size, confidence, kYuNetOverlap,
                                                 kYuNetCandidates);
     // Only a search shows whether it is YuNet, and the one that this OpenCV understands.
-    impl->find(cv::Mat::zeros(size, CV_8UC3), 1);
+    impl->find(cv::Mat::zeros(size, CV_8UC3), 1, FaceSearch().confidence);
     return FaceFinder(std::move(impl));
   } catch (const cv::Exception& error) {
     throw DataError(
@@ -208,23 +203,24 @@ std::optional<FaceFinder> FaceFinder::installed(const fs::path& file,
   return std::nullopt;
 }
 
-std::vector<Face> FaceFinder::find(const Image& image) const {
+std::vector<Face> FaceFinder::find(const Image& image, const FaceSearch& search) const {
   const int longer = std::max(image.width_px, image.height_px);
   if (longer < 1) return {};
-  const double scale = std::min(1.0, static_cast<double>(kSearchSide_px) / longer);
+  const int side = std::clamp(longer, search.least_side_px, search.most_side_px);
+  const double scale = static_cast<double>(side) / longer;
   const auto scaled = [scale](int length) {
     return std::max(1, static_cast<int>(std::lround(length * scale)));
   };
   Image searched =
-      scale < 1.0 ? resize(image, scaled(image.width_px), scaled(image.height_px)) : image;
+      side != longer ? resize(image, scaled(image.width_px), scaled(image.height_px)) : image;
   const int smallest_px = static_cast<int>(
-      std::lround(kSmallestFace * std::min(searched.width_px, searched.height_px)));
+      std::lround(search.smallest * std::min(searched.width_px, searched.height_px)));
 
   std::vector<Face> faces;
   try {
     const cv::Mat pixels(searched.height_px, searched.width_px, CV_8UC3, searched.rgb.data());
     const std::lock_guard lock(impl_->mutex);
-    faces = impl_->find(pixels, smallest_px);
+    faces = impl_->find(pixels, smallest_px, search.confidence);
   } catch (const cv::Exception& error) {
     throw InternalError(std::string("OpenCV's face finder failed: ") + error.what());
   }

@@ -8,7 +8,8 @@
 
 namespace sdx {
 
-/// The names of the embeddings that a picture's prompts use, the negative one's too, each once.
+/// The names of the embeddings that a picture's prompts use, the negative one's and that of its
+/// faces too, each once.
 /// @param known as in placeholder_names()
 std::vector<std::string> list_embedding_names(const ImageRequest& request,
                                               const EmbeddingSizes& known = {});

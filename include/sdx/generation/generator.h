@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "sdx/device/device.h"
@@ -32,12 +33,19 @@ struct BatchPlace {
   int position = 0;
 };
 
+/// What was done to the faces of a picture, see FaceSettings.
+struct RefinedFaces {
+  std::string detector;  ///< that looked for them: "YuNet"; empty: nobody did
+  int count = 0;         ///< of those that were made anew
+};
+
 /// Everything besides its request that decides a picture's pixels.
 struct GenerationInfo {
   BatchPlace place;
   c10::ScalarType dtype = c10::ScalarType::Float;  ///< in which the networks computed
   int piece_px = 0;  ///< side of the pieces that the VAE decoded for want of memory; 0: whole
   int upscale = 1;   ///< how many times larger ImageSettings::upscale made it
+  RefinedFaces faces = {};
 };
 
 struct GeneratedImage {
@@ -52,7 +60,8 @@ using StepObserver = std::function<void(int done, int total)>;
 
 /// Called with each picture as soon as it is decoded, in the order of the requests, never by two
 /// threads at once. Where there is more than one thread it is another one than the caller's, which
-/// denoises the next batch meanwhile.
+/// denoises the next batch meanwhile; but for pictures whose faces are refined, of which the
+/// caller's does all.
 using ImageConsumer = std::function<void(std::size_t request, const GeneratedImage& image)>;
 
 /// How much is done at once; changes speed and memory only.
@@ -94,8 +103,9 @@ class Generator {
   /// @param embeddings a table, or names of some that are still to be made
   void check(const std::vector<ImageRequest>& requests, const EmbeddingSizes& embeddings) const;
 
-  /// Bytes that denoising one picture takes. An evaluation at the model's native size is measured
-  /// and scaled with the area; attention may take more.
+  /// Bytes that denoising one picture takes, or one of its faces where they are refined. An
+  /// evaluation at the model's native size is measured and scaled with the area; attention may take
+  /// more.
   double estimate_bytes(const ImageSettings& settings) const;
 
   /// How many pictures of these settings keep the processor busy at once, whatever memory is free.
@@ -137,6 +147,13 @@ class Generator {
                     const BatchOptions& batches, BatchSource& source, const ImageConsumer& consume,
                     const StepObserver& observe,
                     const std::optional<at::Tensor>& initial_latents) const;
+
+  /// @param what    for messages: "Picture 3"
+  /// @param kept    of the picture's size, black where it may not change; null: nowhere
+  /// @param observe is told which share of the work is done
+  void refine_faces(GeneratedImage& image, const ImageRequest& request,
+                    const EmbeddingTable& embeddings, const std::string& what, const Image* kept,
+                    const std::function<void(double share)>& observe) const;
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -38,12 +38,15 @@ const SettingsTable<ImageOptions>& image_settings();
 /// The field of an image's text that names the upscaler, as in AUTOMATIC1111's.
 inline constexpr const char* kUpscalerField = "Postprocess upscaler";
 
+/// The field of an image's text that names what found the faces, see RefinedFaces.
+inline constexpr const char* kFaceDetectorField = "Face detector";
+
 /// The request for an image. Reads start image, mask and LoRAs.
 /// @param guidance_scale where none was said
 /// @param loras what the prompt may name; null: LoRAs stay unresolved
-/// @throws UsageError for a mask without a start image, for `lora` without a table; as
-/// decode_image,
-///         naming setting and file; as resolve_loras().
+/// @throws UsageError for a mask without a start image, for `lora` without a table, for a
+///         `face-prompt` without `refine-faces`; as decode_image, naming setting and file; as
+///         resolve_loras().
 ImageRequest make_request(const ImageOptions& options, double guidance_scale,
                           LoraTable* loras = nullptr);
 

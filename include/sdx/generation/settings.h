@@ -43,6 +43,32 @@ struct HiresSettings {
   bool operator==(const HiresSettings&) const = default;
 };
 
+/// Whose name each face gets where several people are in a picture.
+enum class FaceNames {
+  kLeftToRight,  ///< the names as they come in the prompt, the faces from left to right
+  kLikeness,     ///< each face the name that a network finds it most alike
+};
+
+template <>
+inline constexpr std::array kEnumTexts<FaceNames> = {
+    EnumText{FaceNames::kLeftToRight, "left-to-right"}, EnumText{FaceNames::kLikeness, "likeness"}};
+
+/// A pass over the small faces of a finished picture, each enlarged to the model's size by itself:
+/// a model draws a face of few latents badly.
+struct FaceSettings {
+  bool refine = false;
+  /// In place of the picture's prompt; {name} in it stands for the face's own name. Empty: that.
+  std::string prompt;
+  double confidence = 0.3;  ///< see FaceSearch::confidence
+  double strength = 0.4;    ///< see ImageSettings::strength
+  int padding_px = 32;      ///< of the picture around the face, which the model sees with it
+  double blur_px = 4;       ///< standard deviation of the edge between the new face and the picture
+  double share = 0.1;       ///< of the picture's area; a face that takes more stays as it is
+  FaceNames names = FaceNames::kLeftToRight;
+
+  bool operator==(const FaceSettings&) const = default;
+};
+
 /// All settings that decide a picture, besides its prompts and seeds.
 struct ImageSettings {
   SamplerSettings sampler;
@@ -71,6 +97,7 @@ struct ImageSettings {
   std::shared_ptr<const StartImage> start;
   double strength = 0.75;  ///< with `start`: share of the steps that are taken, 0 … 1
   HiresSettings hires;
+  FaceSettings faces;  ///< after `hires`, before `upscale`
   /// The network that makes the finished picture larger, see Upscaler: a file, or the name of one
   /// among the models. Empty: none.
   std::string upscale;

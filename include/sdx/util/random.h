@@ -23,6 +23,7 @@ enum class RandomPurpose : std::uint32_t {
   kJudge = 5,           ///< index: 0; the noise by which prompts are told apart
   kDynamicPrompt = 6,   ///< index: 0; the choices of a dynamic prompt
   kSamplerNoise = 7,    ///< index: draw (step) of the sampler; the seed itself is the image's
+  kFaceSeed = 8,        ///< index: the face, from the left; the seed of its pass
 };
 
 /// The random numbers of one (seed, purpose, index): cheap to make, never shared.

@@ -145,6 +145,8 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
       add_words_of_loras(prompt.prompt, loras, embeddings);
       prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
       prompt.negative = bracket_bare_names(prompt.negative, embeddings);
+      std::string& of_faces = prompt.settings.faces.prompt;
+      of_faces = bracket_bare_names(of_faces, embeddings);
     }
     for (ImageJob& job : make_jobs(prompt, settings)) jobs.push_back(std::move(job));
   }

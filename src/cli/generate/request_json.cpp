@@ -168,7 +168,9 @@ Json to_json(const GeneratedImage& image) {
           {"position", info.place.position},
           {"precision", static_cast<int>(info.dtype)},
           {"piece", info.piece_px},
-          {"upscale", info.upscale}};
+          {"upscale", info.upscale},
+          {"face_detector", info.faces.detector},
+          {"faces", info.faces.count}};
 }
 
 GeneratedImage read_generated_image(const Json& json) {
@@ -177,6 +179,7 @@ GeneratedImage read_generated_image(const Json& json) {
   info.dtype = static_cast<c10::ScalarType>(json.at("precision").get<int>());
   info.piece_px = json.at("piece");
   info.upscale = json.at("upscale");
+  info.faces = {json.at("face_detector"), json.at("faces")};
   return {read_image(json.at("image")), info, read_tensor(json.at("latents"))};
 }
 
