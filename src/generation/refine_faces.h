@@ -24,18 +24,20 @@ ImageSettings make_face_settings(const ImageSettings& picture, const BundleInfo&
                                  std::shared_ptr<const StartImage> start);
 
 /// The request of a face's pass, see make_face_settings().
-/// @param prompts of all faces, see list_face_prompts()
+/// @param prompt see make_face_prompt()
 ImageRequest make_face_request(const ImageRequest& picture, const BundleInfo& info,
                                const FacePart& part, const std::string& prompt,
                                std::shared_ptr<const StartImage> start);
 
-/// The names that faces may have: those of ImageSettings::faces' prompt, else the picture's.
+/// The names that faces may have: those of FaceSettings::prompt, else, and where that has {name},
+/// those of the picture's prompt.
 std::vector<std::string> list_face_names(const ImageRequest& request, const EmbeddingSizes& known);
 
-/// The prompt of the face of one name, see keep_one_name().
-/// @param others names that other faces of the picture have
+/// The prompt of the face of one of these names: FaceSettings::prompt with it in the place of
+/// {name}, else that prompt or the picture's without the other names, see keep_one_name().
+/// @param name empty if there are none
 std::string make_face_prompt(const ImageRequest& request, const std::string& name,
-                             const std::vector<std::string>& others, const EmbeddingSizes& known);
+                             const EmbeddingSizes& known);
 
 /// Finds the small faces of pictures, and has each made anew.
 class FaceRefiner {

@@ -48,7 +48,13 @@ bool nothing_given(const std::string& /*key*/) { return false; }
 }  // namespace
 
 TEST_CASE("image options: what an image's text says gives the request again") {
-  const ImageOptions options = unusual();
+  const bool has_faces = GENERATE(false, true);
+  ImageOptions options = unusual();
+  if (has_faces) {
+    options.settings.tile = false;
+    options.settings.faces = {true,   "a face: {name}, \"smiling\"", 0.25, 0.625, 7, 2.5,
+                              0.0625, FaceNames::kLikeness};
+  }
   const ImageRequest request = make_request(options, 7);
   const Infotext written = infotext(request, tiny_bundle(), {}, "sdx", {});
   ImageOptions read;

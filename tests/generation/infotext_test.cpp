@@ -41,6 +41,22 @@ TEST_CASE("generation: infotext is what AUTOMATIC1111 writes and reads", "[gener
   CHECK_THAT(write_text(request("snow")), !ContainsSubstring("Negative prompt"));
 }
 
+TEST_CASE("generation: infotext names what was done to faces", "[generation]") {
+  auto made = request("snow");
+  made.settings.faces.prompt = "unused";
+  CHECK_THAT(write_text(made), !ContainsSubstring("Face") && !ContainsSubstring("Refine faces"));
+  made.settings.faces = {true, "a face, smiling",        0.25, 0.5, 7, 2.5,
+                         0.2,  sdx::FaceNames::kLikeness};
+  sdx::GenerationInfo done;
+  done.faces = {"YuNet", 2};
+  CHECK_THAT(write_text(made, done),
+             ContainsSubstring("RNG: Philox, Refine faces: True, Face prompt: \"a face, smiling\", "
+                               "Face names: likeness, Face strength: 0.5, Face share: 0.2, Face "
+                               "confidence: 0.25, Face padding: 7, Face blur: 2.5, Face detector: "
+                               "YuNet, Faces refined: 2, Version"));
+  CHECK(sdx::list_not_taken_over(sdx::parse_infotext(write_text(made, done))).empty());
+}
+
 TEST_CASE("generation: infotext names every setting that is not the usual one", "[generation]") {
   auto made = request("snow");
   made.variation_seed = 3;

@@ -189,6 +189,41 @@ TEST_CASE("image: of two faces the larger comes first", "[image][needs-data]") {
   }
 }
 
+TEST_CASE("image: a small face is found where a search looks for it", "[image]") {
+  Image scene = plain_image(1600, 900, {150, 180, 170});
+  const Image photograph = decode_image(kAstronaut).image;
+  const Image small = resize(photograph, 130, 185);  // its face has 35 pixels
+  for (int y = 0; y < small.height_px; ++y) {
+    for (int x = 0; x < small.width_px; ++x) {
+      set_colour(scene, 1100 + x, 300 + y, colour_at(small, x, y));
+    }
+  }
+  for (const FaceFinder& faces : finders()) {
+    INFO(faces.method());
+    CHECK(faces.find(scene).empty());
+    const std::vector<Rect> found = boxes(faces.find(scene, {0.3, 0.02, 512, 1280}));
+    REQUIRE(found.size() == 1);
+    CHECK(std::abs(found[0].x_px + found[0].width_px / 2 - 1160) <= 6);
+    CHECK(std::abs(found[0].y_px + found[0].height_px / 2 - 344) <= 8);
+    CHECK(faces.find(scene, {0.3, 0.06, 512, 1280}).empty());
+    // A picture that is too small to see anything in is searched at a larger size.
+    const Image tiny = resize(crop(scene, {1000, 250, 320, 270}), 160, 135);
+    CHECK(boxes(faces.find(tiny, {0.3, 0.02, 512, 1280})).size() == 1);
+  }
+}
+
+TEST_CASE("image: YuNet finds faces of the confidence that a search asks for",
+          "[image][needs-data]") {
+  if (!fs::exists(kYuNetFile)) SDX_SKIP("the face detector in shared/data is not here");
+  const FaceFinder faces = FaceFinder::yunet(kYuNetFile);
+  const Image photograph = decode_image(kAstronaut).image;
+  const Image blurred = resize(resize(photograph, 36, 51), 360, 512);
+  for (const Face& face : faces.find(blurred, {0.05, 0.1, 1, 640})) CHECK(face.score >= 0.05);
+  CHECK_FALSE(faces.find(blurred, {0.05, 0.1, 1, 640}).empty());
+  CHECK(faces.find(blurred, {1, 0.1, 1, 640}).empty());
+  CHECK(faces.find(photograph).size() == 1);  // the next search is as strict as ever
+}
+
 TEST_CASE("image: where there is no face none is found", "[image]") {
   for (const FaceFinder& faces : finders()) {
     INFO(faces.method());

@@ -40,6 +40,7 @@ TEST_CASE("util: the purposes keep their numbers", "[util]") {
   CHECK(static_cast<int>(RandomPurpose::kFixedBatch) == 4);
   CHECK(static_cast<int>(RandomPurpose::kDynamicPrompt) == 6);
   CHECK(static_cast<int>(RandomPurpose::kSamplerNoise) == 7);
+  CHECK(static_cast<int>(RandomPurpose::kFaceSeed) == 8);
 }
 
 TEST_CASE("util: seed, purpose and index each make another stream", "[util]") {

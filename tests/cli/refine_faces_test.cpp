@@ -1,0 +1,284 @@
+// sdx-generate --refine-faces: small faces of the finished picture, made anew one by one.
+
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "sdx/image/decode.h"
+#include "sdx/image/metadata.h"
+#include "sdx/image/png.h"
+#include "sdx/model/identity_network.h"
+#include "sdx/model/upscaler.h"
+#include "sdx/tensor/safetensors.h"
+#include "support/face_scene.h"
+#include "support/mini_bundle.h"
+#include "support/run.h"
+#include "support/skip.h"
+#include "support/temp_folder.h"
+
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+using sdx::Image;
+using sdx::test::kLeftFace;
+using sdx::test::kRightFace;
+using sdx::test::RunResult;
+using Words = std::vector<std::string>;
+
+namespace {
+
+const fs::path kYuNet = fs::path(SDX_SHARED_DATA) / "models" / "face_detection_yunet_2022mar.onnx";
+
+/// A folder with a scene of two people, and two names of the built-in model.
+class FacePlace {
+ public:
+  /// @param detector YuNet's file; empty: the cascade
+  explicit FacePlace(fs::path detector = {}) : detector_(std::move(detector)) {
+    sdx::write_png(path("scene.png"), sdx::test::two_people());
+    fs::create_directory(path("embeddings"));
+    double value = 0.02;
+    for (const char* name : {"Ada", "Ben"}) {
+      sdx::write_safetensors(path("embeddings") / (std::string(name) + ".safetensors"),
+                             {{"emb_params", at::full({1, 128}, value)}});
+      value = -value;
+    }
+  }
+
+  fs::path path(const std::string& name) const { return folder_.path() / name; }
+
+  RunResult run(Words arguments) const {
+    sdx::test::Run command;
+    command.tool = "sdx-generate";
+    arguments.insert(arguments.end(), {"--model", "mini"});
+    command.arguments = std::move(arguments);
+    command.folder = folder_.path();
+    command.prepare = [detector = detector_.string()] {
+      ::setenv("SDX_FACE_DETECTOR", detector.c_str(), 1);
+    };
+    return sdx::test::run(command);
+  }
+
+  /// The pictures of a run.
+  std::vector<fs::path> make_all(Words more) {
+    const std::string out = "out" + std::to_string(++runs_);
+    more.insert(more.end(), {"--out", out});
+    const RunResult result = run(more);
+    said_ = result.err;
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(path(out))) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  /// The one picture of a run over the scene, which changes little.
+  fs::path make(const std::string& prompt, const Words& more) {
+    Words arguments = {prompt, "--init-image", "scene.png", "--size", "416x256", "--strength",
+                       "0.05", "--steps",      "10",        "--seed", "3"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return make_all(arguments).front();
+  }
+  fs::path refine(const std::string& prompt, const Words& more = {}) {
+    Words arguments = {"--refine-faces", "--face-padding", "16"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return make(prompt, arguments);
+  }
+
+  const std::string& said() const { return said_; }
+
+  std::string refuse(int exit_code, const Words& more) const {
+    Words arguments = {"a man", "--out", "refused", "--steps", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const RunResult result = run(arguments);
+    CHECK(result.exit_code == exit_code);
+    CHECK((!fs::exists(path("refused")) || fs::is_empty(path("refused"))));
+    return result.err;
+  }
+
+ private:
+  sdx::test::TempFolder folder_;
+  fs::path detector_;
+  std::string said_;
+  int runs_ = 0;
+};
+
+std::string text_of(const fs::path& file) { return sdx::read_parameters(file).value(); }
+
+/// The pixels of the middle of a face.
+std::vector<std::uint8_t> pixels(const fs::path& file, const sdx::Rect& face) {
+  return sdx::crop(sdx::decode_image(file).image,
+                   {face.x_px + 10, face.y_px + 10, face.width_px - 20, face.height_px - 20})
+      .rgb;
+}
+
+/// How many bytes differ farther than 30 pixels from both faces.
+int count_other_changes(const fs::path& a, const fs::path& b) {
+  const Image one = sdx::decode_image(a).image;
+  const Image two = sdx::decode_image(b).image;
+  REQUIRE(one.rgb.size() == two.rgb.size());
+  const auto is_near = [](const sdx::Rect& face, int x, int y) {
+    return x > face.x_px - 30 && x < face.x_px + face.width_px + 30 && y > face.y_px - 30 &&
+           y < face.y_px + face.height_px + 30;
+  };
+  int count = 0;
+  for (std::size_t i = 0; i < one.rgb.size(); ++i) {
+    const int x = static_cast<int>(i / 3) % one.width_px;
+    const int y = static_cast<int>(i / 3) / one.width_px;
+    if (one.rgb[i] != two.rgb[i] && !is_near(kLeftFace, x, y) && !is_near(kRightFace, x, y)) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("refine faces: the faces change, all else keeps its bytes, and it is made again") {
+  FacePlace place;
+  const fs::path base = place.make("a man", {});
+  const fs::path refined = place.refine("a man");
+  CHECK(pixels(refined, kLeftFace) != pixels(base, kLeftFace));
+  CHECK(pixels(refined, kRightFace) != pixels(base, kRightFace));
+  CHECK(count_other_changes(base, refined) == 0);
+  CHECK_THAT(text_of(refined),
+             ContainsSubstring("Refine faces: True, Face strength: 0.4, Face share: 0.1, Face "
+                               "confidence: 0.3, Face padding: 16, Face blur: 4, Face detector: "
+                               "Haar cascade, Faces refined: 2, Version:"));
+  CHECK_THAT(text_of(base), !ContainsSubstring("Face"));
+
+  const fs::path again =
+      place.make_all({"--from-image", refined.string(), "--init-image", "scene.png"}).front();
+  const bool is_same = sdx::test::read_bytes(again) == sdx::test::read_bytes(refined);
+  CHECK(is_same);
+  CHECK_THAT(place.said(), !ContainsSubstring("not taken over"));
+  // Each setting is taken from the picture, and can be typed over it.
+  const fs::path all = place.refine(
+      "a man", {"--face-prompt", "a woman: \"smiling\"", "--face-strength", "0.55", "--face-share",
+                "0.08", "--face-blur", "2.5", "--face-confidence", "0.7"});
+  const fs::path all_again =
+      place.make_all({"--from-image", all.string(), "--init-image", "scene.png"}).front();
+  const bool are_same = sdx::test::read_bytes(all_again) == sdx::test::read_bytes(all);
+  CHECK(are_same);
+  CHECK(pixels(all, kLeftFace) != pixels(refined, kLeftFace));
+  const fs::path without = place
+                               .make_all({"--from-image", all.string(), "--init-image", "scene.png",
+                                          "--refine-faces=false", "--face-prompt", ""})
+                               .front();
+  CHECK(sdx::decode_image(without).image.rgb == sdx::decode_image(base).image.rgb);
+}
+
+TEST_CASE("refine faces: each face has its own name, from the left, and its own noise") {
+  FacePlace place;
+  const fs::path both = place.refine("<Ada> and <Ben>");
+  const fs::path ada = place.refine("<Ada> and <Ben>", {"--face-prompt", "<Ada>"});
+  const fs::path ben = place.refine("<Ada> and <Ben>", {"--face-prompt", "<Ben>"});
+  CHECK(pixels(both, kLeftFace) == pixels(ada, kLeftFace));
+  CHECK(pixels(both, kRightFace) != pixels(ada, kRightFace));
+  CHECK(pixels(both, kRightFace) == pixels(ben, kRightFace));
+  CHECK(pixels(both, kLeftFace) != pixels(ben, kLeftFace));
+  CHECK_THAT(text_of(ada), ContainsSubstring("Face prompt: <Ada>"));
+  // An embedding of the faces alone is named, too.
+  const fs::path alone = place.refine("a man", {"--face-prompt", "<Ben>"});
+  CHECK_THAT(text_of(alone), ContainsSubstring("TI hashes: \"Ben: "));
+}
+
+TEST_CASE("refine faces: in a batch each picture has its own, and is made again in its place") {
+  FacePlace place;
+  const std::vector<fs::path> files =
+      place.make_all({"a man", "--init-image", "scene.png", "--size", "416x256", "--strength",
+                      "0.05", "--steps", "10", "--seed", "3", "--count", "2", "--batch", "2",
+                      "--refine-faces", "--face-padding", "16"});
+  REQUIRE(files.size() == 2);
+  CHECK_THAT(text_of(files[1]),
+             ContainsSubstring("Batch pos: 1") && ContainsSubstring("Faces refined: 2"));
+  CHECK(pixels(files[0], kLeftFace) != pixels(files[1], kLeftFace));
+  const fs::path again =
+      place.make_all({"--from-image", files[1].string(), "--init-image", "scene.png"}).front();
+  const bool is_same = sdx::test::read_bytes(again) == sdx::test::read_bytes(files[1]);
+  CHECK(is_same);
+}
+
+TEST_CASE("refine faces: what a mask keeps stays, and the picture is enlarged afterwards") {
+  FacePlace place;
+  Image mask = sdx::test::plain_image(416, 256, {0, 0, 0});
+  sdx::test::paste(mask, sdx::test::plain_image(208, 256, {255, 255, 255}), 208, 0);
+  sdx::write_png(place.path("mask.png"), mask);
+  const fs::path base = place.make("a man", {"--mask", "mask.png"});
+  const fs::path refined = place.refine("a man", {"--mask", "mask.png"});
+  CHECK_THAT(text_of(refined), ContainsSubstring("Faces refined: 1"));
+  CHECK(pixels(refined, kLeftFace) == pixels(base, kLeftFace));
+  CHECK(pixels(refined, kLeftFace) == pixels(place.path("scene.png"), kLeftFace));
+  CHECK(pixels(refined, kRightFace) != pixels(base, kRightFace));
+
+  const fs::path upscaler = fs::path(SDX_TEST_DATA) / "upscalers" / "x2.pth";
+  const fs::path small = place.refine("a man");
+  const fs::path large = place.refine("a man", {"--upscale", upscaler.string()});
+  const Image expected = sdx::Upscaler(upscaler, c10::Device(c10::DeviceType::CPU))
+                             .enlarge(sdx::decode_image(small).image);
+  const Image found = sdx::decode_image(large).image;
+  REQUIRE(found.rgb.size() == expected.rgb.size());
+  int largest = 0;
+  for (std::size_t i = 0; i < found.rgb.size(); ++i) {
+    largest = std::max(largest, std::abs(found.rgb[i] - expected.rgb[i]));
+  }
+  CHECK(largest <= 1);
+}
+
+TEST_CASE("refine faces: where there is no small face, that is said and the picture is kept") {
+  FacePlace place;
+  const auto make = [&place](const Words& more) {
+    Words arguments = {"a pattern of stars", "--steps", "4", "--seed", "4"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return place.make_all(arguments).front();
+  };
+  const Image base = sdx::decode_image(make({})).image;
+  const fs::path none = make({"--refine-faces"});
+  CHECK_THAT(place.said(), ContainsSubstring("Picture 1: no face found (Haar cascade), so it stays "
+                                             "as it is\n"));
+  CHECK(sdx::decode_image(none).image.rgb == base.rgb);
+  CHECK_THAT(text_of(none), ContainsSubstring("Faces refined: 0"));
+  place.refine("a man", {"--face-share", "0.001"});
+  CHECK_THAT(place.said(), ContainsSubstring("Picture 1: none of its 2 faces is to be refined"));
+}
+
+TEST_CASE("refine faces: the bar and the previews go on through the faces") {
+  FacePlace place;
+  place.refine("a man", {"--preview-every", "2"});
+  CHECK_THAT(place.said(), ContainsSubstring("Generating 5/5"));
+  CHECK_THAT(place.said(), ContainsSubstring("preview.png"));
+}
+
+TEST_CASE("refine faces: settings that cannot be are refused before the work") {
+  const FacePlace place;
+  CHECK_THAT(place.refuse(64, {"--face-prompt", "a face"}),
+             ContainsSubstring("--face-prompt needs --refine-faces"));
+  for (const auto& [option, value] : {std::pair{"--face-strength", "1.1"},
+                                      {"--face-strength", "-0.1"},
+                                      {"--face-strength", "nan"},
+                                      {"--face-share", "2"},
+                                      {"--face-confidence", "-1"}}) {
+    CHECK_THAT(place.refuse(64, {"--refine-faces", option, value}),
+               ContainsSubstring(std::string(option) + ": expected a number from 0 to 1, found"));
+  }
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-padding", "-1"}),
+             ContainsSubstring("--face-padding: expected a whole number from 0 to 65536, found"));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-blur", "-0.5"}),
+             ContainsSubstring("--face-blur: expected a number from 0 to 200, found"));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-names", "right"}),
+             ContainsSubstring("--face-names: expected left-to-right or likeness"));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--tile"}),
+             ContainsSubstring("--tile and --refine-faces"));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-prompt", "{name} smiling"}),
+             ContainsSubstring("--face-prompt: {name}"));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-prompt", "<lora:style:1>"}),
+             ContainsSubstring("--face-prompt: \"<lora:style:1>\""));
+  CHECK_THAT(place.refuse(64, {"--refine-faces", "--face-prompt", "<Nobody>"}),
+             ContainsSubstring("<Nobody>"));
+  const FacePlace missing("nowhere.onnx");
+  CHECK_THAT(missing.refuse(66, {"--refine-faces"}), ContainsSubstring("nowhere.onnx"));
+}
