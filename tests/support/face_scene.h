@@ -29,17 +29,18 @@ inline Image empty_scene(int width, int height) {
 }
 
 /// Where the faces of two_people() are, about.
-inline constexpr Rect kLeftFace{76, 62, 41, 46};
-inline constexpr Rect kRightFace{276, 62, 41, 46};
+inline constexpr Rect kLeftFace{75, 87, 50, 50};
+inline constexpr Rect kRightFace{285, 87, 50, 50};
 
-/// A scene of 416×256 pixels with the repository's photograph (tests/data/face/README.md) twice.
+/// A scene of 416×256 pixels with the head of the repository's photograph
+/// (tests/data/face/README.md) twice.
 inline Image two_people() {
   const Image photograph =
       decode_image(std::filesystem::path(SDX_TEST_DATA) / "face" / "portrait.jpg").image;
   Image scene = empty_scene(416, 256);
-  const Image small = resize(photograph, 150, 213);
-  paste(scene, small, 28, 36);
-  paste(scene, small, 228, 36);
+  const Image head = resize(crop(photograph, {60, 30, 210, 200}), 105, 100);
+  paste(scene, head, 48, 70);
+  paste(scene, head, 258, 70);
   return scene;
 }
 

@@ -213,6 +213,7 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
   if (gpus.size() < 2 && !target) target = compute_target(common);
   if (source) {
     say_what_lacks(*source, options.image);
+    say_face_detector(*source, options.image, bundle);
     say_bare_embeddings(*source, embeddings, jobs);
     say_other_loras(*source, jobs);
     if (target) say_precision(*source, std::string(precision_name(target->dtype)));

@@ -9,6 +9,7 @@
 #include "sdx/generation/embedding_names.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/generation/vae_decoder_fields.h"
+#include "sdx/image/face.h"
 #include "sdx/image/metadata.h"
 #include "sdx/prompt/networks.h"
 #include "sdx/scheduler/sampler_names.h"
@@ -42,6 +43,16 @@ void say_precision(const SourceImage& source, const std::string& now) {
   if (then == now || !is_plain_text(then)) return;
   say(source.file + " was computed in " + then + ", this is in " + now +
       ": pixels will differ a little; --dtype " + then + " makes the same ones");
+}
+
+void say_face_detector(const SourceImage& source, const ImageOptions& options,
+                       const Bundle& bundle) {
+  const std::string then = source.origin.infotext.field(kFaceDetectorField).value_or("");
+  if (!options.settings.faces.refine || then.empty()) return;
+  const auto finder = FaceFinder::installed({}, bundle.folder());
+  if (!finder || then == finder->method()) return;
+  say(source.file + ": its faces were found by " + (is_plain_text(then) ? then : in_quotes(then)) +
+      ", here the " + finder->method() + " looks for them, and may find others");
 }
 
 /// Says so if the picture was decoded by a tiny autoencoder, and the new one will not be by the

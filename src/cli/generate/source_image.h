@@ -29,6 +29,10 @@ SourceImage read_source(const std::string& file);
 /// @param now in which type the networks compute
 void say_precision(const SourceImage& source, const std::string& now);
 
+/// Says if the faces of the picture were found by another detector than the one here.
+void say_face_detector(const SourceImage& source, const ImageOptions& options,
+                       const Bundle& bundle);
+
 /// Says what the picture states and the new one will not have.
 void say_what_lacks(const SourceImage& source, const ImageOptions& options);
 
