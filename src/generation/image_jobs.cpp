@@ -71,7 +71,7 @@ constexpr ForeignName kForeignNames[] = {
     {"seed_resize_from_w", "noise of another size is not taken; leave it out", "0"},
     {"batch_size", "`count` N makes N pictures of each line", "1"},
     {"n_iter", "`count` N makes N pictures of each line", "1"},
-    {"restore_faces", "faces are not restored afterwards here; leave it out", "false"},
+    {"restore_faces", "`refine-faces` goes over small faces", "false"},
     {"do_not_save_samples", "every picture is written; leave it out", "false"},
     {"do_not_save_grid", "no grid is made without `grid`", "*"},
     {"enable_hr", "`hires` 2 makes the second pass", "false"},

@@ -354,7 +354,7 @@ TEST_CASE("prompt lines: AUTOMATIC1111's -1 is any seed, and names of ours are u
 TEST_CASE("prompt lines: AUTOMATIC1111's names that we lack have a sentence each") {
   const Workplace place;
   for (const auto& [words, sentence] : std::vector<std::pair<std::string, std::string>>{
-           {"--restore_faces true", "faces are not restored"},
+           {"--restore_faces true", "--refine-faces goes over small faces"},
            {"--restore_faces", "faces are not restored"},
            {"--batch_size 4", "--count N makes N pictures"},
            {"--n_iter 2", "--count N makes N pictures"},
