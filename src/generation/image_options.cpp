@@ -62,8 +62,10 @@ std::string sigmas_text(const ImageOptions& options) {
 }
 
 void parse_sampler_name(ImageOptions& options, const std::string& text) {
+  options.sampler.reset();
+  if (text == "auto") return;
   const SamplerChoice choice = parse_sampler_choice(text);
-  options.settings.sampler.sampler = choice.sampler;
+  options.sampler = choice.sampler;
   if (choice.schedule) options.settings.sampler.schedule = *choice.schedule;
 }
 
@@ -80,6 +82,12 @@ void parse_guidance(ImageOptions& options, const std::string& text) {
     if (!value || !std::isfinite(*value)) throw SettingError("cfg", "auto or a number", text);
   }
   options.guidance_scale = value;
+}
+
+std::vector<std::string> sampler_texts() {
+  std::vector<std::string> texts = enum_texts<SamplerKind>();
+  texts.emplace_back("auto");
+  return texts;
 }
 
 bool is_custom(const ImageOptions& options) {
@@ -118,14 +126,16 @@ void add_sampling(Table& table) {
       .add_spelled(
           "sampler",
           [](const ImageOptions& options) {
-            return std::string(to_string(options.settings.sampler.sampler));
+            return std::string(options.sampler ? to_string(*options.sampler) : "auto");
           },
-          parse_sampler_name, "Sampler: " + names_of_samplers() + "; `list-samplers` explains them")
-      .may_be(enum_texts<SamplerKind>())
+          parse_sampler_name,
+          "Sampler: " + names_of_samplers() +
+              "; auto: the model's advice; `list-samplers` explains them")
+      .may_be(sampler_texts())
       .also({"sampler_name", "sampler_index"})
       .in_images(kBeforeModel, "Sampler")
       .shown_in_images([](const ImageOptions& options) {
-        return std::string(display_name(options.settings.sampler.sampler));
+        return std::string(display_name(options.sampler.value_or(SamplingAdvice{}.sampler)));
       });
   table
       .add_spelled(
@@ -419,7 +429,8 @@ const SettingsTable<ImageOptions>& image_settings() {
   return kTable;
 }
 
-ImageRequest make_request(const ImageOptions& options, double guidance_scale, LoraTable* loras) {
+ImageRequest make_request(const ImageOptions& options, const SamplingAdvice& advice,
+                          LoraTable* loras) {
   ImageRequest request;
   request.prompt = options.prompt;
   request.negative_prompt = options.negative;
@@ -427,7 +438,8 @@ ImageRequest make_request(const ImageOptions& options, double guidance_scale, Lo
   request.variation_seed = options.variation_seed;
   request.variation_strength = options.variation_strength;
   request.settings = options.settings;
-  request.settings.guidance_scale = options.guidance_scale.value_or(guidance_scale);
+  request.settings.guidance_scale = options.guidance_scale.value_or(advice.guidance_scale);
+  request.settings.sampler.sampler = options.sampler.value_or(advice.sampler);
   if (loras != nullptr) {
     resolve_loras(request, options.loras, *loras);
   } else if (!options.loras.empty()) {
@@ -451,6 +463,7 @@ ImageOptions to_options(const ImageRequest& request) {
   options.negative = request.negative_prompt;
   options.seed = request.seed;
   options.guidance_scale = request.settings.guidance_scale;
+  options.sampler = request.settings.sampler.sampler;
   options.variation_seed = request.variation_seed;
   options.variation_strength = request.variation_strength;
   options.settings = request.settings;

@@ -340,6 +340,9 @@ void show_model(const ModelArguments& arguments) {
                        describe_levels(noise));
   line("text", "width " + std::to_string(info.context_width()) + ", " +
                    std::to_string(info.text_layers()) + " layers");
+  line("advises", "--cfg " + short_number(info.advice.guidance_scale) + ", --sampler " +
+                      std::string(to_string(info.advice.sampler)) + ", --init " +
+                      in_quotes(info.init_text));
   for (const PartSummary& part : parts) {
     line(part.name, part.parameters == 0 ? "weights inside of the program"
                                          : padded(count_text(part.parameters) + " parameters", 22) +

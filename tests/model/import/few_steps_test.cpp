@@ -22,7 +22,7 @@ TEST_CASE("model: a file whose metadata say Turbo or Lightning has trailing step
     INFO(value);
     const sdx::ImportReport report = import(key, value);
     CHECK(report.info.noise_schedule.timestep_spacing == sdx::TimestepSpacing::kTrailing);
-    CHECK(report.info.guidance_scale == 1);
+    CHECK(report.info.advice.guidance_scale == 1);
     REQUIRE(report.remarks.size() == 1);
     CHECK_THAT(report.remarks[0], ContainsSubstring(value) && ContainsSubstring("trailing"));
   }
@@ -31,7 +31,7 @@ TEST_CASE("model: a file whose metadata say Turbo or Lightning has trailing step
     INFO(value);
     const sdx::ImportReport report = import(key, value);
     CHECK_FALSE(report.info.noise_schedule.timestep_spacing);
-    CHECK(report.info.guidance_scale == 7);
+    CHECK(report.info.advice.guidance_scale == 7);
     CHECK(report.remarks.empty());
   }
 }
