@@ -107,7 +107,7 @@ void add_sampling(Table& table) {
   table
       .add(kSamplingPresetKey, &ImageOptions::preset,
            "Set `sampler`, `schedule`, `steps` and `cfg` for a model of few steps: lcm, turbo, "
-           "lightning, hyper; these options override it")
+           "lightning, hyper, tcd; these options override it")
       .of_one_call();
   table
       .add("steps", sampler_member(&SamplerSettings::steps), "Number of denoising steps, 1 or more")
