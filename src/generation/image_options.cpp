@@ -115,7 +115,7 @@ void add_sampling(Table& table) {
   table
       .add(kSamplingPresetKey, &ImageOptions::preset,
            "Set `sampler`, `schedule`, `steps` and `cfg` for a model of few steps: lcm, turbo, "
-           "lightning, hyper; these options override it")
+           "lightning, hyper, tcd; these options override it")
       .of_one_call();
   table
       .add("steps", sampler_member(&SamplerSettings::steps), "Number of denoising steps, 1 or more")
@@ -199,7 +199,7 @@ void add_sampling(Table& table) {
   table
       .add("vae-approx", nested(kSettings, &ImageSettings::vae_approx),
            "Decode by this tiny autoencoder (TAESD, TAESDXL), a file or its name among the models")
-      .names(SettingValue::kFile)
+      .path()
       .in_images(kBehindModel, kVaeDecoderField,
                  [](const ImageOptions& options) { return !options.settings.vae_approx.empty(); })
       .shown_in_images([](const ImageOptions&) { return std::string(kTinyDecoder); })
@@ -396,7 +396,7 @@ void add_upscale(Table& table) {
       .add("upscale", nested(kSettings, &ImageSettings::upscale),
            "Make the finished picture larger by this ESRGAN network: a file, or its name among the "
            "models")
-      .names(SettingValue::kFile)
+      .path()
       .in_images(kLast, kUpscalerField,
                  [](const ImageOptions& options) { return !options.settings.upscale.empty(); })
       .shown_in_images(

@@ -141,14 +141,10 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, const SamplingAd
                                     .dump(-1, ' ', false, Json::error_handler_t::replace);
       prompt.seed = any_seed + repeats[prompt.prompt + "\n" + asked]++;
     }
-    if (options.bare_names) {
-      add_words_of_loras(prompt.prompt, loras, embeddings);
-      prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
-      prompt.negative = bracket_bare_names(prompt.negative, embeddings);
-    }
+    if (options.bare_names) bracket_known_names(prompt, embeddings, loras);
     for (ImageJob& job : make_jobs(prompt, settings)) jobs.push_back(std::move(job));
   }
-  add_words_of_loras(loras, embeddings);
+  add_words_of_loras(jobs, loras, embeddings);
   return jobs;
 }
 
