@@ -145,7 +145,7 @@ TEST_CASE("preview: a terminal that shows pictures gets each in the place of the
          ++seen) {
       const std::size_t begin = at + 7;
       at = sixel.find("\x1b\\", begin) + 2;
-      CHECK(sixel.substr(at, 9) ==
+      CHECK(sixel.substr(at, 8) ==
             "\x1b"
             "8\x1b[10B\r");
       // As large as ten lines of twelve pixels, and the preview that kitty got.

@@ -24,7 +24,8 @@ inline int largest_difference(const Image& a, const Image& b) {
 
 /// Peak signal-to-noise ratio of pictures of 0 … 255; 99 if they are equal.
 inline double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
+  const at::Tensor difference = a.to(at::kDouble).sub(b.to(at::kDouble));
+  const double squared = difference.pow(2).mean().item<double>();
   return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
 }
 
