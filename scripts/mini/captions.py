@@ -16,6 +16,7 @@ from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRA
 
 NAME, OTHER = "\x00", "\x01"
 CORRECTED_SHARE = .22  # of the captions with a name
+EXPRESSION_SHARE = .6  # of the captions, whatever else they say: a mouth is small, and learnt late
 
 IDENTITY_CLASSES = {"sex": SEXES, "skin": tuple(SKINS), "hair_colour": tuple(HAIR_COLOURS), "hair": HAIRS, "beard": BEARDS,
                     "glasses": GLASSES, "frame": tuple(FRAMES), "eyes": tuple(EYES), "marks": MARKS}
@@ -292,7 +293,7 @@ def context_phrases(context, rng, skip, share):
     phrases, said = [], {}
     for key, table in PHRASES.items():
         value = context[key]
-        if key in skip or value not in table or rng.random() >= (share if key != "expression" else share * .6):
+        if key in skip or value not in table or rng.random() >= (share if key != "expression" else EXPRESSION_SHARE):
             continue
         phrases.append(rng.choice(table[value]))
         said[key] = value

@@ -5,6 +5,7 @@ written every few minutes. More --steps than before bring the rate up again.
 """
 
 import argparse
+import itertools
 import random
 import time
 
@@ -13,13 +14,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from conditioning import Batch, NameMapper, embed
+from focus import draw_chance, place_weights
 from latents import Latents, who_and_what
 from model import make_scheduler, make_text_encoder, make_unet, state_dir
 from muon import make_optimisers
 from tokenizer import load_tokenizer
 from training import Average, Checkpoint, Curve, add_options, compiled_if_right, memory_format, prepare, rate_share
 
-SNR_LIMIT = 5.
+SNR_LIMIT = 2.   # 5 is usual; less of it moves effort from fine detail to what stands where
 TEXT_RATE = .3   # of the UNet's learning rate
 MUON_RATE = 10.  # times AdamW's
 CURVE_EVERY = 200  # steps
@@ -63,7 +65,8 @@ def load_parts(path=None):
 
 
 class Examples(IterableDataset):
-    """Batches of (latents [B,8,16,16], captions), without end; made in other processes where there are workers."""
+    """Batches of (latents [B,8,16,16], captions, weights of their places [B,16,16]), without end; made in other
+    processes where there are workers."""
 
     def __init__(self, tokenizer, latents, size, seed):
         self.tokenizer, self.latents, self.size, self.seed = tokenizer, latents, size, seed
@@ -71,17 +74,20 @@ class Examples(IterableDataset):
     def __iter__(self):
         worker = get_worker_info()
         rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
+        summed = list(itertools.accumulate(draw_chance(who_and_what(k)[1]) for k in range(len(self.latents))))
         while True:
-            places = [rng.randrange(len(self.latents)) for _ in range(self.size)]
-            batch = Batch(self.tokenizer, *zip(*map(who_and_what, places)), rng)
-            yield self.latents[places], batch
+            places = rng.choices(range(len(summed)), cum_weights=summed, k=self.size)
+            subjects = [who_and_what(k) for k in places]
+            batch = Batch(self.tokenizer, *zip(*subjects), rng)
+            yield self.latents[places], batch, torch.stack([place_weights(*subject) for subject in subjects])
 
 
 def loss_function(unet):
-    def losses(noisy, t, hidden, noise, weight):
+    def losses(noisy, t, hidden, noise, weight, places):
         with sdpa_kernel(SDPBackend.MATH):
             predicted = unet(noisy, t, hidden, return_dict=False)[0]
-        return (((predicted - noise).pow(2).mean((1, 2, 3)) * weight).mean(),)
+        error = (predicted - noise).pow(2).mean(1) * weight[:, None, None]
+        return (error * places).sum() / places.sum(), error.mean()
 
     return losses
 
@@ -140,23 +146,25 @@ def main():
         hidden = torch.randn(args.batch, 77, text.config.hidden_size, device=device, requires_grad=True)
         t = torch.arange(args.batch, device=device) * (len(alphas) // args.batch)
         losses = compiled_if_right(losses, [*unet.parameters(), hidden], z, t, hidden, torch.randn_like(z),
-                                   torch.ones(args.batch, device=device))
+                                   torch.ones(args.batch, device=device),
+                                   torch.ones(args.batch, *z.shape[2:], device=device))
     start, running, until = time.time(), None, min(args.steps, args.until or args.steps)
-    for z, batch in examples:
+    for z, batch, places in examples:
         if step >= until:
             break
         share = rate_share(step, args.steps, args.decay_last)
         for optimiser, rate in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
-        z, batch = z.to(device, non_blocking=True), batch.to(device)
+        z, batch, places = z.to(device, non_blocking=True), batch.to(device), places.to(device, non_blocking=True)
         noise = torch.randn_like(z)
         t = torch.randint(len(alphas), (len(z),), device=device)
         alpha = alphas[t].view(-1, 1, 1, 1)
         snr = alphas[t] / (1 - alphas[t])
         with sdpa_kernel(SDPBackend.MATH):
             hidden, penalty = embed(text, mapper, batch)
-        loss, = losses(alpha.sqrt() * z + (1 - alpha).sqrt() * noise, t, hidden, noise, snr.clamp(max=SNR_LIMIT) / snr)
+        loss, plain = losses(alpha.sqrt() * z + (1 - alpha).sqrt() * noise, t, hidden, noise,
+                             snr.clamp(max=SNR_LIMIT) / snr, places)
         for optimiser, _ in optimisers:
             optimiser.zero_grad()
         (loss + .1 * penalty).backward()
@@ -165,11 +173,12 @@ def main():
             optimiser.step()
         step += 1
         parts.average.update(step)
-        running = loss.detach() if running is None else running.lerp(loss.detach(), .01)
+        both = torch.stack([loss.detach(), plain.detach()])
+        running = both if running is None else running.lerp(both, .01)
         if step % 50 == 0:
-            print(f"{time.time() - start:.0f} s  step {step}  loss {running.item():.4f}  rate {share:.3f}", flush=True)
+            print(f"{time.time() - start:.0f} s  step {step}  loss {running[0].item():.4f} ({running[1].item():.4f} everywhere)  rate {share:.3f}", flush=True)
         if step % CURVE_EVERY == 0:
-            curve.add(step, running.item(), share, step * args.batch)
+            curve.add(step, running[0].item(), share, step * args.batch)
         if checkpoint.due():
             save()
     save()

@@ -26,7 +26,7 @@ import torch
 from diffusers import (DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, DPMSolverSDEScheduler,
                        EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
                        KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LCMScheduler, LMSDiscreteScheduler,
-                       PNDMScheduler, UniPCMultistepScheduler)
+                       PNDMScheduler, TCDScheduler, UniPCMultistepScheduler)
 from safetensors.torch import save_file
 
 from sampler_cross_product import cross_product
@@ -62,6 +62,7 @@ def automatic_walk(sampler: str, prediction: str, steps: int, **more):
         "ddpm": lambda: DDPMScheduler(**discrete, clip_sample=False),
         "pndm": lambda: PNDMScheduler(**discrete, skip_prk_steps=True),
         "lcm": lambda: LCMScheduler(**{key: value for key, value in config.items() if key != "timestep_spacing"}),
+        "tcd": lambda: TCDScheduler(**{key: value for key, value in config.items() if key != "timestep_spacing"}),
         "unipc": lambda: UniPCMultistepScheduler(**config),
         "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**config),
         "dpmpp_2m_sde": lambda: DPMSolverMultistepScheduler(**config, algorithm_type="sde-dpmsolver++")}
@@ -94,13 +95,13 @@ def main(file: str) -> None:
         golden[f"walk.{key}.{steps}"] = torch.cat([samples[i - 1] for i in recorded(steps)]).float()
         golden[f"walk.{key}.{steps}.timesteps"] = torch.tensor(asked, dtype=torch.float64)
 
-    samplers = [*LEVEL_CLASSES, "ddim", "ddpm", "pndm", "lcm", "unipc", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2s_a",
-                "dpmpp_3m_sde"]
+    samplers = [*LEVEL_CLASSES, "ddim", "ddpm", "pndm", "lcm", "tcd", "unipc", "dpmpp_2m", "dpmpp_2m_sde",
+                "dpmpp_2s_a", "dpmpp_3m_sde"]
     for sampler in samplers:
         for prediction in ("epsilon", "v_prediction"):
             for steps in STEPS:
                 keep(f"{sampler}.auto.{prediction}", steps, automatic_walk(sampler, prediction, steps))
-    for sampler in ("ddim", "euler", "heun", "dpmpp_2m", "unipc", "lcm"):
+    for sampler in ("ddim", "euler", "heun", "dpmpp_2m", "unipc", "lcm", "tcd"):
         keep(f"{sampler}.auto.sample", 20, automatic_walk(sampler, "sample", 20))
 
     for schedule in ("normal", "karras", "exponential", "sgm_uniform", "simple", "ddim", "beta", "ays", "custom"):
@@ -125,11 +126,12 @@ def main(file: str) -> None:
             for sampler in ("euler", "euler_a", "ddim"):
                 walked = automatic_walk(sampler, prediction, steps, timestep_spacing="trailing")
                 keep(f"{sampler}.trailing.{prediction}", steps, walked)
-            keep(f"lcm.auto.{prediction}", steps, automatic_walk("lcm", prediction, steps))
+            for sampler in ("lcm", "tcd"):
+                keep(f"{sampler}.auto.{prediction}", steps, automatic_walk(sampler, prediction, steps))
 
     zero_snr = dict(rescale_betas_zero_snr=True, timestep_spacing="trailing")
     golden["zero_snr.alphas_cumprod"] = DDIMScheduler(**BETAS, rescale_betas_zero_snr=True).alphas_cumprod
-    for sampler in ("ddim", "ddpm", "euler", "euler_a", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lcm"):
+    for sampler in ("ddim", "ddpm", "euler", "euler_a", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lcm", "tcd"):
         for steps in STEPS:
             walked = automatic_walk(sampler, "v_prediction", steps, **zero_snr)
             keep(f"{sampler}.zero_snr.v_prediction", steps, walked)

@@ -1,4 +1,4 @@
-"""Where each of the 16 samplers ends on each of the eight named schedules, by the sampler of its reference.
+"""Where each of the 17 samplers ends on each of the eight named schedules, by the sampler of its reference.
 
 All of it is computed in float64. The references of the samplers, the same on every schedule:
 
@@ -7,7 +7,9 @@ All of it is computed in float64. The references of the samplers, the same on ev
 - UniPC: diffusers' class with the schedule's levels in its table `sigmas`;
 - DDIM, PNDM, DDPM, LCM: diffusers' class, told that training had only as many timesteps as the schedule has steps, with
   the schedule's 1 / (1 + level²) as its table `alphas_cumprod`. Its fixed stride is then 1, and any schedule fits. LCM's
-  boundary condition is still asked for the timestep at which the model is.
+  boundary condition is still asked for the timestep at which the model is;
+- TCD: diffusers' class with the schedule's timesteps as its own, and as `alphas_cumprod` a table that also knows ᾱ at
+  these. Where it jumps to, its own whole timesteps, the table is that of float64.
 
 Of the schedules: the levels of Karras', exponential and beta by diffusers' Euler class from float64 tables; normal and
 DDIM at the timesteps of that class; "simple", SGM uniform and AYS by their published formulas (`levels_of`).
@@ -16,12 +18,12 @@ DDIM at the timesteps of that class; "simple", SGM uniform and AYS by their publ
 import numpy as np
 import torch
 from diffusers import (DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, LCMScheduler, PNDMScheduler,
-                       UniPCMultistepScheduler)
+                       TCDScheduler, UniPCMultistepScheduler)
 
 from sampler_references import BETAS, DISCRETE, DRAWS, START, levels_of, stand_in_model, walk_k_diffusion
 
 SAMPLERS = ("euler", "euler_a", "heun", "lms", "dpm2", "dpm2_a", "dpmpp_2s_a", "dpmpp_2m", "dpmpp_sde", "dpmpp_2m_sde",
-            "dpmpp_3m_sde", "unipc", "ddim", "pndm", "ddpm", "lcm")
+            "dpmpp_3m_sde", "unipc", "ddim", "pndm", "ddpm", "lcm", "tcd")
 SCHEDULES = ("normal", "karras", "exponential", "sgm_uniform", "simple", "ddim", "beta", "ays")
 # Whole timesteps on Karras' schedule, as in diffusers' classes.
 ROUNDED = ("dpm2", "dpm2_a", "dpmpp_2m", "dpmpp_2m_sde", "unipc")
@@ -78,6 +80,33 @@ def renumbered(sampler: str, schedule: str, prediction: str, levels, timesteps):
     return sample
 
 
+class AlphasOfSchedule:
+    """TCD's table: at its timesteps that of the schedule, at whole ones that of the training, at last the end's."""
+
+    def __init__(self, levels, timesteps, end):
+        self.levels, self.timesteps, self.end, self.is_last = levels, timesteps, end, False
+
+    def __getitem__(self, timestep):
+        if not timestep.is_floating_point():
+            return self.end if self.is_last else 1 / (DISCRETE.sigmas[timestep] ** 2 + 1)
+        return 1 / (self.levels[self.timesteps.tolist().index(float(timestep))] ** 2 + 1)
+
+
+def tcd(schedule: str, prediction: str, levels, timesteps):
+    scheduler = TCDScheduler(**BETAS, prediction_type=prediction)
+    scheduler.set_timesteps(len(levels))
+    scheduler.timesteps = timesteps.float()  # as the class multiplies its own: 0.7 · 350 is 245
+    end = 1 / (DISCRETE.sigma_min**2 + 1) if schedule == "ddim" else torch.tensor(1.0, dtype=torch.float64)
+    scheduler.alphas_cumprod = AlphasOfSchedule(levels, scheduler.timesteps, end)
+    scheduler.set_begin_index(0)
+    sample = START.clone()
+    for DRAWS.step, timestep in enumerate(scheduler.timesteps):
+        scheduler.alphas_cumprod.is_last = DRAWS.step == len(levels) - 1
+        output = stand_in_model(sample, timesteps[DRAWS.step])
+        sample = scheduler.step(output, timestep, sample).prev_sample
+    return sample
+
+
 def cross_product() -> dict:
     """The samples at the end, under `final.<sampler>.<schedule>.<prediction>.<steps>`."""
     ends = {}
@@ -89,6 +118,8 @@ def cross_product() -> dict:
                 for prediction in ("epsilon", "v_prediction"):
                     if sampler == "unipc":
                         end = unipc(prediction, levels, asked)
+                    elif sampler == "tcd":
+                        end = tcd(schedule, prediction, levels, asked)
                     elif sampler in ("ddim", "pndm", "ddpm", "lcm"):
                         end = renumbered(sampler, schedule, prediction, levels, asked)
                     else:

@@ -69,7 +69,7 @@ class Draws:
 
 
 DRAWS = Draws()
-for module in ("ddpm", "lcm", "euler_ancestral_discrete", "k_dpm_2_ancestral_discrete", "dpmsolver_multistep"):
+for module in ("ddpm", "lcm", "tcd", "euler_ancestral_discrete", "k_dpm_2_ancestral_discrete", "dpmsolver_multistep"):
     importlib.import_module(f"diffusers.schedulers.scheduling_{module}").randn_tensor = DRAWS.randn_tensor
 
 torch.manual_seed(2)

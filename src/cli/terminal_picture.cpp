@@ -1,9 +1,19 @@
 #include "cli/terminal_picture.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
 #include <string_view>
 
+#include "sdx/image/sixel.h"
+#include "sdx/image/transform.h"
 #include "sdx/util/base64.h"
+#include "sdx/util/error.h"
 
 namespace sdx {
 
@@ -12,6 +22,13 @@ namespace {
 const std::string kRows = std::to_string(kTerminalPictureRows);
 /// Of base64 that one escape sequence of kitty may hold.
 constexpr std::size_t kKittyChunk = 4096;
+
+/// Terminals that show sixels, by the beginning of `TERM`; each names itself, also over ssh.
+constexpr std::array<std::string_view, 3> kSixelTerminals = {"foot", "mlterm", "contour"};
+/// Of a line, where the terminal does not say how many pixels it has: few have less.
+constexpr int kUsualLineHeight_px = 12;
+/// Sixels come in bands of so many rows.
+constexpr int kBandRows = 6;
 
 std::string_view read_variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -30,6 +47,41 @@ std::string write_for_kitty(const std::string& data) {
   return text;
 }
 
+/// The pixels of a PNG that this program made.
+Image decode_own(const std::string& png) {
+  const cv::Mat bytes(1, static_cast<int>(png.size()), CV_8U, const_cast<char*>(png.data()));
+  cv::Mat pixels = cv::imdecode(bytes, cv::IMREAD_COLOR);
+  if (pixels.empty()) throw InternalError("a preview that is no PNG");
+  Image image(pixels.cols, pixels.rows);
+  cv::Mat target(pixels.rows, pixels.cols, CV_8UC3, image.rgb.data());
+  cv::cvtColor(pixels, target, cv::COLOR_BGR2RGB);
+  return image;
+}
+
+/// The picture as large as the lines that it gets, or smaller where the terminal is too narrow.
+Image fit_to_terminal(const Image& image) {
+  winsize size = {};
+  ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+  const int line_px = size.ws_row > 0 && size.ws_ypixel >= size.ws_row * kBandRows
+                          ? size.ws_ypixel / size.ws_row
+                          : kUsualLineHeight_px;
+  double height = kTerminalPictureRows * line_px;
+  double width = height * image.width_px / image.height_px;
+  if (size.ws_xpixel > 0 && width > size.ws_xpixel) {
+    height *= size.ws_xpixel / width;
+    width = size.ws_xpixel;
+  }
+  const int bands = std::max(static_cast<int>(height) / kBandRows, 1);
+  return resize(image, std::max(static_cast<int>(width), 1), bands * kBandRows);
+}
+
+/// Terminals differ in where sixels leave the cursor. So the lines are made first, and the cursor
+/// is put back to the first of them and behind the last.
+std::string write_sixels(const Image& image) {
+  return std::string(kTerminalPictureRows, '\n') + "\x1b[" + kRows + "A\x1b" + "7" +
+         to_sixel(fit_to_terminal(image)) + "\x1b" + "8\x1b[" + kRows + "B\r";
+}
+
 }  // namespace
 
 TerminalPictures find_terminal_pictures() {
@@ -45,11 +97,16 @@ TerminalPictures find_terminal_pictures() {
       !read_variable("KITTY_WINDOW_ID").empty()) {
     return TerminalPictures::kKitty;
   }
-  return TerminalPictures::kNone;
+  const bool shows_sixels =
+      program == "mintty" || std::ranges::any_of(kSixelTerminals, [&](std::string_view name) {
+        return terminal.starts_with(name);
+      });
+  return shows_sixels ? TerminalPictures::kSixel : TerminalPictures::kNone;
 }
 
 std::string to_terminal_picture(const std::string& png, TerminalPictures way) {
   if (way == TerminalPictures::kNone || png.empty()) return "";
+  if (way == TerminalPictures::kSixel) return write_sixels(decode_own(png));
   const std::string data = to_base64(png);
   if (way == TerminalPictures::kKitty) return write_for_kitty(data) + "\n";
   return "\x1b]1337;File=inline=1;preserveAspectRatio=1;size=" + std::to_string(png.size()) +

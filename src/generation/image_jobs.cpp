@@ -318,7 +318,7 @@ std::vector<ImageJob> make_jobs(const ImageOptions& options, const JobSettings& 
       const std::uint64_t seed = options.seed.value() + static_cast<std::uint64_t>(i);
       for (const Cell& cell : make_cells(with_seed(named, seed, settings), settings.axes)) {
         ImageRequest request =
-            make_request(styled(cell.options, settings), settings.guidance_scale, settings.loras);
+            make_request(styled(cell.options, settings), settings.advice, settings.loras);
         const std::string label = cell.label.empty() ? request.prompt : cell.label;
         jobs.push_back({std::move(request), label});
       }

@@ -63,8 +63,10 @@ std::string sigmas_text(const ImageOptions& options) {
 }
 
 void parse_sampler_name(ImageOptions& options, const std::string& text) {
+  options.sampler.reset();
+  if (text == "auto") return;
   const SamplerChoice choice = parse_sampler_choice(text);
-  options.settings.sampler.sampler = choice.sampler;
+  options.sampler = choice.sampler;
   if (choice.schedule) options.settings.sampler.schedule = *choice.schedule;
 }
 
@@ -81,6 +83,12 @@ void parse_guidance(ImageOptions& options, const std::string& text) {
     if (!value || !std::isfinite(*value)) throw SettingError("cfg", "auto or a number", text);
   }
   options.guidance_scale = value;
+}
+
+std::vector<std::string> sampler_texts() {
+  std::vector<std::string> texts = enum_texts<SamplerKind>();
+  texts.emplace_back("auto");
+  return texts;
 }
 
 bool is_custom(const ImageOptions& options) {
@@ -108,7 +116,7 @@ void add_sampling(Table& table) {
   table
       .add(kSamplingPresetKey, &ImageOptions::preset,
            "Set `sampler`, `schedule`, `steps` and `cfg` for a model of few steps: lcm, turbo, "
-           "lightning, hyper; these options override it")
+           "lightning, hyper, tcd; these options override it")
       .of_one_call();
   table
       .add("steps", sampler_member(&SamplerSettings::steps), "Number of denoising steps, 1 or more")
@@ -119,14 +127,16 @@ void add_sampling(Table& table) {
       .add_spelled(
           "sampler",
           [](const ImageOptions& options) {
-            return std::string(to_string(options.settings.sampler.sampler));
+            return std::string(options.sampler ? to_string(*options.sampler) : "auto");
           },
-          parse_sampler_name, "Sampler: " + names_of_samplers() + "; `list-samplers` explains them")
-      .may_be(enum_texts<SamplerKind>())
+          parse_sampler_name,
+          "Sampler: " + names_of_samplers() +
+              "; auto: the model's advice; `list-samplers` explains them")
+      .may_be(sampler_texts())
       .also({"sampler_name", "sampler_index"})
       .in_images(kBeforeModel, "Sampler")
       .shown_in_images([](const ImageOptions& options) {
-        return std::string(display_name(options.settings.sampler.sampler));
+        return std::string(display_name(options.sampler.value_or(SamplingAdvice{}.sampler)));
       });
   table
       .add_spelled(
@@ -190,7 +200,7 @@ void add_sampling(Table& table) {
   table
       .add("vae-approx", nested(kSettings, &ImageSettings::vae_approx),
            "Decode by this tiny autoencoder (TAESD, TAESDXL), a file or its name among the models")
-      .names(SettingValue::kFile)
+      .path()
       .in_images(kBehindModel, kVaeDecoderField,
                  [](const ImageOptions& options) { return !options.settings.vae_approx.empty(); })
       .shown_in_images([](const ImageOptions&) { return std::string(kTinyDecoder); })
@@ -387,7 +397,7 @@ void add_upscale(Table& table) {
       .add("upscale", nested(kSettings, &ImageSettings::upscale),
            "Make the finished picture larger by this ESRGAN network: a file, or its name among the "
            "models")
-      .names(SettingValue::kFile)
+      .path()
       .in_images(kLast, kUpscalerField,
                  [](const ImageOptions& options) { return !options.settings.upscale.empty(); })
       .shown_in_images(
@@ -421,7 +431,8 @@ const SettingsTable<ImageOptions>& image_settings() {
   return kTable;
 }
 
-ImageRequest make_request(const ImageOptions& options, double guidance_scale, LoraTable* loras) {
+ImageRequest make_request(const ImageOptions& options, const SamplingAdvice& advice,
+                          LoraTable* loras) {
   ImageRequest request;
   request.prompt = options.prompt;
   request.negative_prompt = options.negative;
@@ -429,7 +440,8 @@ ImageRequest make_request(const ImageOptions& options, double guidance_scale, Lo
   request.variation_seed = options.variation_seed;
   request.variation_strength = options.variation_strength;
   request.settings = options.settings;
-  request.settings.guidance_scale = options.guidance_scale.value_or(guidance_scale);
+  request.settings.guidance_scale = options.guidance_scale.value_or(advice.guidance_scale);
+  request.settings.sampler.sampler = options.sampler.value_or(advice.sampler);
   if (loras != nullptr) {
     resolve_loras(request, options.loras, *loras);
   } else if (!options.loras.empty()) {
@@ -454,6 +466,7 @@ ImageOptions to_options(const ImageRequest& request) {
   options.negative = request.negative_prompt;
   options.seed = request.seed;
   options.guidance_scale = request.settings.guidance_scale;
+  options.sampler = request.settings.sampler.sampler;
   options.variation_seed = request.variation_seed;
   options.variation_strength = request.variation_strength;
   options.settings = request.settings;

@@ -122,10 +122,10 @@ void read_sampler(const std::string& text, ImageOptions& options, const IsGiven&
       settings.schedule = match->schedule->kind;
     }
   } else if (is_given("schedule") && match && match->sampler.fit != NameFit::kNearest) {
-    settings.sampler = match->sampler.kind;
+    options.sampler = match->sampler.kind;
   } else {
     const SamplerChoice choice = parse_sampler_choice(text);
-    settings.sampler = choice.sampler;
+    options.sampler = choice.sampler;
     if (choice.schedule) settings.schedule = *choice.schedule;
   }
 }

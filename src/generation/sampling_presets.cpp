@@ -8,8 +8,8 @@ void apply_sampling_preset(SamplingPreset preset, ImageOptions& options) {
   options.preset = preset;
   for (const SamplingPresetInfo& info : kSamplingPresets) {
     if (info.preset != preset) continue;
+    options.sampler = info.sampler;
     SamplerSettings& sampler = options.settings.sampler;
-    sampler.sampler = info.sampler;
     sampler.schedule = info.schedule;
     sampler.steps = info.steps;
     sampler.custom_sigmas.clear();

@@ -80,7 +80,8 @@ BundleInfo parse_info(const Json& json, const fs::path& file) {
                     std::to_string(info.latent_channels) + " channels, found " +
                     std::to_string(values->size()));
   }
-  info.guidance_scale = json_value<double>(json, "guidance_scale", file);
+  info.advice.guidance_scale = json_value<double>(json, "guidance_scale", file);
+  if (json.contains("sampler")) info.advice.sampler = json_enum<SamplerKind>(json, "sampler", file);
   info.init_text = json_value<std::string>(json, "init_text", file);
   info.known_words =
       json_value<std::vector<std::string>>(json, "known_words", file, std::vector<std::string>());
@@ -161,7 +162,7 @@ Json to_json(const BundleInfo& info) {
                {"latent_channels", info.latent_channels},
                {"vae_factor", info.vae_factor},
                {"latent_scale", info.latent_scale},
-               {"guidance_scale", info.guidance_scale},
+               {"guidance_scale", info.advice.guidance_scale},
                {"init_text", info.init_text},
                {"noise_schedule", describe_schedule(info.noise_schedule)},
                {"tokenizer",
@@ -174,6 +175,8 @@ Json to_json(const BundleInfo& info) {
                {"licence", info.licence},
                {"origin", info.origin},
                {"sha256", info.sha256}});
+  if (info.advice.sampler != SamplingAdvice{}.sampler)
+    json["sampler"] = to_string(info.advice.sampler);
   if (!info.latent_mean.empty()) json["latent_mean"] = info.latent_mean;
   if (!info.latent_deviation.empty()) json["latent_deviation"] = info.latent_deviation;
   for (const auto& [path, stamp] : info.stamps) {

@@ -140,7 +140,7 @@ class TeamCheck {
     prompts.lines = read_prompt_options(find_prompts(file_or_pack).string(), options_.image);
     prompts.settings = read_sources(options_.sources, prompts.lines);
     prompts.settings.count = options_.count;
-    prompts.settings.guidance_scale = bundle_.info().guidance_scale;
+    prompts.settings.advice = bundle_.info().advice;
     return prompts_.emplace(file_or_pack, std::move(prompts)).first->second;
   }
 

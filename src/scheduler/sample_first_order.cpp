@@ -62,4 +62,27 @@ at::Tensor sample_lcm(const Walk& walk, const at::Tensor& sample) {
       });
 }
 
+/// A model of trajectories jumps past the next point to s, and noise leads back to it. Of s, the
+/// timestep is 1 − γ = 0.7 of the next one's, rounded down.
+/// Source: Zheng et al. 2024, "Trajectory Consistency Distillation", algorithm 4 with γ = 0.3;
+/// diffusers' TCDScheduler, whose eta is γ.
+at::Tensor sample_tcd(const Walk& walk, const at::Tensor& sample) {
+  return take_steps(
+      walk, sample,
+      [&](int step, const SamplingPoint& from, const SamplingPoint& to, const at::Tensor& x) {
+        const at::Tensor original = walk.denoise(x, from, step);
+        const at::Tensor noise = (x - original * from.alpha) / from.sigma;
+        const auto lead_to = [&](const SamplingPoint& point) {
+          return original * point.alpha + noise * point.sigma;
+        };
+        if (to.sigma == 0) return original;
+        // Not 0.7 · t: that is less than 245 for t = 350.
+        const SamplingPoint beyond = point_at(walk.schedule, std::floor(to.timestep * 7 / 10));
+        // At the end there is nothing beyond, nor is there below the training's least level.
+        if (beyond.level() >= to.level()) return lead_to(to);
+        const double kept = to.alpha / beyond.alpha;
+        return lead_to(beyond) * kept + walk.noise(step) * std::sqrt(1 - kept * kept);
+      });
+}
+
 }  // namespace sdx

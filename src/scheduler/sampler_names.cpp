@@ -37,8 +37,8 @@ constexpr std::array kSamplersElsewhere = {
     Elsewhere{kEuler, kSame, "EulerDiscreteScheduler"},
     Elsewhere{kDdim, kSame, "DDIMScheduler|ddim_v3"},
     Elsewhere{kUniPc, kSame, "uni_pc|uni_pc_bh2|UniPCMultistepScheduler"},
-    Elsewhere{kLcm, kSame, "LCMScheduler"}, Elsewhere{kPndm, kSame, "PNDMScheduler"},
-    Elsewhere{kHeun, kSame, "HeunDiscreteScheduler"},
+    Elsewhere{kLcm, kSame, "LCMScheduler"}, Elsewhere{kTcd, kSame, "TCDScheduler"},
+    Elsewhere{kPndm, kSame, "PNDMScheduler"}, Elsewhere{kHeun, kSame, "HeunDiscreteScheduler"},
     Elsewhere{kLms, kSame, "LMSDiscreteScheduler|LMSD"},
     Elsewhere{kDpm2, kSame, "dpm_2|KDPM2DiscreteScheduler"},
     Elsewhere{kDpm2Ancestral, kSame, "dpm_2_ancestral|KDPM2AncestralDiscreteScheduler"},
@@ -73,7 +73,6 @@ constexpr std::array kSamplersElsewhere = {
               "takes single steps without fresh noise"},
     Elsewhere{kDpmpp3mSde, kNearest, "DPM++ 3M", "looks back three steps without noise"},
     Elsewhere{kDpmpp2m, kNearest, "dpm_solver_stability|DPM Solver", "is the first DPM-Solver"},
-    Elsewhere{kLcm, kNearest, "TCD|TCDScheduler", "is for models distilled to trajectories"},
     Elsewhere{kDpmpp2m, kNearest,
               "res_multistep|res_multistep_cfg_pp|res_2s|res_2m|res_3s|exp_heun_2_x0|"
               "exp_heun_2_x0_sde",

@@ -156,7 +156,7 @@ EvaluatedImages Judge::evaluate(const Embedding& word,
     request.settings.width_px = impl_->options.size_px;
     request.settings.height_px = impl_->options.size_px;
     request.settings.sampler.steps = impl_->options.steps;
-    request.settings.guidance_scale = impl_->model.bundle.info().guidance_scale;
+    request.settings.guidance_scale = impl_->model.bundle.info().advice.guidance_scale;
     requests.push_back(std::move(request));
   }
 

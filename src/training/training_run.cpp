@@ -6,8 +6,7 @@
 
 #include "sdx/dataset/templates.h"
 #include "sdx/embedding/embedding_writer.h"
-#include "sdx/image/contact_sheet.h"
-#include "sdx/image/png.h"
+#include "sdx/image/quality.h"
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/training/memory_estimate.h"
 #include "sdx/training/report.h"
@@ -17,33 +16,13 @@
 #include "sdx/util/stopwatch.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
+#include "training/portrait_sheet.h"
 
 namespace sdx {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Writes the portraits as the model sees them, and sheets.json: what lies where in that sheet, and
-/// which prompts the sheets of previews show.
-void write_crops(const std::vector<Portrait>& portraits, const std::vector<std::string>& prompts,
-                 const fs::path& folder) {
-  std::vector<SheetCell> cells;
-  for (const Portrait& portrait : portraits) {
-    if (portrait.used()) cells.push_back({portrait.image, portrait.file.filename().string()});
-  }
-  const ContactSheet sheet = draw_contact_sheet(cells);
-  Json places = Json::array();
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const Rect& at = sheet.places[i];
-    places.push_back(
-        {{"file", cells[i].label}, {"place", {at.x_px, at.y_px, at.width_px, at.height_px}}});
-  }
-  write_png(folder / "portraits.png", sheet.image);
-  const Json sheets = {{"portraits", std::move(places)}, {"previews", prompts}};
-  write_file_atomically(folder / "sheets.json",
-                        sheets.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
 
 /// The likeness at the start and of the vectors that are kept, where it could be measured.
 std::optional<BeforeAfter> likeness_before_after(const TrainingState& state) {
@@ -117,8 +96,19 @@ struct PreparedTraining::Parts {
     spdlog::debug("Pictures encoded: {}; the others were known from an earlier training",
                   latents.encoded);
     if (!latents.cache_problem.empty()) note("Encoded again: " + latents.cache_problem);
+    warn_of_photographs();
     identity = identify_training(spec, bundle, hash_portraits(latents));
     identity.precision = precision_name(target.dtype);
+  }
+
+  /// A small model draws what its captions name, and has never seen a photograph.
+  void warn_of_photographs() const {
+    const BundleInfo& model = bundle.info();
+    const std::vector<Image> used = subject.used();
+    if (model.known_words.empty() || !std::all_of(used.begin(), used.end(), is_photograph)) return;
+    note("Warning: these portraits are photographs, and " + in_quotes(model.name) +
+         " is a small model of drawings: <" + spec.inversion.name +
+         "> will hardly be recognised. Train with a `model` that has learnt from photographs");
   }
 
   /// The checkpoint to go on from; without one the folder is cleared.
@@ -398,8 +388,8 @@ PreparedTraining prepare_training(const Bundle& bundle, const ComputeTarget& tar
   parts->load_portraits();
   parts->find_checkpoint(resume);
   write_file_atomically(folder.path() / "config.json", parts->spec.configuration + "\n");
-  write_crops(parts->subject.portraits, fill_names(parts->previews, {parts->spec.inversion.name}),
-              folder.path());
+  write_portrait_sheet(parts->subject.portraits,
+                       fill_names(parts->previews, {parts->spec.inversion.name}), folder.path());
   return PreparedTraining(std::move(parts));
 }
 

@@ -7,25 +7,20 @@
 
 #include "sdx/util/file.h"
 #include "support/image_files.h"
+#include "support/refused.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::check_refused;
 using sdx::test::RunResult;
 using sdx::test::Workplace;
 
 namespace {
 
 /// Exit code, and a single error line with all of `words` in it.
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO("stderr: " << result.err);
-  CHECK(result.exit_code == exit_code);
-  CHECK_THAT(result.err, ContainsSubstring(": error: "));
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
-}
-
 bool has_embedding(const Workplace& place) {
   return fs::exists(place.path() / "embeddings/Ada.safetensors");
 }
@@ -197,6 +192,28 @@ TEST_CASE("cli: a model that is not there or is damaged") {
     check_refused(sdx::test::run(command), 65,
                   {file, "expected SHA-256 ", "import the model again"});
   }
+}
+
+TEST_CASE("cli: a picture that is refused leaves no folder behind, nor takes one away") {
+  const Workplace place;
+  const std::vector<std::vector<std::string>> refused = {
+      {"a robot", "--clip-skip", "99"},
+      {"a robot", "--size", "60x60"},
+      {"a robot", "--vae-approx", "absent.safetensors"},
+      {"a robot", "--steps", "1001"}};
+  fs::create_directories(place.path() / "mine");
+  for (const std::vector<std::string>& arguments : refused) {
+    for (const char* folder : {"one", "one/two", "mine", "mine/new"}) {
+      INFO(arguments[1] << " into " << folder);
+      std::vector<std::string> all = arguments;
+      all.insert(all.end(), {"--out", folder});
+      CHECK(place.run("sdx-generate", all).exit_code >= 64);
+    }
+    CHECK_FALSE(fs::exists(place.path() / "one"));
+    CHECK(sdx::test::entries_in(place.path() / "mine") == 0);
+  }
+  CHECK(place.run("sdx-generate", {"a robot", "--steps", "1", "--out", "one/two"}).exit_code == 0);
+  CHECK(sdx::test::entries_in(place.path() / "one/two") == 1);
 }
 
 TEST_CASE("cli: an output folder that cannot be written stops before any work") {

@@ -4,7 +4,6 @@
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/zeros.h>
 
-#include <algorithm>
 #include <sstream>
 
 #include "sdx/embedding/embedding_reader.h"
@@ -12,36 +11,21 @@
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "support/embedding_tool.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::check_refused_in_a_line;
+using sdx::test::embedding;
 using sdx::test::RunResult;
 using sdx::test::TempFolder;
 
 namespace {
 
 fs::path made(const std::string& name) { return fs::path(SDX_TEST_DATA) / "embeddings" / name; }
-
-RunResult embedding(const TempFolder& folder, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "embedding");
-  sdx::test::Run command;
-  command.tool = "sdx-model";
-  command.arguments = std::move(arguments);
-  command.folder = folder.path();
-  return sdx::test::run(command);
-}
-
-/// Refused with this exit code and these words in one line.
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO("stderr: " << result.err);
-  CHECK(result.exit_code == exit_code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
-}
 
 }  // namespace
 
@@ -115,7 +99,7 @@ TEST_CASE("cli: an embedding is converted over a file only by --force") {
   const TempFolder folder;
   folder.file("birb-style.pt", "older");
   const std::vector<std::string> arguments = {"convert", made("diffusers.bin"), "--to", "a1111"};
-  check_refused(embedding(folder, arguments), 73, {"birb-style.pt", "--force"});
+  check_refused_in_a_line(embedding(folder, arguments), 73, {"birb-style.pt", "--force"});
   CHECK(sdx::test::read_bytes(folder.path() / "birb-style.pt") == "older");
   std::vector<std::string> forced = arguments;
   forced.push_back("--force");
@@ -140,39 +124,43 @@ TEST_CASE("cli: words of other tools are used in prompts, or refused with the re
   const RunResult made_image = generate("<ada-in-a1111> smiling");
   INFO(made_image.err);
   CHECK(made_image.exit_code == 0);
-  check_refused(generate("<birb-style>"), 65,
-                {"diffusers.bin: made for a model of width 4", "(width 32)"});
-  check_refused(generate("<t5>"), 65, {"t5.safetensors: made for a model of width 4096"});
-  check_refused(generate("<lora>"), 65, {"<lora> is there but cannot be used", "a LoRA"});
-  check_refused(generate("a robot", {"--embeddings", "embeddings/lora.safetensors"}), 65,
-                {"lora.safetensors: holds weights"});
-  check_refused(generate("a robot", {"--embeddings", "embeddings/absent.pt"}), 66, {"absent.pt"});
+  check_refused_in_a_line(generate("<birb-style>"), 65,
+                          {"diffusers.bin: made for a model of width 4", "(width 32)"});
+  check_refused_in_a_line(generate("<t5>"), 65, {"t5.safetensors: made for a model of width 4096"});
+  check_refused_in_a_line(generate("<lora>"), 65, {"<lora> is there but cannot be used", "a LoRA"});
+  check_refused_in_a_line(generate("a robot", {"--embeddings", "embeddings/lora.safetensors"}), 65,
+                          {"lora.safetensors: holds weights"});
+  check_refused_in_a_line(generate("a robot", {"--embeddings", "embeddings/absent.pt"}), 66,
+                          {"absent.pt"});
 }
 
 TEST_CASE("cli: sdx-model embedding's refusals") {
   const TempFolder folder;
-  check_refused(embedding(folder, {"show", "absent.pt"}), 66, {"absent.pt"});
-  check_refused(embedding(folder, {"show", made("malicious.pt")}), 65,
-                {"malicious.pt", "posix.system"});
-  check_refused(embedding(folder, {"show", folder.file("empty.pt", "")}), 65, {"is empty"});
-  check_refused(embedding(folder, {"list"}), 64, {"show or convert", "list"});
+  check_refused_in_a_line(embedding(folder, {"show", "absent.pt"}), 66, {"absent.pt"});
+  check_refused_in_a_line(embedding(folder, {"show", made("malicious.pt")}), 65,
+                          {"malicious.pt", "posix.system"});
+  check_refused_in_a_line(embedding(folder, {"show", folder.file("empty.pt", "")}), 65,
+                          {"is empty"});
+  check_refused_in_a_line(embedding(folder, {"list"}), 64, {"show or convert", "list"});
   const std::string good = made("diffusers.bin");
-  check_refused(embedding(folder, {"convert", "absent.pt", "--to", "a1111"}), 66, {"absent.pt"});
-  check_refused(embedding(folder, {"convert", good}), 64, {"--to"});
-  check_refused(embedding(folder, {"convert", good, "--to", "comfy"}), 64,
-                {"diffusers, a1111 or kohya", "comfy"});
-  check_refused(embedding(folder, {"convert", good, "--to", "a1111", "--name", "a b"}), 64,
-                {"--name \"a b\""});
-  check_refused(embedding(folder, {"convert", good, "--to", "a1111", "--out", "no/such/x.pt"}), 73,
-                {"no/such"});
-  check_refused(embedding(folder, {"convert", made("two_words.safetensors"), "--to", "a1111",
-                                   "--name", "cow"}),
-                64, {"2 words"});
-  check_refused(embedding(folder, {"convert", made("xti.safetensors"), "--to", "a1111"}), 65,
-                {"kohya's XTI"});
+  check_refused_in_a_line(embedding(folder, {"convert", "absent.pt", "--to", "a1111"}), 66,
+                          {"absent.pt"});
+  check_refused_in_a_line(embedding(folder, {"convert", good}), 64, {"--to"});
+  check_refused_in_a_line(embedding(folder, {"convert", good, "--to", "comfy"}), 64,
+                          {"diffusers, a1111 or kohya", "comfy"});
+  check_refused_in_a_line(embedding(folder, {"convert", good, "--to", "a1111", "--name", "a b"}),
+                          64, {"--name \"a b\""});
+  check_refused_in_a_line(
+      embedding(folder, {"convert", good, "--to", "a1111", "--out", "no/such/x.pt"}), 73,
+      {"no/such"});
+  check_refused_in_a_line(embedding(folder, {"convert", made("two_words.safetensors"), "--to",
+                                             "a1111", "--name", "cow"}),
+                          64, {"2 words"});
+  check_refused_in_a_line(embedding(folder, {"convert", made("xti.safetensors"), "--to", "a1111"}),
+                          65, {"kohya's XTI"});
   sdx::write_safetensors(folder.path() / "up.safetensors",
                          {{"<../up>", sdx::read_embedding(good).vectors}});
-  check_refused(embedding(folder, {"convert", "up.safetensors", "--to", "a1111"}), 64,
-                {"<../up>", "--name NAME"});
+  check_refused_in_a_line(embedding(folder, {"convert", "up.safetensors", "--to", "a1111"}), 64,
+                          {"<../up>", "--name NAME"});
   CHECK_FALSE(fs::exists(folder.path().parent_path() / "up.pt"));
 }

@@ -7,12 +7,14 @@
 #include "sdx/image/face_network.h"
 #include "sdx/util/json.h"
 #include "support/image_files.h"
+#include "support/refused.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::check_refused;
 using sdx::test::RunResult;
 using sdx::test::Workplace;
 
@@ -27,12 +29,6 @@ std::map<std::string, sdx::Json> read_table(const RunResult& result) {
     if (json.contains("file")) files[json["file"]] = json;
   }
   return files;
-}
-
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO("stderr: " << result.err);
-  CHECK(result.exit_code == exit_code);
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
 }
 
 }  // namespace

@@ -179,6 +179,7 @@ TEST_CASE("generate on GPUs: a fault of what is asked for is said once") {
     CHECK(result.exit_code == code);
     CHECK(count_in(result.err, why) == 1);
     CHECK(count_in(result.err, "its process") == 0);
+    CHECK_FALSE(fs::exists(place.path() / "pictures"));
   };
   refused({"--size", "60x60"}, 64,
           "sdx-generate: error: --size 60x60: both sides must be divisible by 8");

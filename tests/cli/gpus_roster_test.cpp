@@ -65,10 +65,6 @@ void check_whole(const TeamPlace& place) {
   CHECK(differences(read_team(place), calm_team()) == std::vector<std::string>{});
 }
 
-sdx::Json read_summary(const TeamPlace& place) {
-  return sdx::read_json_file(place.path() / "team/summary.json");
-}
-
 }  // namespace
 
 TEST_CASE("roster on GPUs: two processes share a team, which is that of one process") {
@@ -96,7 +92,7 @@ TEST_CASE("roster on GPUs: two processes share a team, which is that of one proc
   for (const char* line : {"(1/3) <", "(2/3) <", "(3/3) <"}) CHECK(count_in(result.err, line) == 1);
   CHECK_THAT(result.err, ContainsSubstring("3 of 3 people done, 7 pictures made now"));
   CHECK(count_in(result.err, "was trained before") == 0);
-  const sdx::Json summary = read_summary(place);
+  const sdx::Json summary = place.read_summary();
   for (const sdx::Json& person : summary["people"]) CHECK(person["trained_now"] == true);
 
   // All is there: nobody is started.
@@ -139,7 +135,7 @@ TEST_CASE("roster on GPUs: a process is killed, the other takes over what it had
   CHECK(count_in(result.err, "its process was killed by signal 9 (Killed)") == 2);
   CHECK(count_in(result.err, "others do its work") == 1);
   check_whole(place);
-  const sdx::Json summary = read_summary(place);
+  const sdx::Json summary = place.read_summary();
   for (const sdx::Json& person : summary["people"]) CHECK(person["trained_now"] == true);
 }
 

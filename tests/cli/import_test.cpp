@@ -15,6 +15,7 @@
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/file.h"
 #include "sdx/util/json.h"
+#include "support/refused.h"
 #include "support/run.h"
 #include "support/synthetic.h"
 #include "support/torch_checkpoint.h"
@@ -81,13 +82,6 @@ class Place {
 };
 
 /// Refused with this exit code and these words in one line.
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO("stderr: " << result.err);
-  CHECK(result.exit_code == exit_code);
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
-  CHECK_THAT(result.err, !ContainsSubstring("exception"));
-}
-
 /// In a child: takes the right of root to read and write everything. Others never had it.
 void lose_override() {
   constexpr unsigned long kOverride = 1;

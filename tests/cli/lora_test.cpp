@@ -8,6 +8,8 @@
 #include <map>
 #include <sstream>
 
+#include "sdx/embedding/embedding_writer.h"
+#include "sdx/embedding/lora_words.h"
 #include "sdx/image/decode.h"
 #include "sdx/image/metadata.h"
 #include "sdx/image/write.h"
@@ -16,12 +18,14 @@
 #include "sdx/util/json.h"
 #include "support/lora_files.h"
 #include "support/played_gpus.h"
+#include "support/refused.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::check_refused;
 using sdx::test::lora_file;
 using sdx::test::RunResult;
 using sdx::test::Workplace;
@@ -67,12 +71,6 @@ class LoraPlace : public Workplace {
  private:
   std::string said_;
 };
-
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO(result.err);
-  CHECK(result.exit_code == exit_code);
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
-}
 
 }  // namespace
 
@@ -238,6 +236,33 @@ TEST_CASE("lora: words inside of one are used in prompts") {
         read_image(made).rgb);
   CHECK(place.pixels({"smiling <lora:zoe:0.8>", "--seed", "7"}) != read_image(made).rgb);
   check_refused(place.generate({"<Zoe> smiling"}), 64, {"<Zoe> is not known"});
+  const std::vector<std::string> by_file = {"Zoe smiling", "--lora", "loras/zoe.safetensors:0.8",
+                                            "--seed",      "7",      "--bare-names"};
+  CHECK(place.pixels(by_file) == read_image(made).rgb);
+
+  // Of two pictures, the word is known to that of its LoRA, also where that has no strength.
+  const std::string home = "is a word inside of the LoRA \"zoe\", which the prompt ";
+  check_refused(place.generate({"<Zoe> smiling <lora:zoe:0.8>", "<Zoe> crying <lora:style:1>"}), 64,
+                {"<Zoe> " + home +
+                 "\"<Zoe> crying <lora:style:1>\" does not name; add "
+                 "<lora:zoe:1>"});
+  check_refused(place.generate({"smiling <lora:zoe:0.8>", "crying", "--negative", "<Zoe>"}), 64,
+                {home + "\"crying\""});
+  const auto bare =
+      place.make({"Zoe smiling <lora:zoe:0.8>", "Zoe smiling", "--seed", "7", "--bare-names"});
+  REQUIRE(bare.size() == 2);
+  CHECK(read_image(bare[0]).rgb == read_image(made).rgb);
+  CHECK_THAT(sdx::read_parameters(bare[1]).value(), Catch::Matchers::StartsWith("Zoe smiling\n"));
+  CHECK(place.make({"<Zoe> <lora:zoe:0>", "<Zoe> <lora:zoe:1>", "--seed", "7"}).size() == 2);
+  const RunResult grid =
+      place.generate({"<Zoe>", "--xy", "lora=loras/zoe.safetensors:0,zoe:1", "--seed", "7"});
+  INFO(grid.err);
+  CHECK(grid.exit_code == 0);
+  // A file of the same word makes it known to all.
+  fs::create_directory(place.path() / "embeddings");
+  sdx::write_embedding(place.path() / "embeddings/Zoe.safetensors",
+                       sdx::read_lora_words(place.path() / "loras/zoe.safetensors").at(0));
+  CHECK(place.make({"<Zoe> smiling <lora:zoe:0.8>", "<Zoe> crying", "--seed", "7"}).size() == 2);
 }
 
 TEST_CASE("lora: processes of several GPUs make the same pictures with them") {

@@ -114,6 +114,33 @@ TEST_CASE("cli: models for all users are found beside a user's own, and each wit
   CHECK_THAT(listed.out, ContainsSubstring("share/sdx/models/mini\n"));
   CHECK(machine.model({"verify", "common"}, {}).exit_code == 0);
 
+  // Two of one name: the folder of all users comes first, and both are shown.
+  REQUIRE(machine.import("common", {}).exit_code == 0);
+  REQUIRE(machine.has("home/.local/share/sdx/models/common"));
+  const std::string shared = (machine.path() / "shared/common").string();
+  const std::string own = (machine.path() / "home/.local/share/sdx/models/common").string();
+  const RunResult both = machine.model({"list"}, {});
+  CHECK_THAT(both.out,
+             ContainsSubstring("  " + shared + "\n") &&
+                 ContainsSubstring("  " + own + "  (shadowed: the name means " + shared + ")\n"));
+  CHECK(both.out.find(shared) < both.out.find(own));
+  const RunResult as_json = machine.model({"list", "--json"}, {});
+  CHECK_THAT(as_json.out, ContainsSubstring("\"folder\":\"" + own) &&
+                              ContainsSubstring("\"shadowed_by\":\"" + shared + "\"}\n"));
+  CHECK(as_json.out.find("shadowed_by") == as_json.out.rfind("shadowed_by"));
+  CHECK_THAT(machine.model({"show", "common"}, {}).out, ContainsSubstring(shared));
+  // Without the folder of all users the own one is what the name means.
+  const RunResult alone = machine.model({"list"}, {.has_shared = false});
+  CHECK_THAT(alone.out, ContainsSubstring("  " + own + "\n") && !ContainsSubstring("shadowed"));
+
+  // A model in the current folder is what a name means before all others.
+  fs::copy(shared, machine.path() / "work/common", fs::copy_options::recursive);
+  const std::string here = (machine.path() / "work/common").string();
+  CHECK_THAT(machine.model({"list"}, {}).out,
+             ContainsSubstring("  " + here + "\n") &&
+                 ContainsSubstring("  " + shared + "  (shadowed: the name means " + here + ")\n"));
+  CHECK_THAT(machine.model({"show", "common"}, {}).out, ContainsSubstring("folder        common"));
+
   // An empty variable names no folder.
   sdx::test::Run command;
   command.tool = "sdx-model";

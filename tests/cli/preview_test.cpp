@@ -8,11 +8,16 @@
 #include <vector>
 
 #include "sdx/image/decode.h"
+#include "sdx/image/transform.h"
+#include "sdx/util/base64.h"
 #include "sdx/util/error.h"
+#include "sdx/util/file.h"
 #include "sdx/util/json.h"
 #include "support/at_terminal.h"
 #include "support/image_files.h"
+#include "support/pictures.h"
 #include "support/played_gpus.h"
+#include "support/sixel.h"
 #include "support/team_place.h"
 #include "support/workplace.h"
 
@@ -52,6 +57,25 @@ Run watched(Run command, const fs::path& file, std::vector<int>& widths) {
     }
   };
   return command;
+}
+
+/// The pictures that a terminal like kitty was sent.
+std::vector<sdx::Image> read_kitty_pictures(const std::string& seen, const fs::path& file) {
+  std::vector<sdx::Image> pictures;
+  std::string data;
+  for (std::size_t at = 0; (at = seen.find("\x1b_G", at)) != seen.npos;) {
+    const std::size_t begin = seen.find_first_of(";\x1b", at + 1) + 1;
+    const std::size_t end = seen.find("\x1b\\", at);
+    const std::string head = seen.substr(at, begin - at);
+    at = end;
+    if (!head.ends_with(";")) continue;  // it erases
+    data += seen.substr(begin, end - begin);
+    if (head.find("m=0") == head.npos) continue;
+    sdx::write_file_atomically(file, sdx::from_base64(data));
+    pictures.push_back(sdx::decode_image(file).image);
+    data.clear();
+  }
+  return pictures;
 }
 
 }  // namespace
@@ -108,6 +132,31 @@ TEST_CASE("preview: a terminal that shows pictures gets each in the place of the
   CHECK(count_in(kitty, "\x1b_Ga=T,f=100,q=2,r=10,") == 3);
   CHECK(count_in(kitty, "\x1b[10A\x1b[J\x1b_Ga=d,d=C,q=2\x1b\\\x1b_Ga=T") == 2);
   CHECK_THAT(kitty, !ContainsSubstring("Previews"));
+  const std::vector<sdx::Image> pngs = read_kitty_pictures(kitty, place.path() / "sent.png");
+  REQUIRE(pngs.size() == 3);
+  for (const char* name : {"foot", "mlterm-256color"}) {
+    const std::string sixel = draw(name);
+    CHECK(count_in(sixel, "\x1b[10A\x1b[J\r\n") == 2);
+    CHECK_THAT(sixel, !ContainsSubstring("Previews"));
+    std::size_t seen = 0;
+    for (std::size_t at = 0; (at = sixel.find("\x1b[10A\x1b"
+                                              "7",
+                                              at)) != sixel.npos;
+         ++seen) {
+      const std::size_t begin = at + 7;
+      at = sixel.find("\x1b\\", begin) + 2;
+      CHECK(sixel.substr(at, 8) ==
+            "\x1b"
+            "8\x1b[10B\r");
+      // As large as ten lines of twelve pixels, and the preview that kitty got.
+      const sdx::Image shown = sdx::test::read_sixel(sixel.substr(begin, at - begin));
+      CHECK(shown.width_px == 120);
+      CHECK(shown.height_px == 120);
+      const sdx::Image sent = pngs.at(seen);
+      CHECK(sdx::test::largest_difference(resize(shown, 8, 8), resize(sent, 8, 8)) < 12);
+    }
+    CHECK(seen == 3);
+  }
   const std::string plain = draw("xterm");
   CHECK(count_in(plain, "\x1b_G") == 0);
   CHECK(count_in(plain, "Previews, until the pictures are there: xterm/preview.png") == 1);

@@ -26,10 +26,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-sdx::Json read_summary(const TeamPlace& place) {
-  return sdx::read_json_file(place.path() / "team/summary.json");
-}
-
 std::map<std::string, fs::file_time_type> read_times(const TeamPlace& place) {
   std::map<std::string, fs::file_time_type> times;
   for (const auto& [file, bytes] : place.results()) {
@@ -50,7 +46,7 @@ TEST_CASE("roster: everybody is trained and drawn, once") {
   CHECK(fs::exists(place.path() / "team/pictures/Ada Ben"));
   CHECK_THAT(first.err, ContainsSubstring("3 people, 7 pictures: about"));
   CHECK_THAT(first.err, ContainsSubstring("3 of 3 people done, 7 pictures made now"));
-  const sdx::Json summary = read_summary(place);
+  const sdx::Json summary = place.read_summary();
   CHECK(summary["done"] == true);
   CHECK(summary["people"].size() == 3);
   CHECK(summary["people"][1]["name"] == "Ben");
@@ -127,7 +123,7 @@ TEST_CASE("roster: one person's failure stops nobody, and a retry goes on") {
              ContainsSubstring("<Ben>: FAILED: ") && ContainsSubstring("2 of 3 people"));
   CHECK_THAT(result.err, ContainsSubstring("\"<Ada> and <Ben>\": <Ben> is not trained"));
   CHECK(place.results().size() == 2 + 2 * 2);
-  const sdx::Json summary = read_summary(place);
+  const sdx::Json summary = place.read_summary();
   CHECK(summary["done"] == false);
   CHECK(summary["people"][0]["done"] == true);
   CHECK(summary["people"][1]["exit_code"] == 66);
@@ -145,10 +141,13 @@ TEST_CASE("roster: one person's failure stops nobody, and a retry goes on") {
 
 TEST_CASE("roster: status and retry know what was asked for, wherever they are called") {
   const TeamPlace place;
+  fs::copy(std::string(SDX_TEST_DATA) + "/taesd/taesd_decoder.safetensors",
+           place.path() / "small.safetensors");
+  const std::vector<std::string> by_tiny = {"--vae-approx", "small.safetensors"};
   REQUIRE(place.run_team({"--only", "Ada"}).exit_code == 0);
   CHECK_FALSE(fs::exists(place.path() / "team/roster.json"));  // a part is not what is wanted
   CHECK_FALSE(fs::exists(place.path() / "team/index.html"));
-  REQUIRE(place.run_team().exit_code == 0);
+  REQUIRE(place.run_team(by_tiny).exit_code == 0);
   fs::remove_all(place.path() / "team/people/Eve");
   fs::remove_all(place.path() / "team/pictures/Ben");
 
@@ -171,7 +170,7 @@ TEST_CASE("roster: status and retry know what was asked for, wherever they are c
   INFO(retry.err);
   CHECK(retry.exit_code == 0);
   CHECK(count_in(retry.err, ": training, ") == 1);
-  CHECK(read_summary(place)["done"] == true);
+  CHECK(place.read_summary()["done"] == true);
 
   elsewhere.arguments = {"status", place.path()};
   const RunResult none = sdx::test::run(elsewhere);
@@ -205,7 +204,7 @@ TEST_CASE("roster: everything wrong is said before the start") {
   CHECK(fs::exists(place.path() / "team/embeddings/Ada.safetensors"));
   CHECK(fs::exists(place.path() / "team/embeddings/李雷.safetensors"));
   CHECK(fs::exists(place.path() / "team/pictures/李雷"));
-  CHECK(read_summary(place)["people"].size() == 2);
+  CHECK(place.read_summary()["people"].size() == 2);
 }
 
 TEST_CASE("roster: prompts are checked before the start") {
@@ -267,7 +266,7 @@ TEST_CASE("roster: two runs at once share the work") {
   CHECK(two.exit_code == 0);
   CHECK(count_in(one.err + two.err, ": training, ") == 3);
   CHECK(place.results().size() == 3 + 3 * 2 + 1);
-  CHECK(read_summary(place)["done"] == true);
+  CHECK(place.read_summary()["done"] == true);
 }
 
 TEST_CASE("roster: Ctrl-C stops, and the same command goes on to the same bits") {
@@ -330,11 +329,17 @@ TEST_CASE("roster: a disk that is too small is said before the start", "[needs-m
     SDX_SKIP("a small disk cannot be mounted here");
   }
   const RunResult result = place.run_team();
+  const RunResult larger =
+      place.run_team({"--upscale", std::string(SDX_TEST_DATA) + "/upscalers/x4.safetensors"});
   const bool has_begun = fs::exists(disk / "people");
   ::umount(disk.c_str());
   CHECK(result.exit_code == 74);
   CHECK_THAT(result.err, ContainsSubstring("team: may need ") &&
                              ContainsSubstring(", and 1.0 MB are free on its disk"));
+  // Three trainings, and seven pictures of 64 x 64 pixels; enlarged four times, of 256 x 256.
+  CHECK_THAT(result.err, ContainsSubstring("team: may need 60.1 MB"));
+  CHECK(larger.exit_code == 74);
+  CHECK_THAT(larger.err, ContainsSubstring("team: may need 61.4 MB"));
   CHECK_FALSE(has_begun);
 }
 

@@ -38,6 +38,8 @@ TEST_CASE("preset-sampling: sets the sampling, and what is typed or configured o
              ContainsSubstring("Steps: 4, Sampler: Euler a, Schedule type: Turbo, CFG scale: 1,"));
   CHECK_THAT(make(place, {"--preset-sampling", "hyper"}),
              ContainsSubstring("Steps: 8, Sampler: DDIM, Schedule type: Turbo, CFG scale: 1,"));
+  CHECK_THAT(make(place, {"--preset-sampling", "tcd"}),
+             ContainsSubstring("Steps: 4, Sampler: TCD, CFG scale: 1, Seed: 5"));
   const std::string typed =
       make(place, {"--steps", "2", "--cfg", "1.5", "--preset-sampling", "lightning"});
   CHECK_THAT(typed,
@@ -71,7 +73,7 @@ TEST_CASE("preset-sampling: an unknown one is named with those that there are") 
   const RunResult result = place.run("sdx-generate", {"a robot", "--preset-sampling", "tubro"});
   CHECK(result.exit_code == 64);
   CHECK_THAT(result.err, ContainsSubstring("--preset-sampling: expected none, lcm, turbo, "
-                                           "lightning or hyper, found \"tubro\""));
+                                           "lightning, hyper or tcd, found \"tubro\""));
   const RunResult shown =
       place.run("sdx-generate", {"a", "--preset-sampling", "lcm", "--print-config"});
   CHECK(shown.exit_code == 0);

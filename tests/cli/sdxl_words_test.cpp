@@ -4,17 +4,18 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 
-#include <algorithm>
-
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
 #include "sdx/tensor/safetensors.h"
+#include "support/embedding_tool.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::check_refused_in_a_line;
+using sdx::test::embedding;
 using sdx::test::RunResult;
 using sdx::test::TempFolder;
 
@@ -27,23 +28,6 @@ at::Tensor vectors(std::int64_t count, std::int64_t width, int shift = 0) {
 sdx::EmbeddingVectors both(std::int64_t count = 2) {
   return sdx::EmbeddingVectors(
       std::vector<at::Tensor>{vectors(count, 768), vectors(count, 1280, 3)});
-}
-
-RunResult embedding(const TempFolder& folder, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "embedding");
-  sdx::test::Run command;
-  command.tool = "sdx-model";
-  command.arguments = std::move(arguments);
-  command.folder = folder.path();
-  return sdx::test::run(command);
-}
-
-void check_refused(const RunResult& result, int exit_code, const std::vector<std::string>& words) {
-  INFO("stderr: " << result.err);
-  CHECK(result.exit_code == exit_code);
-  CHECK(result.out.empty());
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  for (const std::string& word : words) CHECK_THAT(result.err, ContainsSubstring(word));
 }
 
 }  // namespace
@@ -81,8 +65,9 @@ TEST_CASE("cli: a word of SDXL goes through every form and stays what it was") {
   }
   // Neither of the two files is written over.
   fs::remove(folder.path() / "Eva.safetensors");
-  check_refused(embedding(folder, {"convert", "Ada.pt", "--to", "diffusers", "--name", "Eva"}), 73,
-                {"Eva_2.safetensors: is there already"});
+  check_refused_in_a_line(
+      embedding(folder, {"convert", "Ada.pt", "--to", "diffusers", "--name", "Eva"}), 73,
+      {"Eva_2.safetensors: is there already"});
   CHECK_FALSE(fs::exists(folder.path() / "Eva.safetensors"));
 }
 
@@ -105,19 +90,20 @@ TEST_CASE("cli: what is no whole word of SDXL is refused, or said") {
     sdx::write_safetensors(folder.path() / name, tensors);
   };
   write("counts.safetensors", {{"clip_l", vectors(2, 768)}, {"clip_g", vectors(3, 1280)}});
-  check_refused(embedding(folder, {"convert", "counts.safetensors", "--to", "kohya"}), 65,
-                {"counts.safetensors: \"clip_g\" holds 3 vectors and \"clip_l\" 2"});
+  check_refused_in_a_line(embedding(folder, {"convert", "counts.safetensors", "--to", "kohya"}), 65,
+                          {"counts.safetensors: \"clip_g\" holds 3 vectors and \"clip_l\" 2"});
   write("a.safetensors", {{"<Ada>", vectors(1, 768)}});
   write("a_2.safetensors", {{"<Ada>", vectors(4, 1280)}});
-  check_refused(embedding(folder, {"convert", "a.safetensors", "a_2.safetensors", "--to", "kohya"}),
-                65, {"a.safetensors and a_2.safetensors", "hold 1 and 4 vectors"});
+  check_refused_in_a_line(
+      embedding(folder, {"convert", "a.safetensors", "a_2.safetensors", "--to", "kohya"}), 65,
+      {"a.safetensors and a_2.safetensors", "hold 1 and 4 vectors"});
   write("sd3.safetensors",
         {{"clip_l", vectors(1, 768)}, {"clip_g", vectors(1, 1280)}, {"t5", vectors(1, 4096)}});
-  check_refused(embedding(folder, {"convert", "sd3.safetensors", "--to", "kohya"}), 65,
-                {"\"t5\"", "SD 3, Flux"});
+  check_refused_in_a_line(embedding(folder, {"convert", "sd3.safetensors", "--to", "kohya"}), 65,
+                          {"\"t5\"", "SD 3, Flux"});
   write("half.safetensors", {{"clip_g", vectors(1, 1280)}});
-  check_refused(embedding(folder, {"convert", "half.safetensors", "--to", "a1111"}), 65,
-                {"for the second text encoder alone", "kohya"});
+  check_refused_in_a_line(embedding(folder, {"convert", "half.safetensors", "--to", "a1111"}), 65,
+                          {"for the second text encoder alone", "kohya"});
   const RunResult half =
       embedding(folder, {"convert", "half.safetensors", "--to", "kohya", "--name", "Half"});
   CHECK(half.exit_code == 0);
@@ -129,9 +115,9 @@ TEST_CASE("cli: a word of SDXL in another model is refused by name, with the way
   const fs::path words = place.path() / "embeddings";
   fs::create_directory(words);
   sdx::write_embedding(words / "Ada.safetensors", {"Ada", both(), {}, {}});
-  check_refused(place.run("sdx-generate", {"<Ada>", "--steps", "1"}), 65,
-                {"Ada.safetensors: made for SDXL (vectors of width 768 and 1280)", "(width 32)",
-                 "use it with an SDXL model (--model)"});
+  check_refused_in_a_line(place.run("sdx-generate", {"<Ada>", "--steps", "1"}), 65,
+                          {"Ada.safetensors: made for SDXL (vectors of width 768 and 1280)",
+                           "(width 32)", "use it with an SDXL model (--model)"});
 }
 
 TEST_CASE("cli: --train-encoders 2 is refused where the model has one text encoder") {

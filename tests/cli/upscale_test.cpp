@@ -10,12 +10,14 @@
 #include "sdx/model/upscaler.h"
 #include "sdx/util/sha256.h"
 #include "support/image_files.h"
+#include "support/pictures.h"
 #include "support/workplace.h"
 
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using sdx::test::largest_difference;
 using sdx::test::Run;
 using sdx::test::RunResult;
 using sdx::test::Workplace;
@@ -59,7 +61,7 @@ class UpscalePlace {
     arguments.insert(arguments.end(), more.begin(), more.end());
     const RunResult result = run(arguments);
     CHECK(result.exit_code == exit_code);
-    CHECK((!fs::exists(path("refused")) || fs::is_empty(path("refused"))));
+    CHECK_FALSE(fs::exists(path("refused")));
     return result.err;
   }
 
@@ -72,16 +74,6 @@ std::vector<std::string> robot(std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {"robot", "--steps", "2", "--seed", "4"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
-}
-
-int largest_difference(const sdx::Image& a, const sdx::Image& b) {
-  REQUIRE(a.width_px == b.width_px);
-  REQUIRE(a.height_px == b.height_px);
-  int largest = 0;
-  for (std::size_t i = 0; i < a.rgb.size(); ++i) {
-    largest = std::max(largest, std::abs(a.rgb[i] - b.rgb[i]));
-  }
-  return largest;
 }
 
 }  // namespace

@@ -3,12 +3,11 @@
 
 #include <ATen/ops/full.h>
 
-#include <cmath>
-
 #include "sdx/generation/generator.h"
 #include "sdx/image/convert.h"
 #include "sdx/model/import/import.h"
 #include "sdx/model/vae.h"
+#include "support/pictures.h"
 #include "support/synthetic.h"
 #include "support/temp_folder.h"
 #include "support/tiny_bundle.h"
@@ -17,17 +16,14 @@
 
 namespace fs = std::filesystem;
 
+using sdx::test::psnr_db;
+
 namespace {
 
 const sdx::TensorMap& golden() {
   static const sdx::Safetensors content =
       sdx::map_safetensors(fs::path(SDX_TEST_DATA) / "layouts/edm-tiny.safetensors");
   return content.tensors;
-}
-
-double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
-  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
 }
 
 /// The single file of the tiny SDXL with the marks of such a model.

@@ -2,13 +2,13 @@
 // StableDiffusionXLInpaintPipeline 0.42.1 (scripts/parity/make_inpainting_goldens.py): given
 // latents, 20 steps, guidance 7, a mask whose edge is soft and off the latents' grid.
 
-#include <cmath>
 #include <cstring>
 
 #include "sdx/generation/generator.h"
 #include "sdx/image/convert.h"
 #include "sdx/model/import/import.h"
 #include "sdx/model/vae.h"
+#include "support/pictures.h"
 #include "support/synthetic.h"
 #include "support/temp_folder.h"
 
@@ -16,17 +16,14 @@
 
 namespace fs = std::filesystem;
 
+using sdx::test::psnr_db;
+
 namespace {
 
 const sdx::TensorMap& golden() {
   static const sdx::Safetensors content =
       sdx::map_safetensors(fs::path(SDX_TEST_DATA) / "layouts/inpainting-tiny.safetensors");
   return content.tensors;
-}
-
-double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
-  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
 }
 
 /// A tiny model whose UNet has a first convolution of nine channels.

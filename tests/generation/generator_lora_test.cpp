@@ -3,13 +3,12 @@
 
 #include <ATen/ops/equal.h>
 
-#include <cmath>
-
 #include "sdx/generation/generator.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/image/convert.h"
 #include "sdx/util/error.h"
 #include "support/lora_files.h"
+#include "support/pictures.h"
 #include "support/skip.h"
 #include "support/synthetic.h"
 #include "support/throws.h"
@@ -21,14 +20,10 @@
 using namespace sdx;
 using Catch::Matchers::ContainsSubstring;
 using test::applied;
+using test::psnr_db;
 using test::tiny_bundle;
 
 namespace {
-
-double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
-  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
-}
 
 struct Case {
   const char* golden;

@@ -1,24 +1,15 @@
 // Whole pictures from given latents against diffusers' StableDiffusionPipeline 0.42.1
 // (scripts/parity/make_goldens.py, picture_goldens): 20 steps, guidance 7.5.
 
-#include <cmath>
-
 #include "sdx/generation/generator.h"
 #include "sdx/image/convert.h"
+#include "support/pictures.h"
 #include "support/tiny_bundle.h"
 
 #include "support/catch.h"
 
 using sdx::test::golden;
-
-namespace {
-
-double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
-  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
-}
-
-}  // namespace
+using sdx::test::psnr_db;
 
 TEST_CASE("generation: a picture from given latents is diffusers' picture") {
   const sdx::Generator generator(sdx::test::tiny_bundle(), {});

@@ -1,23 +1,18 @@
 // Whole pictures of the tiny SDXL from given latents against diffusers' StableDiffusionXLPipeline
 // 0.42.1 (scripts/parity/make_sdxl_goldens.py): 20 steps, guidance 7, wider than high.
 
-#include <cmath>
-
 #include "sdx/generation/generator.h"
 #include "sdx/image/convert.h"
+#include "support/pictures.h"
 #include "support/tiny_sdxl.h"
 
 #include "support/catch.h"
 
+using sdx::test::psnr_db;
 using sdx::test::sdxl_golden;
 using sdx::test::tiny_sdxl;
 
 namespace {
-
-double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const auto squared = (a.to(at::kDouble) - b.to(at::kDouble)).pow(2).mean().item<double>();
-  return squared == 0 ? 99 : 10 * std::log10(255. * 255. / squared);
-}
 
 struct Case {
   const char* sampler;

@@ -48,7 +48,7 @@ TEST_CASE("image jobs: a line of a prompts file is a prompt, or settings") {
   CHECK(read[1].prompt == "snow, \"deep\" [a,b]");
   CHECK(read[1].negative == "a hat");
   CHECK(read[1].settings.sampler.steps == 3);
-  CHECK(read[1].settings.sampler.sampler == SamplerKind::kEulerAncestral);
+  CHECK(read[1].sampler == SamplerKind::kEulerAncestral);
   CHECK(read[1].settings.tile);
   CHECK(read[1].guidance_scale == 2);
   CHECK(read[1].settings.width_px == 72);

@@ -5,6 +5,7 @@
 #include "sdx/generation/image_size.h"
 #include "sdx/generation/infotext.h"
 #include "sdx/util/error.h"
+#include "sdx/util/units.h"
 #include "support/throws.h"
 #include "support/tiny_bundle.h"
 
@@ -23,10 +24,10 @@ ImageOptions unusual() {
   options.negative = "--steps=3";
   options.seed = 18446744073709551615ULL;
   options.guidance_scale = 4.25;
+  options.sampler = SamplerKind::kEulerAncestral;
   options.variation_seed = 3;
   options.variation_strength = 0.125;
   ImageSettings& settings = options.settings;
-  settings.sampler.sampler = SamplerKind::kEulerAncestral;
   settings.sampler.schedule = ScheduleKind::kSgmUniform;
   settings.sampler.steps = 7;
   settings.guidance_rescale = 0.5;
@@ -55,11 +56,11 @@ TEST_CASE("image options: what an image's text says gives the request again") {
     options.settings.faces = {true,   "a face: {name}, \"smiling\"", 0.25, 0.625, 7, 2.5,
                               0.0625, FaceNames::kLikeness};
   }
-  const ImageRequest request = make_request(options, 7);
+  const ImageRequest request = make_request(options, {7});
   const Infotext written = infotext(request, tiny_bundle(), {}, "sdx", {});
   ImageOptions read;
   read_infotext(parse_infotext(format_infotext(written)), read, nothing_given);
-  CHECK(make_request(read, 7) == request);
+  CHECK(make_request(read, {7}) == request);
   CHECK(Settings(image_settings(), read).to_json() ==
         Settings(image_settings(), *std::make_unique<ImageOptions>(options)).to_json());
 }
@@ -67,11 +68,11 @@ TEST_CASE("image options: what an image's text says gives the request again") {
 TEST_CASE("image options: custom noise levels come back from an image's text") {
   ImageOptions options = unusual();
   Settings(image_settings(), options).at("sigmas").set_text("14.6,7.1, 0.5");
-  const ImageRequest request = make_request(options, 7);
+  const ImageRequest request = make_request(options, {7});
   CHECK(request.settings.sampler.custom_sigmas == std::vector<double>{14.6, 7.1, 0.5});
   ImageOptions read;
   read_infotext(infotext(request, tiny_bundle(), {}, "sdx", {}), read, nothing_given);
-  CHECK(make_request(read, 7) == request);
+  CHECK(make_request(read, {7}) == request);
 }
 
 TEST_CASE("image options: what is known from elsewhere is not looked at in an image's text") {
@@ -108,8 +109,26 @@ TEST_CASE("image options: a sampler's name may bring its schedule") {
   ImageOptions options;
   const Settings settings(image_settings(), options);
   settings.at("sampler_name").set_text("DPM++ 2M Karras");
-  CHECK(options.settings.sampler.sampler == SamplerKind::kDpmpp2m);
+  CHECK(options.sampler == SamplerKind::kDpmpp2m);
   CHECK(options.settings.sampler.schedule == ScheduleKind::kKarras);
+}
+
+TEST_CASE("image options: what is left open is the model's advice") {
+  ImageOptions options;
+  const SamplingAdvice advice = {3, SamplerKind::kLcm};
+  const auto choose = [&] {
+    const ImageSettings settings = make_request(options, advice).settings;
+    return short_number(settings.guidance_scale) + " " +
+           std::string(to_string(settings.sampler.sampler));
+  };
+  CHECK(choose() == "3 lcm");
+  const Settings settings(image_settings(), options);
+  CHECK(settings.at("sampler").to_text() == "auto");
+  settings.at("sampler").set_text("Heun");
+  CHECK(choose() == "3 heun");
+  settings.at("sampler").set_text("auto");
+  settings.at("cfg").set_text("1");
+  CHECK(choose() == "1 lcm");
 }
 
 TEST_CASE("image options: seeds count on, sizes and guidance have words of their own") {

@@ -46,7 +46,7 @@ ImageRequest resolved(const std::string& prompt, const std::vector<std::string>&
   ImageOptions options;
   options.prompt = prompt;
   options.loras = asked;
-  return make_request(options, 7, &table);
+  return make_request(options, {7}, &table);
 }
 
 }  // namespace
@@ -148,15 +148,15 @@ TEST_CASE("generation: a LoRA of strength 0 is none") {
 TEST_CASE("generation: without a table LoRAs are refused, not forgotten") {
   ImageOptions options;
   options.loras = {"style"};
-  CHECK_THAT(catch_message<UsageError>([&] { make_request(options, 7); }),
+  CHECK_THAT(catch_message<UsageError>([&] { make_request(options, {7}); }),
              ContainsSubstring("`lora`: only sdx-generate"));
   options.loras.clear();
   options.prompt = "a <lora:style:0.8>";
-  const ImageRequest request = make_request(options, 7);
+  const ImageRequest request = make_request(options, {7});
   CHECK_THAT(catch_message<UsageError>([&] { check_loras_resolved(request); }),
              ContainsSubstring("<lora:style:0.8>\": LoRAs are for"));
   options.prompt = "a <lora:style:0>";
-  CHECK_NOTHROW(check_loras_resolved(make_request(options, 7)));
+  CHECK_NOTHROW(check_loras_resolved(make_request(options, {7})));
 }
 
 TEST_CASE("generation: a file whose name a tag cannot hold is refused") {

@@ -48,10 +48,11 @@ TEST_CASE("sampling presets: each sets all four", "[generation]") {
   CHECK(read("--preset-sampling turbo --prompt a", {}) == Seen{"euler_a trailing 4 10"});
   CHECK(read("--preset-sampling=lightning --prompt a", {}) == Seen{"euler trailing 4 10"});
   CHECK(read("--preset-sampling hyper --prompt a", {}) == Seen{"ddim trailing 8 10"});
+  CHECK(read("--preset-sampling tcd --steps 1 --prompt a", {}) == Seen{"tcd auto 1 10"});
   CHECK(read("--preset-sampling none --prompt a", {}) == Seen{"dpmpp_2m auto 20 70"});
   CHECK_THROWS_WITH(read("--preset-sampling turob --prompt a", {}),
                     Catch::Matchers::ContainsSubstring(
-                        "`preset-sampling`: expected none, lcm, turbo, lightning or hyper"));
+                        "`preset-sampling`: expected none, lcm, turbo, lightning, hyper or tcd"));
 }
 
 TEST_CASE("sampling presets: what a line says comes before them, in any order", "[generation]") {

@@ -2,7 +2,6 @@
 // made by scripts/parity/make_images.py.
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "sdx/util/error.h"
 #include "support/catch.h"
 #include "support/image_files.h"
+#include "support/pictures.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
 
@@ -41,16 +41,6 @@ std::vector<std::string> list_files() {
 Image read_golden(std::string name) {
   name[name.rfind('.')] = '_';
   return decode_image(kImages / (name + ".golden.png")).image;
-}
-
-int largest_difference(const Image& a, const Image& b) {
-  REQUIRE(a.width_px == b.width_px);
-  REQUIRE(a.height_px == b.height_px);
-  int largest = 0;
-  for (std::size_t i = 0; i < a.rgb.size(); ++i) {
-    largest = std::max(largest, std::abs(a.rgb[i] - b.rgb[i]));
-  }
-  return largest;
 }
 
 bool is_same(const Image& a, const Image& b) { return a.rgb == b.rgb; }

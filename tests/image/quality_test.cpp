@@ -57,6 +57,19 @@ TEST_CASE("image: a plain picture has no sharpness, edges have much", "[image]")
   CHECK_FALSE(is_blurred(100));
 }
 
+TEST_CASE("image: photographs are told from cartoons, at any size", "[image]") {
+  const fs::path photograph = fs::path(SDX_TEST_DATA) / "face/portrait.jpg";
+  CHECK(is_photograph(decode_image(photograph).image));
+  CHECK(is_photograph(as_small_jpeg(decode_image(photograph).image, 0.5)));
+  for (const std::vector<Image>& person : images_of_people()) {
+    const bool is_cartoon = person.front().width_px == 128;
+    for (const Image& image : person) {
+      CHECK(is_photograph(image) != is_cartoon);
+      CHECK(is_photograph(as_small_jpeg(image, 1)) != is_cartoon);
+    }
+  }
+}
+
 TEST_CASE("image: what was blurred is told from what is sharp, at any size", "[image]") {
   for (const auto& person : images_of_people()) {
     for (const Image& image : person) {

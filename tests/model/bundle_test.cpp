@@ -49,14 +49,15 @@ TEST_CASE("model: bundle.json comes back as it was written", "[model]") {
   const TempFolder folder;
   sdx::BundleInfo info = tiny_bundle().info();
   info.licence = "MIT";
-  info.guidance_scale = 4.5;
+  info.advice = {4.5, sdx::SamplerKind::kHeun};
   sdx::write_bundle_info(folder.path(), info);
   const sdx::BundleInfo back = sdx::Bundle::open(folder.path()).info();
   CHECK(back.name == "tiny");
   CHECK(back.context_width() == 32);
   CHECK(back.native_size_px == 64);
   CHECK(back.latent_scale == 0.5);
-  CHECK(back.guidance_scale == 4.5);
+  CHECK(back.advice.guidance_scale == 4.5);
+  CHECK(back.advice.sampler == sdx::SamplerKind::kHeun);
   CHECK(back.licence == "MIT");
   CHECK(back.noise_schedule.steps_offset == 1);
   CHECK_FALSE(back.noise_schedule.zero_terminal_snr);

@@ -123,7 +123,7 @@ TEST_CASE("roster: the names of commit 4ce8870 are still those of a picture with
   wanted.settings.sampler.steps = 4;
   wanted.settings.width_px = 64;
   wanted.settings.height_px = 64;
-  wanted.settings.guidance_scale = tiny_bundle().info().guidance_scale;
+  wanted.settings.guidance_scale = tiny_bundle().info().advice.guidance_scale;
   const auto names = sdx::list_team_images({wanted}, tiny_bundle(), words, {});
   CHECK(names.front().file == "pictures/Ada1/ada1-as-an-astronaut-1-8a26841c.png");
 }

@@ -50,6 +50,41 @@ TEST_CASE("team options: what a team was asked for comes back, types included") 
   CHECK(fs::equivalent(read.roster, options.roster));
 }
 
+TEST_CASE("team options: files of pictures are found again from another folder, names stay names") {
+  const test::TempFolder folder;
+  const fs::path team = folder.path() / "team";
+  const fs::path other = folder.path() / "other";
+  fs::create_directory(team);
+  fs::create_directory(other);
+  for (const char* file : {"tiny.safetensors", "x4.pth", "start.png", "mask.png"}) {
+    write_file_atomically(folder.path() / file, "x");
+  }
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  TeamOptions options;
+  ModelOptions model;
+  options.image.settings.vae_approx = "tiny.safetensors";
+  options.image.settings.upscale = "x4.pth";
+  options.image.start_image = "start.png";
+  options.image.mask = "mask.png";
+  write_team_options(options, model, team);
+  fs::current_path(other);
+  TeamOptions read;
+  read_team_options(team, read, model);
+  CHECK(read.image.settings.vae_approx == "../tiny.safetensors");
+  CHECK(read.image.settings.upscale == "../x4.pth");
+  CHECK(read.image.start_image == "../start.png");
+  CHECK(read.image.mask == "../mask.png");
+  // The name of a file among the models.
+  options.image.settings.vae_approx = "taesd";
+  options.image.settings.upscale = "R-ESRGAN 4x+";
+  write_team_options(options, model, team);
+  read_team_options(team, read, model);
+  CHECK(read.image.settings.vae_approx == "taesd");
+  CHECK(read.image.settings.upscale == "R-ESRGAN 4x+");
+  fs::current_path(before);
+}
+
 TEST_CASE("team options: a folder that is no team, and a record that is damaged, are named") {
   const test::TempFolder folder;
   TeamOptions options;

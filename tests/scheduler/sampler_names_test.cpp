@@ -64,6 +64,7 @@ TEST_CASE("sampler names: other programs' names for our samplers") {
       {"PNDMScheduler", kPndm},
       {"DDIMScheduler", kDdim},
       {"LCMScheduler", kLcm},
+      {"TCDScheduler", kTcd},
       {"HeunDiscreteScheduler", kHeun},
       {"DDPMScheduler", kDdpm}};
   for (const auto& [name, kind] : names) {
@@ -140,7 +141,6 @@ TEST_CASE("sampler names: what we lack is named, with what to give in its place"
       {"euler_cfg_pp", "euler"},
       {"Euler a CFG++", "euler_a"},
       {"dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_a"},
-      {"TCD", "lcm"},
       {"res_multistep", "dpmpp_2m"},
       {"sa_solver", "dpmpp_3m_sde"},
       {"DPMSolverSinglestepScheduler", "dpmpp_2s_a"},

@@ -77,7 +77,7 @@ TEST_CASE("scheduler: the model's spacing comes before the sampler's", "[schedul
   config.timestep_spacing = sdx::TimestepSpacing::kTrailing;
   const sdx::NoiseSchedule schedule(config);
   for (const sdx::SamplerInfo& info : sdx::all_samplers()) {
-    if (info.kind == sdx::SamplerKind::kLcm) continue;  // keeps to its distillation
+    if (info.spacing == sdx::SamplerSpacing::kConsistency) continue;  // as in its distillation
     INFO(info.typed);
     const auto points = sdx::sampling_points(schedule, make_settings(info.kind, 4));
     CHECK(list_timesteps(points) == std::vector<double>{999, 749, 499, 249});
@@ -90,7 +90,7 @@ TEST_CASE("scheduler: points fall, for every sampler, schedule and number of ste
     for (const sdx::ScheduleKind kind : kSchedules) {
       for (const int steps : {1, 2, 3, 30, 50, 999, 1000}) {
         const bool distilled =
-            info.kind == sdx::SamplerKind::kLcm && kind == sdx::ScheduleKind::kAuto;
+            info.spacing == sdx::SamplerSpacing::kConsistency && kind == sdx::ScheduleKind::kAuto;
         if (distilled && steps > 50) continue;
         INFO(info.typed << " " << sdx::to_string(kind) << " " << steps);
         sdx::SamplerSettings settings = make_settings(info.kind, steps);
@@ -117,6 +117,8 @@ TEST_CASE("scheduler: steps are checked against the schedule", "[scheduler]") {
   CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kDdim, 1001)),
                   sdx::UsageError);
   CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kLcm, 51)),
+                  sdx::UsageError);
+  CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kTcd, 51)),
                   sdx::UsageError);
   sdx::SamplerSettings lcm = make_settings(sdx::SamplerKind::kLcm, 51);
   lcm.schedule = sdx::ScheduleKind::kSgmUniform;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sdx/util/json.h"
 #include "support/workplace.h"
 
 namespace sdx::test {
@@ -48,6 +49,9 @@ class TeamPlace : public Workplace {
   RunResult run_team(std::vector<std::string> more = {}) const {
     return run("sdx-roster", run_arguments(std::move(more)));
   }
+
+  /// The team's summary.json.
+  Json read_summary() const { return read_json_file(path() / "team/summary.json"); }
 
   /// Words and pictures, by their path in the team's folder.
   std::map<std::string, std::string> results() const {

@@ -10,6 +10,7 @@
 #include "sdx/training/loaded_model.h"
 #include "sdx/util/error.h"
 #include "sdx/util/file.h"
+#include "support/image_files.h"
 #include "support/listener.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
@@ -36,7 +37,7 @@ class OtherData {
 /// Three portraits, a model, a run's folder.
 class Place {
  public:
-  Place() : model(tiny_bundle(), {}) {
+  explicit Place(const sdx::Bundle& bundle = tiny_bundle()) : model(bundle, {}) {
     fs::create_directory(folder.path() / "faces");
     for (int i = 0; i < 3; ++i) {
       sdx::Image image(96, 96);
@@ -87,6 +88,29 @@ class Place {
 };
 
 }  // namespace
+
+TEST_CASE("training run: a small model of drawings warns of photographs", "[training]") {
+  const TempFolder folder;
+  fs::copy(tiny_bundle().folder(), folder.path() / "small", fs::copy_options::recursive);
+  sdx::BundleInfo info = tiny_bundle().info();
+  info.known_words = {"a", "photo", "of"};
+  sdx::write_bundle_info(folder.path() / "small", info);
+  const auto notes = [](Place& place) {
+    place.spec.inversion.steps = 1;
+    place.train(sdx::ResumePolicy::kStartAnew);
+    return place.notes;
+  };
+  const auto warning = ContainsSubstring("these portraits are photographs");
+  // What Place draws is as uneven as a photograph.
+  Place photographs(sdx::Bundle::open(folder.path() / "small"));
+  CHECK_THAT(notes(photographs), warning && ContainsSubstring("`model`"));
+  Place large;
+  CHECK_THAT(notes(large), !warning);
+  // One drawing among them, and they are drawings.
+  sdx::write_png(photographs.folder.path() / "faces/0.png",
+                 sdx::test::plain_image(96, 96, {90, 90, 90}));
+  CHECK_THAT(notes(photographs), !warning);
+}
 
 TEST_CASE("training run: paused and gone on with, the word is the same", "[training]") {
   Place calm;

@@ -57,7 +57,7 @@ struct JobSettings {
   Wildcards wildcards;
   std::vector<Style> styles;   ///< that may be named
   std::vector<GridAxis> axes;  ///< at most two: columns, rows
-  double guidance_scale = 7;   ///< where none was said
+  SamplingAdvice advice;       ///< for what was not said
   LoraTable* loras = nullptr;  ///< what prompts may name; outlives this
 };
 

@@ -20,7 +20,8 @@ struct ImageOptions {
   std::string negative;
   std::vector<std::string> styles;       ///< names of styles, applied in this order
   std::optional<std::uint64_t> seed;     ///< nothing: by chance
-  std::optional<double> guidance_scale;  ///< nothing: what the model advises
+  std::optional<double> guidance_scale;  ///< this and the next, nothing: what the model advises
+  std::optional<SamplerKind> sampler;    ///< in place of the one in `settings`
   std::uint64_t variation_seed = 0;
   double variation_strength = 0;   ///< 0 … 1
   std::string start_image;         ///< file to begin with; empty: noise
@@ -42,12 +43,12 @@ inline constexpr const char* kUpscalerField = "Postprocess upscaler";
 inline constexpr const char* kFaceDetectorField = "Face detector";
 
 /// The request for an image. Reads start image, mask and LoRAs.
-/// @param guidance_scale where none was said
+/// @param advice for what was not said
 /// @param loras what the prompt may name; null: LoRAs stay unresolved
 /// @throws UsageError for a mask without a start image, for `lora` without a table, for a
 ///         `face-prompt` without `refine-faces`; as decode_image, naming setting and file; as
 ///         resolve_loras().
-ImageRequest make_request(const ImageOptions& options, double guidance_scale,
+ImageRequest make_request(const ImageOptions& options, const SamplingAdvice& advice,
                           LoraTable* loras = nullptr);
 
 /// The options that give this request again, but for start image and mask, which have no files, and

@@ -18,6 +18,7 @@ enum class SamplingPreset {
   kTurbo,      ///< SD-Turbo, SDXL-Turbo
   kLightning,  ///< SDXL-Lightning
   kHyper,      ///< Hyper-SD
+  kTcd,        ///< trajectory consistency distillation, Hyper-SD's files for any number of steps
 };
 
 /// What a family wants.
@@ -33,8 +34,10 @@ struct SamplingPresetInfo {
 /// A row for each family. Sources: the model cards of latent-consistency/lcm-lora-sdv1-5 and of
 /// lcm-lora-sdxl (LCMScheduler, 4 steps, no guidance or up to 2), stabilityai/sdxl-turbo (Euler
 /// ancestral, trailing, 1 to 4 steps, none), ByteDance/SDXL-Lightning (Euler, trailing, 2, 4 or 8
-/// steps by the file, none), ByteDance/Hyper-SD (DDIM, trailing, 1 to 8 steps by the file, none).
-/// LCM with ScheduleKind::kAuto chooses its steps among 50 of the distillation, as there.
+/// steps by the file, none), ByteDance/Hyper-SD (DDIM, trailing, 2, 4 or 8
+/// steps by the file, none; TCDScheduler for the file of one to eight), h1t/TCD-SDXL-LoRA
+/// (TCDScheduler, 4 steps, none). One step of DDIM with trailing timesteps is one of TCD.
+/// LCM and TCD with ScheduleKind::kAuto choose among 50 steps of the distillation, as there.
 inline constexpr std::array kSamplingPresets = {
     SamplingPresetInfo{SamplingPreset::kLcm, "lcm", SamplerKind::kLcm, ScheduleKind::kAuto, 4, 1},
     SamplingPresetInfo{SamplingPreset::kTurbo, "turbo", SamplerKind::kEulerAncestral,
@@ -42,7 +45,8 @@ inline constexpr std::array kSamplingPresets = {
     SamplingPresetInfo{SamplingPreset::kLightning, "lightning", SamplerKind::kEuler,
                        ScheduleKind::kTrailing, 4, 1},
     SamplingPresetInfo{SamplingPreset::kHyper, "hyper", SamplerKind::kDdim, ScheduleKind::kTrailing,
-                       8, 1}};
+                       8, 1},
+    SamplingPresetInfo{SamplingPreset::kTcd, "tcd", SamplerKind::kTcd, ScheduleKind::kAuto, 4, 1}};
 
 template <>
 inline constexpr auto kEnumTexts<SamplingPreset> = [] {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sdx/scheduler/noise_schedule.h"
+#include "sdx/scheduler/sampling_points.h"
 #include "sdx/tokenizer/tokenizer.h"
 #include "sdx/util/enum_text.h"
 
@@ -29,6 +30,12 @@ inline constexpr std::array kEnumTexts<ModelFamily> = {EnumText{ModelFamily::kSd
 struct IdentitySettings {
   int size_px = 0;                ///< side of the pictures that it takes; 0: there is none
   double same_person_cosine = 0;  ///< see IdentityEncoder
+};
+
+/// What a model advises for its pictures: the defaults of `cfg` and `sampler`.
+struct SamplingAdvice {
+  double guidance_scale = 7;
+  SamplerKind sampler = SamplerSettings{}.sampler;
 };
 
 /// One text encoder of a model.
@@ -70,7 +77,7 @@ struct BundleInfo {
   /// Both empty: 0 and 1.
   std::vector<double> latent_mean = {};
   std::vector<double> latent_deviation = {};
-  double guidance_scale = 7.0;       ///< recommended; what --cfg is by default
+  SamplingAdvice advice;
   std::string init_text = "person";  ///< recommended start of a new embedding
   /// The words of the captions that it learnt from, in lower case; empty: too many to be listed.
   std::vector<std::string> known_words;

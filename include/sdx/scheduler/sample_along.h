@@ -40,7 +40,7 @@ at::Tensor starting_sample(SamplerKind sampler, const at::Tensor& noise,
 /// @param sample     at that point, any shape and float dtype.
 /// @param noise      not called for samplers that draw none (draws_noise()).
 /// @param observe    may be empty.
-/// @return           the sample at the last point, for all but DDIM and PNDM the picture.
+/// @return           the sample at the last point, for all but DDIM, PNDM and TCD the picture.
 /// @throws InternalError if first_step is not that of a step.
 at::Tensor sample_along(const NoiseSchedule& schedule, const SamplerSettings& settings,
                         const std::vector<SamplingPoint>& points, int first_step, at::Tensor sample,

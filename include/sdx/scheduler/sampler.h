@@ -33,10 +33,11 @@ enum class SamplerKind {
   kDpmpp2sAncestral,
   kDpmpp3mSde,
   kDdpm,
+  kTcd,
 };
 
 /// Which noise levels σ/α are visited; the last one is 0, but for kAuto, kDdim and kTrailing of the
-/// samplers DDIM and PNDM, which end at the training schedule's first timestep.
+/// samplers DDIM, PNDM and TCD, which end at the training schedule's first timestep.
 enum class ScheduleKind {
   kAuto,         ///< what the reference of the sampler does by default, or what the model asks for
   kNormal,       ///< timesteps evenly from the noisiest to the cleanest
@@ -57,7 +58,8 @@ using SamplerFunction = at::Tensor(const Walk& walk, const at::Tensor& sample);
 
 SamplerFunction sample_dpmpp_2m, sample_euler_ancestral, sample_dpmpp_sde, sample_dpmpp_2m_sde,
     sample_euler, sample_ddim, sample_unipc, sample_lcm, sample_pndm, sample_heun, sample_lms,
-    sample_dpm2, sample_dpm2_ancestral, sample_dpmpp_2s_ancestral, sample_dpmpp_3m_sde, sample_ddpm;
+    sample_dpm2, sample_dpm2_ancestral, sample_dpmpp_2s_ancestral, sample_dpmpp_3m_sde, sample_ddpm,
+    sample_tcd;
 
 /// How pure noise enters the first point of a walk, as in diffusers and AUTOMATIC1111.
 enum class StartingNoise {
@@ -174,6 +176,18 @@ inline constexpr std::array kSamplers = {
                 .evaluations_per_step = 1,
                 .draws_noise = true,
                 .advice = "for latent consistency models: 4 to 8 steps, guidance scale 1 to 2"},
+    SamplerInfo{
+        .kind = SamplerKind::kTcd,
+        .typed = "tcd",
+        .displayed = "TCD",
+        .run = sample_tcd,
+        .start = StartingNoise::kAsDrawn,
+        .spacing = SamplerSpacing::kConsistency,
+        .ends_at_first_timestep = true,
+        .takes_pure_noise = true,
+        .evaluations_per_step = 1,
+        .draws_noise = true,
+        .advice = "for models distilled to trajectories, Hyper-SD's for any number of steps"},
     SamplerInfo{
         .kind = SamplerKind::kPndm,
         .typed = "pndm",

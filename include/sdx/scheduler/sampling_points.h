@@ -16,8 +16,8 @@ struct SamplerSettings {
   /// For kCustom: the noise levels σ/α of the steps, falling, above 0; a 0 at the end may be left
   /// out.
   std::vector<double> custom_sigmas;
-  /// For LCM with kAuto: the steps of the teacher's sampler in the model's distillation. LCM visits
-  /// a subset of them, so it can take no more steps than these.
+  /// For LCM and TCD with kAuto: the steps of the teacher's sampler in the model's distillation.
+  /// They visit a subset of them, so they can take no more steps than these.
   int lcm_original_steps = 50;
   /// The model's. PNDM combines raw outputs of the model and so needs to know what they are; the
   /// other samplers do not care.
@@ -31,11 +31,12 @@ struct SamplerSettings {
 ///
 /// kAuto is spaced as by the sampler's class in diffusers or, where there is none (DPM++ 2S a,
 /// DPM++ 3M SDE), as AUTOMATIC1111 does; NoiseScheduleConfig::timestep_spacing comes before what
-/// the class does by default. LCM with kAuto is spaced as in its distillation.
-/// A model that was trained on levels (BetaSchedule::kEdm) has Karras' with kAuto, but for LCM.
-/// Timesteps lie between whole ones where a schedule is made of noise levels; only Karras' are
+/// the class does by default. LCM and TCD with kAuto are spaced as in their distillation.
+/// A model that was trained on levels (BetaSchedule::kEdm) has Karras' with kAuto, but for those
+/// two. Timesteps lie between whole ones where a schedule is made of noise levels; only Karras' are
 /// rounded, as in diffusers, for DPM++ 2M, DPM++ 2M SDE, UniPC, DPM2 and DPM2 a, not for kEdm.
-/// @throws UsageError unless 1 ≤ steps ≤ train_timesteps (LCM: lcm_original_steps), or for custom
+/// @throws UsageError unless 1 ≤ steps ≤ train_timesteps (LCM, TCD: lcm_original_steps), or for
+/// custom
 ///         sigmas that do not fall.
 std::vector<SamplingPoint> sampling_points(const NoiseSchedule& schedule,
                                            const SamplerSettings& settings);

@@ -38,7 +38,7 @@ struct BenchSetup {
     request.settings.width_px = size_px;
     request.settings.height_px = size_px;
     request.settings.sampler.steps = options.steps;
-    request.settings.guidance_scale = bundle.info().guidance_scale;
+    request.settings.guidance_scale = bundle.info().advice.guidance_scale;
   }
 
   at::Tensor random_latents(std::int64_t rows) const {

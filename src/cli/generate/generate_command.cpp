@@ -119,7 +119,7 @@ std::vector<ImageOptions> collect_prompts(const GenerateOptions& options) {
   return prompts;
 }
 
-std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_scale,
+std::vector<ImageJob> plan_jobs(const GenerateOptions& options, const SamplingAdvice& advice,
                                 EmbeddingTable& embeddings, LoraTable& loras) {
   const std::vector<ImageOptions> prompts = collect_prompts(options);
   std::vector<GridAxis> axes;
@@ -127,7 +127,7 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
   JobSettings settings = read_sources(options.sources, prompts, axes);
   settings.count = options.count;
   settings.names = split_list(options.names, ',');
-  settings.guidance_scale = guidance_scale;
+  settings.advice = advice;
   settings.loras = &loras;
 
   const std::uint64_t any_seed = std::random_device()();  // 32 bits: short enough to type again
@@ -141,16 +141,10 @@ std::vector<ImageJob> plan_jobs(const GenerateOptions& options, double guidance_
                                     .dump(-1, ' ', false, Json::error_handler_t::replace);
       prompt.seed = any_seed + repeats[prompt.prompt + "\n" + asked]++;
     }
-    if (options.bare_names) {
-      add_words_of_loras(prompt.prompt, loras, embeddings);
-      prompt.prompt = bracket_bare_names(prompt.prompt, embeddings);
-      prompt.negative = bracket_bare_names(prompt.negative, embeddings);
-      std::string& of_faces = prompt.settings.faces.prompt;
-      of_faces = bracket_bare_names(of_faces, embeddings);
-    }
+    if (options.bare_names) bracket_known_names(prompt, embeddings, loras);
     for (ImageJob& job : make_jobs(prompt, settings)) jobs.push_back(std::move(job));
   }
-  add_words_of_loras(loras, embeddings);
+  add_words_of_loras(jobs, loras, embeddings);
   return jobs;
 }
 
@@ -195,8 +189,7 @@ void generate(GenerateOptions options, CommonOptions common, const GpuOptions& a
   if (source && source->gives_prompt) {
     leave_out_missing_loras(*source, loras, options.image.prompt);
   }
-  const std::vector<ImageJob> jobs =
-      plan_jobs(options, bundle.info().guidance_scale, embeddings, loras);
+  const std::vector<ImageJob> jobs = plan_jobs(options, bundle.info().advice, embeddings, loras);
   say_lora_misfits(bundle, jobs);
   check_embedding_names(embeddings, jobs);
   say_prompt_remarks(embeddings, jobs);

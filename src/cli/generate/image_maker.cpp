@@ -50,6 +50,7 @@ void ImageMaker::make_here(const ComputeTarget& target) {
     check_own_size(*plan_.source, plan_.options.image.settings, plan_.bundle.info(), generator);
   }
   generator.check(plan_.requests, plan_.embeddings);
+  writer_.open();
   stoppable([&] {
     generator.generate(plan_.requests, plan_.embeddings, plan_.options.batches, consumer(),
                        observer(), initial_latents);
@@ -63,6 +64,7 @@ std::vector<std::string> ImageMaker::make_on(const std::vector<int>& gpus) {
   GpuTeam team("sdx-generate", gpus, list_part_arguments(gpus.size()), common_);
   ImageLedger ledger(plan_.requests.size(), consumer());
   const auto on_ready = [&](const std::string& precision) {
+    writer_.open();
     if (plan_.source) say_precision(*plan_.source, precision);
   };
   stoppable([&] {
@@ -86,6 +88,8 @@ void ImageMaker::make_rest(ImageLedger& ledger, std::optional<int> working_gpu) 
   if (working_gpu) common.device = name_gpu(*working_gpu);
   Generator generator(plan_.bundle, compute_target(common));
   generator.show_previews(plan_.options.previews, display());
+  generator.check(plan_.requests, plan_.embeddings);
+  writer_.open();
   LedgerSource rest(ledger, /*maker=*/std::numeric_limits<std::size_t>::max());
   generator.generate(
       plan_.requests, plan_.embeddings, plan_.options.batches, rest,

@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "cli/output_folder.h"
 #include "sdx/cli/infotext_json.h"
 #include "sdx/prompt/networks.h"
 #include "sdx/prompt/prompt.h"
@@ -36,6 +37,16 @@ std::int64_t find_free_number(const fs::path& folder) {
 
 ImageWriter::ImageWriter(const OutputOptions& options, const EmbeddingSizes& known)
     : options_(options), known_(known) {
+  // What would fail behind the checks fails before them, with the same words.
+  const fs::path folder = options_.folder;
+  std::error_code unseen;
+  if (folder.empty() || fs::exists(folder, unseen) || !may_write_into(folder)) {
+    prepare_output_folder(folder);
+  }
+}
+
+void ImageWriter::open() {
+  if (first_number_ > 0) return;
   prepare_output_folder(options_.folder);
   first_number_ = find_free_number(options_.folder);
 }

@@ -26,10 +26,14 @@ struct OutputOptions {
 /// is overwritten, and they stay in the order in which they were made.
 class ImageWriter {
  public:
-  /// Makes the folder.
+  /// Makes no folder yet: what is refused leaves none behind.
   /// @param known the embeddings that prompts may use: their names stand in the files' names
-  /// @throws as prepare_output_folder.
+  /// @throws as prepare_output_folder, if the folder cannot be made or written into.
   ImageWriter(const OutputOptions& options, const EmbeddingSizes& known);
+
+  /// Makes the folder, before the first picture and after all checks. The second call does nothing.
+  /// @throws as prepare_output_folder.
+  void open();
 
   void write(const ImageJob& job, const Infotext& infotext, const Image& image);
 
@@ -48,7 +52,7 @@ class ImageWriter {
 
   OutputOptions options_;
   EmbeddingSizes known_;
-  std::int64_t first_number_;
+  std::int64_t first_number_ = 0;  ///< 0: not opened yet
   std::atomic<std::size_t> count_ = 0;
   std::vector<SheetCell> cells_;
   std::vector<Json> written_;

@@ -53,7 +53,7 @@ ImageRequest read_request(const Json& json) {
   ImageOptions options;
   const Settings settings(image_settings(), options);
   for (const auto& [key, value] : json.items()) settings.at(key).set_json(value);
-  return make_request(options, 0);
+  return make_request(options, {});
 }
 
 Json to_json(const StartImage& start) {

@@ -88,8 +88,8 @@ void say_what_lacks(const SourceImage& source, const ImageOptions& options) {
     say(source.file + ": not taken over from the picture: " + join(lacks, ", "));
   }
   const std::string variant = describe_sampler_variant(text.field("Sampler").value_or(""));
-  if (!variant.empty() && to_string(options.settings.sampler.sampler) ==
-                              to_string(find_sampler_name(*text.field("Sampler"))->sampler.kind)) {
+  if (!variant.empty() &&
+      options.sampler == find_sampler_name(*text.field("Sampler"))->sampler.kind) {
     say(source.file + ": " + variant);
   }
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 
+#include "cli/model/shown_files.h"
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/embedding_reader.h"
 #include "sdx/embedding/embedding_writer.h"
@@ -81,37 +81,9 @@ void print(const EmbeddingFile& file) {
   if (!file.unusable.empty()) line("unusable", file.unusable);
 }
 
-struct ShowArguments {
-  std::vector<std::string> files;
-  CommonOptions common;
-};
-
-void show_files(const ShowArguments& arguments) {
-  const std::vector<std::string>& files = arguments.files;
-  const CommonOptions& common = arguments.common;
-  if (files.empty()) throw UsageError("expected embedding files");
-  std::optional<Error> first_error;
-  std::size_t bad = 0;
-  for (const std::string& path : files) {
-    try {
-      const EmbeddingFile file = inspect_embedding(path);
-      say_json(common, to_json(file));
-      if (common.json) continue;
-      if (&path != &files.front()) std::puts("");
-      print(file);
-    } catch (const Error& error) {
-      if (files.size() == 1) throw;
-      say(error.what());
-      say_json(common, {{"file", path}, {"problem", error.what()}});
-      if (!first_error) first_error = error;
-      ++bad;
-    }
-  }
-  if (first_error) {
-    throw Error(first_error->exit_code(), std::to_string(bad) + " of " +
-                                              std::to_string(files.size()) +
-                                              " files cannot be read as embeddings");
-  }
+ShownFile show(const std::string& path) {
+  const EmbeddingFile file = inspect_embedding(path);
+  return {to_json(file), [file] { print(file); }};
 }
 
 // --------------------------------------------------------------------------------------- convert
@@ -202,19 +174,8 @@ void convert_file(const ConvertOptions& options, const CommonOptions& common) {
 }
 
 std::function<void()> define_show(CommandLine& line) {
-  static const SettingsTable<ShowArguments> kTable = [] {
-    SettingsTable<ShowArguments> table;
-    table.group("Input");
-    table.add("files", &ShowArguments::files, "Embedding files of any tool")
-        .names(SettingValue::kFile)
-        .positional()
-        .required();
-    return table;
-  }();
-  auto arguments = std::make_shared<ShowArguments>();
-  line.add(kTable, *arguments);
-  add_message_options(line, arguments->common);
-  return [arguments] { show_files(*arguments); };
+  static const auto kSettings = make_shown_files_settings("Embedding files of any tool");
+  return define_shown_files(line, kSettings, "embeddings", show);
 }
 
 std::function<void()> define_convert(CommandLine& line) {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <optional>
 
+#include "cli/model/shown_files.h"
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/lora_words.h"
 #include "sdx/model/lora.h"
@@ -126,52 +126,16 @@ void print(const Lora& lora, const std::vector<Embedding>& words) {
   }
 }
 
-struct ShowArguments {
-  std::vector<std::string> files;
-  CommonOptions common;
-};
-
-void show_files(const ShowArguments& arguments) {
-  std::optional<Error> first_error;
-  std::size_t bad = 0;
-  for (const std::string& file : arguments.files) {
-    try {
-      const auto lora = read_lora(file);
-      const std::vector<Embedding> words =
-          lora->has_words ? read_lora_words(file) : std::vector<Embedding>();
-      say_json(arguments.common, to_json(*lora, words));
-      if (arguments.common.json) continue;
-      if (&file != &arguments.files.front()) std::puts("");
-      print(*lora, words);
-    } catch (const Error& error) {
-      if (arguments.files.size() == 1) throw;
-      say(error.what());
-      say_json(arguments.common, {{"file", file}, {"problem", error.what()}});
-      if (!first_error) first_error = error;
-      ++bad;
-    }
-  }
-  if (first_error) {
-    throw Error(first_error->exit_code(), std::to_string(bad) + " of " +
-                                              std::to_string(arguments.files.size()) +
-                                              " files cannot be read as LoRAs");
-  }
+ShownFile show(const std::string& file) {
+  const auto lora = read_lora(file);
+  const std::vector<Embedding> words =
+      lora->has_words ? read_lora_words(file) : std::vector<Embedding>();
+  return {to_json(*lora, words), [lora, words] { print(*lora, words); }};
 }
 
 std::function<void()> define_show(CommandLine& line) {
-  static const SettingsTable<ShowArguments> kTable = [] {
-    SettingsTable<ShowArguments> table;
-    table.group("Input");
-    table.add("files", &ShowArguments::files, "LoRA files of any tool")
-        .names(SettingValue::kFile)
-        .positional()
-        .required();
-    return table;
-  }();
-  auto arguments = std::make_shared<ShowArguments>();
-  line.add(kTable, *arguments);
-  add_message_options(line, arguments->common);
-  return [arguments] { show_files(*arguments); };
+  static const auto kSettings = make_shown_files_settings("LoRA files of any tool");
+  return define_shown_files(line, kSettings, "LoRAs", show);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/output_folder.h"
 #include "sdx/cli/progress.h"
 #include "sdx/cli/tool.h"
 #include "sdx/embedding/embedding_writer.h"
@@ -24,22 +26,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Whether this user may make files in a folder, which need not exist yet.
-bool may_write(const fs::path& folder) {
-  std::error_code failure;
-  fs::path place = fs::absolute(folder, failure);
-  while (!failure && !fs::exists(place, failure) && place != place.root_path()) {
-    place = place.parent_path();
-  }
-  return ::access(place.c_str(), W_OK | X_OK) == 0;
-}
-
 /// Where an import goes: `$SDX_MODELS` may be a folder of all users that this one can only read,
 /// and what this user imports is then kept in a folder of their own.
 fs::path choose_models_folder(const std::string& chosen) {
   if (!chosen.empty()) return chosen;
   const std::optional<fs::path> shared = find_shared_models_folder();
-  if (shared && may_write(*shared)) return *shared;
+  if (shared && may_write_into(*shared)) return *shared;
   const std::optional<fs::path> own = find_own_models_folder();
   if (!own) {
     throw UsageError(
@@ -240,8 +232,49 @@ std::string name_kind(const BundleInfo& info) {
   return std::string(to_string(info.family)) + (info.inpainting ? " inpainting" : "");
 }
 
-void list_models(const CommonOptions& common) {
+/// A line of the list.
+struct ListedModel {
+  fs::path folder;
+  fs::path chosen = {};  ///< what the name means in its place; empty: this one
+};
+
+bool is_model(const fs::path& folder) {
+  std::error_code unseen;
+  return fs::is_regular_file(folder / "bundle.json", unseen);
+}
+
+/// All models of a name, in the order in which Bundle::find() looks: the first one is found.
+std::vector<fs::path> list_models_called(const std::string& name) {
+  std::vector<fs::path> places = {fs::absolute(name)};
+  for (const fs::path& models : list_model_folders()) places.push_back(models / name);
+  std::vector<fs::path> found;
+  for (const fs::path& place : places) {
+    const auto is_same = [&](const fs::path& other) {
+      std::error_code unseen;
+      return fs::equivalent(place, other, unseen);
+    };
+    if (is_model(place) && std::ranges::none_of(found, is_same)) found.push_back(place);
+  }
+  return found;
+}
+
+std::vector<ListedModel> list_all_models() {
+  std::vector<ListedModel> models;
   for (const fs::path& folder : Bundle::installed()) {
+    if (!is_model(folder)) {  // it may not be read, which opening it says
+      models.push_back({folder});
+      continue;
+    }
+    const std::vector<fs::path> called = list_models_called(folder.filename().string());
+    for (const fs::path& one : called) {
+      models.push_back({one, &one == &called.front() ? fs::path() : called.front()});
+    }
+  }
+  return models;
+}
+
+void list_models(const CommonOptions& common) {
+  for (const auto& [folder, chosen] : list_all_models()) {
     const std::string name = folder.filename().string();
     try {
       const Bundle bundle = Bundle::open(folder);
@@ -251,18 +284,21 @@ void list_models(const CommonOptions& common) {
                folder, fs::directory_options::skip_permission_denied)) {
         if (entry.is_regular_file()) bytes += entry.file_size();
       }
-      say_json(common, {{"model", name},
-                        {"family", to_string(info.family)},
-                        {"inpainting", info.inpainting},
-                        {"native_size_px", info.native_size_px},
-                        {"dtype", info.dtype},
-                        {"bytes", bytes},
-                        {"folder", folder.string()}});
+      Json json = {{"model", name},
+                   {"family", to_string(info.family)},
+                   {"inpainting", info.inpainting},
+                   {"native_size_px", info.native_size_px},
+                   {"dtype", info.dtype},
+                   {"bytes", bytes},
+                   {"folder", folder.string()}};
+      if (!chosen.empty()) json["shadowed_by"] = chosen.string();
+      say_json(common, json);
       if (common.json) continue;
-      const std::string line = padded(name, 20) + "  " + padded(name_kind(info), 17) +
-                               padded(std::to_string(info.native_size_px) + " px", 9) +
-                               padded(info.dtype, 6) + padded(bytes_text(bytes), 10) +
-                               folder.string();
+      const std::string line =
+          padded(name, 20) + "  " + padded(name_kind(info), 17) +
+          padded(std::to_string(info.native_size_px) + " px", 9) + padded(info.dtype, 6) +
+          padded(bytes_text(bytes), 10) + folder.string() +
+          (chosen.empty() ? "" : "  (shadowed: the name means " + chosen.string() + ")");
       std::puts(line.c_str());
     } catch (const Error& error) {
       say(name + ": " + error.what());
@@ -340,6 +376,9 @@ void show_model(const ModelArguments& arguments) {
                        describe_levels(noise));
   line("text", "width " + std::to_string(info.context_width()) + ", " +
                    std::to_string(info.text_layers()) + " layers");
+  line("advises", "--cfg " + short_number(info.advice.guidance_scale) + ", --sampler " +
+                      std::string(to_string(info.advice.sampler)) + ", --init " +
+                      in_quotes(info.init_text));
   for (const PartSummary& part : parts) {
     line(part.name, part.parameters == 0 ? "weights inside of the program"
                                          : padded(count_text(part.parameters) + " parameters", 22) +

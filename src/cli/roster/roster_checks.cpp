@@ -2,10 +2,13 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "cli/roster/roster_reporter.h"
 #include "sdx/cli/tool.h"
 #include "sdx/generation/image_size.h"
+#include "sdx/model/upscaler.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
 #include "sdx/util/units.h"
@@ -37,10 +40,18 @@ void check_problems(const CheckedTeam& team, const TeamOptions& options,
 
 void check_disk_space(const TeamPlan& plan, const BundleInfo& info) {
   constexpr double kBytesPerTraining = 20e6;
+  std::map<std::string, int> scales;  // of the networks that make pictures larger
+  const auto find_scale = [&](const std::string& upscale) {
+    if (upscale.empty()) return 1;
+    int& scale = scales[upscale];
+    if (scale == 0) scale = Upscaler(find_upscaler(upscale), c10::DeviceType::CPU).scale();
+    return scale;
+  };
   const auto count_bytes = [&](const ImageRequest& request) {
     const ImageSettings& settings = request.settings;
     const ImageSize size = image_size(settings, info);
-    return 3.0 * size.width_px * size.height_px * settings.hires.scale * settings.hires.scale;
+    const double larger = settings.hires.scale * find_scale(settings.upscale);
+    return 3.0 * size.width_px * size.height_px * larger * larger;
   };
   double needed = kBytesPerTraining * static_cast<double>(plan.members.size());
   for (const ImageRequest& request : plan.group_images) needed += count_bytes(request);

@@ -54,7 +54,8 @@ struct ModelCheckpoint {
   std::filesystem::path tokenizer_folder;
   TokenizerSettings tokenizer;
   std::string licence;
-  std::optional<double> guidance_scale;
+  std::optional<double> guidance_scale;  ///< this and the next: see SamplingAdvice
+  std::optional<SamplerKind> sampler;
   std::optional<std::string> init_text;
   std::vector<std::string> known_words;
   std::vector<SourceFile> files;     ///< what links may lead into

@@ -242,6 +242,7 @@ void read_card(const fs::path& file, ModelCheckpoint& checkpoint) {
   if (card.contains("guidance_scale")) {
     checkpoint.guidance_scale = json_value<double>(card, "guidance_scale", file);
   }
+  if (card.contains("sampler")) checkpoint.sampler = json_enum<SamplerKind>(card, "sampler", file);
   if (card.contains("init_text")) {
     checkpoint.init_text = json_value<std::string>(card, "init_text", file);
   }

@@ -34,7 +34,8 @@ void recognise_few_steps(const std::map<std::string, std::string>& metadata,
       checkpoint.guidance_scale = 1;
       checkpoint.remarks.push_back("A model of few steps by the file's metadata (" +
                                    std::string(key) + ": " + in_quotes(found->second) +
-                                   "): trailing timesteps, no guidance. `steps` 1 to 8 do.");
+                                   "): trailing timesteps, no guidance. `preset-sampling` " +
+                                   std::string(word) + " sets the sampler and `steps` for it.");
       return;
     }
   }

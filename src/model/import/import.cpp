@@ -136,7 +136,8 @@ BundleInfo describe(const ModelCheckpoint& checkpoint, const ImportOptions& opti
   info.latent_deviation = checkpoint.latent_deviation;
   info.noise_schedule = checkpoint.noise_schedule;
   info.tokenizer = checkpoint.tokenizer;
-  info.guidance_scale = checkpoint.guidance_scale.value_or(info.guidance_scale);
+  info.advice.guidance_scale = checkpoint.guidance_scale.value_or(info.advice.guidance_scale);
+  info.advice.sampler = checkpoint.sampler.value_or(info.advice.sampler);
   info.init_text = checkpoint.init_text.value_or(info.init_text);
   info.known_words = checkpoint.known_words;
   if (checkpoint.identity_config) {

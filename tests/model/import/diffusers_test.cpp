@@ -354,10 +354,12 @@ TEST_CASE("model: keys of transformers 4 are the same tensors", "[model]") {
 TEST_CASE("model: sdx.json in a checkpoint recommends settings", "[model]") {
   const Checkpoint checkpoint;
   sdx::write_file_atomically(checkpoint.path / "sdx.json",
-                             R"({"licence": "MIT", "guidance_scale": 3.5, "init_text": "robot"})");
+                             R"({"licence": "MIT", "guidance_scale": 3.5, "sampler": "lcm",
+                                 "init_text": "robot"})");
   const sdx::BundleInfo info = checkpoint.import();
   CHECK(info.licence == "MIT");
-  CHECK(info.guidance_scale == 3.5);
+  CHECK(info.advice.guidance_scale == 3.5);
+  CHECK(info.advice.sampler == sdx::SamplerKind::kLcm);
   CHECK(info.init_text == "robot");
 }
 

@@ -55,8 +55,8 @@ using ImportObserver = std::function<void(std::uint64_t done, std::uint64_t tota
 /// itself, the weights are copied tensor by tensor. Nothing of the checkpoint is executed, and no
 /// Python is needed.
 ///
-/// A file `sdx.json` in a folder may recommend settings: `licence`, `guidance_scale`, `init_text`,
-/// and list the `known_words` of a small model's captions.
+/// A file `sdx.json` in a folder may recommend settings: `licence`, `guidance_scale`, `sampler`,
+/// `init_text`, and list the `known_words` of a small model's captions.
 /// The bundle appears whole or not at all, and others can read it as the umask allows. What is
 /// replaced must be a bundle, and a process that makes the same one at the same time ends. Memory
 /// stays below the checkpoint's size plus the largest tensor: weights are mapped.

@@ -1,0 +1,47 @@
+"""What the UNet's training dwells on: which pictures it sees more often, and which places of a picture count more.
+
+Eyes and mouth are a twentieth of a picture, and they are what one looks at. Their share in a plain mean of the error is
+as small, so that scenes and clothes are learnt first, and a face with three eyes costs next to nothing.
+"""
+
+import torch
+
+from model import LATENT_PX
+from render import PAIR_LIFT, PAIR_X, PAIR_ZOOM, Head, places
+
+FEATURE_WEIGHT = 3.   # of the middle of an eye or of the mouth, beside the 1 that every place has
+FEATURE_RADIUS = .085  # standard deviation, in widths of the picture
+# How often a picture is drawn: the product of these, relative to one that holds none of them.
+MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 2.5, ("expression", "sad"): 1.8,
+              ("expression", "surprised"): 1.8, ("kind", "pair"): 1.6}
+CENTRES = (torch.arange(LATENT_PX) + .5) / LATENT_PX
+
+
+def draw_chance(context):
+    """How often a picture of this context is to be drawn, relative to a plain one."""
+    chance = 1.
+    for (key, value), factor in MORE_OFTEN.items():
+        chance *= factor if context[key] == value else 1.
+    return chance
+
+
+def features(identity, context):
+    """(x, y, size) of each eye and mouth of the picture; the size is relative to that of a large face."""
+    if context["other"]:
+        for middle, who in zip(PAIR_X, (identity, context["other"]), strict=True):
+            for x, y, size in features(who, {**context, "other": None, "dx": 0.}):
+                yield middle + (x - .5) * PAIR_ZOOM, 1 - PAIR_LIFT + (y - 1) * PAIR_ZOOM, size * PAIR_ZOOM
+        return
+    head = Head(identity, context)
+    x, eye_y, gap, mouth_y = places(head, identity, context)
+    for place in ((x - gap, eye_y), (x + gap, eye_y), (x, mouth_y)):
+        yield *place, head.scale
+
+
+def place_weights(identity, context):
+    """How much the error counts at each place of the latents: [LATENT_PX,LATENT_PX], from 1 upwards."""
+    weights = torch.zeros(LATENT_PX, LATENT_PX)
+    for x, y, size in features(identity, context):
+        distance = ((CENTRES - x) ** 2)[None, :] + ((CENTRES - y) ** 2)[:, None]
+        weights = weights.maximum(torch.exp(-distance / (2 * (FEATURE_RADIUS * size) ** 2)))
+    return 1 + FEATURE_WEIGHT * weights
