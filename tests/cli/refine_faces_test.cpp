@@ -78,8 +78,9 @@ class FacePlace {
 
   /// The one picture of a run over the scene, which changes little.
   fs::path make(const std::string& prompt, const Words& more) {
-    Words arguments = {prompt, "--init-image", "scene.png", "--size", "416x256", "--strength",
-                       "0.05", "--steps",      "10",        "--seed", "3"};
+    Words arguments = {prompt,   "--sampler", "dpmpp_2m",   "--init-image", "scene.png",
+                       "--size", "416x256",   "--strength", "0.05",         "--steps",
+                       "10",     "--seed",    "3"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return make_all(arguments).front();
   }
@@ -273,9 +274,9 @@ TEST_CASE("refine faces: settings that cannot be are refused before the work") {
 TEST_CASE("refine faces: of cartoons in a batch, each is made again in its place", "[needs-data]") {
   if (!fs::exists(kYuNet)) SDX_SKIP("the face detector in shared/data is not here");
   FacePlace place(kYuNet);
-  const std::vector<fs::path> files =
-      place.make_all({"a man and a woman", "--steps", "12", "--seed", "2", "--count", "3",
-                      "--refine-faces", "--face-share", "0.3", "--face-padding", "16"});
+  const std::vector<fs::path> files = place.make_all(
+      {"a man and a woman", "--sampler", "dpmpp_2m", "--steps", "12", "--seed", "2", "--count", "3",
+       "--refine-faces", "--face-share", "0.3", "--face-padding", "16"});
   REQUIRE(files.size() == 3);
   const std::string text = text_of(files[1]);
   CHECK_THAT(text, ContainsSubstring("Batch size: 3, Batch pos: 1"));
@@ -306,8 +307,9 @@ TEST_CASE("refine faces: of real people in a large scene", "[needs-data]") {
   paste("lisa1.jpg", 90, 120, 200);
   paste("zoom_45cm.jpg", 130, 640, 160);
   sdx::write_png(place.path("scene.png"), scene);
-  const Words large = {"a woman", "--init-image", "scene.png", "--size", "1024x640", "--strength",
-                       "0.05",    "--steps",      "10",        "--seed", "3"};
+  const Words large = {"a woman", "--sampler", "dpmpp_2m",   "--init-image", "scene.png",
+                       "--size",  "1024x640",  "--strength", "0.05",         "--steps",
+                       "10",      "--seed",    "3"};
   const auto make = [&](const Words& more) {
     Words arguments = large;
     arguments.insert(arguments.end(), more.begin(), more.end());
