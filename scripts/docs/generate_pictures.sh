@@ -60,7 +60,7 @@ picture larger "<Ada>, smiling" --seed 3 --hires 1.5 --hires-strength 0.05
 picture tile "a pattern of stars" --seed 4 --tile
 # Only YuNet knows cartoons; its file is no part of the repository (docs/user-guide.md).
 if [[ -n "${SDX_FACE_DETECTOR:-}" ]]; then
-  sheet faces "<Ada> and <Ben>" --face-share 0.3 --face-padding 10 --face-strength 0.6 --xy "seed=6,8,12,16" \
+  sheet faces "<Ada> and <Ben>" --sampler dpmpp_2m --face-share 0.3 --face-padding 10 --face-strength 0.6 --xy "seed=6,8,12,16" \
     "refine-faces=false,true"
 else
   echo "faces.png stays as it is: \$SDX_FACE_DETECTOR does not name YuNet's file" >&2

@@ -88,7 +88,7 @@ TEST_CASE("image jobs: lines of AUTOMATIC1111's \"prompts from file\"") {
   CHECK_THAT(
       complaint("--prompt x --restore_faces true\n"),
       ContainsSubstring("p.txt:1: \"restore_faces\" is a setting of AUTOMATIC1111 that a line "
-                        "does not have here: faces are not restored"));
+                        "does not have here: `refine-faces` goes over small faces"));
   CHECK_THAT(complaint("--prompt x --batch_size 2\n"), ContainsSubstring("`count` N makes"));
   CHECK_THAT(complaint("--prompt x --restore_facez\n"), ContainsSubstring("the nearest are"));
 }
