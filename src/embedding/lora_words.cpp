@@ -80,7 +80,7 @@ std::vector<Embedding> read_lora_words(const fs::path& file) {
   for (const auto& [key, tensor] : content.tensors) {
     if (!key.starts_with(kPrefix)) continue;
     const auto ending = std::ranges::find_if(
-        kEndings, [&key](const Ending& one) { return key.ends_with(one.text); });
+        kEndings, [&key = key](const Ending& one) { return key.ends_with(one.text); });
     if (ending == kEndings.end()) {
       fail(file, key, "expected an ending .string_to_param.*, .clip_l or .clip_g");
     }

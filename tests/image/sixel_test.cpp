@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "sdx/image/transform.h"
 #include "sdx/util/error.h"
@@ -46,6 +47,19 @@ TEST_CASE("sixel: a terminal decodes the picture, each area in its colour") {
     if (width >= 96 && height >= 61) {
       CHECK(largest_difference(in_large(seen), in_large(image)) < 8);
     }
+  }
+}
+
+TEST_CASE("sixel: an area keeps its colour, also one between two levels") {
+  for (const auto& rgb : {std::array{100, 60, 200}, {23, 128, 90}, {229, 20, 75}}) {
+    sdx::Image image(60, 60);
+    for (std::size_t i = 0; i < image.rgb.size(); ++i) {
+      image.rgb[i] = static_cast<std::uint8_t>(rgb[i % 3]);
+    }
+    const sdx::Image seen = read_sixel(sdx::to_sixel(image));
+    std::array<double, 3> sums{};
+    for (std::size_t i = 0; i < seen.rgb.size(); ++i) sums[i % 3] += seen.rgb[i];
+    for (std::size_t c = 0; c < 3; ++c) CHECK(std::abs(sums[c] / 3600 - rgb[c]) < 2);
   }
 }
 

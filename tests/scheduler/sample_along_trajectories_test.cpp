@@ -156,6 +156,30 @@ TEST_CASE("scheduler: one step of TCD is one of DDIM with trailing timesteps", "
   }
 }
 
+TEST_CASE("scheduler: TCD jumps to a whole timestep, from 350 to 245", "[scheduler]") {
+  // In binary, 0.7 times 350 is less than 245. The reference multiplies in float32, where it is
+  // not.
+  const sdx::NoiseSchedule schedule(sdx::NoiseScheduleConfig{});
+  Trajectory trajectory;
+  trajectory.settings.sampler = sdx::SamplerKind::kTcd;
+  trajectory.settings.schedule = sdx::ScheduleKind::kCustom;
+  trajectory.settings.custom_sigmas = {schedule.level(700), schedule.level(350)};
+  at::Tensor first;
+  const auto keep = [&](int steps_done, const at::Tensor& sample) {
+    if (steps_done == 1) first = sample;
+  };
+  walk(
+      trajectory, [](double) {}, keep);
+  const at::Tensor start = sampler_golden().at("start");
+  const at::Tensor said = stand_in_model(start, 700);
+  const at::Tensor original = (start - said * schedule.sigma(700)) / schedule.alpha(700);
+  const at::Tensor beyond = original * schedule.alpha(245) + said * schedule.sigma(245);
+  const double kept = schedule.alpha(350) / schedule.alpha(245);
+  const at::Tensor expected =
+      beyond * kept + sampler_golden().at("noise")[0] * std::sqrt(1 - kept * kept);
+  CHECK(sdx::test::max_difference(first, expected) < 1e-9);
+}
+
 TEST_CASE("scheduler: TCD adds no noise below the level that it jumps to", "[scheduler]") {
   // Stable Diffusion's least level is 0.029.
   Trajectory trajectory;

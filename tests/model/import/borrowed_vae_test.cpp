@@ -3,6 +3,8 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/zeros.h>
 
+#include <functional>
+
 #include "sdx/model/vae.h"
 #include "sdx/tensor/noise.h"
 #include "sdx/util/error.h"
@@ -116,6 +118,37 @@ TEST_CASE("model: a borrowed autoencoder brings its scale, where its folder says
   const sdx::Bundle bundle = place.borrow("folder");
   CHECK(bundle.info().latent_mean == std::vector<double>{0.5, 0, 0, 0});
   CHECK(bundle.info().latent_deviation == std::vector<double>{2, 1, 1, 1});
+}
+
+TEST_CASE("model: a borrowed autoencoder's scale and mean are those of its latents here") {
+  const Place place;
+  const auto change = [&](const char* name, const std::function<void(sdx::BundleInfo&)>& set) {
+    sdx::BundleInfo info = place.bundle(name).info();
+    set(info);
+    sdx::write_bundle_info(place.path(name), info);
+  };
+  // Where latents of the training have the deviation 0.5, ours are twice as large.
+  change("model", [](sdx::BundleInfo& info) {
+    info.noise_schedule.beta_schedule = sdx::BetaSchedule::kEdm;
+    info.noise_schedule.prediction_type = sdx::PredictionType::kEdm;
+    info.noise_schedule.edm.data = 0.5;
+    info.latent_mean = {1, 2, 3, 4};
+    info.latent_deviation = {1, 1, 1, 2};
+  });
+  const std::vector<double> mean = {0.5, 0, 0, 0};
+  change("other", [&](sdx::BundleInfo& info) { info.latent_mean = mean; });
+  const sdx::Bundle of_model = place.borrow("other");
+  CHECK(of_model.info().latent_scale == 0.18215 / 0.5);
+  CHECK(of_model.info().latent_mean == mean);
+  CHECK(of_model.info().latent_deviation.empty());
+  // A file that says nothing of it has the model's.
+  const sdx::Bundle of_file = place.borrow("alone.safetensors");
+  CHECK(of_file.info().latent_mean == std::vector<double>{1, 2, 3, 4});
+  CHECK(of_file.info().latent_deviation == std::vector<double>{1, 1, 1, 2});
+  change("other", [](sdx::BundleInfo& info) { info.vae_factor = 4; });
+  CHECK_THAT(
+      sdx::test::catch_message<sdx::DataError>([&] { place.borrow("other"); }),
+      ContainsSubstring("with a reduction of 8, as the model ") && ContainsSubstring("found 4"));
 }
 
 TEST_CASE("model: what is no fitting autoencoder is not borrowed, and named") {

@@ -34,8 +34,9 @@ TEST_CASE("model: a file whose metadata say Turbo or Lightning has trailing step
                ContainsSubstring(value) && ContainsSubstring("trailing") &&
                    ContainsSubstring("`preset-sampling` " + std::string(preset) + " sets"));
   }
-  for (const auto& [key, value] :
-       {std::pair{"modelspec.title", "Turbocharged"}, {"ss_output_name", "turbo"}}) {
+  for (const auto& [key, value] : {std::pair{"modelspec.title", "Turbocharged"},
+                                   {"modelspec.title", "Nonturbo XL"},
+                                   {"ss_output_name", "turbo"}}) {
     INFO(value);
     const sdx::ImportReport report = import(key, value);
     CHECK_FALSE(report.info.noise_schedule.timestep_spacing);
