@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <string_view>
 
+#include "sdx/image/decode.h"
 #include "sdx/image/sixel.h"
 #include "sdx/image/transform.h"
 #include "sdx/util/base64.h"
-#include "sdx/util/error.h"
 
 namespace sdx {
 
@@ -45,17 +43,6 @@ std::string write_for_kitty(const std::string& data) {
     text += (is_last ? "m=0;" : "m=1;") + data.substr(at, kKittyChunk) + "\x1b\\";
   }
   return text;
-}
-
-/// The pixels of a PNG that this program made.
-Image decode_own(const std::string& png) {
-  const cv::Mat bytes(1, static_cast<int>(png.size()), CV_8U, const_cast<char*>(png.data()));
-  cv::Mat pixels = cv::imdecode(bytes, cv::IMREAD_COLOR);
-  if (pixels.empty()) throw InternalError("a preview that is no PNG");
-  Image image(pixels.cols, pixels.rows);
-  cv::Mat target(pixels.rows, pixels.cols, CV_8UC3, image.rgb.data());
-  cv::cvtColor(pixels, target, cv::COLOR_BGR2RGB);
-  return image;
 }
 
 /// The picture as large as the lines that it gets, or smaller where the terminal is too narrow.
@@ -106,7 +93,7 @@ TerminalPictures find_terminal_pictures() {
 
 std::string to_terminal_picture(const std::string& png, TerminalPictures way) {
   if (way == TerminalPictures::kNone || png.empty()) return "";
-  if (way == TerminalPictures::kSixel) return write_sixels(decode_own(png));
+  if (way == TerminalPictures::kSixel) return write_sixels(decode_image_bytes(png).image);
   const std::string data = to_base64(png);
   if (way == TerminalPictures::kKitty) return write_for_kitty(data) + "\n";
   return "\x1b]1337;File=inline=1;preserveAspectRatio=1;size=" + std::to_string(png.size()) +

@@ -142,11 +142,14 @@ int exif_orientation(std::string_view block) {
   return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
-DecodedImage decode_image(const std::filesystem::path& path) {
-  const std::string file = read_image_file(path);
+DecodedImage decode_image_bytes(std::string_view file) {
   DecodedImage decoded = codec_for(image_format(file)).decode(file);
   decoded.image = upright(std::move(decoded.image), decoded.exif_orientation);
   return decoded;
+}
+
+DecodedImage decode_image(const std::filesystem::path& path) {
+  return decode_image_bytes(read_image_file(path));
 }
 
 }  // namespace sdx

@@ -426,7 +426,7 @@ TEST_CASE("cli: --list-samplers lists them, and each makes a picture") {
     samplers.emplace_back();
     words >> samplers.back();
   }
-  REQUIRE(samplers.size() == 16);
+  REQUIRE(samplers.size() == 17);
   std::string values;
   for (const std::string& sampler : samplers) values += (values.empty() ? "" : ",") + sampler;
   generate(place, {"a robot", "--seed", "1", "--xy", "sampler=" + values, "--out", "samplers"},

@@ -1,5 +1,6 @@
 // sdx-generate on several GPUs, which the processor plays.
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -66,6 +67,14 @@ class PromptPlace : public Workplace {
 
 constexpr int kPictures = 6 * 3;
 
+/// A whole one: what is being written has another name.
+bool holds_a_picture(const fs::path& folder) {
+  if (!fs::exists(folder)) return false;
+  return std::any_of(fs::directory_iterator(folder), {}, [](const fs::directory_entry& entry) {
+    return entry.path().extension() == ".png";
+  });
+}
+
 }  // namespace
 
 TEST_CASE("generate on GPUs: the same pictures, names and texts whatever the split") {
@@ -116,7 +125,7 @@ TEST_CASE("generate on GPUs: a process is killed, the other makes what it had") 
     if (children.size() < 2) return;
     ::kill(children[0], SIGSTOP);
     const fs::path folder = place.path() / "shared";
-    while (is_running(parent) && (!fs::exists(folder) || fs::is_empty(folder))) {
+    while (is_running(parent) && !holds_a_picture(folder)) {
       std::this_thread::yield();
     }
     ::kill(children[1], SIGKILL);
@@ -155,7 +164,7 @@ TEST_CASE("generate on GPUs: Ctrl-C ends all, and what is made is kept") {
   command.meanwhile = [&](pid_t parent) {
     children = wait_for_children(parent, 2);
     const fs::path folder = place.path() / "pictures";
-    while (is_running(parent) && (!fs::exists(folder) || fs::is_empty(folder))) {
+    while (is_running(parent) && !holds_a_picture(folder)) {
       std::this_thread::yield();
     }
     ::kill(parent, SIGTERM);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "sdx/image/image.h"
 
@@ -32,5 +33,9 @@ struct DecodedImage {
 /// @throws MissingInputError, PermissionError, IoError; DataError whose message says what is wrong
 ///         with the file, without its path ("truncated: the end marker of the JPEG is missing").
 DecodedImage decode_image(const std::filesystem::path& path);
+
+/// The same of the bytes of such a file.
+/// @throws DataError as decode_image.
+DecodedImage decode_image_bytes(std::string_view file);
 
 }  // namespace sdx
