@@ -431,7 +431,7 @@ TEST_CASE("cli: --list-samplers lists them, and each makes a picture") {
   for (const std::string& sampler : samplers) values += (values.empty() ? "" : ",") + sampler;
   generate(place, {"a robot", "--seed", "1", "--xy", "sampler=" + values, "--out", "samplers"},
            "3");
-  CHECK(images_in(place.path() / "samplers").size() == 16);
+  CHECK(images_in(place.path() / "samplers").size() == samplers.size());
   generate(place,
            {"a robot", "--seed", "1", "--out", "schedules", "--xy",
             "schedule=auto,normal,karras,exponential,sgm_uniform,simple,ddim,beta,trailing,ays"},
