@@ -29,7 +29,7 @@ int main(int argc, char** argv) try {
   sdx::ImageOptions image;
   image.prompt = argv[4];
   model.generator.generate(
-      {make_request(image, bundle.info().guidance_scale)}, embeddings, {},
+      {make_request(image, bundle.info().advice)}, embeddings, {},
       [](std::size_t, const sdx::GeneratedImage& made) { write_png("avatar.png", made.image); });
   return 0;
 } catch (const std::exception& error) {
