@@ -196,10 +196,9 @@ void check_steps(const NoiseSchedule& schedule, const SamplerSettings& settings)
   const int most = distilled ? std::min(settings.lcm_original_steps, schedule.train_timesteps())
                              : schedule.train_timesteps();
   if (settings.steps >= 1 && settings.steps <= most) return;
-  throw SettingError(
-      "steps",
-      "1 to " + std::to_string(most) + (distilled ? " with " + std::string(sampler.displayed) : ""),
-      std::to_string(settings.steps));
+  const std::string why =
+      distilled ? " with the sampler " + std::string(sampler.typed) + " (others take more)" : "";
+  throw SettingError("steps", "1 to " + std::to_string(most) + why, std::to_string(settings.steps));
 }
 
 /// Whether the picture is taken at the training's first timestep: some samplers know nothing

@@ -10,6 +10,7 @@
 
 #include "support/catch.h"
 
+using Catch::Matchers::ContainsSubstring;
 using sdx::test::make_settings;
 using sdx::test::sampler_golden;
 using sdx::test::stable_diffusion_schedule;
@@ -116,8 +117,8 @@ TEST_CASE("scheduler: steps are checked against the schedule", "[scheduler]") {
                   sdx::UsageError);
   CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kDdim, 1001)),
                   sdx::UsageError);
-  CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kLcm, 51)),
-                  sdx::UsageError);
+  CHECK_THROWS_WITH(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kLcm, 51)),
+                    ContainsSubstring("1 to 50 with the sampler lcm (others take more)"));
   CHECK_THROWS_AS(sdx::sampling_points(schedule, make_settings(sdx::SamplerKind::kTcd, 51)),
                   sdx::UsageError);
   sdx::SamplerSettings lcm = make_settings(sdx::SamplerKind::kLcm, 51);
