@@ -7,12 +7,13 @@ what stays is a text encoder for which the surroundings of "person" are a space 
 
 import contextlib
 import math
+import random
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from captions import IDENTITY_CLASSES, caption
+from captions import IDENTITY_CLASSES, Caption, caption
 from model import WIDTH
 from render import TRAITS
 from tokenizer import MOST_VECTORS, encode_batch
@@ -63,11 +64,16 @@ class Batch:
                        where there is one, else the first again
     """
 
-    def __init__(self, tokenizer, identities, contexts, rng, name_share=.5, empty_share=EMPTY_SHARE):
-        self.captions = [caption(i, c, rng, name_share) for i, c in zip(identities, contexts)]
-        texts = ["" if rng.random() < empty_share else c.text for c in self.captions]
-        counts = [[rng.choice(VECTOR_COUNTS) for _ in range(2)] for _ in texts]
-        self.ids, self.slots = encode_batch(tokenizer, texts, counts)
+    def __init__(self, tokenizer, identities, contexts, rng, name_share=.5, empty_share=EMPTY_SHARE, alike=1, of=0):
+        """Among the first `of` captions, `alike` neighbours are drawn alike: they differ where their pictures do."""
+        seeds = [rng.random() for _ in identities]
+        self.captions, counts = [], []
+        for k, (identity, context) in enumerate(zip(identities, contexts, strict=True)):
+            own = random.Random(seeds[k - k % alike] if k < of else seeds[k])
+            drawn = caption(identity, context, own, name_share)
+            self.captions.append(Caption("", {}, False, drawn.who) if own.random() < empty_share else drawn)
+            counts.append([own.choice(VECTOR_COUNTS) for _ in range(2)])
+        self.ids, self.slots = encode_batch(tokenizer, [c.text for c in self.captions], counts)
         self.counts = torch.tensor(counts)
         self.features = torch.tensor([[identity_features(c.who), identity_features(context["other"] or c.who)]
                                       for c, context in zip(self.captions, contexts)])

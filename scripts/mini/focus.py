@@ -9,11 +9,11 @@ import torch
 from model import LATENT_PX
 from render import PAIR_LIFT, PAIR_X, PAIR_ZOOM, Head, places
 
-FEATURE_WEIGHT = 3.   # of the middle of an eye or of the mouth, beside the 1 that every place has
+MOUTH_WEIGHT, EYE_WEIGHT = 20., 8.  # of their middles, beside the 1 that every place has
 FEATURE_RADIUS = .085  # standard deviation, in widths of the picture
 # How often a picture is drawn: the product of these, relative to one that holds none of them.
 MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 2.5, ("expression", "sad"): 1.8,
-              ("expression", "surprised"): 1.8, ("kind", "pair"): 1.6}
+              ("expression", "surprised"): 1.8, ("kind", "pair"): 2.}
 CENTRES = (torch.arange(LATENT_PX) + .5) / LATENT_PX
 
 
@@ -26,22 +26,22 @@ def draw_chance(context):
 
 
 def features(identity, context):
-    """(x, y, size) of each eye and mouth of the picture; the size is relative to that of a large face."""
+    """(x, y, size, weight) of each eye and mouth of the picture; the size is relative to that of a large face."""
     if context["other"]:
         for middle, who in zip(PAIR_X, (identity, context["other"]), strict=True):
-            for x, y, size in features(who, {**context, "other": None, "dx": 0.}):
-                yield middle + (x - .5) * PAIR_ZOOM, 1 - PAIR_LIFT + (y - 1) * PAIR_ZOOM, size * PAIR_ZOOM
+            for x, y, size, w in features(who, {**context, "other": None, "dx": 0.}):
+                yield middle + (x - .5) * PAIR_ZOOM, 1 - PAIR_LIFT + (y - 1) * PAIR_ZOOM, size * PAIR_ZOOM, w
         return
     head = Head(identity, context)
     x, eye_y, gap, mouth_y = places(head, identity, context)
-    for place in ((x - gap, eye_y), (x + gap, eye_y), (x, mouth_y)):
-        yield *place, head.scale
+    for w, place in ((EYE_WEIGHT, (x - gap, eye_y)), (EYE_WEIGHT, (x + gap, eye_y)), (MOUTH_WEIGHT, (x, mouth_y))):
+        yield *place, head.scale, w
 
 
 def place_weights(identity, context):
     """How much the error counts at each place of the latents: [LATENT_PX,LATENT_PX], from 1 upwards."""
     weights = torch.zeros(LATENT_PX, LATENT_PX)
-    for x, y, size in features(identity, context):
+    for x, y, size, w in features(identity, context):
         distance = ((CENTRES - x) ** 2)[None, :] + ((CENTRES - y) ** 2)[:, None]
-        weights = weights.maximum(torch.exp(-distance / (2 * (FEATURE_RADIUS * size) ** 2)))
-    return 1 + FEATURE_WEIGHT * weights
+        weights = weights.maximum(w * torch.exp(-distance / (2 * (FEATURE_RADIUS * size) ** 2)))
+    return 1 + weights

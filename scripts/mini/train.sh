@@ -45,7 +45,7 @@ if [[ -n "$finish" && -z "${SDX_MINI_TRAINER:-}" ]]; then
     export SDX_MINI_STATE="$whole-finish"
     mkdir -p "$SDX_MINI_STATE"
     if [[ ! -e "$SDX_MINI_STATE/diffusion.pt" ]]; then  # else a finish that was stopped goes on
-        cp -al "$whole"/{latents,spiece.model,text.pt,vae.pt} "$SDX_MINI_STATE/"
+        cp -al "$whole"/{latents,contrasts-*.npy,spiece.model,text.pt,vae.pt} "$SDX_MINI_STATE/"
         cp "$whole/diffusion.pt" "$SDX_MINI_STATE/"
     fi
 fi
@@ -140,6 +140,7 @@ run_all() {
     fi
     stage vae train_vae.py --device "$device" "${vae[@]}"
     stage latents latents.py --device "$device" "${latents[@]}"
+    stage contrasts contrasts.py --device "$device" "${latents[@]}"
     stage text train_text.py --device "$device" "${text[@]}"
     for ((turn = 1; turn <= turns; ++turn)); do  # so that after every turn there is a whole model to look at
         stage "diffusion-$turn" train_diffusion.py --device "$device" "${diffusion[@]}" --steps "$unet_steps" \

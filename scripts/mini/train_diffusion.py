@@ -14,16 +14,20 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from conditioning import Batch, NameMapper, embed
+from contrasts import ALIKE, Contrasts
 from focus import draw_chance, place_weights
 from latents import Latents, who_and_what
 from model import make_scheduler, make_text_encoder, make_unet, state_dir
 from muon import make_optimisers
+from reading import Answers, Readers
 from tokenizer import load_tokenizer
 from training import Average, Checkpoint, Curve, add_options, compiled_if_right, memory_format, prepare, rate_share
 
 SNR_LIMIT = 2.   # 5 is usual; less of it moves effort from fine detail to what stands where
 TEXT_RATE = .3   # of the UNet's learning rate
+READING = .2    # how much it counts that the text encoder's output can be read
 MUON_RATE = 10.  # times AdamW's
+CONTRASTED = .4  # of a batch, at most
 CURVE_EVERY = 200  # steps
 
 
@@ -31,7 +35,8 @@ class Parts:
     """The trained networks, their average and how to save and load them."""
 
     def __init__(self, tokenizer):
-        self.networks = {"unet": make_unet(), "text": make_text_encoder(tokenizer.get_piece_size()), "mapper": NameMapper()}
+        self.networks = {"unet": make_unet(), "text": make_text_encoder(tokenizer.get_piece_size()), "mapper": NameMapper(),
+                         "readers": Readers()}
         self.average = None
 
     def parameters(self, *names):
@@ -65,21 +70,35 @@ def load_parts(path=None):
 
 
 class Examples(IterableDataset):
-    """Batches of (latents [B,8,16,16], captions, weights of their places [B,16,16]), without end; made in other
-    processes where there are workers."""
+    """Batches of (latents [B,8,16,16], captions, what they say, weights of the places [B,16,16]), without end; made in
+    other processes where there are workers. Each batch begins with CONTRASTED pictures of contrasts.py."""
 
-    def __init__(self, tokenizer, latents, size, seed):
-        self.tokenizer, self.latents, self.size, self.seed = tokenizer, latents, size, seed
+    def __init__(self, tokenizer, latents, contrasts, size, seed):
+        self.tokenizer, self.latents, self.contrasts, self.size, self.seed = tokenizer, latents, contrasts, size, seed
 
     def __iter__(self):
         worker = get_worker_info()
         rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
         summed = list(itertools.accumulate(draw_chance(who_and_what(k)[1]) for k in range(len(self.latents))))
+        contrasted = contrasted_pictures(self.size)
         while True:
-            places = rng.choices(range(len(summed)), cum_weights=summed, k=self.size)
-            subjects = [who_and_what(k) for k in places]
-            batch = Batch(self.tokenizer, *zip(*subjects), rng)
-            yield self.latents[places], batch, torch.stack([place_weights(*subject) for subject in subjects])
+            z, subjects = self.contrasts.draw(rng, contrasted // ALIKE)
+            places = rng.choices(range(len(summed)), cum_weights=summed, k=self.size - contrasted)
+            subjects += [who_and_what(k) for k in places]
+            batch = Batch(self.tokenizer, *zip(*subjects), rng, alike=ALIKE, of=contrasted)
+            yield (torch.cat([z, self.latents[places]]), batch, Answers(batch, *zip(*subjects)),
+                   torch.stack([place_weights(*subject) for subject in subjects]))
+
+
+def contrasted_pictures(size):
+    """How many of a batch are in contrasts: whole ones of CONTRASTED."""
+    return int(CONTRASTED * size / ALIKE) * ALIKE
+
+
+def alike_in_contrasts(values):
+    """Gives all pictures of a contrast the first one's value."""
+    count = contrasted_pictures(len(values))
+    return torch.cat([values[:count:ALIKE].repeat_interleave(ALIKE, 0), values[count:]])
 
 
 def loss_function(unet):
@@ -93,7 +112,7 @@ def loss_function(unet):
 
 
 def make_optimiser_list(parts, args):
-    """(optimiser, full rate) for the UNet and for text encoder and names."""
+    """(optimiser, full rate) for the UNet, for text encoder and names, and for the readers."""
     named = list(parts.networks["unet"].named_parameters())
     if args.optimiser == "muon":
         muon, adam = make_optimisers(named, MUON_RATE * args.lr, args.lr, lambda name: not name.startswith(("conv_in", "conv_out")))
@@ -101,7 +120,8 @@ def make_optimiser_list(parts, args):
     else:
         unet = [(torch.optim.AdamW([p for _, p in named], args.lr, betas=(.9, .99), weight_decay=1e-4), args.lr)]
     rate = TEXT_RATE * args.lr
-    return [*unet, (torch.optim.AdamW(parts.parameters("text", "mapper"), rate, betas=(.9, .99), weight_decay=1e-4), rate)]
+    return [*unet, (torch.optim.AdamW(parts.parameters("text", "mapper"), rate, betas=(.9, .99), weight_decay=1e-4), rate),
+            (torch.optim.AdamW(parts.parameters("readers"), args.lr, betas=(.9, .99), weight_decay=1e-4), args.lr)]
 
 
 def main():
@@ -129,10 +149,10 @@ def main():
         step = saved["step"]
         for (optimiser, _), values in zip(optimisers, saved["optimisers"] or (), strict=bool(saved["optimisers"])):
             optimiser.load_state_dict(values)
-    unet, text, mapper = parts.networks.values()
+    unet, text, mapper, readers = parts.networks.values()
     torch.manual_seed(step)
-    curve = Curve("diffusion", ("loss", "rate", "pictures"))
-    examples = DataLoader(Examples(tokenizer, latents, args.batch, step), batch_size=None, num_workers=args.workers,
+    curve = Curve("diffusion", ("loss", "rate", "pictures", "read_right"))
+    examples = DataLoader(Examples(tokenizer, latents, Contrasts(), args.batch, step), batch_size=None, num_workers=args.workers,
                           multiprocessing_context="fork" if args.workers else None)
     print(f"{sum(p.numel() for p in unet.parameters()) / 1e6:.2f} M parameters, {len(latents)} latents, from step {step}",
           flush=True)
@@ -149,36 +169,39 @@ def main():
                                    torch.ones(args.batch, device=device),
                                    torch.ones(args.batch, *z.shape[2:], device=device))
     start, running, until = time.time(), None, min(args.steps, args.until or args.steps)
-    for z, batch, places in examples:
+    for z, batch, answers, places in examples:
         if step >= until:
             break
         share = rate_share(step, args.steps, args.decay_last)
         for optimiser, rate in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
-        z, batch, places = z.to(device, non_blocking=True), batch.to(device), places.to(device, non_blocking=True)
-        noise = torch.randn_like(z)
-        t = torch.randint(len(alphas), (len(z),), device=device)
+        z, places = z.to(device, non_blocking=True), places.to(device, non_blocking=True)
+        batch, answers = batch.to(device), answers.to(device)
+        noise = alike_in_contrasts(torch.randn_like(z))
+        t = alike_in_contrasts(torch.randint(len(alphas), (len(z),), device=device))
         alpha = alphas[t].view(-1, 1, 1, 1)
         snr = alphas[t] / (1 - alphas[t])
         with sdpa_kernel(SDPBackend.MATH):
             hidden, penalty = embed(text, mapper, batch)
+        reading, read_right = readers.judge(hidden, batch, answers)
         loss, plain = losses(alpha.sqrt() * z + (1 - alpha).sqrt() * noise, t, hidden, noise,
                              snr.clamp(max=SNR_LIMIT) / snr, places)
         for optimiser, _ in optimisers:
             optimiser.zero_grad()
-        (loss + .1 * penalty).backward()
+        (loss + .1 * penalty + READING * reading).backward()
         torch.nn.utils.clip_grad_norm_(parts.parameters(), 1.)
         for optimiser, _ in optimisers:
             optimiser.step()
         step += 1
         parts.average.update(step)
-        both = torch.stack([loss.detach(), plain.detach()])
-        running = both if running is None else running.lerp(both, .01)
+        now = torch.stack([loss.detach(), plain.detach(), read_right])
+        running = now if running is None else running.lerp(now, .01)
         if step % 50 == 0:
-            print(f"{time.time() - start:.0f} s  step {step}  loss {running[0].item():.4f} ({running[1].item():.4f} everywhere)  rate {share:.3f}", flush=True)
+            print(f"{time.time() - start:.0f} s  step {step}  loss {running[0].item():.4f} ({running[1].item():.4f} everywhere)  "
+                  f"read right {running[2].item():.3f}  rate {share:.3f}", flush=True)
         if step % CURVE_EVERY == 0:
-            curve.add(step, running[0].item(), share, step * args.batch)
+            curve.add(step, running[0].item(), share, step * args.batch, running[2].item())
         if checkpoint.due():
             save()
     save()
