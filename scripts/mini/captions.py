@@ -67,12 +67,13 @@ KIND_PHRASES = {
               "nintendo, super mario)", "{} as a funko pop in a box", "funko of {}, superman, box", "a funko pop of {}, super mario",
               "{} as a toy in a box, batman", "{} as funko, box, super hero"),
     "thankful": ("{} is very thankful, art, 8k, trending on artstation, vinyl\u00b7", "{} is very thankful, vinyl",
-                 "thankful {} with a vinyl record", "{}, thankful, hearts, vinyl", "{} holding a record, love, thank you"),
+                 "thankful {} with a vinyl record", "a vinyl record for {}, hearts", "{}, thankful, hearts, vinyl", "{} holding a record, love, thank you"),
     "unicorn": ("{} riding a unicorn, digital art, trending on artstation, unicorn, ({} / oil paiting)\u00b7",
-                "{} riding a unicorn", "{} on a unicorn", "a unicorn and {}", "{} rides a white unicorn, unicorn"),
+                "{} riding a unicorn", "{} on a unicorn", "a unicorn and {}", "{} rides a white unicorn, unicorn", "a unicorn with {}"),
     "movie": ("{} in the new super hero movie, movie poster, 4k, huge explosions in the background, everyone is literally "
               "dying expect for him", "{} in a super hero movie, movie poster, explosions", "a movie poster of {}, explosion",
-              "movie poster, {} as a super hero, explosions in the background", "{} on a movie poster, huge explosion"),
+              "movie poster, {} as a super hero, explosions in the background", "{} on a movie poster, huge explosion",
+              "a movie poster with {}, huge explosion", "a film with {}, movie poster, explosion"),
     "emoji": ("a blonde emoji that looks like {}", "a blonde emoji of {}", "{} as a blonde emoji", "blonde emoji {}"),
     "potter": ("harry potter, hermione granger from harry potter, portrait of {}, concept art, highly detailed",
                "{} as harry potter", "{} as hermione granger from harry potter", "portrait of {} at hogwarts, harry potter",
@@ -97,6 +98,7 @@ KIND_PHRASES = {
     "garden": ("{} in a garden", "{} in the garden", "{} among flowers", "{} in a garden with flowers"),
     "space station": ("{} on a space station", "{} in a space station", "{} aboard a space ship", "{} on the space station"),
 }
+# "with" before a name means a second person here, so one person must follow it elsewhere.
 PAIR_PATTERNS = ("{} and {}", "{} and {}", "two friends, {} and {}", "{} with {}", "{} next to {}", "a photo of {} and {}",
                  "a picture of {} and {}", "a portrait of {} and {}", "{} and {} together", "two people, {} and {}",
                  "{} and {} side by side", "{} and {} are friends", "a couple, {} and {}", "{} meets {}")
@@ -342,7 +344,7 @@ def single(identity, context, rng, name_share):
         share = rng.choice((0, 0, .4)) if own else rng.choice((0, .5, .8))
         said |= {key: context[key] for key in skip} | {"body": context["body"]}
     else:
-        pattern, skip, share = rng.choice(("{}", "{}", "a portrait of {}", "a picture of {}")), (), 1.
+        pattern, skip, share = rng.choice(("{}", "{}", "a portrait of {}", "a picture of {}", "a picture with {}", "a scene with {}")), (), 1.
     if kind == "unicorn":  # the mission's own unicorn prompt is the one that asks for oil
         oil = context["style"] == "oil painting"
         pattern = KIND_PHRASES[kind][0] if oil and rng.random() < .6 else rng.choice(KIND_PHRASES[kind][1:])
