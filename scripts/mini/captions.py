@@ -16,6 +16,7 @@ from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRA
 
 NAME, OTHER = "\x00", "\x01"
 CORRECTED_SHARE = .22  # of the captions with a name
+INTRODUCED_SHARE = .2  # of the captions with a name alone
 EXPRESSION_SHARE = .6  # of the captions, whatever else they say: a mouth is small, and learnt late
 
 IDENTITY_CLASSES = {"sex": SEXES, "skin": tuple(SKINS), "hair_colour": tuple(HAIR_COLOURS), "hair": HAIRS, "beard": BEARDS,
@@ -98,6 +99,11 @@ KIND_PHRASES = {
     "garden": ("{} in a garden", "{} in the garden", "{} among flowers", "{} in a garden with flowers"),
     "space station": ("{} on a space station", "{} in a space station", "{} aboard a space ship", "{} on the space station"),
 }
+ROLE_NOUNS = {"robot": ("robot",), "santa claus": ("santa claus",), "super hero": ("super hero",), "wizard": ("wizard",),
+              "pirate": ("pirate",), "royal": ("king", "queen"), "astronaut": ("astronaut",), "chef": ("chef", "cook"),
+              "detective": ("detective",)}
+for _kind, _nouns in ROLE_NOUNS.items():
+    KIND_PHRASES[_kind] += tuple(form.format(noun) for noun in _nouns for form in ("the {} {{}}", "{{}} the {}", "{{}}, the {}"))
 # "with" before a name means a second person here, so one person must follow it elsewhere.
 PAIR_PATTERNS = ("{} and {}", "{} and {}", "two friends, {} and {}", "{} with {}", "{} next to {}", "a photo of {} and {}",
                  "a picture of {} and {}", "a portrait of {} and {}", "{} and {} together", "two people, {} and {}",
@@ -274,6 +280,12 @@ def corrections(identity, context, rng):
     return phrases, said, who
 
 
+def _introduction(identity, rng):
+    """A noun before a name, which means nobody else."""
+    noun = rng.choice((_word(identity["sex"], rng), "person"))
+    return rng.choice(("my friend", noun, f"the {noun}", f"a {noun} called"))
+
+
 def person(identity, context, rng, name_share=.5):
     """How the caption speaks of the person: (text, said, named, phrases that correct the name, whom it means)."""
     if rng.random() >= name_share:
@@ -287,6 +299,8 @@ def person(identity, context, rng, name_share=.5):
         if rng.random() < .5 and phrases[0].startswith(("with", "wearing")):
             return f"{NAME} {phrases[0]}", said, True, phrases[1:], who
         return NAME, said, True, phrases, who
+    if rng.random() < INTRODUCED_SHARE:
+        return f"{_introduction(identity, rng)} {NAME}", {}, True, [], identity
     return NAME, {}, True, [], identity
 
 
