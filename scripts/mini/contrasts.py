@@ -12,7 +12,6 @@ else is equal and cancels out of the gradient.
 import argparse
 import itertools
 import multiprocessing
-import os
 import random
 
 import numpy as np
@@ -20,11 +19,11 @@ import torch
 
 from captions import MISSION_KINDS
 from contexts import draw_context, pair_context
-from latents import encode
-from model import make_vae, state_dir
+from latents import encode, load_encoder, save_array
+from model import state_dir
 from pool import digest
 from render import draw_identity, render
-from training import add_device, memory_format, prepare
+from training import add_device, prepare
 
 FIRST_SEED = 40_000_000
 ALIKE = 3  # pictures of a contrast
@@ -85,21 +84,14 @@ def main():
     add_device(parser)
     args = parser.parse_args()
     prepare(args.device)
-    vae = make_vae().eval()
-    vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
-    vae.to(device=args.device, memory_format=memory_format(args.device))
+    vae = load_encoder(args.device)
     for kind, count in COUNTS.items():
         if _path(kind).exists():
             continue
         with multiprocessing.Pool(args.workers) as pool:
             drawn = pool.imap(pixels, [(kind, k) for k in range(count)], 16)
             z = encode(vae, itertools.chain.from_iterable(drawn), ALIKE * count, args.device, args.batch)
-        partial = _path(kind).with_suffix(".partial")
-        with open(partial, "wb") as file:
-            np.save(file, z.reshape(count, ALIKE, *z.shape[1:]))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, _path(kind))
+        save_array(z.reshape(count, ALIKE, *z.shape[1:]), _path(kind))
         print(f"{count} contrasts of {kind}", flush=True)
 
 

@@ -72,6 +72,22 @@ def encode(vae, stream, count, device, batch):
     return out
 
 
+def load_encoder(device):
+    vae = make_vae().eval()
+    vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
+    return vae.to(device=device, memory_format=memory_format(device))
+
+
+def save_array(array, path):
+    """Whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        np.save(file, array)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=160_000)
@@ -87,9 +103,7 @@ def main():
         raise SystemExit(f"the drawings have changed since {folder} was begun: remove it to begin anew")
     info.write_text(json.dumps({"drawings": digest()}) + "\n", encoding="utf-8")
     with multiprocessing.Pool(args.workers) as pool:
-        vae = make_vae().eval()
-        vae.load_state_dict(torch.load(state_dir() / "vae.pt", map_location="cpu"))
-        vae.to(device=args.device, memory_format=memory_format(args.device))
+        vae = load_encoder(args.device)
         paths = [folder / f"{k:03}.npy" for k in range(-(-args.pictures // SHARD))]
         if not paths[0].exists():
             z = torch.from_numpy(encode(vae, pool.imap(pixels, range(FIRST_SEED, FIRST_SEED + MEASURED), 32), MEASURED,
@@ -106,12 +120,7 @@ def main():
                 continue
             seeds = range(FIRST_SEED + k * SHARD, FIRST_SEED + min((k + 1) * SHARD, args.pictures))
             z = encode(vae, pool.imap(pixels, seeds, 32), len(seeds), args.device, args.batch)
-            partial = path.with_suffix(".partial")
-            with open(partial, "wb") as file:
-                np.save(file, z)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+            save_array(z, path)
             print(f"shard {k + 1} of {len(paths)}", flush=True)
 
 

@@ -53,7 +53,8 @@ def main():
         answers = Answers(batch, identities, contexts)
         if step % 4:  # attention is causal: what follows the longest caption is needed only now and then
             batch.shorten(int(answers.end.max()) + 4)
-        batch.to(args.device), answers.to(args.device)
+        batch.to(args.device)
+        answers.to(args.device)
         with sdpa_kernel(SDPBackend.MATH):
             hidden, penalty = embed(text, mapper, batch)
         loss, right = readers.judge(hidden, batch, answers)
