@@ -14,11 +14,11 @@ ARG SDX_PIP_ARGS=""
 ARG SDX_JOBS=""
 WORKDIR /src
 COPY . .
-# dpkg-dev finds what the package depends on; setup.sh installs all else. Versions are the
+# dpkg-dev and file find what the package depends on; setup.sh installs all else. Versions are the
 # distribution's, which mends faults in them.
 # hadolint ignore=DL3008
 RUN scripts/setup.sh && \
-    apt-get install -y --no-install-recommends dpkg-dev && \
+    apt-get install -y --no-install-recommends dpkg-dev file && \
     scripts/release.sh --quick --allow-dirty --out /dist && \
     mv /dist/*.deb /dist/sdx.deb && \
     rm -rf /var/lib/apt/lists/*

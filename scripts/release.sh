@@ -40,7 +40,10 @@ need tar tar
 need python3 python3
 need dpkg-query dpkg
 need cmake cmake
-((!with_package)) || need dpkg-shlibdeps dpkg-dev
+if ((with_package)); then
+  need dpkg-shlibdeps dpkg-dev
+  need file file  # CPack tells with it which files have dependencies
+fi
 
 build="$SDX_SOURCE/build/release"
 changed="$(git -C "$SDX_SOURCE" status --porcelain --untracked-files=no 2>/dev/null)" ||
