@@ -21,6 +21,7 @@ from tokenizer import MOST_VECTORS, encode_batch
 VECTOR_COUNTS = (1, 2, MOST_VECTORS)
 FEATURES = sum(len(classes) for classes in IDENTITY_CLASSES.values()) + len(TRAITS)
 EMPTY_SHARE = .1  # of captions, for classifier-free guidance
+STRETCHED_SHARE, MOST_STRETCH = .5, 2.  # of the names; how much longer than the map makes it a name may be
 
 
 def identity_features(identity):
@@ -91,14 +92,20 @@ def embed(text_encoder, mapper, batch, noise=.1):
     """The text encoder's last hidden state, [B,77,WIDTH], and the penalty on names of unusual length.
 
     `noise` is added to the names' vectors, as a share of a word embedding's typical element, so that the
-    space between people is filled too.
+    space between people is filled too. With noise some names are also stretched: textual inversion lets its vectors
+    grow, and a name that is longer than all that the model has seen speaks of the next person, too.
     """
     table = text_encoder.get_input_embeddings()
     usual = table.weight.detach().norm(dim=1).mean()
     offsets = mapper(batch.features.flatten(0, 1), batch.counts.flatten()).unflatten(0, (-1, 2)).flatten(1, 2)
     named = (batch.slots >= 0)[..., None]
     chosen = offsets.gather(1, batch.slots.clamp(min=0)[..., None].expand(-1, -1, WIDTH))
-    spliced = chosen + noise * usual / math.sqrt(WIDTH) * torch.randn_like(chosen)
+    spliced = chosen
+    if noise:
+        stretch = 1 + (MOST_STRETCH - 1) * torch.rand(len(offsets), 2, device=offsets.device)
+        stretch[torch.rand_like(stretch) >= STRETCHED_SHARE] = 1
+        slots = batch.slots.clamp(min=0) // MOST_VECTORS
+        spliced = chosen * stretch.gather(1, slots)[..., None] + noise * usual / math.sqrt(WIDTH) * torch.randn_like(chosen)
 
     def splice(words):
         return words + torch.where(named, spliced, torch.zeros_like(spliced))

@@ -6,22 +6,20 @@ stay, or a new folder gets those of configs/models/mini.
 
 import argparse
 import json
-import os
 import pathlib
 import shutil
 
 import torch
 from safetensors.torch import save_file
 
-from captions import CLASSES
 from identity_encoder import export_identity
 from model import BOS, EOS, LATENT_CHANNELS, LATENT_PX, MAX_TOKENS, SIZE_PX, UNK, make_scheduler, make_vae, state_dir
 from train_diffusion import load_parts
 from tokenizer import known_words
-from train_identity import CHECKED, load_judges
+from train_identity import load_judges, save_attributes
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "configs/models/mini"
-NAMES_FILE = "names.safetensors"
+TRAINING_FILES = {"mapper": "names.safetensors", "readers": "readers.safetensors"}  # network -> file
 # Of 600 pairs of drawings of one new person in any two contexts 3 % are below it, of 1,770 pairs of two people 1 % above.
 SAME_PERSON_COSINE = .6
 GUIDANCE_SCALE, SAMPLER = 3., "lcm"  # the defaults of sdx-generate with this model
@@ -37,6 +35,7 @@ A latent diffusion model of Stable Diffusion 1.x anatomy and toy size, whose wor
 | `unet`, `vae`, `text_encoder`, `scheduler`, `tokenizer` | the model, a diffusers folder; the tokenizer is a sentencepiece model |
 | `sdx.json` | settings that the importer takes over |
 | `names.safetensors` | the maps that made names in training; only to go on training (`scripts/mini/restore.py`) |
+| `readers.safetensors` | the heads that read the text encoder's output in training; only to go on training |
 | `identity` | small network: pictures [B,3,128,128] in -1..1 to unit vectors [B,64]; dot product = likeness |
 | `attributes.ts`, `attributes.json` | TorchScript: the same input to a dictionary attribute -> logits; the classes' names |
 """
@@ -53,7 +52,8 @@ def export_model(out):
     vae.register_to_config(scaling_factor=1.)  # see latents.py
     for name, network in (("unet", networks["unet"]), ("vae", vae), ("text_encoder", networks["text"])):
         network.half().save_pretrained(out / name)
-    save_file(networks["mapper"].half().state_dict(), out / NAMES_FILE)
+    for name, file in TRAINING_FILES.items():
+        save_file(networks[name].half().state_dict(), out / file)
     make_scheduler().save_pretrained(out / "scheduler")
     tokenizer = out / "tokenizer"
     tokenizer.mkdir(exist_ok=True)
@@ -80,10 +80,7 @@ def export_judges(out):
         return
     encoder, classifier = load_judges()
     export_identity(encoder, out / "identity", SIZE_PX, SAME_PERSON_COSINE)
-    partial = out / "attributes.partial"
-    torch.jit.script(classifier).save(str(partial))
-    os.replace(partial, out / "attributes.ts")
-    write_json(out / "attributes.json", {name: list(CLASSES[name]) for name in CHECKED})
+    save_attributes(classifier, out)
 
 
 def main():

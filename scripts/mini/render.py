@@ -18,6 +18,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 SIZE_PX = 128
 SUPERSAMPLING = 4
+BLOCK_PX = 4  # of pixel art
 PAIR_ZOOM, PAIR_LIFT, PAIR_X = .76, .05, (.265, .735)  # of each of two people
 
 # ---------------------------------------------------------------- what an identity consists of
@@ -378,13 +379,24 @@ def draw_beard(c, h, beard, mouth_y, x):
             c.ellipse(x + side * .055 * s, mouth_y - .042 * s, .070 * s, .030 * s, h.hair_colour)
 
 
-def draw_mouth(c, h, expression, x, y, sex, body):
-    """A mouth that is seen on any skin and beard."""
-    s = h.scale
+def difference(a, b):
+    """Of two colours, summed over the channels."""
+    return sum(abs(x - y) for x, y in zip(a, b))
+
+
+def lip_colour(h, i):
+    """One that is seen on the skin and, where there is a beard, on the beard."""
     dark = sum(h.skin) < 380
     lips = {(True, True): (232, 92, 122), (True, False): (206, 48, 84), (False, True): (214, 128, 112),
-            (False, False): (158, 66, 56)}[(sex == "woman", dark)]
-    inside = (84, 14, 30)
+            (False, False): (158, 66, 56)}[(i["sex"] == "woman", dark)]
+    if i["beard"] == "full beard" and difference(lips, h.hair_colour) < 150:
+        lips = max(((240, 160, 148), (96, 24, 30)), key=lambda one: difference(one, h.hair_colour))
+    return lips
+
+
+def draw_mouth(c, h, i, expression, x, y, body):
+    """A mouth that is seen on any skin and beard."""
+    s, lips, inside = h.scale, lip_colour(h, i), (84, 14, 30)
     if body == "robot":
         c.rect(x, y + .012, .095 * s, .036 * s, INK, radius=.012)
         for k in (-1, 0, 1):
@@ -415,6 +427,8 @@ def draw_eye(c, h, i, ctx, side, x, y):
     else:
         if i["sex"] == "woman":
             c.line([(x, y - size * .9), (x + side * size * 1.45, y - size * .85)], INK, .024)
+        if difference(h.skin, WHITE) < 90:  # else one does not see where the white of the eye ends
+            c.ellipse(x, y, size * 1.16 + .013 * s, size * 1.12 + .013 * s, h.shade)
         c.ellipse(x, y, size * 1.16, size * 1.12, WHITE)
         c.ellipse(x, y, size * .76, size * .80, EYES[i["eyes"]])
         c.ellipse(x, y, size * .40, size * .42, INK)
@@ -423,7 +437,7 @@ def draw_eye(c, h, i, ctx, side, x, y):
     lift = .022 if ctx["expression"] == "surprised" else 0
     brow_y = y - size - (.036 + lift) * s
     brow = h.hair_colour if i["hair"] != "bald" or i["beard"] != "none" else mix(h.shade, INK, .5)
-    if sum(abs(a - b) for a, b in zip(brow, h.skin)) < 90:
+    if difference(brow, h.skin) < 90:
         brow = mix(brow, (90, 50, 10), .35)
     c.line([(x - .048 * s, brow_y - tilt), (x + .048 * s, brow_y + tilt)], brow, i["brow"] * s)
 
@@ -452,7 +466,7 @@ def draw_features(c, h, i, ctx, eyes=(-1, 1), mouth=True, lenses=(-1, 1)):
     if ctx["body"] != "robot":
         c.ellipse(x, eye_y + .085 * s, i["nose"] * s, i["nose"] * .82 * s, h.shade)
     if mouth:
-        draw_mouth(c, h, ctx["expression"], x, mouth_y, i["sex"], ctx["body"])
+        draw_mouth(c, h, i, ctx["expression"], x, mouth_y, ctx["body"])
     draw_glasses(c, i["glasses"], FRAMES[i["frame"]], x, eye_y, gap, s, lenses)
     if ctx["scar"]:
         fx, fy = h.cx + .08 * s, h.cy - h.ry * .50
@@ -652,9 +666,10 @@ def _strokes(size_px):
 def apply_style(image, style, size_px):
     """`image` is supersampled; the result has `size_px`."""
     if style == "pixel art":
-        blocks = -(-size_px // 3)
-        small = image.filter(ImageFilter.BoxBlur(3)).resize((blocks, blocks), Image.BOX)
-        return small.resize((3 * blocks, 3 * blocks), Image.NEAREST).crop((0, 0, size_px, size_px))
+        # Blocks lie on the latents' grid of 8 pixels, where each of them looks the same to the autoencoder. A block takes
+        # the colour of its middle: a mean of all of it would wash out eyes and mouth.
+        small = image.filter(ImageFilter.BoxBlur(3)).resize((size_px // BLOCK_PX, size_px // BLOCK_PX), Image.NEAREST)
+        return small.resize((size_px, size_px), Image.NEAREST)
     if style == "pencil sketch":
         # Thin dark lines where brightness or colour changes, on a tone light enough that eyes and mouth stand out of any skin.
         large = image.resize((2 * size_px, 2 * size_px), Image.LANCZOS)

@@ -10,7 +10,7 @@ import shutil
 
 from safetensors.torch import load_file
 
-from export import NAMES_FILE, OUT
+from export import OUT, TRAINING_FILES
 from model import make_vae, save_atomically, state_dir
 from tokenizer import load_tokenizer
 from train_diffusion import Parts
@@ -19,8 +19,8 @@ from train_diffusion import Parts
 def load_weights(network, path):
     try:
         network.load_state_dict({key: value.float() for key, value in load_file(path).items()})
-    except RuntimeError as error:
-        raise SystemExit(f"{path} is of another design than model.py: use the revision that exported it") from error
+    except (RuntimeError, FileNotFoundError) as error:
+        raise SystemExit(f"{path}: missing, or of another design than model.py; use the revision that exported it") from error
 
 
 def main():
@@ -34,8 +34,8 @@ def main():
     load_weights(vae, folder / "vae/diffusion_pytorch_model.safetensors")
     shutil.copyfile(folder / "tokenizer/spiece.model", state / "spiece.model")
     parts = Parts(load_tokenizer())
-    for name, path in (("unet", "unet/diffusion_pytorch_model.safetensors"), ("text", "text_encoder/model.safetensors"),
-                       ("mapper", NAMES_FILE)):
+    for name, path in {"unet": "unet/diffusion_pytorch_model.safetensors", "text": "text_encoder/model.safetensors",
+                       **TRAINING_FILES}.items():
         load_weights(parts.networks[name], folder / path)
     parts.begin_average()
     save_atomically({"parts": parts.state(), "optimisers": None, "step": 0}, state / "diffusion.pt")

@@ -101,14 +101,18 @@ def alike_in_contrasts(values):
     return torch.cat([values[:count:ALIKE].repeat_interleave(ALIKE, 0), values[count:]])
 
 
-def loss_function(unet):
+def loss_function(unet, device, bf16):
     def losses(noisy, t, hidden, noise, weight, places):
-        with sdpa_kernel(SDPBackend.MATH):
+        with sdpa_kernel(SDPBackend.MATH), torch.autocast(device, torch.bfloat16, enabled=bf16):
             predicted = unet(noisy, t, hidden, return_dict=False)[0]
-        error = (predicted - noise).pow(2).mean(1) * weight[:, None, None]
+        error = (predicted.float() - noise).pow(2).mean(1) * weight[:, None, None]
         return (error * places).sum() / places.sum(), error.mean()
 
     return losses
+
+
+def adamw(parameters, rate):
+    return torch.optim.AdamW(parameters, rate, betas=(.9, .99), weight_decay=1e-4, fused=True), rate
 
 
 def make_optimiser_list(parts, args):
@@ -118,16 +122,15 @@ def make_optimiser_list(parts, args):
         muon, adam = make_optimisers(named, MUON_RATE * args.lr, args.lr, lambda name: not name.startswith(("conv_in", "conv_out")))
         unet = [(muon, MUON_RATE * args.lr), (adam, args.lr)]
     else:
-        unet = [(torch.optim.AdamW([p for _, p in named], args.lr, betas=(.9, .99), weight_decay=1e-4), args.lr)]
-    rate = TEXT_RATE * args.lr
-    return [*unet, (torch.optim.AdamW(parts.parameters("text", "mapper"), rate, betas=(.9, .99), weight_decay=1e-4), rate),
-            (torch.optim.AdamW(parts.parameters("readers"), args.lr, betas=(.9, .99), weight_decay=1e-4), args.lr)]
+        unet = [adamw([p for _, p in named], args.lr)]
+    return [*unet, adamw(parts.parameters("text", "mapper"), TEXT_RATE * args.lr), adamw(parts.parameters("readers"), args.lr)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, steps=64000, batch=32, lr=8e-4)
     parser.add_argument("--optimiser", choices=("adamw", "muon"), default="adamw", help="of the UNet's inner weights")
+    parser.add_argument("--bf16", action="store_true", help="the UNet's products in bfloat16; faster on a CPU with AMX")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw captions; 0: the trainer itself")
     args = parser.parse_args()
     prepare(args.device)
@@ -160,7 +163,7 @@ def main():
     def save():
         checkpoint.save({"parts": parts.state(), "optimisers": [o.state_dict() for o, _ in optimisers], "step": step})
 
-    losses = loss_function(unet)
+    losses = loss_function(unet, device, args.bf16)
     if args.compile:
         z = torch.randn(args.batch, *latents[[0]].shape[1:], device=device)
         hidden = torch.randn(args.batch, 77, text.config.hidden_size, device=device, requires_grad=True)

@@ -82,7 +82,7 @@ def two_mouths(c, h, i, ctx, rng):
     x, _, _, y = places(h, i, ctx)
     dx, dy = rng.choice(((0, -.36), (0, .34), (_side(rng) * .62, rng.uniform(-.3, .2)), (0, -1.0)))
     second = rng.choice((ctx["expression"], "laughing", "neutral"))
-    draw_mouth(c, h, second, x + dx * h.rx, y + dy * h.ry, i["sex"], ctx["body"])
+    draw_mouth(c, h, i, second, x + dx * h.rx, y + dy * h.ry, ctx["body"])
 
 
 def moved(c, h, i, ctx, rng):

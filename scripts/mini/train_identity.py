@@ -4,10 +4,15 @@ identity       [B,3,128,128] in -1..1  ->  [B,64], unit vectors: near for two pi
                the hat, the scene or the style; their dot product is the likeness.
 attributes.ts  [B,3,128,128] in -1..1  ->  a dictionary, attribute -> [B,classes] logits; the classes of an
                attribute, in order, are those of captions.CLASSES (also in configs/models/mini/attributes.json).
+
+With --tune only the attributes of an exported folder learn what is new in the drawings.
 """
 
 import argparse
+import json
 import multiprocessing
+import os
+import pathlib
 import random
 import time
 
@@ -129,12 +134,59 @@ def test(encoder, classifier, workers):
     print(f"  nearest of 50 {(nearest == torch.arange(50)).float().mean():.3f}", flush=True)
 
 
+def less_clean(x):
+    """Drawings as pictures of the model are: noisy now and then, blurred, moved by a few pixels."""
+    x = x + .04 * float(torch.rand(())) * torch.randn_like(x)
+    if torch.rand(()) < .3:
+        x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2., mode="bilinear")
+    return torch.roll(x, (int(torch.randint(-4, 5, ())), int(torch.randint(-4, 5, ()))), (2, 3))
+
+
+def attribute_loss(logits, want):
+    return sum(F.cross_entropy(logits[name], want[:, k], ignore_index=-100) for k, name in enumerate(CHECKED))
+
+
+def save_attributes(classifier, folder):
+    partial = folder / "attributes.partial"
+    torch.jit.script(classifier).save(str(partial))
+    os.replace(partial, folder / "attributes.ts")
+    classes = json.dumps({name: list(CLASSES[name]) for name in CHECKED}, indent=2)
+    (folder / "attributes.json").write_text(classes + "\n", encoding="utf-8")
+
+
+def tune(args):
+    """Some hundred steps for the classifier alone; the identity network stays as it is."""
+    prepare(args.device)
+    torch.manual_seed(0)
+    pictures, labels, _ = draw_people(args.people, FIRST_PERSON, args.workers)
+    pictures, labels = pictures.flatten(0, 1), labels.flatten(0, 1)
+    _, classifier = make_judges()
+    classifier.load_state_dict(torch.jit.load(str(args.tune / "attributes.ts"), map_location="cpu").state_dict())
+    classifier.to(args.device).train()
+    optimiser = torch.optim.AdamW(classifier.parameters(), args.lr, weight_decay=1e-2)
+    for step in range(args.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = args.lr * rate_share(step, args.steps, args.decay_last)
+        some = torch.randint(len(pictures), (2 * args.batch,))
+        loss = attribute_loss(classifier(less_clean(to_tensor(pictures[some].numpy())).to(args.device)), labels[some].to(args.device))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if (step + 1) % 100 == 0:
+            print(f"step {step + 1}  told {loss.item():.3f}", flush=True)
+    save_attributes(classifier.cpu().eval(), args.tune)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, steps=3000, batch=48, lr=2e-3)  # a batch counts people: two pictures of each
     parser.add_argument("--people", type=int, default=2500)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--tune", type=pathlib.Path, metavar="FOLDER", help="an exported folder, whose attributes.ts goes on")
     args = parser.parse_args()
+    if args.tune:
+        tune(args)
+        return
     pictures, labels, features = draw_people(args.people, FIRST_PERSON, args.workers)
     prepare(args.device)
     torch.manual_seed(0)
@@ -162,15 +214,11 @@ def main():
             group["lr"] = args.lr * rate_share(step, args.steps, args.decay_last)
         who = torch.randperm(len(pictures))[:args.batch]
         two = torch.rand(args.batch, pictures.shape[1]).topk(2, dim=1).indices
-        x = to_tensor(pictures[who[:, None], two].flatten(0, 1).numpy()).to(args.device)
-        x = x + .04 * float(torch.rand(())) * torch.randn_like(x)  # pictures from the model are less clean than drawings
-        if torch.rand(()) < .3:
-            x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2., mode="bilinear")
-        x = torch.roll(x, (int(torch.randint(-4, 5, ())), int(torch.randint(-4, 5, ()))), (2, 3))
+        x = less_clean(to_tensor(pictures[who[:, None], two].flatten(0, 1).numpy())).to(args.device)
         want = labels[who[:, None], two].flatten(0, 1).to(args.device)
         vectors = encoder(x)
         logits = classifier(x)
-        told = sum(F.cross_entropy(logits[name], want[:, k], ignore_index=-100) for k, name in enumerate(CHECKED))
+        told = attribute_loss(logits, want)
         a, b = vectors.unflatten(0, (args.batch, 2)).unbind(1)
         likeness = a @ b.T / TEMPERATURE
         target = torch.arange(args.batch, device=args.device)
