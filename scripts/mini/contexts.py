@@ -5,7 +5,7 @@ A context is a flat dictionary (see `plain_context`); `kind` remembers how it wa
 """
 
 from render import BACKGROUNDS, COLOURS, EXPRESSIONS, HAIR_COLOURS, HATS, OUTFITS, PROPS, SCENES, SHIRTS, STYLES
-from render import draw_identity
+from render import difference, draw_identity
 
 PAIR_SHARE = .09
 
@@ -53,7 +53,7 @@ def _apply(context, overrides, rng):
 def visible_backgrounds(identity):
     """Those that do not hide the hair."""
     hair = HAIR_COLOURS[identity["hair_colour"]]
-    return [b for b in BACKGROUNDS if sum(abs(x - y) for x, y in zip(COLOURS[b], hair)) > 100]
+    return [b for b in BACKGROUNDS if difference(COLOURS[b], hair) > 100]
 
 
 def plain_context(rng, identity):

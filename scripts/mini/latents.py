@@ -10,7 +10,6 @@ factor of its config is 1.
 import argparse
 import json
 import multiprocessing
-import os
 import random
 
 import numpy as np
@@ -79,13 +78,7 @@ def load_encoder(device):
 
 
 def save_array(array, path):
-    """Whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        np.save(file, array)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    save_atomically(array, path, lambda value, file: np.save(file, value))
 
 
 def main():

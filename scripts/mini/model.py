@@ -30,11 +30,11 @@ def state_dir():
     return path
 
 
-def save_atomically(value, path):
-    """torch.save that never leaves half a file behind, whatever kills the process or the machine."""
+def save_atomically(value, path, write=torch.save):
+    """`write(value, file)` that never leaves half a file behind, whatever kills the process or the machine."""
     partial = path.with_suffix(".partial")
     with open(partial, "wb") as file:
-        torch.save(value, file)
+        write(value, file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
