@@ -179,6 +179,10 @@ ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::str
   } catch (const Error& error) {
     throw UsageError("`xy` " + axis.key + "=" + value + ": " + error.what());
   }
+  // Beside cells with refined faces those without have no use for the prompt of the faces.
+  if (axis.key == "refine-faces" && !options.settings.faces.refine) {
+    options.settings.faces.prompt.clear();
+  }
   return options;
 }
 

@@ -255,20 +255,41 @@ void Upscaler::require_memory(int width_px, int height_px) const {
                       " are free; make the picture smaller, or enlarge it by a smaller factor");
 }
 
+namespace {
+
+/// The names without endings of what may be an upscaler in a folder, which need not exist.
+std::vector<std::string> list_network_files(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const fs::path ending = entry.path().extension();
+    if (ending == ".safetensors" || ending == ".pth") names.push_back(entry.path().stem().string());
+  }
+  return names;
+}
+
+}  // namespace
+
 fs::path find_upscaler(const std::string& name) {
   std::error_code ignored;
   if (fs::exists(name, ignored)) return name;
   const std::string file = fs::path(name).filename().string();
   std::vector<std::string> folders;
+  std::vector<std::string> there;
   for (const fs::path& folder : list_model_folders()) {
     for (const char* ending : {"", ".safetensors", ".pth"}) {
       const fs::path candidate = folder / (file + ending);
       if (fs::is_regular_file(candidate, ignored)) return candidate;
     }
     folders.push_back(folder.string());
+    for (const std::string& network : list_network_files(folder)) there.push_back(network);
   }
-  throw MissingInputError("`upscale` " + name + ": no such file, nor one of this name in " +
-                          join(folders, ", "));
+  std::string message =
+      "`upscale` " + name + ": no such file, nor one of this name in " + join(folders, ", ");
+  if (!there.empty()) {
+    message += "; of the files there the nearest are " + join(nearest_words(file, there), ", ");
+  }
+  throw MissingInputError(message);
 }
 
 std::string upscaler_name(const std::string& name) {

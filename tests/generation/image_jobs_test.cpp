@@ -109,6 +109,13 @@ TEST_CASE("image jobs: a grid's axes are settings, and cells change fastest") {
   CHECK(jobs[1].request.settings.guidance_scale == 4);
   CHECK(jobs[3].request.seed == 3);
   CHECK(jobs[4].request.seed == 4);
+  options.settings.faces.prompt = "a face";
+  settings.axes = {parse_grid_axis("refine-faces=false,true")};
+  const std::vector<ImageJob> faces = make_jobs(options, settings);
+  REQUIRE(faces.size() == 4);
+  CHECK(faces[0].request.settings.faces.prompt.empty());
+  CHECK(faces[1].request.settings.faces.prompt == "a face");
+  options.settings.faces.prompt.clear();
   settings.axes = {parse_grid_axis("stepz=2,4")};
   CHECK_THROWS_AS(make_jobs(options, settings), UsageError);
   CHECK_THROWS_AS(parse_grid_axis("cfg"), SettingError);

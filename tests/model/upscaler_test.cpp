@@ -6,6 +6,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -14,6 +15,7 @@
 #include "sdx/image/convert.h"
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
+#include "sdx/util/file.h"
 #include "support/catch.h"
 #include "support/image_files.h"
 #include "support/temp_folder.h"
@@ -155,6 +157,15 @@ TEST_CASE("upscaler: it is found by its name among the models", "[model]") {
   CHECK(find_upscaler((kFiles / "x2.pth").string()) == kFiles / "x2.pth");
   const std::string message = catch_message<MissingInputError>([] { find_upscaler("nowhere_4x"); });
   CHECK(contains(message, "`upscale` nowhere_4x: no such file, nor one of this name in "));
+  ::setenv("SDX_MODELS", folder.path().c_str(), 1);
+  for (const char* name : {"4x_sharp.pth", "face.safetensors", "notes.txt"}) {
+    write_file_atomically(folder.path() / name, "");
+  }
+  CHECK(find_upscaler("face") == folder.path() / "face.safetensors");
+  const std::string misspelt = catch_message<MissingInputError>([] { find_upscaler("4x_shrap"); });
+  CHECK(contains(misspelt, "; of the files there the nearest are 4x_sharp, face"));
+  CHECK_FALSE(contains(misspelt, "notes"));
+  ::unsetenv("SDX_MODELS");
   CHECK(upscaler_name("/models/4x_sharp.v2.pth") == "4x_sharp.v2");
   CHECK(upscaler_name("4x_sharp.v2") == "4x_sharp.v2");
 }
