@@ -21,6 +21,14 @@ file(CREATE_LINK "${sdx_haar}" "${sdx_share}/haarcascades/haarcascade_frontalfac
 install(FILES "${sdx_haar}" DESTINATION "${CMAKE_INSTALL_DATADIR}/sdx/haarcascades")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
 
+# Upscalers are found by name among the models.
+file(GLOB sdx_upscalers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/models/*.safetensors")
+foreach(file IN LISTS sdx_upscalers)
+  get_filename_component(name "${file}" NAME)
+  file(CREATE_LINK "${file}" "${sdx_share}/models/${name}" SYMBOLIC)
+  install(FILES "${file}" DESTINATION "${CMAKE_INSTALL_DATADIR}/sdx/models")
+endforeach()
+
 # The globs run again at every build, so the bundle appears with its weights.
 set(sdx_mini "${PROJECT_SOURCE_DIR}/configs/models/mini")
 file(GLOB_RECURSE sdx_mini_files CONFIGURE_DEPENDS "${sdx_mini}/*")

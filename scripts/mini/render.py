@@ -664,25 +664,29 @@ def _strokes(size_px):
 
 
 def apply_style(image, style, size_px):
-    """`image` is supersampled; the result has `size_px`."""
+    """`image` is supersampled; the result has `size_px`. Lines and blocks of a larger picture are as much larger."""
+    unit = max(1, size_px // SIZE_PX)
     if style == "pixel art":
         # Blocks lie on the latents' grid of 8 pixels, where each of them looks the same to the autoencoder. A block takes
         # the colour of its middle: a mean of all of it would wash out eyes and mouth.
-        small = image.filter(ImageFilter.BoxBlur(3)).resize((size_px // BLOCK_PX, size_px // BLOCK_PX), Image.NEAREST)
+        small = image.filter(ImageFilter.BoxBlur(3 * unit)).resize(2 * (size_px // (BLOCK_PX * unit),), Image.NEAREST)
         return small.resize((size_px, size_px), Image.NEAREST)
     if style == "pencil sketch":
         # Thin dark lines where brightness or colour changes, on a tone light enough that eyes and mouth stand out of any skin.
         large = image.resize((2 * size_px, 2 * size_px), Image.LANCZOS)
         edges = Image.new("L", large.size, 0)
         for band in large.split():
-            change = ImageChops.subtract(band.filter(ImageFilter.MaxFilter(3)), band.filter(ImageFilter.MinFilter(3)))
+            bright = dark = band
+            for _ in range(unit):
+                bright, dark = bright.filter(ImageFilter.MaxFilter(3)), dark.filter(ImageFilter.MinFilter(3))
+            change = ImageChops.subtract(bright, dark)
             edges = ImageChops.lighter(edges, change)
-        edges = edges.point(_levels(lambda v: 2.6 * (v - 16))).filter(ImageFilter.GaussianBlur(.7))
+        edges = edges.point(_levels(lambda v: 2.6 * (v - 16))).filter(ImageFilter.GaussianBlur(.7 * unit))
         tone = large.convert("L").point(_levels(lambda v: 96 + 159 * (v / 255) ** .8))
         lines = edges.point(_levels(lambda v: min(v, 200)))
         return ImageChops.subtract(tone, lines).resize((size_px, size_px), Image.LANCZOS).convert("RGB")
     if style == "oil painting":
-        image = image.resize((size_px, size_px), Image.LANCZOS).filter(ImageFilter.ModeFilter(3))
+        image = image.resize((size_px, size_px), Image.LANCZOS).filter(ImageFilter.ModeFilter(2 * unit + 1))
         warm = ImageChops.multiply(image, Image.new("RGB", image.size, (255, 244, 222)))
         strokes = Image.merge("RGB", [_strokes(size_px)] * 3)
         return ImageChops.add(warm, strokes, 1, -128)
