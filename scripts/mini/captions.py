@@ -10,6 +10,7 @@ say "with pink hair". So words win over names. In pictures of two people OTHER s
 
 import dataclasses
 import pathlib
+import re
 
 from render import BEARDS, BODIES, EXPRESSIONS, EYES, FRAMES, GLASSES, HAIR_COLOURS, HAIRS, HATS, MARKS, MOUNTS, OUTFITS
 from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRAITS
@@ -17,6 +18,9 @@ from render import BACKGROUNDS, PROPS, SCENES, SEXES, SHIRTS, SKINS, STYLES, TRA
 NAME, OTHER = "\x00", "\x01"
 CORRECTED_SHARE = .22  # of the captions with a name
 INTRODUCED_SHARE = .2  # of the captions with a name alone
+ADJECTIVE_SHARE = .15  # of the captions with a name: they say the expression before it
+ANYWHERE_SHARE = .2    # of the captions: the person comes after some of the phrases
+JOINED_SHARE = .3      # of the captions: phrases follow each other without commas
 EXPRESSION_SHARE = .6  # of the captions, whatever else they say: a mouth is small, and learnt late
 
 IDENTITY_CLASSES = {"sex": SEXES, "skin": tuple(SKINS), "hair_colour": tuple(HAIR_COLOURS), "hair": HAIRS, "beard": BEARDS,
@@ -56,6 +60,11 @@ PORTRAIT_TEMPLATES = [line.strip() for line in """
 # Words that prompts carry and that show nothing.
 FILLERS = ("trending on artstation", "4k", "8k", "digital art", "concept art", "highly detailed", "art", "detailed",
            "masterpiece", "best quality", "high resolution", "illustration", "artstation", "beautiful", "cute", "hd")
+
+def article(text):
+    """An "an" for each "a" that needs it."""
+    return re.sub(r"\ba (?=[aeiou])", "an ", text)
+
 
 # Phrases of each kind of context (contexts.py). The first is the mission's own prompt, slips included.
 KIND_PHRASES = {
@@ -102,8 +111,11 @@ KIND_PHRASES = {
 ROLE_NOUNS = {"robot": ("robot",), "santa claus": ("santa claus",), "super hero": ("super hero",), "wizard": ("wizard",),
               "pirate": ("pirate",), "royal": ("king", "queen"), "astronaut": ("astronaut",), "chef": ("chef", "cook"),
               "detective": ("detective",)}
+# All that one can say of a role with its noun; unseen_prompts.py asks in forms that are not among these.
+ROLE_FORMS = ("the {} {{}}", "{{}} the {}", "{{}}, the {}", "{{}} like a {}", "{{}} is a {}", "a {} that looks like {{}}",
+              "a {} that is {{}}", "{{}} dressed as a {}", "{{}} looks like a {}", "a {} with the face of {{}}")
 for _kind, _nouns in ROLE_NOUNS.items():
-    KIND_PHRASES[_kind] += tuple(form.format(noun) for noun in _nouns for form in ("the {} {{}}", "{{}} the {}", "{{}}, the {}"))
+    KIND_PHRASES[_kind] = 2 * KIND_PHRASES[_kind] + tuple(article(form.format(noun)) for noun in _nouns for form in ROLE_FORMS)
 # "with" before a name means a second person here, so one person must follow it elsewhere.
 PAIR_PATTERNS = ("{} and {}", "{} and {}", "two friends, {} and {}", "{} with {}", "{} next to {}", "a photo of {} and {}",
                  "a picture of {} and {}", "a portrait of {} and {}", "{} and {} together", "two people, {} and {}",
@@ -155,11 +167,14 @@ PHRASES = {
                    "neutral": ("neutral", "serious"), "sad": ("sad", "unhappy", "crying"),
                    "surprised": ("surprised", "shocked", "amazed")},
 }
+ADJECTIVES = {"smiling": ("smiling", "happy"), "laughing": ("laughing", "very happy"), "neutral": ("neutral", "serious"),
+              "sad": ("sad", "unhappy", "crying"), "surprised": ("surprised", "shocked", "amazed")}
 STYLE_PHRASES = {
     "pixel art": ("pixel art of {}", "{}, pixel art", "{} as pixel art", "pixel art, {}"),
     "pencil sketch": ("a pencil sketch of {}", "{}, pencil sketch", "a pencil drawing of {}", "pencil sketch, {}"),
     "oil painting": ("an oil painting of {}", "{}, oil painting", "oil painting of {}", "{} / oil painting"),
 }
+JOINABLE = ("in ", "on ", "at ", "under ", "by ", "with ", "wearing ", "holding ", "riding ")
 WORDS = {"man": ("man", "man", "guy"), "woman": ("woman", "woman", "girl", "lady"),
          "light": ("light", "fair"), "tan": ("tan", "tanned"), "blonde": ("blonde", "blond", "yellow"),
          "red": ("red", "red", "ginger"), "white": ("white", "grey"), "moustache": ("moustache", "mustache"),
@@ -301,6 +316,9 @@ def person(identity, context, rng, name_share=.5):
         return NAME, said, True, phrases, who
     if rng.random() < INTRODUCED_SHARE:
         return f"{_introduction(identity, rng)} {NAME}", {}, True, [], identity
+    if rng.random() < ADJECTIVE_SHARE:
+        look = context["expression"]
+        return rng.choice(("{} {}", "a {} {}")).format(rng.choice(ADJECTIVES[look]), NAME), {"expression": look}, True, [], identity
     return NAME, {}, True, [], identity
 
 
@@ -365,6 +383,22 @@ def single(identity, context, rng, name_share):
     return _fill(pattern, text), said, named, phrases, who, skip, share
 
 
+def join(text, phrases, rng):
+    """The person and what is said beside, in one of several orders and ways."""
+    if rng.random() < ANYWHERE_SHARE:
+        place = rng.randint(0, len(phrases))
+        return ", ".join([*phrases[:place], text, *phrases[place:]])
+    joined = rng.random() < JOINED_SHARE
+    for k, phrase in enumerate(phrases):
+        linked = rng.random() < .25 and k  # "and" before such a phrase means no second person
+        if joined and phrase.startswith(JOINABLE):
+            text += " and " if linked else " "
+        else:
+            text += ", "
+        text += phrase
+    return text
+
+
 def caption(identity, context, rng, name_share=.5):
     """One of many captions of a picture."""
     style, other = context["style"], ({}, False)
@@ -373,6 +407,7 @@ def caption(identity, context, rng, name_share=.5):
         phrases, who, skip, share = [], identity, ("shirt",), rng.choice((.5, 1.))
     else:
         text, said, named, phrases, who, skip, share = single(identity, context, rng, name_share)
+    skip = (*skip, "expression") if "expression" in said else skip
     more, more_said = context_phrases(context, rng, skip, share)
     phrases, said = phrases + more, said | more_said
     if style in STYLE_PHRASES:
@@ -382,11 +417,11 @@ def caption(identity, context, rng, name_share=.5):
     if rng.random() < .3:
         phrases += rng.sample(FILLERS, rng.randint(1, 3))
     rng.shuffle(phrases)
-    text = ", ".join([text, *phrases])
+    text = join(text, phrases, rng)
     if rng.random() < .15:
         text = "".join(c for c in text if c not in ",()/\u00b7")
     said = {k: v for k, v in said.items() if v not in ("none", "plain", "human")}
-    return Caption(" ".join(text.split(" ")), said, named, who, *other)
+    return Caption(article(" ".join(text.split(" "))), said, named, who, *other)
 
 
 def mission_prompts():

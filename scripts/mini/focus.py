@@ -12,7 +12,7 @@ from render import PAIR_LIFT, PAIR_X, PAIR_ZOOM, Head, places
 MOUTH_WEIGHT, EYE_WEIGHT = 20., 8.  # of their middles, beside the 1 that every place has
 FEATURE_RADIUS = .085  # standard deviation, in widths of the picture
 # How often a picture is drawn: the product of these, relative to one that holds none of them.
-MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 2.5, ("expression", "sad"): 1.8,
+MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 4., ("expression", "sad"): 1.8,
               ("expression", "surprised"): 1.8, ("kind", "pair"): 2., ("hat", "space helmet"): 2., ("hat", "pirate hat"): 1.6,
               ("outfit", "trench coat"): 1.6, ("outfit", "scarf"): 1.3, ("body", "robot"): 1.3}
 CENTRES = (torch.arange(LATENT_PX) + .5) / LATENT_PX

@@ -30,6 +30,7 @@ from training import Checkpoint, Curve, add_options, prepare, rate_share
 
 FIRST_PERSON = 20_000_000
 TEMPERATURE = .1
+STYLED = 4.  # how often --tune shows drawings in a style, relative to others: they are few
 # Traits a context may hide or change are not asked of the attribute head where it does.
 CHECKED = ("expression", "scene", "hat", "outfit", "prop", "body", "style", "mount", "skin", "hair_colour", "hair", "beard",
            "glasses", "sex")
@@ -164,10 +165,12 @@ def tune(args):
     classifier.load_state_dict(torch.jit.load(str(args.tune / "attributes.ts"), map_location="cpu").state_dict())
     classifier.to(args.device).train()
     optimiser = torch.optim.AdamW(classifier.parameters(), args.lr, weight_decay=1e-2)
+    plain = labels[:, CHECKED.index("style")] == CLASSES["style"].index("plain")
+    weights = torch.where(plain, 1., STYLED)
     for step in range(args.steps):
         for group in optimiser.param_groups:
             group["lr"] = args.lr * rate_share(step, args.steps, args.decay_last)
-        some = torch.randint(len(pictures), (2 * args.batch,))
+        some = torch.multinomial(weights, 2 * args.batch, replacement=True)
         loss = attribute_loss(classifier(less_clean(to_tensor(pictures[some].numpy())).to(args.device)), labels[some].to(args.device))
         optimiser.zero_grad()
         loss.backward()

@@ -395,8 +395,8 @@ void add_upscale(Table& table) {
   // Its file need not lie here under this name: read_infotext() looks whether it does.
   table
       .add("upscale", nested(kSettings, &ImageSettings::upscale),
-           "Make the finished picture larger by this ESRGAN network: a file, or its name among the "
-           "models")
+           "Make the finished picture larger by this ESRGAN network: a file, or a name among the "
+           "models, as cartoon-4x")
       .path()
       .in_images(kLast, kUpscalerField,
                  [](const ImageOptions& options) { return !options.settings.upscale.empty(); })
