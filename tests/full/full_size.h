@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <sstream>
 
 #include "sdx/image/png.h"
 #include "sdx/model/bundle.h"
@@ -32,6 +33,13 @@ class FullSize {
     RunResult result = test::run(command);
     std::printf("%s %s: %.1f s, peak memory %.2f GB\n", name_.c_str(), tool.c_str(), result.seconds,
                 result.peak_bytes / 1e9);
+    // What it said that it would cost, and what it did.
+    std::istringstream said(result.err);
+    for (std::string line; std::getline(said, line);) {
+      const bool is_cost = line.starts_with("Memory:") || line.starts_with("Time:") ||
+                           line.find(" steps in ") != std::string::npos;
+      if (is_cost) std::printf("  %s\n", line.c_str());
+    }
     std::fflush(stdout);
     INFO(result.err);
     CHECK(result.exit_code == 0);
