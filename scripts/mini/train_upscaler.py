@@ -6,7 +6,6 @@ Real-ESRGAN (SRVGGNetCompact), written in the names that such files have.
 """
 
 import argparse
-import math
 import multiprocessing
 import pathlib
 import random
@@ -19,7 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from contexts import draw_subject
-from model import SIZE_PX, save_atomically, save_sheet, state_dir, to_tensor
+from model import SIZE_PX, psnr, save_atomically, save_sheet, state_dir, to_tensor
 from render import render
 from train_faces import load_vae
 from training import Checkpoint, add_options, memory_format, prepare, rate_share
@@ -66,14 +65,15 @@ def through_autoencoder(vae, drawn):
 
 
 def drawings(count, workers, vae):
-    """(small [N,3,128,128] in 0..1, large [N,512,512,3] bytes); drawn once for each autoencoder."""
+    """(small [N,3,128,128] in 0..1, large [N,512,512,3] bytes)."""
     with multiprocessing.Pool(workers) as pool:
         small, large = zip(*pool.map(both_sizes, range(FIRST_SEED, FIRST_SEED + count), chunksize=4))
     return through_autoencoder(vae, np.stack(small)), np.stack(large)
 
 
-def psnr(x, y):
-    return -10 * math.log10(F.mse_loss(x.clamp(0, 1), y).item())
+def nearness(found, wanted):
+    """In dB, of pictures in 0..1."""
+    return psnr(2 * found.clamp(0, 1) - 1, 2 * wanted - 1)
 
 
 def bicubic(small):
@@ -132,7 +132,7 @@ def main():
     network.cpu().eval()
     with torch.no_grad():
         found = network(test)
-    print(f"{psnr(found, wanted):.2f} dB on {TEST_PICTURES} new pictures; bicubic {psnr(bicubic(test), wanted):.2f}")
+    print(f"{nearness(found, wanted):.2f} dB on {TEST_PICTURES} new pictures; bicubic {nearness(bicubic(test), wanted):.2f}")
     save_sheet(2 * torch.cat([bicubic(test[:8]), found[:8], wanted[:8]]) - 1, state_dir() / "upscaler.png")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
