@@ -57,11 +57,20 @@ sheet strengths "<Ada> wearing a santa hat, snow" --seed 3 --init-image "$pictur
 picture masked "<Ada> wearing a santa hat" --seed 3 --init-image "$pictures/start.png" \
   --mask "$pictures/mask.png" --strength 1
 picture larger "<Ada>, smiling" --seed 3 --hires 1.5 --hires-strength 0.05
+picture upscaled "<Ada>, smiling" --seed 3 --upscale cartoon-4x
+# The preview after six steps, copied while the pictures are still being made.
+rm -rf running
+"$bin/sdx-generate" "<Ada> in the snow" --seed 21 -n 4 --sampler euler --steps 20 --preview-every 6 --grid --json --out running |
+  while read -r line; do
+    if [[ "$line" == *'"preview"'* && ! -e running.png ]]; then cp running/preview.png running.png; fi
+  done
+mv running.png "$pictures/running.png"
+cp running/*-grid.png "$pictures/finished.png"
 picture tile "a pattern of stars" --seed 4 --tile
 # Only YuNet knows cartoons; its file is no part of the repository (docs/user-guide.md).
 if [[ -n "${SDX_FACE_DETECTOR:-}" ]]; then
-  sheet faces "<Ada> and <Ben>" --sampler dpmpp_2m --face-share 0.3 --face-padding 10 --face-strength 0.6 --xy "seed=6,8,12,16" \
-    "refine-faces=false,true"
+  sheet faces "[a woman and a man:<Ada> and <Ben>:0.95]" --sampler dpmpp_2m --face-prompt "{name}" --face-share 0.3 \
+    --face-padding 10 --face-strength 0.6 --xy "seed=6,8,12,16" "refine-faces=false,true"
 else
   echo "faces.png stays as it is: \$SDX_FACE_DETECTOR does not name YuNet's file" >&2
 fi
