@@ -61,6 +61,7 @@ PORTRAIT_TEMPLATES = [line.strip() for line in """
 FILLERS = ("trending on artstation", "4k", "8k", "digital art", "concept art", "highly detailed", "art", "detailed",
            "masterpiece", "best quality", "high resolution", "illustration", "artstation", "beautiful", "cute", "hd")
 
+
 def article(text):
     """An "an" for each "a" that needs it."""
     return re.sub(r"\ba (?=[aeiou])", "an ", text)
@@ -167,8 +168,7 @@ PHRASES = {
                    "neutral": ("neutral", "serious"), "sad": ("sad", "unhappy", "crying"),
                    "surprised": ("surprised", "shocked", "amazed")},
 }
-ADJECTIVES = {"smiling": ("smiling", "happy"), "laughing": ("laughing", "very happy"), "neutral": ("neutral", "serious"),
-              "sad": ("sad", "unhappy", "crying"), "surprised": ("surprised", "shocked", "amazed")}
+ADJECTIVES = {look: [word for word in words if not word.startswith("with ")] for look, words in PHRASES["expression"].items()}
 STYLE_PHRASES = {
     "pixel art": ("pixel art of {}", "{}, pixel art", "{} as pixel art", "pixel art, {}"),
     "pencil sketch": ("a pencil sketch of {}", "{}, pencil sketch", "a pencil drawing of {}", "pencil sketch, {}"),

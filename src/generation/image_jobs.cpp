@@ -179,10 +179,6 @@ ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::str
   } catch (const Error& error) {
     throw UsageError("`xy` " + axis.key + "=" + value + ": " + error.what());
   }
-  // Beside cells with refined faces those without have no use for the prompt of the faces.
-  if (axis.key == "refine-faces" && !options.settings.faces.refine) {
-    options.settings.faces.prompt.clear();
-  }
   return options;
 }
 
@@ -207,11 +203,17 @@ std::vector<Cell> make_cells(const ImageOptions& options, const std::vector<Grid
     }
     cells = std::move(next);
   }
+  const bool compares_faces = std::any_of(axes.begin(), axes.end(), [](const GridAxis& axis) {
+    return axis.key == "refine-faces";
+  });
   for (Cell& cell : cells) {
     read_with_preset(cell.options, [&](ImageOptions& read) {
       for (const auto& [axis, value] : cell.values) read = at_value(read, *axis, value);
       return true;
     });
+    // Beside cells with refined faces, those without have no use for a prompt of the faces.
+    FaceSettings& faces = cell.options.settings.faces;
+    if (compares_faces && !faces.refine) faces.prompt.clear();
   }
   return cells;
 }

@@ -115,6 +115,10 @@ TEST_CASE("image jobs: a grid's axes are settings, and cells change fastest") {
   REQUIRE(faces.size() == 4);
   CHECK(faces[0].request.settings.faces.prompt.empty());
   CHECK(faces[1].request.settings.faces.prompt == "a face");
+  settings.axes = {parse_grid_axis("refine-faces=false,true"), parse_grid_axis("face-prompt=x,y")};
+  CHECK(make_jobs(options, settings).size() == 8);
+  settings.axes = {parse_grid_axis("face-prompt=x,y"), parse_grid_axis("refine-faces=false,true")};
+  CHECK(make_jobs(options, settings).size() == 8);
   options.settings.faces.prompt.clear();
   settings.axes = {parse_grid_axis("stepz=2,4")};
   CHECK_THROWS_AS(make_jobs(options, settings), UsageError);

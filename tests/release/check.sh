@@ -101,7 +101,7 @@ ln -s "$prefix"/bin/* "$work/links/"
 ln -s "$prefix/share/sdx" "$work/home/pictures/configs"
 stranger "$work/links/sdx-train" configs/demo/portraits/ada --name Ada -q ||
   fail "the archive's sdx-train failed"
-stranger "$work/links/sdx-generate" "<Ada> in the snow" --seed 7 -q >"$work/picture.txt" ||
+stranger "$work/links/sdx-generate" "<Ada> in the snow" --seed 7 --upscale cartoon-4x -q >"$work/picture.txt" ||
   fail "the archive's sdx-generate failed"
 picture="$work/home/pictures/$(<"$work/picture.txt")"
 [[ "$(head -c 4 "$picture")" == $'\x89PNG' ]] || fail "no picture in '$picture'"
@@ -121,7 +121,7 @@ if [[ -e "${packages[0]}" ]]; then
   check_libraries "$prefix" '^(/usr)?/lib(64|/[a-z0-9_]+-linux-gnu)?/'
   dpkg-deb --field "${packages[0]}" Depends | grep -q 'libopencv-core' || fail "the package does not depend on OpenCV"
   dpkg-deb --field "${packages[0]}" Depends | grep -q 'torch' && fail "the package depends on a libtorch besides its own"
-  stranger "$prefix/bin/sdx-generate" "<Ada> in the snow" --seed 7 -q --out deb >"$work/picture.txt" ||
+  stranger "$prefix/bin/sdx-generate" "<Ada> in the snow" --seed 7 --upscale cartoon-4x -q --out deb >"$work/picture.txt" ||
     fail "the package's sdx-generate failed"
   cmp "$picture" "$work/home/pictures/$(<"$work/picture.txt")" || fail "package and archive draw different pictures"
 fi
