@@ -64,7 +64,7 @@ FILLERS = ("trending on artstation", "4k", "8k", "digital art", "concept art", "
 
 def article(text):
     """An "an" for each "a" that needs it."""
-    return re.sub(r"\ba (?=[aeiou])", "an ", text)
+    return re.sub(r"\ba (?=[aeio]|u(?!ni))", "an ", text)
 
 
 # Phrases of each kind of context (contexts.py). The first is the mission's own prompt, slips included.
@@ -96,8 +96,8 @@ KIND_PHRASES = {
     "wizard": ("{} as a wizard", "wizard {}", "{} wearing a wizard hat", "{} is a wizard"),
     "pirate": ("{} as a pirate", "pirate {}", "{} wearing a pirate hat", "{} is a pirate"),
     "royal": ("{} as a king", "{} as a queen", "king {}", "queen {}", "{} wearing a crown", "{} with a crown and a royal robe"),
-    "astronaut": ("{} as an astronaut", "astronaut {}", "{} in space", "{} in a space suit, night sky",
-                  "{} wearing a space helmet, stars"),
+    "astronaut": ("{} as an astronaut", "astronaut {}", "{} in space", "{} in a space suit",
+                  "{} wearing a space helmet", "{} in a space suit, wearing a space helmet"),
     "chef": ("{} as a chef", "chef {}", "{} as a cook", "{} wearing a chef hat", "{} is a chef", "{} in a chef jacket and hat"),
     "detective": ("{} as a detective", "detective {}", "{} as sherlock holmes", "{} is a detective with a magnifying glass",
                   "{} in a trench coat with a magnifying glass"),
@@ -114,7 +114,9 @@ ROLE_NOUNS = {"robot": ("robot",), "santa claus": ("santa claus",), "super hero"
               "detective": ("detective",)}
 # All that one can say of a role with its noun; unseen_prompts.py asks in forms that are not among these.
 ROLE_FORMS = ("the {} {{}}", "{{}} the {}", "{{}}, the {}", "{{}} like a {}", "{{}} is a {}", "a {} that looks like {{}}",
-              "a {} that is {{}}", "{{}} dressed as a {}", "{{}} looks like a {}", "a {} with the face of {{}}")
+              "a {} that is {{}}", "{{}} dressed as a {}", "{{}} looks like a {}", "a {} with the face of {{}}",
+              "a {} resembling {{}}", "{{}} disguised as a {}", "{{}} in the role of a {}", "{{}} plays a {}",
+              "a {} similar to {{}}", "a {} who is {{}}")
 for _kind, _nouns in ROLE_NOUNS.items():
     KIND_PHRASES[_kind] = 2 * KIND_PHRASES[_kind] + tuple(article(form.format(noun)) for noun in _nouns for form in ROLE_FORMS)
 # "with" before a name means a second person here, so one person must follow it elsewhere.
@@ -150,12 +152,13 @@ PHRASES = {
             "red cap": ("wearing a red cap", "with a red cap", "red cap"),
             "crown": ("wearing a crown", "with a crown", "crown"),
             "pirate hat": ("wearing a pirate hat", "with a pirate hat", "pirate hat"),
-            "space helmet": ("wearing a space helmet", "with a space helmet"),
+            "space helmet": ("wearing a space helmet", "with a space helmet", "space helmet"),
             "chef hat": ("wearing a chef hat", "with a chef hat", "chef hat"),
             "detective hat": ("wearing a brown hat", "with a detective hat", "wearing a fedora"),
             "party hat": ("wearing a party hat", "with a party hat", "party hat")},
     "outfit": {"santa coat": ("in a santa coat", "wearing a red coat"), "cape": ("wearing a cape", "with a red cape", "cape"),
-               "scarf": ("wearing a red and gold scarf", "with a scarf", "scarf"), "space suit": ("in a space suit",),
+               "scarf": ("wearing a red and gold scarf", "with a scarf", "scarf"),
+               "space suit": ("in a space suit", "wearing a space suit"),
                "royal robe": ("in a royal robe", "wearing a royal robe"),
                "chef jacket": ("in a chef jacket", "wearing a white chef jacket"),
                "trench coat": ("in a trench coat", "wearing a trench coat")},
@@ -165,7 +168,7 @@ PHRASES = {
              "magnifying glass": ("with a magnifying glass", "holding a magnifying glass")},
     "body": {}, "mount": {"poster": ("movie poster", "on a movie poster"), "box": ("in a box", "box")},
     "expression": {"smiling": ("smiling", "happy", "with a smile", "smiling"), "laughing": ("laughing", "very happy", "laughing"),
-                   "neutral": ("neutral", "serious"), "sad": ("sad", "unhappy", "crying"),
+                   "neutral": ("neutral", "serious", "serious", "with a serious look"), "sad": ("sad", "unhappy", "crying"),
                    "surprised": ("surprised", "shocked", "amazed")},
 }
 ADJECTIVES = {look: [word for word in words if not word.startswith("with ")] for look, words in PHRASES["expression"].items()}

@@ -41,7 +41,7 @@ ROLES = {
     "city": {"scene": "city at night"},
     "underwater": {"scene": "underwater"},
     "garden": {"scene": "garden"},
-    "space station": {"scene": "space station", "outfit": ("shirt", "space suit")},
+    "space station": {"scene": "space station"},
 }
 
 
@@ -70,6 +70,8 @@ def plain_context(rng, identity):
 
 def finish(context, identity, rng):
     """Keeps a context drawable and its parts visible."""
+    if context["style"] == "pixel art":  # blocks are coarse: what moves by less than one changes all of them
+        context |= {"dx": 0., "dy": 0., "scale": 1., "turn": 0.}
     if context["style"] == "oil painting" and context["mount"] == "none":
         context["mount"] = "gilded frame"
     if "hearts" in context["prop"]:

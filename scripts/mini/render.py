@@ -386,9 +386,13 @@ def difference(a, b):
 
 def lip_colour(h, i):
     """One that is seen on the skin and, where there is a beard, on the beard."""
-    dark = sum(h.skin) < 380
-    lips = {(True, True): (232, 92, 122), (True, False): (206, 48, 84), (False, True): (214, 128, 112),
-            (False, False): (158, 66, 56)}[(i["sex"] == "woman", dark)]
+    woman, light = i["sex"] == "woman", sum(h.skin)
+    if light < 300:
+        lips = (232, 92, 122) if woman else (214, 128, 112)
+    elif light < 380:  # as bright as common lips, with which a line looks like an arc of the same grey
+        lips = (255, 138, 160) if woman else (240, 164, 144)
+    else:
+        lips = (206, 48, 84) if woman else (158, 66, 56)
     if i["beard"] == "full beard" and difference(lips, h.hair_colour) < 150:
         lips = max(((240, 160, 148), (96, 24, 30)), key=lambda one: difference(one, h.hair_colour))
     return lips
@@ -447,7 +451,16 @@ def places(h, i, ctx):
     gap, mouth = i["eye_gap"] * h.scale, .60
     if ctx["body"] in ("emoji", "funko"):
         gap, mouth = gap * 1.12, .56
-    return h.cx + .024 * ctx["turn"] * h.scale, h.cy + h.ry * .08, gap, h.cy + h.ry * mouth
+    x, eye_y, mouth_y = h.cx + .024 * ctx["turn"] * h.scale, h.cy + h.ry * .08, h.cy + h.ry * mouth
+    if ctx["style"] == "pixel art":  # on its grid: else each face would have blocks of its own for the same eyes
+        return x, _nearest(eye_y), _nearest(gap), _nearest(mouth_y, BLOCK_PX / 2)
+    return x, eye_y, gap, mouth_y
+
+
+def _nearest(value, offset_px=0):
+    """The nearest place on the latents' grid of 8 pixels, or `offset_px` after it."""
+    step, offset = 2 * BLOCK_PX / SIZE_PX, offset_px / SIZE_PX
+    return step * round((value - offset) / step) + offset
 
 
 def draw_features(c, h, i, ctx, eyes=(-1, 1), mouth=True, lenses=(-1, 1)):
