@@ -1,7 +1,9 @@
 // sdx-generate --refine-faces: small faces of the finished picture, made anew one by one.
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,7 @@ class FacePlace {
     const RunResult result = run(arguments);
     CHECK(result.exit_code == exit_code);
     CHECK((!fs::exists(path("refused")) || fs::is_empty(path("refused"))));
+    CHECK_THAT(result.err, !ContainsSubstring("Generating"));
     return result.err;
   }
 
@@ -238,6 +241,12 @@ TEST_CASE("refine faces: the bar and the previews go on through the faces") {
   FacePlace place;
   place.refine("a man", {"--preview-every", "2"});
   CHECK_THAT(place.said(), ContainsSubstring("Generating 5/5"));
+  // Both faces have their share of it: the second one does not run past the end.
+  std::istringstream said(place.said());
+  for (std::string line; std::getline(said, line);) {
+    int done = 0;
+    if (std::sscanf(line.c_str(), "Generating %d/5", &done) == 1) CHECK(done <= 5);
+  }
   CHECK_THAT(place.said(), ContainsSubstring("preview.png"));
 }
 
