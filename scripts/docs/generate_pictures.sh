@@ -56,6 +56,8 @@ sheet strengths "<Ada> wearing a santa hat, snow" --seed 3 --init-image "$pictur
   "strength=0.3,0.5,0.7,0.9"
 picture masked "<Ada> wearing a santa hat" --seed 3 --init-image "$pictures/start.png" \
   --mask "$pictures/mask.png" --strength 1
+# phone.jpg is a picture of Ada in Display P3, as phones store it; it stays as it is.
+picture from-phone "<Ada> in the snow, smiling" --seed 3 --init-image "$pictures/phone.jpg" --strength 0.5
 picture larger "<Ada>, smiling" --seed 3 --hires 1.5 --hires-strength 0.05
 picture upscaled "<Ada>, smiling" --seed 3 --upscale cartoon-4x
 # The preview after six steps, copied while the pictures are still being made.
