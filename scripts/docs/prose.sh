@@ -53,5 +53,5 @@ status=0
 (cd "$work" && "$linter/node_modules/.bin/textlint" --config "$settings/textlintrc.json" \
   --rules-base-directory "$linter/node_modules" --format unix '**/*.md') >"$work/faults.txt" || status=$?
 sed "s#^$work/##; s#\(\.h\|\.cpp\)\.md:#\1:#" "$work/faults.txt"
-((status == 0)) && say "prose: no fault in ${#files[@]} files"
+((status == 0)) && say "prose: no fault (files: ${#files[@]})"
 exit "$status"
