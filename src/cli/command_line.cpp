@@ -295,13 +295,28 @@ class CommandTree {
     }
   }
 
+  /// Whether a person who typed `option` may have meant `name`: two thirds of the letters are
+  /// right, or one is a part of the other.
+  static bool is_alike(std::string_view option, std::string_view name) {
+    const std::size_t dashes = std::min(option.find_first_not_of('-'), option.size());
+    const std::string_view typed = option.substr(dashes);
+    const std::string_view known = name.substr(2);
+    constexpr std::size_t kTelling = 3;  // letters; shorter parts are in half of all names
+    if (typed.size() >= kTelling && known.find(typed) != std::string_view::npos) return true;
+    if (known.size() >= kTelling && typed.find(known) != std::string_view::npos) return true;
+    return 3 * edit_distance(typed, known) <= std::max(typed.size(), known.size());
+  }
+
   [[noreturn]] static void throw_unknown(const Leaf& leaf, const std::string& option) {
-    std::vector<std::string> names;
+    std::vector<std::string> alike;  // a name that shares next to nothing would only mislead
     for (const CLI::Option* known : leaf.line->impl_->app->get_options()) {
-      for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
+      for (const std::string& name : known->get_lnames()) {
+        if (is_alike(option, "--" + name)) alike.push_back("--" + name);
+      }
     }
-    throw UsageError("unknown option " + option + "; the nearest are " +
-                     join(nearest_words(option, names, 3), ", ") + "; all are shown by " +
+    const std::string nearest =
+        alike.empty() ? "" : "; the nearest are " + join(nearest_words(option, alike, 3), ", ");
+    throw UsageError("unknown option " + option + nearest + "; all are shown by " +
                      leaf.line->impl_->path + " --help");
   }
 

@@ -153,6 +153,11 @@ TEST_CASE("cli: options that do not exist or cannot be") {
   const Workplace place;
   check_refused(place.train("Ada", {"--step", "3"}), 64,
                 {"unknown option --step", "--steps", "sdx-train --help"});
+  check_refused(place.run("sdx-generate", {"a robot", "--image", "a.png"}), 64,
+                {"unknown option --image; the nearest are --", "--init-image", "--help"});
+  // Three names that are like it only because each is short would mislead.
+  check_refused(place.run("sdx-roster", {"run", "team.csv", "--persons", "Ada"}), 64,
+                {"unknown option --persons; all are shown by sdx-roster run --help"});
   check_refused(place.train("Ada", {"--lr", "fast"}), 64, {"--lr", "fast"});
   check_refused(place.train("Ada", {"--vectors", "0"}), 64, {"--vectors"});
   check_refused(place.train("Ada", {"--device", "tpu"}), 64, {"--device", "tpu"});
