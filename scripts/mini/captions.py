@@ -386,11 +386,18 @@ def single(identity, context, rng, name_share):
     return _fill(pattern, text), said, named, phrases, who, skip, share
 
 
+def _listed(phrases, rng):
+    """The phrases, of which "and" may join the last two: not each "and" means a second person."""
+    if len(phrases) > 1 and rng.random() < .4:
+        return [*phrases[:-2], f"{phrases[-2]} and {phrases[-1]}"]
+    return phrases
+
+
 def join(text, phrases, rng):
     """The person and what is said beside, in one of several orders and ways."""
     if rng.random() < ANYWHERE_SHARE:
         place = rng.randint(0, len(phrases))
-        return ", ".join([*phrases[:place], text, *phrases[place:]])
+        return ", ".join([*_listed(phrases[:place], rng), text, *_listed(phrases[place:], rng)])
     joined = rng.random() < JOINED_SHARE
     for k, phrase in enumerate(phrases):
         linked = rng.random() < .25 and k  # "and" before such a phrase means no second person
