@@ -123,6 +123,14 @@ def draw_context(rng, identity):
     return finish(context, identity, rng)
 
 
+def even_context(rng, identity):
+    """Any style, scene, hat and outfit, each as likely as another: a judge needs the rare ones as much as the others."""
+    context = plain_context(rng, identity)
+    context |= {"kind": "free", "style": rng.choice(STYLES), "scene": rng.choice(SCENES), "hat": rng.choice(HATS),
+                "outfit": rng.choice(OUTFITS), "expression": rng.choice(EXPRESSIONS)}
+    return finish(context, identity, rng)
+
+
 def pair_context(rng, identity, other):
     """Two people side by side, `other` on the right; whatever else there is, both have it."""
     context = plain_context(rng, identity)

@@ -14,7 +14,8 @@ FEATURE_RADIUS = .085  # standard deviation, in widths of the picture
 # How often a picture is drawn: the product of these, relative to one that holds none of them.
 MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 4., ("expression", "sad"): 1.8,
               ("expression", "surprised"): 1.8, ("expression", "neutral"): 1.5, ("kind", "pair"): 2., ("hat", "space helmet"): 3.,
-              ("hat", "pirate hat"): 2., ("outfit", "trench coat"): 1.6, ("outfit", "scarf"): 1.6, ("body", "robot"): 1.3}
+              ("hat", "pirate hat"): 2., ("hat", "chef hat"): 1.6, ("outfit", "trench coat"): 1.6, ("outfit", "scarf"): 1.6,
+              ("body", "robot"): 1.3}
 CENTRES = (torch.arange(LATENT_PX) + .5) / LATENT_PX
 
 
