@@ -122,6 +122,8 @@ TEST_CASE("cli: a small model says which words of a prompt it has never read") {
       ContainsSubstring("The model small has never read: zebra, harvester. It knows 3 words, "
                         "which sdx-model show small lists"));
   CHECK_THAT(say("a Robot, snow"), !ContainsSubstring("never read"));
+  CHECK_THAT(say(std::string(5000, 'z')),
+             ContainsSubstring("zzz…\"") && !ContainsSubstring(std::string(100, 'z')));
 
   sdx::write_file_atomically(tiny / "sdx.json", R"({"known_words": "robot"})");
   const RunResult wrong = place.model({"import", tiny.string(), "--name", "wrong"});

@@ -82,6 +82,7 @@ void say_prompt_remarks(const EmbeddingTable& embeddings, const std::vector<Imag
 void say_unknown_words(const BundleInfo& info, const EmbeddingTable& embeddings,
                        const std::vector<ImageJob>& jobs) {
   constexpr std::size_t kMostShown = 12;
+  constexpr std::size_t kLongestWord = 60;  // bytes; a longer one would flood the terminal
   std::set<std::string> seen;
   std::vector<std::string> unknown;
   for (const ImageJob& job : jobs) {
@@ -95,6 +96,9 @@ void say_unknown_words(const BundleInfo& info, const EmbeddingTable& embeddings,
   if (unknown.empty()) return;
   const std::size_t more = unknown.size() > kMostShown ? unknown.size() - kMostShown : 0;
   unknown.resize(unknown.size() - more);
+  for (std::string& word : unknown) {
+    if (word.size() > kLongestWord) word = in_quotes(word);
+  }
   say("The model " + info.name + " has never read: " + join(unknown, ", ") +
       (more > 0 ? " and " + std::to_string(more) + " more" : "") + ". It knows " +
       std::to_string(info.known_words.size()) + " words, which sdx-model show " + info.name +
