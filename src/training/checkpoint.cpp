@@ -6,8 +6,10 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "sdx/tensor/safetensors.h"
 #include "sdx/util/error.h"
@@ -65,7 +67,11 @@ std::vector<fs::path> checkpoint_files(const fs::path& folder) {
         entry.path().extension() == ".safetensors" && is_step_name(entry.path().stem().string());
     if (is_ours) files.push_back(entry.path());
   }
-  std::sort(files.rbegin(), files.rend());
+  // By number: from a million steps on, names have a digit more.
+  std::ranges::sort(files, std::ranges::greater(), [](const fs::path& file) {
+    const std::string name = file.stem().string();
+    return std::pair(name.size(), name);
+  });
   return files;
 }
 

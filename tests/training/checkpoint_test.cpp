@@ -127,6 +127,13 @@ TEST_CASE("checkpoint: the newest two are kept", "[training]") {
   sdx::prune_checkpoints(folder.path());
   CHECK(files_in(folder.path()) ==
         std::vector<std::string>{"000100.safetensors", "001000.safetensors"});
+
+  for (const int step : {999990, 1000000}) sdx::write_checkpoint(folder.path(), example(step));
+  sdx::prune_checkpoints(folder.path());
+  CHECK(files_in(folder.path()) ==
+        std::vector<std::string>{"1000000.safetensors", "999990.safetensors"});
+  CHECK(sdx::newest_checkpoint(folder.path(), [](const std::string&) {})->state.inversion.steps ==
+        1000000);
 }
 
 TEST_CASE("checkpoint: one of commit 4ce8870 is read", "[training]") {
