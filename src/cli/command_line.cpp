@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <regex>
 
 #include "cli/option_text.h"
 #include "sdx/cli/common_options.h"
@@ -316,8 +315,10 @@ class CommandTree {
     }
     const std::string nearest =
         alike.empty() ? "" : "; the nearest are " + join(nearest_words(option, alike, 3), ", ");
-    throw UsageError("unknown option " + option + nearest + "; all are shown by " +
-                     leaf.line->impl_->path + " --help");
+    constexpr std::size_t kLongestOption = 60;
+    throw UsageError("unknown option " +
+                     (option.size() > kLongestOption ? in_quotes(option) : option) + nearest +
+                     "; all are shown by " + leaf.line->impl_->path + " --help");
   }
 
   static Json read_config(const std::string& file) {
@@ -361,8 +362,22 @@ void run_command(const Command& tool, const std::vector<std::string>& arguments)
 }
 
 std::string with_option_names(const std::string& message) {
-  static const std::regex kSetting("`([a-z][a-z0-9-]*)`");
-  return std::regex_replace(message, kSetting, "--$1");
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  std::string text;
+  std::string_view rest = message;
+  for (;;) {
+    const std::size_t mark = rest.find('`');
+    text += rest.substr(0, mark);
+    if (mark == rest.npos) return text;
+    rest.remove_prefix(mark + 1);
+    const std::size_t length = rest.find_first_not_of(kLetters);
+    const bool is_setting =
+        length != rest.npos && rest[length] == '`' && rest.front() >= 'a' && rest.front() <= 'z';
+    text += is_setting ? "--" : "`";
+    if (!is_setting) continue;
+    text += rest.substr(0, length);
+    rest.remove_prefix(length + 1);
+  }
 }
 
 std::string to_terminal_text(const std::string& message) {

@@ -8,20 +8,13 @@
 #include "sdx/prompt/prompt_list.h"
 #include "sdx/util/error.h"
 #include "sdx/util/text.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
 namespace {
 
 constexpr std::uint64_t kMostCombinations = 10'000;
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
 
 /// A word of a line in which blanks separate, unless they stand between quotes ("…", '…' or `…`)
 /// that begin a word; a backslash before the same quote makes it a letter.
@@ -111,8 +104,8 @@ bool read_line(const std::string& line, ImageOptions& options) {
   std::set<std::string> begun;  // lists that this line has begun anew
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (!names_setting(words[i])) {
-      throw UsageError("expected a setting like `steps`, found \"" + words[i] +
-                       "\"; a prompt with blanks in it stands in quotes");
+      throw UsageError("expected a setting like `steps`, found " + quote_text(words[i]) +
+                       "; a prompt with blanks in it stands in quotes");
     }
     const std::size_t equals = words[i].find('=');
     const auto has_value = [&] { return i + 1 < words.size() && !names_setting(words[i + 1]); };
@@ -167,10 +160,10 @@ ImageOptions at_value(ImageOptions options, const GridAxis& axis, const std::str
   if (axis.key == "prompt") {
     const std::string& sought = axis.values.front();
     if (options.prompt.find(sought) == std::string::npos) {
-      throw UsageError("`xy` prompt=" + sought + ",…: the first value is replaced by each, but \"" +
-                       sought + "\" is not in the prompt \"" + options.prompt + "\"");
+      throw UsageError("`xy` prompt: the first value is replaced by each, but " +
+                       quote_text(sought) + " is not in the prompt " + quote_text(options.prompt));
     }
-    options.prompt = replaced(options.prompt, sought, value);
+    options.prompt = replace_all(options.prompt, sought, value);
     return options;
   }
   try {
@@ -203,9 +196,8 @@ std::vector<Cell> make_cells(const ImageOptions& options, const std::vector<Grid
     }
     cells = std::move(next);
   }
-  const bool compares_faces = std::any_of(axes.begin(), axes.end(), [](const GridAxis& axis) {
-    return axis.key == "refine-faces";
-  });
+  const bool compares_faces = std::any_of(
+      axes.begin(), axes.end(), [](const GridAxis& axis) { return axis.key == "refine-faces"; });
   for (Cell& cell : cells) {
     read_with_preset(cell.options, [&](ImageOptions& read) {
       for (const auto& [axis, value] : cell.values) read = at_value(read, *axis, value);

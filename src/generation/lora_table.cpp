@@ -58,10 +58,6 @@ std::string find_trained_name(const fs::path& file) {
   }
 }
 
-std::string quote_name(const std::string& name) {
-  return is_plain_text(name) ? '"' + name + '"' : in_quotes(name);
-}
-
 /// A name for a tag, out of a file's.
 std::string name_in_tag(const Lora& lora) {
   std::string name = lora.name();
@@ -124,7 +120,7 @@ std::shared_ptr<const Lora> LoraTable::at(const std::string& name) {
   std::shared_ptr<const Lora> lora = read(files.front());
   for (const fs::path& other : files) {
     if (read(other)->short_hash == lora->short_hash) continue;
-    throw DataError("two LoRAs are called " + quote_name(name) + ": " + files.front().string() +
+    throw DataError("two LoRAs are called " + quote_text(name) + ": " + files.front().string() +
                     " and " + other.string() + "; rename or remove one of them");
   }
   return lora;
@@ -142,9 +138,9 @@ void LoraTable::throw_unknown(const std::string& name) const {
   std::vector<std::string> known;
   for (const fs::path& file : files_) known.push_back(file.stem().string());
   std::vector<std::string> nearest = nearest_words(name, known);
-  for (std::string& one : nearest) one = quote_name(one);
+  for (std::string& one : nearest) one = quote_text(one);
   throw MissingInputError(
-      "no LoRA is called " + quote_name(name) + "; " +
+      "no LoRA is called " + quote_text(name) + "; " +
       (nearest.empty() ? "there are none here" : "the nearest names are " + join(nearest, ", ")) +
       ". `loras` says in which folder to look, `lora` names a file");
 }

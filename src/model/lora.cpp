@@ -31,19 +31,13 @@ constexpr std::size_t kShortHashDigits = 12;
   throw DataError(file.string() + ": " + reason);
 }
 
-/// A name out of the file: kohya's are longer than what in_quotes() shows.
-std::string quote_name(const std::string& name) {
-  constexpr std::size_t kMostShown = 200;
-  return is_plain_text(name) && name.size() <= kMostShown ? '"' + name + '"' : in_quotes(name);
-}
-
 void check_tensor(const fs::path& file, const std::string& name, const at::Tensor& tensor) {
   if (!at::isFloatingType(tensor.scalar_type())) {
-    fail(file, "tensor " + quote_name(name) + ": expected floating-point numbers, found " +
+    fail(file, "tensor " + quote_text(name) + ": expected floating-point numbers, found " +
                    dtype_name(tensor.scalar_type()));
   }
   if (!at::isfinite(tensor).all().item<bool>()) {
-    fail(file, "tensor " + quote_name(name) +
+    fail(file, "tensor " + quote_text(name) +
                    " has values that are not finite (NaN or infinite): its training failed, or the "
                    "file is damaged");
   }
@@ -51,11 +45,11 @@ void check_tensor(const fs::path& file, const std::string& name, const at::Tenso
 
 double read_alpha(const fs::path& file, const std::string& name, const at::Tensor& tensor) {
   if (tensor.numel() != 1) {
-    fail(file, "tensor " + quote_name(name) + ": expected one number, found " +
+    fail(file, "tensor " + quote_text(name) + ": expected one number, found " +
                    std::to_string(tensor.numel()));
   }
   const double alpha = tensor.to(at::kDouble).item<double>();
-  if (!std::isfinite(alpha)) fail(file, "tensor " + quote_name(name) + " is not finite");
+  if (!std::isfinite(alpha)) fail(file, "tensor " + quote_text(name) + " is not finite");
   return alpha;
 }
 
@@ -86,7 +80,7 @@ double read_alpha(const fs::path& file, const std::string& name, const at::Tenso
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors) {
     if (names.size() == 3) break;
-    names.push_back(quote_name(name));
+    names.push_back(quote_text(name));
   }
   fail(file, "expected a LoRA, found " +
                  (names.empty() ? std::string("no tensors") : "tensors " + join(names, ", ")));
@@ -113,14 +107,14 @@ class Sorting {
       return;
     }
     if (const std::string_view kind = find_unread_kind(name); !kind.empty()) {
-      fail(lora_.file, "holds " + std::string(kind) + " (" + quote_name(name) +
+      fail(lora_.file, "holds " + std::string(kind) + " (" + quote_text(name) +
                            "), which is not read here; LoRA, LoCon, LoHa, LoKr, DoRA and whole "
                            "differences are");
     }
     const auto parsed = parse_lora_tensor(name);
     if (!parsed) return static_cast<void>(lora_.unknown.push_back(name));
     if (const std::string_view family = find_foreign_family(parsed->layer); !family.empty()) {
-      fail(lora_.file, "was made for " + std::string(family) + " (" + quote_name(name) +
+      fail(lora_.file, "was made for " + std::string(family) + " (" + quote_text(name) +
                            "); expected a LoRA of Stable Diffusion 1, 2 or XL");
     }
     const auto place = find_lora_place(parsed->layer);
@@ -135,13 +129,13 @@ class Sorting {
       return;
     }
     if (!layer.tensors.emplace(*parsed->role, tensor).second) {
-      fail(lora_.file, "layer " + quote_name(layer.name) + " has two tensors of one meaning, " +
-                           quote_name(name) + " and another");
+      fail(lora_.file, "layer " + quote_text(layer.name) + " has two tensors of one meaning, " +
+                           quote_text(name) + " and another");
     }
     if (parsed->is_of_any_kind) return;
     const bool is_other = has_kind_.contains(layer.name) && layer.kind != parsed->kind;
     if (is_other) {
-      fail(lora_.file, "layer " + quote_name(layer.name) + " is of two kinds, " +
+      fail(lora_.file, "layer " + quote_text(layer.name) + " is of two kinds, " +
                            std::string(to_string(layer.kind)) + " and " +
                            std::string(to_string(parsed->kind)));
     }
@@ -153,11 +147,11 @@ class Sorting {
     for (auto& [name, layer] : layers_) {
       const LoraKindRow& row = lora_kind_row(layer.kind);
       if (!has_kind_.contains(name)) {
-        fail(lora_.file, "layer " + quote_name(name) +
+        fail(lora_.file, "layer " + quote_text(name) +
                              " has an alpha or a magnitude, and nothing that they belong to");
       }
       if (const std::string fault = row.find_fault(layer); !fault.empty()) {
-        fail(lora_.file, "layer " + quote_name(name) + ": " + fault +
+        fail(lora_.file, "layer " + quote_text(name) + ": " + fault +
                              "; the file is damaged or was not saved whole");
       }
       layer.rank = row.find_rank(layer);

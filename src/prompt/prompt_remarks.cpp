@@ -23,13 +23,6 @@ constexpr std::size_t kMostRemarks = 10;
 /// Places of a prompt at which names are looked up: nobody writes more, and each takes a while.
 constexpr int kMostPlaces = 200;
 
-/// A piece of a prompt in quotes, its letters as they are.
-std::string quote_piece(std::string_view text) {
-  constexpr std::size_t kMostShown = 100;
-  if (!is_plain_text(text) || text.size() > kMostShown) return in_quotes(text);
-  return '"' + std::string(text) + '"';
-}
-
 /// A pair of brackets around a name that is none, and what is between.
 struct Bracketed {
   std::string_view written;
@@ -39,7 +32,7 @@ struct Bracketed {
 
 /// The length of the bracket that `text` begins with, or 0.
 std::size_t bracket_length(std::string_view text, std::string_view plain,
-                           std::string_view BracketPair::*side) {
+                           std::string_view BracketPair::* side) {
   if (text.starts_with(plain)) return plain.size();
   for (const BracketPair& pair : look_alike_brackets()) {
     if (text.starts_with(pair.*side)) return (pair.*side).size();
@@ -94,11 +87,11 @@ MeantName find_meant_beginning(std::string_view text, const EmbeddingTable& embe
 }
 
 std::string reads_as_text(std::string_view written) {
-  return quote_piece(written) + " reads as plain text";
+  return quote_text(written) + " reads as plain text";
 }
 
 std::string no_such_name(std::string_view name) {
-  return ": no embedding here is called " + quote_piece(name);
+  return ": no embedding here is called " + quote_text(name);
 }
 
 /// Names that are written in another way than `<Name>`.
@@ -185,7 +178,7 @@ void add_network_remarks(const std::string& text, std::vector<std::string>& rema
   for (std::size_t i = text.find('<'); i < text.size(); i = text.find('<', i + 1)) {
     const std::size_t length = find_network_length(text, i);
     if (length == 0) continue;
-    remarks.push_back(quote_piece(text.substr(i, length)) +
+    remarks.push_back(quote_text(text.substr(i, length)) +
                       " in the negative prompt is left out: a LoRA acts on the whole picture. In "
                       "the prompt, with a strength below 0, it does the opposite");
     if (remarks.size() == kMostRemarks) return;
@@ -199,7 +192,7 @@ void add_weight_remarks(const std::vector<PromptPart>& parts, std::vector<std::s
   };
   for (const PromptPart& part : parts) {
     if (is_unusual(part.weight)) {
-      add(quote_piece(trim(part.stages.front().prompt.text)) + " is guided " + times(part.weight) +
+      add(quote_text(trim(part.stages.front().prompt.text)) + " is guided " + times(part.weight) +
           "a number behind the last colon is the weight of what stands before it; a comma behind "
           "the number makes it text");
     }
@@ -208,7 +201,7 @@ void add_weight_remarks(const std::vector<PromptPart>& parts, std::vector<std::s
         if (!is_unusual(segment.weight)) continue;
         const std::string text = trim(segment.text);
         if (text.empty()) continue;
-        add(quote_piece(segment.is_placeholder ? placeholder(text) : text) + " is weighted " +
+        add(quote_text(segment.is_placeholder ? placeholder(text) : text) + " is weighted " +
             times(segment.weight) + "weights from 0.5 to 1.5 are usual");
       }
     }

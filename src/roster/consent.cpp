@@ -4,12 +4,12 @@
 #include <array>
 #include <chrono>
 #include <ctime>
-#include <regex>
 #include <span>
 #include <vector>
 
 #include "sdx/util/name.h"
 #include "sdx/util/text.h"
+#include "sdx/util/utf8.h"
 
 namespace sdx {
 
@@ -46,149 +46,26 @@ constexpr auto kNoWords = std::to_array<std::string_view>({
 
 /// What may follow a yes or a date without making it doubtful: how and when it was said. Whatever
 /// else follows ("but", "unless", "widerrufen") is asked about.
-constexpr auto kHowWords = std::to_array<std::string_view>({
-    "by",
-    "per",
-    "via",
-    "on",
-    "in",
-    "at",
-    "of",
-    "from",
-    "the",
-    "a",
-    "i",
-    "e",
-    "mail",
-    "email",
-    "letter",
-    "post",
-    "phone",
-    "call",
-    "chat",
-    "writing",
-    "written",
-    "person",
-    "paper",
-    "form",
-    "signed",
-    "sign",
-    "consent",
-    "given",
-    "gave",
-    "got",
-    "has",
-    "have",
-    "agree",
-    "agreed",
-    "agrees",
-    "granted",
-    "confirmed",
-    "contract",
-    "file",
-    "scan",
-    "pdf",
-    "see",
-    "hr",
-    "and",
-    "ok",
-    "okay",
-    "yes",
-    "slack",
-    "teams",
-    "meeting",
-    "oral",
-    "orally",
-    "verbal",
-    "verbally",
-    "permission",
-    // German
-    "am",
-    "vom",
-    "von",
-    "der",
-    "die",
-    "das",
-    "den",
-    "und",
-    "brief",
-    "telefon",
-    "mündlich",
-    "schriftlich",
-    "unterschrieben",
-    "formular",
-    "papier",
-    "einverstanden",
-    "zugestimmt",
-    "einwilligung",
-    "erteilt",
-    "liegt",
-    "vor",
-    "siehe",
-    "mit",
-    "unterschrift",
-    "ja",
-    // French, Spanish, Italian, Portuguese
-    "par",
-    "le",
-    "du",
-    "de",
-    "courriel",
-    "lettre",
-    "écrit",
-    "signé",
-    "d",
-    "accord",
-    "por",
-    "el",
-    "correo",
-    "carta",
-    "escrito",
-    "firmado",
-    "acepto",
-    "con",
-    "il",
-    "via",
-    "lettera",
-    "firmato",
-    "accetto",
-    "em",
-    "assinado",
-    "aceito",
-    // months
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "sept",
-    "oct",
-    "nov",
-    "dec",
-    "januar",
-    "februar",
-    "märz",
-    "mai",
-    "juni",
-    "juli",
-    "oktober",
-    "dezember",
-});
+constexpr auto kHowWords = std::to_array<std::string_view>(
+    {"by", "per", "via", "on", "in", "at", "of", "from", "the", "a", "i", "e", "mail", "email",
+     "letter", "post", "phone", "call", "chat", "writing", "written", "person", "paper", "form",
+     "signed", "sign", "consent", "given", "gave", "got", "has", "have", "agree", "agreed",
+     "agrees", "granted", "confirmed", "contract", "file", "scan", "pdf", "see", "hr", "and", "ok",
+     "okay", "yes", "slack", "teams", "meeting", "oral", "orally", "verbal", "verbally",
+     "permission",
+     // German
+     "am", "vom", "von", "der", "die", "das", "den", "und", "brief", "telefon", "mündlich",
+     "schriftlich", "unterschrieben", "formular", "papier", "einverstanden", "zugestimmt",
+     "einwilligung", "erteilt", "liegt", "vor", "siehe", "mit", "unterschrift", "ja",
+     // French, Spanish, Italian, Portuguese
+     "par", "le", "du", "de", "courriel", "lettre", "écrit", "signé", "d", "accord", "por", "el",
+     "correo", "carta", "escrito", "firmado", "acepto", "con", "il", "lettera", "firmato",
+     "accetto", "em", "assinado", "aceito",
+     // months
+     "january", "february", "march", "april", "may", "june", "july", "august", "september",
+     "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
+     "sept", "oct", "nov", "dec", "januar", "februar", "märz", "mai", "juni", "juli", "oktober",
+     "dezember"});
 
 /// The words of a text, caseless: runs of letters and digits.
 std::vector<std::string> split_words(const std::string& text) {
@@ -206,11 +83,31 @@ bool is_among(std::span<const std::string_view> known, const std::string& word) 
                      [&](std::string_view one) { return caseless_name(one) == word; });
 }
 
+/// Removes the digits that a text begins with, and says how many there were.
+std::size_t take_digits(std::string_view& text) {
+  const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(count);
+  return count;
+}
+
+/// Whether a day or a month has so many digits.
+bool is_short(std::size_t digits) { return digits == 1 || digits == 2; }
+
 /// Whether a text begins with a day as people write it: 2026-01-12, 12.1.2026, 1/12/26.
 bool begins_with_date(const std::string& text) {
-  static const std::regex kDate(
-      R"(^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\2(\d{4}|\d{2}))([\s,;:(].*)?$)");
-  return std::regex_match(text, kDate);
+  std::string_view rest = text;
+  const std::size_t first = take_digits(rest);
+  const char separator = rest.empty() ? '\0' : rest.front();
+  const bool year_first = first == 4 && separator == '-';
+  const bool day_first =
+      is_short(first) && std::string_view("./-").find(separator) != std::string_view::npos;
+  if (!year_first && !day_first) return false;
+  rest.remove_prefix(1);
+  if (!is_short(take_digits(rest)) || !rest.starts_with(separator)) return false;
+  rest.remove_prefix(1);
+  const std::size_t last = take_digits(rest);
+  if (year_first ? !is_short(last) : last != 2 && last != 4) return false;
+  return rest.find_first_of(" \t\r\n\v\f,;:(") == 0 || rest.empty();
 }
 
 enum class Answer { kYes, kNo, kUnclear };
@@ -270,10 +167,10 @@ std::optional<Failure> why_refused(const Consent& consent, std::string_view toda
       break;
     case Answer::kNo:
       return Failure{ExitCode::kConfig,
-                     "no consent is recorded: the roster says \"" + given + "\""};
+                     "no consent is recorded: the roster says " + quote_text(given)};
     case Answer::kUnclear:
-      return Failure{ExitCode::kData, "the consent \"" + given +
-                                          "\" is no clear yes, so it counts as none; write yes, or "
+      return Failure{ExitCode::kData, "the consent " + quote_text(given) +
+                                          " is no clear yes, so it counts as none; write yes, or "
                                           "the date on which it was given (2026-03-31)"};
   }
   // Dates of this form are in the order of their letters.

@@ -286,8 +286,7 @@ std::vector<StepResult> step_together(const std::vector<Inversion*>& inversions,
 
 void check_name(const std::string& name, const Tokenizer& tokenizer) {
   if (const auto fault = name_fault(name)) {
-    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
-    throw UsageError("`name` " + shown + ": " + *fault +
+    throw UsageError("`name` " + quote_text(name) + ": " + *fault +
                      "; expected one word, for example AdaLovelace");
   }
   if (tokenizer.whole_word(name)) {

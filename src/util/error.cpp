@@ -3,12 +3,13 @@
 #include <cerrno>
 #include <system_error>
 
+#include "sdx/util/utf8.h"
+
 namespace sdx {
 
 SettingError::SettingError(const std::string& field, const std::string& expected,
                            std::string_view found)
-    : UsageError("`" + field + "`: expected " + expected + ", found \"" + std::string(found) +
-                 "\""),
+    : UsageError("`" + field + "`: expected " + expected + ", found " + quote_text(found)),
       field_(field) {}
 
 void throw_errno(int error_number, const std::string& action, const std::string& path) {

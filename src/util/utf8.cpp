@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include "sdx/util/text.h"
+
 namespace sdx {
 
 std::optional<char32_t> take_character(std::string_view& text) {
@@ -44,6 +46,12 @@ bool is_plain_text(std::string_view text) {
     if (!character || is_control_character(*character)) return false;
   }
   return true;
+}
+
+std::string quote_text(std::string_view text) {
+  constexpr std::size_t kMostShown = 200;
+  if (!is_plain_text(text) || text.size() > kMostShown) return in_quotes(text);
+  return '"' + std::string(text) + '"';
 }
 
 }  // namespace sdx

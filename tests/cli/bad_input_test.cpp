@@ -174,6 +174,9 @@ TEST_CASE("cli: options that do not exist or cannot be") {
   check_refused(place.run("sdx-generate", {"a robot", "--steps", "5000"}), 64,
                 {"--steps", "1 to 1000"});
   check_refused(place.run("sdx-generate", {}), 64, {"expected a prompt"});
+  const std::string endless = '`' + std::string(100'000, 'a') + '`';
+  check_refused(place.run("sdx-generate", {"a robot", "--cfg", endless}), 64, {"--cfg", "aaa…"});
+  check_refused(place.run("sdx-generate", {"a robot", "--" + endless}), 64, {"unknown option"});
   check_refused(place.run("sdx-generate", {"{name}"}), 64, {"{name}", "--names"});
 }
 

@@ -150,6 +150,13 @@ TEST_CASE("roster: without consent nothing may be made", "[roster]") {
   CHECK(catch_refusal("no", "2027-01-01").starts_with("no consent"));
 }
 
+TEST_CASE("roster: a consent of any length is read, and cut where it is shown", "[roster]") {
+  CHECK(catch_code("2026-01-12" + std::string(500'000, ' ')) == ExitCode::kOk);
+  const std::string said = catch_refusal("2026-01-12 " + std::string(500'000, 'a'));
+  CHECK_THAT(said, Catch::Matchers::ContainsSubstring("aaa…\" is no clear yes"));
+  CHECK(said.size() < 300);
+}
+
 TEST_CASE("roster: consent may end, and its last day counts", "[roster]") {
   CHECK(catch_refusal("yes", "2026-03-31") == "none");
   CHECK(catch_refusal("yes", "2026-04-01") == "none");

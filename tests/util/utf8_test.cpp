@@ -36,3 +36,10 @@ TEST_CASE("util: a text is plain if it can be shown in a line", "[util]") {
     CHECK_FALSE(sdx::is_plain_text(text));
   }
 }
+
+TEST_CASE("util: a text in quotes is shown as it is, unless it could flood a terminal", "[util]") {
+  CHECK(sdx::quote_text("Zoë 漢字") == "\"Zoë 漢字\"");
+  CHECK(sdx::quote_text("\x1B[2J") == "\"?[2J\"");
+  CHECK(sdx::quote_text(std::string(200, 'a')) == '"' + std::string(200, 'a') + '"');
+  CHECK(sdx::quote_text(std::string(201, 'a')) == '"' + std::string(80, 'a') + "…\"");
+}

@@ -28,4 +28,8 @@ bool is_control_character(char32_t character);
 /// Whether a text can be shown in one line: UTF-8 without control characters.
 bool is_plain_text(std::string_view text);
 
+/// A text that somebody typed, in quotes, for a message: its letters as they are. One that is no
+/// plain text, or has more than 200 bytes, is shown as in_quotes() shows it.
+std::string quote_text(std::string_view text);
+
 }  // namespace sdx

@@ -28,10 +28,6 @@ bool is_installed(const std::string& name) {
   });
 }
 
-std::string show(const std::string& name) {
-  return is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
-}
-
 }  // namespace
 
 std::string find_vae(const SourceImage& source) {
@@ -44,7 +40,7 @@ std::string find_vae(const SourceImage& source) {
     }
     if (is_installed(name)) return name;
   }
-  say(source.file + " was made with the autoencoder " + show(name) +
+  say(source.file + " was made with the autoencoder " + quote_text(name) +
       ", which is not here, so colours may differ: --vae FILE says where it is; --vae own takes "
       "the model's");
   return kOwnVae;
@@ -58,7 +54,7 @@ Bundle with_vae(const Bundle& model, const std::string& vae,
   if (!stated.empty() && !find_stated_vae(*source).empty() && !borrowed->hash.empty() &&
       stated != borrowed->hash) {
     say(source->file + " was made with another autoencoder than " + vae + ": its hash is " +
-        show(stated) + ", that of the file is " + borrowed->hash);
+        quote_text(stated) + ", that of the file is " + borrowed->hash);
   }
   return model.with_vae(borrowed);
 }

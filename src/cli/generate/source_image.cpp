@@ -60,18 +60,15 @@ void say_face_detector(const SourceImage& source, const ImageOptions& options,
 void say_tiny_autoencoder(const SourceImage& source, const std::string& used) {
   const Infotext& text = source.origin.infotext;
   if (text.field(kVaeDecoderField) != kTinyDecoder) return;
-  const auto show = [](const std::string& name) {
-    return is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
-  };
   const std::string name = text.field(kVaeDecoderFileField).value_or("");
   const std::string made = source.file + " was decoded by a tiny autoencoder (TAESD)" +
-                           (name.empty() ? "" : ", " + show(name));
+                           (name.empty() ? "" : ", " + quote_text(name));
   const std::string stated = text.field(kVaeDecoderHashField).value_or("");
   if (used.empty()) {
     say(made + ", which is not here: --vae-approx FILE gives it; without it the VAE decodes");
   } else if (!stated.empty() && stated != hash_tiny_autoencoder(used)) {
-    say(made + " of the hash " + show(stated) + ", and " + used + " is another one: its hash is " +
-        hash_tiny_autoencoder(used));
+    say(made + " of the hash " + quote_text(stated) + ", and " + used +
+        " is another one: its hash is " + hash_tiny_autoencoder(used));
   }
 }
 
@@ -105,8 +102,7 @@ void say_bare_embeddings(const SourceImage& source, const EmbeddingTable& embedd
   }
   for (const std::string& name : list_stated_embeddings(source.origin.infotext)) {
     if (used.contains(name) || texts.find(name) == std::string::npos) continue;
-    const std::string shown = is_plain_text(name) ? "\"" + name + "\"" : in_quotes(name);
-    say(source.file + " was made with the embedding " + shown +
+    say(source.file + " was made with the embedding " + quote_text(name) +
         (embeddings.contains(name)
              ? ", whose name stands in its prompt without < >: here it is plain text; with "
                "--bare-names it is the embedding"
