@@ -79,6 +79,11 @@ check() {
     fault "$file:$line: names CUDA, which only the module device does"
   done < <(grep -rniE 'cuda' "$root/include" "$root/src" 2>/dev/null | grep -vE '/device/' || true)
 
+  # It goes deeper into the stack with each letter, and 100,000 letters are its end.
+  while IFS=: read -r file line rest; do
+    fault "$file:$line: std::regex overflows the stack on a long text; read it letter by letter"
+  done < <(grep -rnE 'std::regex|#include <regex>' "$root/include" "$root/src" "$root/tools" 2>/dev/null || true)
+
   # Settings have keys, which a message shows in backticks; the command line makes options of them.
   while IFS=: read -r file line rest; do
     fault "$file:$line: a text names an option of the command line; name the setting: \`steps\`"
@@ -183,6 +188,9 @@ self_test() {
   fresh
   echo 'throw Error("--steps: expected 1 or more");' >>"$root/src/util/a.cpp"
   expect_fault "option of the command line" "names an option"
+  fresh
+  echo '#include <regex>' >>"$root/src/util/a.cpp"
+  expect_fault "regular expression" "overflows the stack"
   fresh
   touch "$root/src/util/lonely.cpp"
   expect_fault "source without header" "has no header"
