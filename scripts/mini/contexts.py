@@ -8,6 +8,8 @@ from render import BACKGROUNDS, COLOURS, EXPRESSIONS, HAIR_COLOURS, HATS, OUTFIT
 from render import difference, draw_identity
 
 PAIR_SHARE = .09
+SHOWS_SHIRT = ("shirt", "striped shirt", "cape", "scarf")
+EMOJI_COLOURS, HEART_COLOURS = ("yellow", "orange"), ("red", "pink")
 
 # The eight prompts of the project's mission, as pictures. A tuple means one of these.
 MISSIONS = {
@@ -75,12 +77,28 @@ def finish(context, identity, rng):
     if context["style"] == "oil painting" and context["mount"] == "none":
         context["mount"] = "gilded frame"
     if "hearts" in context["prop"]:
-        while context["background"] in ("red", "pink"):
+        while context["background"] in HEART_COLOURS:
             context["background"] = rng.choice(BACKGROUNDS)
     if context["body"] == "emoji":
-        while context["background"] in ("yellow", "orange"):
+        while context["background"] in EMOJI_COLOURS:
             context["background"] = rng.choice(BACKGROUNDS)
+    if context["body"] == "human" and context["scene"] == "plain" and context["background"] in _shirts(context):
+        free = [b for b in BACKGROUNDS if b not in _shirts(context) and _shows(b, context, identity)]
+        if free:  # by no draw, so that whatever is drawn next stays the same
+            context["background"] = free[BACKGROUNDS.index(context["background"]) % len(free)]
     return context
+
+
+def _shirts(context):
+    """Colours of the shirts that are seen; on a background of such a colour a person would have no shoulders."""
+    return {context["shirt"], context.get("other_shirt")} if context["outfit"] in SHOWS_SHIRT else set()
+
+
+def _shows(background, context, identity):
+    """Whether hair and hearts are seen before it."""
+    people = [identity, context["other"]] if context["other"] else [identity]
+    return (all(background in visible_backgrounds(who) for who in people)
+            and not ("hearts" in context["prop"] and background in HEART_COLOURS))
 
 
 def mission_context(rng, identity, mission):
@@ -98,7 +116,7 @@ def draw_context(rng, identity):
         return mission_context(rng, identity, rng.choice(list(MISSIONS)))
     context = plain_context(rng, identity)
     if kind < .46:
-        return context
+        return finish(context, identity, rng)
     if kind < .72:
         context["kind"] = rng.choice(list(ROLES))
         _apply(context, ROLES[context["kind"]], rng)
