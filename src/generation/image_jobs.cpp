@@ -196,8 +196,9 @@ std::vector<Cell> make_cells(const ImageOptions& options, const std::vector<Grid
     }
     cells = std::move(next);
   }
-  const bool compares_faces = std::any_of(
-      axes.begin(), axes.end(), [](const GridAxis& axis) { return axis.key == "refine-faces"; });
+  const bool compares_faces = std::any_of(axes.begin(), axes.end(), [](const GridAxis& axis) {
+    return axis.key == "refine-faces";
+  });
   for (Cell& cell : cells) {
     read_with_preset(cell.options, [&](ImageOptions& read) {
       for (const auto& [axis, value] : cell.values) read = at_value(read, *axis, value);

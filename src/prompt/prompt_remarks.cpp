@@ -32,7 +32,7 @@ struct Bracketed {
 
 /// The length of the bracket that `text` begins with, or 0.
 std::size_t bracket_length(std::string_view text, std::string_view plain,
-                           std::string_view BracketPair::* side) {
+                           std::string_view BracketPair::*side) {
   if (text.starts_with(plain)) return plain.size();
   for (const BracketPair& pair : look_alike_brackets()) {
     if (text.starts_with(pair.*side)) return (pair.*side).size();
