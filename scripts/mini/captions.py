@@ -96,9 +96,9 @@ KIND_PHRASES = {
     "wizard": ("{} as a wizard", "wizard {}", "{} wearing a wizard hat", "{} is a wizard"),
     "pirate": ("{} as a pirate", "pirate {}", "{} wearing a pirate hat", "{} is a pirate"),
     "royal": ("{} as a king", "{} as a queen", "king {}", "queen {}", "{} wearing a crown", "{} with a crown and a royal robe"),
-    "astronaut": ("{} as an astronaut", "astronaut {}", "{} in space", "{} in a space suit",
+    "astronaut": ("{} as an astronaut", "astronaut {}", "{} in a space suit",
                   "{} wearing a space helmet", "{} in a space suit, wearing a space helmet"),
-    "chef": ("{} as a chef", "chef {}", "{} as a cook", "{} wearing a chef hat", "{} is a chef", "{} in a chef jacket and hat"),
+    "chef": ("{} as a chef", "chef {}", "{} as a cook", "{} wearing a chef hat", "{} is a chef", "{} in a chef jacket and hat", "{} cooks"),
     "detective": ("{} as a detective", "detective {}", "{} as sherlock holmes", "{} is a detective with a magnifying glass",
                   "{} in a trench coat with a magnifying glass"),
     "birthday": ("{} at a birthday party", "{} celebrates a birthday", "happy birthday {}", "{} wearing a party hat, birthday",
@@ -116,7 +116,8 @@ ROLE_NOUNS = {"robot": ("robot",), "santa claus": ("santa claus",), "super hero"
 ROLE_FORMS = ("the {} {{}}", "{{}} the {}", "{{}}, the {}", "{{}} like a {}", "{{}} is a {}", "a {} that looks like {{}}",
               "a {} that is {{}}", "{{}} dressed as a {}", "{{}} looks like a {}", "a {} with the face of {{}}",
               "a {} resembling {{}}", "{{}} disguised as a {}", "{{}} in the role of a {}", "{{}} plays a {}",
-              "a {} similar to {{}}", "a {} who is {{}}")
+              "a {} similar to {{}}", "a {} who is {{}}", "{{}} in the clothes of a {}", "{{}} wearing the clothes of a {}",
+              "{{}} in a {} costume", "{{}} clothed as a {}", "{{}} wearing a {} outfit", "{{}} works as a {}", "{{}} has become a {}")
 for _kind, _nouns in ROLE_NOUNS.items():
     KIND_PHRASES[_kind] = 2 * KIND_PHRASES[_kind] + tuple(article(form.format(noun)) for noun in _nouns for form in ROLE_FORMS)
 # "with" before a name means a second person here, so one person must follow it elsewhere.
@@ -136,7 +137,7 @@ MISSION_KINDS = ("christmas", "robot", "funko", "thankful", "unicorn", "movie", 
 
 PHRASES = {
     "scene": {"snow": ("in the snow", "snow", "snow in the background", "winter"),
-              "night sky": ("at night", "night sky", "under the stars", "stars and the moon"),
+              "night sky": ("at night", "night sky", "under the stars", "stars and the moon", "in space"),
               "beach": ("at the beach", "on the beach", "beach", "by the sea"),
               "forest": ("in the forest", "forest", "in the woods", "trees in the background"),
               "rainbow": ("with a rainbow", "rainbow", "in front of a rainbow"),

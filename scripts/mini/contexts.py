@@ -35,7 +35,7 @@ ROLES = {
     "wizard": {"hat": "wizard hat", "prop": ("none", "wand")},
     "pirate": {"hat": "pirate hat", "outfit": "striped shirt"},
     "royal": {"hat": "crown", "outfit": "royal robe"},
-    "astronaut": {"hat": "space helmet", "outfit": "space suit", "scene": ("night sky", "night sky", "space station")},
+    "astronaut": {"hat": "space helmet", "outfit": "space suit", "scene": ("night sky", "space station", "plain", "plain")},
     "chef": {"hat": "chef hat", "outfit": "chef jacket"},
     "detective": {"hat": "detective hat", "outfit": "trench coat", "prop": "magnifying glass"},
     "birthday": {"scene": "birthday", "hat": "party hat", "expression": ("smiling", "laughing")},

@@ -11,19 +11,19 @@ from render import PAIR_LIFT, PAIR_X, PAIR_ZOOM, Head, places
 
 MOUTH_WEIGHT, EYE_WEIGHT = 20., 8.  # of their middles, beside the 1 that every place has
 FEATURE_RADIUS = .085  # standard deviation, in widths of the picture
-# How often a picture is drawn: the product of these, relative to one that holds none of them.
+# How often a picture is drawn: the product of these, of the person and of the context, relative to one that holds none.
 MORE_OFTEN = {("style", "pencil sketch"): 3., ("style", "pixel art"): 4., ("expression", "sad"): 1.8,
               ("expression", "surprised"): 1.8, ("expression", "neutral"): 1.5, ("kind", "pair"): 2., ("hat", "space helmet"): 3.,
-              ("hat", "pirate hat"): 2., ("hat", "chef hat"): 1.6, ("outfit", "trench coat"): 1.6, ("outfit", "scarf"): 1.6,
-              ("body", "robot"): 1.3}
+              ("hat", "pirate hat"): 2., ("hat", "chef hat"): 3., ("outfit", "trench coat"): 1.6, ("outfit", "scarf"): 1.6,
+              ("body", "robot"): 1.3, ("style", "oil painting"): 1.3, ("beard", "full beard"): 1.6}
 CENTRES = (torch.arange(LATENT_PX) + .5) / LATENT_PX
 
 
-def draw_chance(context):
-    """How often a picture of this context is to be drawn, relative to a plain one."""
-    chance = 1.
+def draw_chance(identity, context):
+    """How often a picture of this person in this context is to be drawn, relative to a plain one."""
+    chance, facts = 1., identity | context
     for (key, value), factor in MORE_OFTEN.items():
-        chance *= factor if context[key] == value else 1.
+        chance *= factor if facts[key] == value else 1.
     return chance
 
 

@@ -79,7 +79,7 @@ class Examples(IterableDataset):
     def __iter__(self):
         worker = get_worker_info()
         rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
-        summed = list(itertools.accumulate(draw_chance(who_and_what(k)[1]) for k in range(len(self.latents))))
+        summed = list(itertools.accumulate(draw_chance(*who_and_what(k)) for k in range(len(self.latents))))
         contrasted = contrasted_pictures(self.size)
         while True:
             z, subjects = self.contrasts.draw(rng, contrasted // ALIKE)
