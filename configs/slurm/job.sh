@@ -45,7 +45,9 @@ work() {
   trap '' USR1 TERM
   wait "$program"
   code=$?
-  if [[ -n "$is_late" && "$code" == 143 ]]; then code=75; fi
+  # Bash forgets the code, and says 255, where a signal comes just as the program ends. The program
+  # itself never ends so, and a task that was done finds that out at once when it is started again.
+  if [[ "$code" == 255 || (-n "$is_late" && "$code" == 143) ]]; then code=75; fi
   return "$code"
 }
 

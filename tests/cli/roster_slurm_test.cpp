@@ -261,6 +261,11 @@ TEST_CASE("slurm: a task that may do better goes back into the queue, not for ev
   CHECK(job.bash(0, {}, "19").exit_code == 75);
   CHECK(contains(job.calls(), "scontrol [requeue][70_0]\n"));
   fs::remove(job.folder() / "calls");
+  job.program("sdx-roster", "exit 255");  // which bash says of a code that it has lost
+  CHECK(job.bash(0).exit_code == 75);
+  CHECK(contains(job.calls(), "scontrol [requeue][70_0]\n"));
+  fs::remove(job.folder() / "calls");
+  job.program("sdx-roster", "exit 75");
   const RunResult last = job.bash(0, {}, "20");
   CHECK(last.exit_code == 69);
   CHECK(contains(last.err, "given up"));
