@@ -8,7 +8,6 @@ source_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 folder="${1:?expected a folder for the results}"
 people="${2:-10}"
 seeds="${3:-3}"
-export OMP_WAIT_POLICY=passive
 bench=("${SDX_PYTHON:-python3}" "$source_dir/scripts/training/bench.py")
 
 "${bench[@]}" run --work "$folder" --people "$people" --seeds "$seeds" --reference-seeds "$seeds"

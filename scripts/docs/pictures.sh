@@ -16,7 +16,6 @@ else
   trap 'rm -rf "$work"' EXIT
 fi
 PYTHON="${PYTHON:-$HOME/.cache/sdx-mini/venv/bin/python}"
-export OMP_WAIT_POLICY=passive
 
 # The sheets of scripts/demo.sh, of two people.
 mkdir -p "$work/people"

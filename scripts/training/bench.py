@@ -13,7 +13,6 @@ neither prompts nor seeds are those by which sdx-train itself chooses.
 import argparse
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import statistics
@@ -73,8 +72,7 @@ class Bench:
         return folder
 
     def tool(self, name, *args):
-        subprocess.run([self.bin / name, *map(str, args)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                       env={**os.environ, "OMP_WAIT_POLICY": "passive"})
+        subprocess.run([self.bin / name, *map(str, args)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def train(self, run, person, seed, *options):
         """runs/<run>/<Person>/…, made once."""

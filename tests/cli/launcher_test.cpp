@@ -143,7 +143,7 @@ TEST_CASE("cli: an answer that cannot be written is an error") {
   CHECK(result.err == "sdx-train: error: stdout: writing failed\n");
 }
 
-TEST_CASE("cli: waiting threads sleep unless the user wants them to spin") {
+TEST_CASE("launcher: waiting threads spin shortly and then sleep, unless the user has said otherwise") {
   // libgomp itself says how it was set up.
   const auto settings = [](const char* variable, const char* value) {
     sdx::test::Run command;
@@ -157,9 +157,12 @@ TEST_CASE("cli: waiting threads sleep unless the user wants them to spin") {
     };
     return sdx::test::run(command).err;
   };
-  CHECK_THAT(settings(nullptr, nullptr), ContainsSubstring("OMP_WAIT_POLICY = 'PASSIVE'"));
+  const std::string own = settings(nullptr, nullptr);
+  CHECK_THAT(own, ContainsSubstring("OMP_WAIT_POLICY = 'PASSIVE'"));
+  CHECK_THAT(own, ContainsSubstring("GOMP_SPINCOUNT = '5000'"));
   CHECK_THAT(settings("OMP_WAIT_POLICY", "active"),
              ContainsSubstring("OMP_WAIT_POLICY = 'ACTIVE'"));
+  CHECK_THAT(settings("OMP_WAIT_POLICY", "passive"), ContainsSubstring("GOMP_SPINCOUNT = '0'"));
   CHECK_THAT(settings("GOMP_SPINCOUNT", "123"), ContainsSubstring("GOMP_SPINCOUNT = '123'"));
 }
 

@@ -58,11 +58,16 @@ int print(const char* tool, const char* text) {
   return is_written ? 0 : fail(tool, ExitCode::kIo, "stdout: writing failed");
 }
 
-/// Makes libgomp's idle threads sleep instead of spin: on a machine that does anything else,
-/// spinning ones make a small model ten times slower. libgomp reads its environment once, when it
-/// is loaded. What the user has set stands.
-void prefer_sleeping_threads() {
-  if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
+/// Makes libgomp's idle threads spin for about 50 microseconds and then sleep. Ones that sleep at
+/// once are woken for every small tensor; ones that spin for milliseconds, as they would by
+/// themselves, take the cores from other programs (docs/adr/0026-short-spinning.md). libgomp reads
+/// its environment once, when it is loaded. What the user has set stands, all of it.
+void prefer_short_spinning() {
+  constexpr const char* kPolicy = "OMP_WAIT_POLICY";
+  constexpr const char* kSpins = "GOMP_SPINCOUNT";
+  if (std::getenv(kPolicy) != nullptr || std::getenv(kSpins) != nullptr) return;
+  ::setenv(kPolicy, "passive", 1);
+  ::setenv(kSpins, "5000", 1);
 }
 
 /// Why the libraries could not work in this process, which else die without a word.
@@ -100,7 +105,7 @@ int launch(const char* tool, int argc, char** argv) {
   if (const auto hindrance = find_hindrance()) {
     return fail(tool, hindrance->code, hindrance->message);
   }
-  prefer_sleeping_threads();
+  prefer_short_spinning();
   std::error_code failure;
   const fs::path program = fs::read_symlink("/proc/self/exe", failure);
   if (failure) {
