@@ -143,7 +143,7 @@ TEST_CASE("cli: an answer that cannot be written is an error") {
   CHECK(result.err == "sdx-train: error: stdout: writing failed\n");
 }
 
-TEST_CASE("launcher: waiting threads spin shortly and then sleep, unless the user has said otherwise") {
+TEST_CASE("launcher: waiting threads spin for a moment, unless the user has said otherwise") {
   // libgomp itself says how it was set up.
   const auto settings = [](const char* variable, const char* value) {
     sdx::test::Run command;
