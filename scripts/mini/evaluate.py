@@ -76,8 +76,7 @@ class Tools:
 
     def _run(self, tool, *args):
         start = time.time()
-        done = subprocess.run([self.programs / tool, *map(str, args)], cwd=self.work, capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run([self.programs / tool, *map(str, args)], cwd=self.work, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{tool} {' '.join(map(str, args))}\n{done.stderr.strip()}")
         return time.time() - start
